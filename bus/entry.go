@@ -1,0 +1,45 @@
+package bus
+
+import (
+	"sync/atomic"
+
+	"atommq/feeds"
+)
+
+// Entry is a published entry or a tombstone. Once a Bus has returned it, it is
+// shared by readers and must not be changed.
+type Entry struct {
+	feeds.Member
+	forms atomic.Pointer[form]
+}
+
+// form is one rendering of an entry, in a list of the few there are.
+type form struct {
+	key   string
+	bytes []byte
+	next  *form
+}
+
+// maxForms bounds the renderings kept with an entry. Base URLs come from
+// configuration and trusted proxies, so there are few; a surplus is rendered anew.
+const maxForms = 4
+
+// Form returns the entry's rendering under key, made by render the first time.
+// An entry that stays in the tail cache is so rendered once for all readers.
+// The result must not be changed.
+func (e *Entry) Form(key string, render func(m *feeds.Member) []byte) []byte {
+	head := e.forms.Load()
+	n := 0
+	for f := head; f != nil; f = f.next {
+		if f.key == key {
+			return f.bytes
+		}
+		n++
+	}
+	b := render(&e.Member)
+	if n < maxForms {
+		// A lost race costs one rendering; the other reader's stands.
+		e.forms.CompareAndSwap(head, &form{key: key, bytes: b, next: head})
+	}
+	return b
+}

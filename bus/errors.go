@@ -1,0 +1,39 @@
+package bus
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The errors of the domain. Stores and the Bus return them wrapped; compare
+// with errors.Is.
+var (
+	ErrNoFeed      = errors.New("no such feed")
+	ErrNoEntry     = errors.New("no such entry")
+	ErrDeleted     = errors.New("entry was deleted")
+	ErrChanged     = errors.New("entry has changed meanwhile")
+	ErrAppendOnly  = errors.New("feed is append-only")
+	ErrKeyReused   = errors.New("idempotency key was used for another body")
+	ErrTooLarge    = errors.New("larger than a publish may be")
+	ErrFull        = errors.New("storage is full")
+	ErrReadOnly    = errors.New("storage is read-only")
+	ErrUnavailable = errors.New("storage is unavailable")
+	ErrNewerSchema = errors.New("database was made by a newer AtomMQ")
+	ErrClosed      = errors.New("bus is closed")
+)
+
+// GapError says that entries between a cursor and the oldest kept entry were
+// removed by retention, so that reading on would silently skip them.
+type GapError struct {
+	Feed   string
+	After  int64 // the cursor
+	Oldest int64 // id of the oldest entry kept; 0 when none is
+	Pruned int64 // the newest id removed; a cursor from here on has no gap
+}
+
+func (e *GapError) Error() string {
+	if e.Oldest == 0 {
+		return fmt.Sprintf("feed %q no longer keeps what came after %d; it is empty up to %d", e.Feed, e.After, e.Pruned)
+	}
+	return fmt.Sprintf("feed %q no longer keeps what came after %d; the oldest entry kept is %d", e.Feed, e.After, e.Oldest)
+}

@@ -1,0 +1,142 @@
+package bus
+
+import (
+	"context"
+	"time"
+
+	"atommq/feeds"
+)
+
+// A Store keeps the log and its feeds. All its methods may be called at the same
+// time from any goroutine. When a call's context is done, the error wraps the context's
+// cause; when the store cannot be reached or written, ErrUnavailable, ErrFull or
+// ErrReadOnly.
+type Store interface {
+	Log
+	Catalog
+	// Close releases the store. No call may be under way.
+	Close() error
+}
+
+// Log keeps entries: one order of ids over all feeds.
+type Log interface {
+	// Commit writes ops as one durable transaction and returns once it is on
+	// disk. Ids are taken in the order of ops, from one counter, and become visible in
+	// order: once any reader on any node has seen id N, none below N
+	// appears. An op that breaks a rule gets that error in its Err and
+	// changes nothing; the others go on. When Commit itself returns an error,
+	// nothing was written for any of them. Feeds that do not exist are made by the first
+	// entry published.
+	Commit(ctx context.Context, ops []*Op) error
+
+	// Head returns the newest id in the log, 0 for none. It falls never.
+	Head(ctx context.Context) (int64, error)
+
+	// Read returns entries and tombstones of a feed, as q asks, at most
+	// q.Limit. A feed that does not exist reads as empty.
+	Read(ctx context.Context, q Query) ([]*Entry, error)
+
+	// Find returns the entry or tombstone with this uuid, in any feed when feed is
+	// empty: ErrNoEntry if there is none.
+	Find(ctx context.Context, feed, uuid string) (*Entry, error)
+
+	// Changed returns the names of feeds that have an entry or a tombstone with an id above
+	// after, at most limit of them, and the log's head. When there are more than limit, it
+	// returns no names and more = true.
+	Changed(ctx context.Context, after int64, limit int) (names []string, head int64, more bool, err error)
+}
+
+// Catalog keeps what is known of the feeds.
+type Catalog interface {
+	// Feed returns one feed: ErrNoFeed if there is none.
+	Feed(ctx context.Context, name string) (*Feed, error)
+
+	// Feeds returns at most limit feeds in bytewise order of name: the first ones
+	// after the name after or, when before is not empty, the last ones before it.
+	Feeds(ctx context.Context, after, before string, limit int) ([]*Feed, error)
+
+	// Configure changes a feed's settings, making the feed if there is none.
+	Configure(ctx context.Context, name string, s Settings) (*Feed, error)
+
+	// Prune removes at most limit of a feed's entries and tombstones with ids up to
+	// upTo, oldest first, and remembers the newest id removed. ErrNoFeed if there
+	// is no such feed.
+	Prune(ctx context.Context, feed string, upTo int64, limit int) (removed int, err error)
+
+	// ForgetKeys removes at most limit idempotency keys used before t.
+	ForgetKeys(ctx context.Context, t time.Time, limit int) (removed int, err error)
+}
+
+// A Notifier tells of commits by other processes. It is a hint: it may merge,
+// repeat and lose; the bus reads the store to know.
+type Notifier interface {
+	// Watch calls changed, from one goroutine at a time, whenever another
+	// process may have written, until ctx is done; then it returns ctx's cause.
+	// Any other error means that watching broke off; the bus calls Watch again.
+	Watch(ctx context.Context, changed func()) error
+}
+
+// Query asks for a page of one feed.
+type Query struct {
+	Feed   string
+	After  int64 // only ids above it
+	Before int64 // only ids below it; 0 for no bound
+	Newest bool  // the newest ones first; otherwise the oldest ones first
+	Limit  int   // at least 1
+}
+
+// Feed is a feed as the store knows it.
+type Feed struct {
+	feeds.Feed
+	Pruned int64 // newest id removed by retention, 0 for none
+}
+
+// Settings are the properties of a feed that its owner chooses. A nil field is left as it is.
+type Settings struct {
+	Title      *string
+	Subtitle   *string
+	Author     *feeds.Person
+	AppendOnly *bool
+}
+
+// OpKind says what an Op does.
+type OpKind uint8
+
+// The kinds of Op.
+const (
+	OpPublish OpKind = iota + 1 // append Posts
+	OpReplace                   // give Posts[0].Entry, found by feed and uuid, new content and a new id
+	OpRemove                    // make it a tombstone with a new id
+)
+
+// Op is one atomic piece of a commit. A store fills in the ids and
+// Err.
+type Op struct {
+	Kind  OpKind
+	Posts []Posting
+	// IfID, with OpReplace and OpRemove, is the id that the entry must have:
+	// ErrChanged if it has another. 0 takes any.
+	IfID int64
+	// At is the time of the commit. It becomes Edited, and Published and Updated where
+	// the entry has none; OpReplace keeps the former Published instead.
+	At  time.Time
+	Err error
+}
+
+// Posting is one entry of an Op, with the idempotency key it came under.
+type Posting struct {
+	// Entry is written with the ID that the store gives it. After OpReplace and OpRemove, every
+	// field is as the store now has it. When Replayed is set, it is
+	// replaced by the entry first published under Key as it is now, a tombstone perhaps (or, when it
+	// was pruned since, by one with only Feed, UUID and ID set).
+	Entry *Entry
+	// Key is the idempotency key, "" for none. Postings of one op that share
+	// feed and key are one unit: Seq numbers them from 0.
+	Key string
+	Seq int
+	// Digest identifies the unit's bytes. A key used before with another digest,
+	// or for fewer postings, is ErrKeyReused.
+	Digest [32]byte
+	// Replayed is set by the store when the key was used before; nothing is written then.
+	Replayed bool
+}

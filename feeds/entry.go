@@ -1,0 +1,51 @@
+package feeds
+
+import "time"
+
+// Parts is a set of the elements that RFC 4287 wants and a publisher may leave
+// out. The server fills in what is missing when the entry is written.
+type Parts uint16
+
+// The elements a publisher may leave out.
+const (
+	PartID        Parts = 1 << iota // atom:id: becomes urn:uuid:UUID
+	PartTitle                       // atom:title: becomes empty
+	PartUpdated                     // atom:updated: the time of publishing
+	PartPublished                   // atom:published: the time of first publishing
+	PartAuthor                      // atom:author, none in atom:source either: the feed's
+	PartAlternate                   // neither atom:content nor a link "alternate": the member's page
+	PartSummary                     // atom:summary, where content is out of line or base64: becomes empty
+)
+
+// Entry is one parsed atom:entry.
+type Entry struct {
+	// XML is what was posted, in UTF-8, with these differences only: no byte
+	// order mark, XML declaration or white space around it; without the
+	// elements the server manages (app:edited, the links "edit" and "self",
+	// the id extension), which a client sends back when it edits; and with a
+	// root start tag that always binds the default namespace, and is never an
+	// empty-element tag. So it reads the same alone and inside a feed that
+	// makes Atom its default namespace.
+	XML []byte
+
+	ID        string    // atom:id as posted, "" when absent
+	Title     string    // atom:title as plain text, white space folded
+	Updated   time.Time // zero when absent
+	Published time.Time // zero when absent
+	Absent    Parts     // what was left out
+}
+
+// Member is a published entry: what was posted, and what the server manages.
+type Member struct {
+	ID        int64  // position in the log, the value of Xlastid
+	Feed      string // name
+	UUID      string // permanent, canonical lower-case form
+	AtomID    string // atom:id as posted, "" for urn:uuid:UUID
+	Title     string // plain text
+	Published time.Time
+	Updated   time.Time
+	Edited    time.Time // of the last change, app:edited
+	Absent    Parts
+	Deleted   bool   // a tombstone; XML is then empty
+	XML       []byte // as Entry.XML
+}
