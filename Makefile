@@ -1,0 +1,60 @@
+# make run    starts a bus on atommq.db, at http://127.0.0.1:8080
+# make test   runs the tests
+# make check  is what a change must pass: format, vet, lint, import rules, tests under the race detector
+
+GO          ?= go
+FUZZTIME    ?= 20s
+LINTVERSION := v2.15.0
+LINT        := bin/golangci-lint-$(LINTVERSION)
+
+.PHONY: run build test check lint race fuzz bench clean cc
+
+run: build
+	@bin/atommq serve
+
+build: cc
+	@$(GO) build -o bin/atommq ./cmd/atommq
+
+test: cc
+	@$(GO) test ./...
+
+race: cc
+	@$(GO) test -race ./...
+
+check: lint race
+
+lint: cc $(LINT)
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	 test -z "$$unformatted" || { echo "not gofmt-clean: $$unformatted" >&2; exit 1; }
+	@$(GO) vet ./...
+	@$(LINT) run
+	@$(GO) test -run '^TestArrows$$' ./cmd/atommq
+
+$(LINT):
+	@echo "building golangci-lint $(LINTVERSION), once; it takes a minute or two"
+	@mkdir -p bin/lint
+	@GOBIN=$(CURDIR)/bin/lint $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINTVERSION)
+	@mv bin/lint/golangci-lint $@ && rmdir bin/lint
+
+# One target at a time, because go test fuzzes one per run.
+fuzz: cc
+	@set -e; for package in $$($(GO) list ./...); do \
+	   for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	     echo "$$package $$target"; \
+	     $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+	   done; \
+	 done
+
+bench: build
+	@$(GO) test -run '^$$' -bench . -benchmem ./...
+	@bin/atommq bench
+
+clean:
+	@rm -rf bin
+
+# SQLite is C: say so in one line instead of a page of compiler output.
+cc:
+	@printf '#include <stdlib.h>\n' | $$($(GO) env CC) -E - >/dev/null 2>&1 || { \
+	   echo "atommq: SQLite needs a C compiler and its headers, and there is none: on Debian, apt-get install gcc libc6-dev" >&2; exit 1; }
+	@test "$$($(GO) env CGO_ENABLED)" = 1 || { \
+	   echo "atommq: SQLite needs cgo, and CGO_ENABLED=0 turns it off: unset CGO_ENABLED" >&2; exit 1; }
