@@ -7,9 +7,111 @@
 //
 // # Concurrency
 //
-// Every method of a Bus may be called from any goroutine. Open starts two
-// goroutines: the committer, which alone writes entries to the store, and the
-// watcher, which alone listens to the Notifier. Close stops both and waits for
-// them. A Subscription belongs to one goroutine at a time and starts none: its
-// caller's goroutine is the follower.
+// Every method of a Bus may be called from any goroutine. Open starts the
+// committer, which alone writes entries to the store; the watcher, which alone
+// listens to the Notifier; and the janitor, which forgets old idempotency keys.
+// Close stops them and waits. A Subscription belongs to one goroutine at a
+// time and starts none: its caller's goroutine is the follower.
 package bus
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Config holds the settings of a Bus. A zero field means its default.
+type Config struct {
+	CacheBytes   int           // memory for recent entries, default 32 MiB
+	PendingBytes int           // accepted and not yet committed; a publisher waits beyond it; default 64 MiB
+	BatchEntries int           // entries and edits in one commit, default 2048
+	PageBytes    int           // XML in one Slice before it ends early, default 8 MiB
+	KeyWindow    time.Duration // how long an idempotency key is remembered, default 24 h
+	Log          *slog.Logger  // default slog.Default()
+}
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.CacheBytes, 32<<20)
+	setDefault(&c.PendingBytes, 64<<20)
+	setDefault(&c.BatchEntries, 2048)
+	setDefault(&c.PageBytes, 8<<20)
+	setDefault(&c.KeyWindow, 24*time.Hour)
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return c
+}
+
+func setDefault[T int | time.Duration](field *T, value T) {
+	if *field <= 0 {
+		*field = value
+	}
+}
+
+// Bus is the message bus of one node.
+type Bus struct {
+	config Config
+	store  Store
+	hub    *hub
+	queue  *queue
+
+	closing chan struct{} // closed first by Close: followers leave
+	once    sync.Once
+	stop    context.CancelFunc // ends watcher and janitor
+	running sync.WaitGroup
+}
+
+// Open starts a bus on a store. notifier tells of other processes' commits; nil
+// when there can be none. Close stops the bus; the store stays open.
+func Open(ctx context.Context, store Store, notifier Notifier, config Config) (*Bus, error) {
+	config = config.withDefaults()
+	head, err := store.Head(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open bus: %w", err)
+	}
+	b := &Bus{
+		config:  config,
+		store:   store,
+		hub:     newHub(store, head, config.CacheBytes),
+		queue:   newQueue(config.PendingBytes, config.BatchEntries),
+		closing: make(chan struct{}),
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	b.stop = stop
+	b.running.Go(b.commitLoop)
+	b.running.Go(func() { b.forgetKeys(background) })
+	if notifier != nil {
+		b.running.Go(func() { b.watch(background, notifier) })
+	}
+	return b, nil
+}
+
+// Close refuses new publishes with ErrClosed, commits the accepted ones, sends
+// followers away with ErrClosed, and waits for all of it. It may be called again.
+func (b *Bus) Close() error {
+	b.once.Do(func() {
+		close(b.closing)
+		b.stop()
+		b.queue.close()
+	})
+	b.running.Wait()
+	return nil
+}
+
+// Head returns the newest id that this node has seen.
+func (b *Bus) Head() int64 { return b.hub.head.Load() }
+
+// Ready reports whether the store answers.
+func (b *Bus) Ready(ctx context.Context) error {
+	select {
+	case <-b.closing:
+		return ErrClosed
+	default:
+	}
+	if _, err := b.store.Head(ctx); err != nil {
+		return fmt.Errorf("ready: %w", err)
+	}
+	return nil
+}

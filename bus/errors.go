@@ -12,6 +12,7 @@ var (
 	ErrNoEntry     = errors.New("no such entry")
 	ErrDeleted     = errors.New("entry was deleted")
 	ErrChanged     = errors.New("entry has changed meanwhile")
+	ErrIDChanged   = errors.New("atom:id of an entry never changes")
 	ErrAppendOnly  = errors.New("feed is append-only")
 	ErrKeyReused   = errors.New("idempotency key was used for another body")
 	ErrTooLarge    = errors.New("larger than a publish may be")

@@ -83,6 +83,9 @@ type Query struct {
 	Before int64 // only ids below it; 0 for no bound
 	Newest bool  // the newest ones first; otherwise the oldest ones first
 	Limit  int   // at least 1
+	// Bytes ends the page early: no entry is added once the XML of those before it
+	// passes it, so that the first always is. 0 for no bound.
+	Bytes int
 }
 
 // Feed is a feed as the store knows it.
@@ -120,7 +123,10 @@ type Op struct {
 	// At is the time of the commit. It becomes Edited, and Published and Updated where
 	// the entry has none; OpReplace keeps the former Published instead.
 	At  time.Time
-	Err error
+	// Freed is set by the store: the bytes of XML that OpReplace and OpRemove took
+	// off the feed's account. What OpPublish and OpReplace add is len(Entry.XML).
+	Freed int64
+	Err   error
 }
 
 // Posting is one entry of an Op, with the idempotency key it came under.

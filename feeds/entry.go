@@ -49,3 +49,11 @@ type Member struct {
 	Deleted   bool   // a tombstone; XML is then empty
 	XML       []byte // as Entry.XML
 }
+
+// AtomURI returns the entry's atom:id: the posted one, or the server's.
+func (m *Member) AtomURI() string {
+	if m.AtomID != "" {
+		return m.AtomID
+	}
+	return "urn:uuid:" + m.UUID
+}

@@ -1,0 +1,123 @@
+package bus
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+
+	"github.com/google/uuid"
+
+	"atommq/feeds"
+)
+
+// Post is an entry on its way into a feed.
+type Post struct {
+	Feed  string
+	Entry *feeds.Entry
+	// Key is an idempotency key, "" for none. Posts of one call that share feed
+	// and key are one unit: published together, once.
+	Key string
+}
+
+// Published is the outcome of one Post.
+type Published struct {
+	*Entry
+	// Replayed says that the key was used before for the same bytes: Entry is what was
+	// published then, as it is now.
+	Replayed bool
+}
+
+// Publish appends posts to their feeds, all or none, and returns once they are
+// on disk, in the order given. It makes feeds that do not exist.
+//
+// Errors: that of feeds.CheckName; ErrKeyReused; ErrTooLarge when the posts pass
+// Config.PendingBytes or Config.BatchEntries; ErrClosed; the store's. The context's cause when
+// it ends first: the entries may or may not have been published then, which
+// a key makes safe to repeat.
+func (b *Bus) Publish(ctx context.Context, posts ...Post) ([]Published, error) {
+	if len(posts) == 0 {
+		return nil, nil
+	}
+	t := &ticket{op: Op{Kind: OpPublish, Posts: make([]Posting, len(posts))}}
+	keyed := false
+	for i, p := range posts {
+		if err := feeds.CheckName(p.Feed); err != nil {
+			return nil, err
+		}
+		e, err := newEntry(p.Feed, p.Entry)
+		if err != nil {
+			return nil, err
+		}
+		t.op.Posts[i] = Posting{Entry: e, Key: p.Key}
+		keyed = keyed || p.Key != ""
+	}
+	if keyed {
+		sealUnits(t.op.Posts)
+	}
+	if err := b.commit(ctx, t); err != nil {
+		return nil, fmt.Errorf("publish: %w", err)
+	}
+	out := make([]Published, len(posts))
+	for i, p := range t.op.Posts {
+		out[i] = Published{Entry: p.Entry, Replayed: p.Replayed}
+	}
+	return out, nil
+}
+
+// newEntry makes the entry that the store is to write, under a new uuid.
+// Version 7 keeps inserts at the right edge of the uuid index.
+func newEntry(feed string, e *feeds.Entry) (*Entry, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make a uuid: %w", err)
+	}
+	return entryOf(feed, id.String(), e), nil
+}
+
+func entryOf(feed, uuid string, e *feeds.Entry) *Entry {
+	return &Entry{Member: feeds.Member{
+		Feed:      feed,
+		UUID:      uuid,
+		AtomID:    e.ID,
+		Title:     e.Title,
+		Published: e.Published,
+		Updated:   e.Updated,
+		Absent:    e.Absent,
+		XML:       e.XML,
+	}}
+}
+
+// unit names the postings of one op that share an idempotency key.
+type unit struct{ feed, key string }
+
+// sealUnits numbers the postings of each unit and gives them the digest of all its
+// bytes, so that a repetition with an entry more, fewer or changed is told apart.
+func sealUnits(posts []Posting) {
+	sums := make(map[unit]hash.Hash)
+	count := make(map[unit]int)
+	for i := range posts {
+		p := &posts[i]
+		if p.Key == "" {
+			continue
+		}
+		u := unit{p.Entry.Feed, p.Key}
+		h := sums[u]
+		if h == nil {
+			h = sha256.New()
+			sums[u] = h
+		}
+		p.Seq = count[u]
+		count[u]++
+		var size [8]byte
+		binary.BigEndian.PutUint64(size[:], uint64(len(p.Entry.XML)))
+		h.Write(size[:])
+		h.Write(p.Entry.XML)
+	}
+	for i := range posts {
+		if p := &posts[i]; p.Key != "" {
+			sums[unit{p.Entry.Feed, p.Key}].Sum(p.Digest[:0])
+		}
+	}
+}

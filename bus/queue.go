@@ -1,0 +1,134 @@
+package bus
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// queue holds the ops that wait for the committer. It is bounded in bytes: a
+// publisher that finds it full waits, so a producer faster than the disk is slowed
+// and not buffered.
+type queue struct {
+	room     *semaphore.Weighted // in bytes
+	capacity int64
+	batch    int // postings in one take
+
+	mu      sync.Mutex
+	waiting []*ticket
+	closed  bool
+	wake    chan struct{} // holds a token when waiting or closed has changed
+}
+
+// ticket is one op and the caller that waits for it.
+type ticket struct {
+	op   Op
+	size int64
+	done chan error // holds one
+}
+
+// ticketOverhead stands for what an entry takes beside its XML while it waits.
+const ticketOverhead = 512
+
+func newQueue(capacity, batch int) *queue {
+	return &queue{
+		room:     semaphore.NewWeighted(int64(capacity)),
+		capacity: int64(capacity),
+		batch:    batch,
+		wake:     make(chan struct{}, 1),
+	}
+}
+
+// put queues t, waiting for room. ErrTooLarge when t never fits, ErrClosed after close.
+func (q *queue) put(ctx context.Context, t *ticket) error {
+	for i := range t.op.Posts {
+		t.size += int64(len(t.op.Posts[i].Entry.XML)) + ticketOverhead
+	}
+	if t.size > q.capacity || len(t.op.Posts) > q.batch {
+		return ErrTooLarge
+	}
+	if err := q.room.Acquire(ctx, t.size); err != nil {
+		return context.Cause(ctx)
+	}
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		q.room.Release(t.size)
+		return ErrClosed
+	}
+	q.waiting = append(q.waiting, t)
+	q.mu.Unlock()
+	q.signal()
+	return nil
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the next batch, in the order of put, appended to into. It waits until there is one;
+// it returns none once the queue is closed and empty.
+func (q *queue) take(into []*ticket) []*ticket {
+	for {
+		q.gather()
+		q.mu.Lock()
+		n := q.fits()
+		into = append(into, q.waiting[:n]...)
+		rest := copy(q.waiting, q.waiting[n:])
+		clear(q.waiting[rest:])
+		q.waiting = q.waiting[:rest]
+		closed := q.closed
+		q.mu.Unlock()
+		if n > 0 || closed {
+			return into
+		}
+		<-q.wake
+	}
+}
+
+// gather lets callers that are ready to publish do so before a batch is taken. The callers
+// that the last commit answered are runnable now; without this, a committer that is quicker than
+// they are takes half of them, then the other half, and pays for two fsyncs.
+// On an idle bus it costs one empty pass of the scheduler.
+func (q *queue) gather() {
+	for before := -1; ; {
+		q.mu.Lock()
+		n := len(q.waiting)
+		q.mu.Unlock()
+		if n == before || n == 0 || n >= q.batch {
+			return
+		}
+		before = n
+		runtime.Gosched()
+	}
+}
+
+// fits counts the waiting tickets that make one batch. Callers hold q.mu.
+func (q *queue) fits() int {
+	postings := 0
+	for i, t := range q.waiting {
+		postings += len(t.op.Posts)
+		if postings > q.batch {
+			return i
+		}
+	}
+	return len(q.waiting)
+}
+
+// answer releases t's room and tells its caller.
+func (q *queue) answer(t *ticket, err error) {
+	q.room.Release(t.size)
+	t.done <- err
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.signal()
+}
