@@ -59,7 +59,7 @@ func (b *Bus) commitBatch(batch []*ticket, ops []*Op) {
 	}
 	var wakes []chan struct{}
 	if err == nil {
-		wakes = b.hub.apply(ops)
+		wakes = b.hub.apply(context.Background(), ops)
 	}
 	for _, t := range batch {
 		if err != nil {
@@ -68,9 +68,7 @@ func (b *Bus) commitBatch(batch []*ticket, ops []*Op) {
 			b.queue.answer(t, t.op.Err)
 		}
 	}
-	for _, w := range wakes {
-		close(w)
-	}
+	wake(wakes)
 }
 
 func later(a, b time.Time) time.Time {

@@ -122,7 +122,7 @@ type Op struct {
 	IfID int64
 	// At is the time of the commit. It becomes Edited, and Published and Updated where
 	// the entry has none; OpReplace keeps the former Published instead.
-	At  time.Time
+	At time.Time
 	// Freed is set by the store: the bytes of XML that OpReplace and OpRemove took
 	// off the feed's account. What OpPublish and OpReplace add is len(Entry.XML).
 	Freed int64

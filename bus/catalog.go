@@ -1,0 +1,61 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+
+	"atommq/feeds"
+)
+
+// pruneBatch is how many entries one transaction removes, so that publishers wait
+// little behind it.
+const pruneBatch = 1000
+
+// Feed returns a feed's description: ErrNoFeed if there is none.
+func (b *Bus) Feed(ctx context.Context, name string) (*Feed, error) {
+	f, err := b.store.Feed(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("feed %q: %w", name, err)
+	}
+	return f, nil
+}
+
+// Feeds returns at most limit feeds in bytewise order of name: the first ones after
+// the name after or, when before is not empty, the last ones before it.
+func (b *Bus) Feeds(ctx context.Context, after, before string, limit int) ([]*Feed, error) {
+	list, err := b.store.Feeds(ctx, after, before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list feeds: %w", err)
+	}
+	return list, nil
+}
+
+// Configure changes a feed's settings, making the feed if there is none.
+func (b *Bus) Configure(ctx context.Context, name string, s Settings) (*Feed, error) {
+	if err := feeds.CheckName(name); err != nil {
+		return nil, err
+	}
+	f, err := b.store.Configure(ctx, name, s)
+	if err != nil {
+		return nil, fmt.Errorf("configure %q: %w", name, err)
+	}
+	b.hub.forget(name)
+	return f, nil
+}
+
+// Prune removes a feed's entries and tombstones with ids up to upTo, oldest first, in
+// small transactions. It returns how many it removed, also when it failed half-way.
+func (b *Bus) Prune(ctx context.Context, name string, upTo int64) (int, error) {
+	total := 0
+	defer b.hub.forget(name)
+	for {
+		n, err := b.store.Prune(ctx, name, upTo, pruneBatch)
+		total += n
+		if err != nil {
+			return total, fmt.Errorf("prune %q: %w", name, err)
+		}
+		if n < pruneBatch {
+			return total, nil
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+)
+
+// Slice is a page of a feed.
+type Slice struct {
+	Feed    *Feed
+	Entries []*Entry // in the order that the query asked for
+	More    bool     // there are further ones, in that direction
+}
+
+// Read returns a page of a feed: entries and tombstones. A page at the feed's end comes from memory.
+// The page may hold fewer entries than q.Limit although there are more, when they are large:
+// Config.PageBytes bounds it where q.Bytes does not.
+//
+// With q.Newest unset, q.After is a cursor: entries between it and the oldest one
+// kept must not be passed over in silence, and *GapError says that some were. A
+// cursor of 0 is the beginning of what is kept. ErrNoFeed if there is no such feed.
+func (b *Bus) Read(ctx context.Context, q Query) (*Slice, error) {
+	if q.Bytes <= 0 {
+		q.Bytes = b.config.PageBytes
+	}
+	q.Limit = max(q.Limit, 1)
+	t, err := b.hub.ready(ctx, q.Feed)
+	if err != nil {
+		return nil, fmt.Errorf("read %q: %w", q.Feed, err)
+	}
+	s := &Slice{Feed: t.feed}
+	known := false
+	if t.feed != nil {
+		s.Entries, s.More, known = t.page(q)
+	}
+	b.hub.mu.Unlock()
+	switch {
+	case s.Feed == nil:
+		return nil, fmt.Errorf("read %q: %w", q.Feed, ErrNoFeed)
+	case q.gap(s.Feed):
+		return nil, b.gap(ctx, q, s.Feed)
+	case known:
+		return s, nil
+	}
+	return b.readStore(ctx, q)
+}
+
+// gap reports whether retention removed an entry that the cursor has not seen.
+func (q *Query) gap(f *Feed) bool { return !q.Newest && q.After > 0 && q.After < f.Pruned }
+
+// gap returns the error that tells a reader where the feed begins now.
+func (b *Bus) gap(ctx context.Context, q Query, f *Feed) error {
+	oldest, err := b.store.Read(ctx, Query{Feed: q.Feed, Limit: 1})
+	if err != nil {
+		return fmt.Errorf("read %q: %w", q.Feed, err)
+	}
+	gap := &GapError{Feed: q.Feed, After: q.After, Pruned: f.Pruned}
+	if len(oldest) > 0 {
+		gap.Oldest = oldest[0].ID
+	}
+	return gap
+}
+
+// readStore reads a page further back than memory reaches.
+func (b *Bus) readStore(ctx context.Context, q Query) (*Slice, error) {
+	beyond := q
+	beyond.Limit++
+	entries, err := b.store.Read(ctx, beyond)
+	if err != nil {
+		return nil, fmt.Errorf("read %q: %w", q.Feed, err)
+	}
+	// The feed is looked at after its entries: if some were pruned before they could be read, it says so.
+	f, err := b.store.Feed(ctx, q.Feed)
+	if err != nil {
+		return nil, fmt.Errorf("read %q: %w", q.Feed, err)
+	}
+	if q.gap(f) {
+		return nil, b.gap(ctx, q, f)
+	}
+	n := fit(entries, q.Limit, q.Bytes)
+	more := n < len(entries) || size(entries) > q.Bytes
+	return &Slice{Feed: f, Entries: entries[:n], More: more}, nil
+}
+
+// Entry returns an entry, or its tombstone with Deleted set, from any feed if feed is
+// empty. ErrNoEntry if there is none.
+func (b *Bus) Entry(ctx context.Context, feed, uuid string) (*Entry, error) {
+	e, err := b.store.Find(ctx, feed, uuid)
+	if err != nil {
+		return nil, fmt.Errorf("find %q: %w", uuid, err)
+	}
+	return e, nil
+}

@@ -1,0 +1,267 @@
+package bus
+
+import (
+	"slices"
+)
+
+// How much of a feed's end one tail may hold, and how much of it is read when it is
+// first asked for. A tail holds the largest page that the HTTP interface gives, if its entries are small.
+const (
+	tailEntries = 1024
+	loadEntries = 256
+	entryCost   = 1024 // of an entry in memory beside its XML and renderings
+	tailCost    = 2048 // of a tail without entries
+)
+
+// tail is what this node keeps of one feed in memory: the feed's description and its
+// newest entries. The hub's mutex guards all of it, except that the entries within
+// entries' length never change, so that readers share slices of it.
+type tail struct {
+	name    string
+	feed    *Feed    // nil while not loaded, or when there is no such feed; never written to
+	entries []*Entry // every entry with an id above floor, in order
+	floor   int64
+	known   int64 // every change up to this id is in here
+	bytes   int   // cost of entries
+
+	stale    bool          // another process, or a setting, changed the feed: load again
+	loading  chan struct{} // closed when the load under way ends
+	buffered []change      // changes that came in during it
+
+	followers int
+	wake      chan struct{} // closed at the next change; nil while nobody waits
+}
+
+// change is one committed entry, as the tails need to know it.
+type change struct {
+	entry   *Entry
+	entries int64 // what it adds to the feed's count of live entries
+	bytes   int64 // and to its bytes
+}
+
+// whole reports whether the tail holds all that the feed keeps.
+func (t *tail) whole() bool { return t.feed == nil || t.floor <= t.feed.Pruned }
+
+// add puts c at the end. Changes arrive in order of id; one that is known
+// already is passed over.
+func (t *tail) add(c change) {
+	if t.loading != nil {
+		t.buffer(c)
+		return
+	}
+	if t.stale || c.entry.ID <= t.known {
+		return
+	}
+	if t.feed == nil {
+		t.stale = true // the commit has made the feed; the store knows its uuid
+		return
+	}
+	t.describe(c)
+	t.append(c.entry)
+	t.known = c.entry.ID
+}
+
+// buffer keeps c until the load under way ends. When too many come in, the load's
+// outcome stands as the older state that it is, to be loaded again.
+func (t *tail) buffer(c change) {
+	if len(t.buffered) == tailEntries {
+		t.stale = true
+	}
+	if !t.stale {
+		t.buffered = append(t.buffered, c)
+	}
+}
+
+// describe counts c in the feed's description.
+func (t *tail) describe(c change) {
+	f := *t.feed
+	f.LastID = c.entry.ID
+	f.Updated = c.entry.Edited
+	f.Entries += c.entries
+	f.Bytes += c.bytes
+	t.feed = &f
+}
+
+// append puts e at the end and takes its former version out. A new slice is made only for
+// that, and by the runtime when it grows: readers keep what they hold.
+func (t *tail) append(e *Entry) {
+	if i := t.find(e); i >= 0 {
+		t.bytes -= cost(t.entries[i])
+		t.entries = slices.Concat(t.entries[:i], t.entries[i+1:])
+	}
+	t.entries = append(t.entries, e)
+	t.bytes += cost(e)
+	if len(t.entries) > tailEntries {
+		t.trim(tailEntries / 4)
+	}
+}
+
+// stir adds the channel of t's followers to wakes, if any of them waits.
+func (t *tail) stir(wakes []chan struct{}) []chan struct{} {
+	if t.wake == nil {
+		return wakes
+	}
+	wakes = append(wakes, t.wake)
+	t.wake = nil
+	return wakes
+}
+
+// find returns the index of an earlier version of e, -1 when there is none. Only an
+// edited entry can have one.
+func (t *tail) find(e *Entry) int {
+	if !e.Deleted && e.Edited.Equal(e.Published) {
+		return -1
+	}
+	return slices.IndexFunc(t.entries, func(o *Entry) bool { return o.UUID == e.UUID })
+}
+
+// trim forgets the n oldest entries. What is left is copied: a resliced array would
+// keep the forgotten ones alive, and readers may share it. Callers trim many at once.
+func (t *tail) trim(n int) {
+	if n == 0 {
+		return
+	}
+	for _, e := range t.entries[:n] {
+		t.bytes -= cost(e)
+	}
+	t.floor = t.entries[n-1].ID
+	t.entries = slices.Clone(t.entries[n:])
+}
+
+// fill takes over what was loaded.
+func (t *tail) fill(l loaded) {
+	t.feed = l.feed
+	if l.same {
+		return
+	}
+	t.entries, t.floor, t.known, t.bytes = l.entries, 0, 0, 0
+	for _, e := range l.entries {
+		t.bytes += cost(e)
+	}
+	if l.feed != nil {
+		t.known = l.feed.LastID
+	}
+	if n := len(l.entries); n > 0 {
+		t.known = max(t.known, l.entries[n-1].ID)
+		if !l.whole {
+			t.floor = l.entries[0].ID - 1
+		}
+	}
+}
+
+// catchUp applies what came in during a load. The description and the entries were
+// read one after the other, so each is compared with its own age. A tail that went stale
+// meanwhile takes none of it: an entry of another process may belong in between.
+func (t *tail) catchUp() {
+	changes := t.buffered
+	t.buffered = nil
+	if t.feed == nil && len(changes) > 0 {
+		t.stale = true
+	}
+	if t.stale {
+		return
+	}
+	for _, c := range changes {
+		if c.entry.ID > t.feed.LastID {
+			t.describe(c)
+		}
+		if c.entry.ID > t.known {
+			t.append(c.entry)
+			t.known = c.entry.ID
+		}
+	}
+}
+
+// page answers q from memory; ok is false when the tail does not reach back that far.
+func (t *tail) page(q Query) (page []*Entry, more, ok bool) {
+	switch {
+	case q.Newest && q.After == 0:
+		return t.newest(q.Before, q.Limit, q.Bytes)
+	case !q.Newest && q.Before == 0:
+		return t.after(q.After, q.Limit, q.Bytes)
+	}
+	return nil, false, false
+}
+
+// after returns up to limit entries above the cursor, and whether there are more. ok is
+// false when the tail does not reach back that far.
+func (t *tail) after(cursor int64, limit, bytes int) (page []*Entry, more, ok bool) {
+	if cursor < t.floor {
+		return nil, false, false
+	}
+	i, _ := slices.BinarySearchFunc(t.entries, cursor+1, byID)
+	n := fit(t.entries[i:], limit, bytes)
+	return t.entries[i : i+n : i+n], i+n < len(t.entries), true
+}
+
+// newest returns up to limit entries below before (0: no bound), the newest ones
+// first, as after does.
+func (t *tail) newest(before int64, limit, bytes int) (page []*Entry, more, ok bool) {
+	end := len(t.entries)
+	if before > 0 {
+		end, _ = slices.BinarySearchFunc(t.entries, before, byID)
+	}
+	page = make([]*Entry, 0, min(limit, end))
+	for i, size := end-1, 0; i >= 0 && len(page) < limit && size <= bytes; i-- {
+		page = append(page, t.entries[i])
+		size += len(t.entries[i].XML)
+	}
+	more = len(page) < end
+	if !more && !t.whole() {
+		return nil, false, false
+	}
+	return page, more, true
+}
+
+// fit counts the entries of a page: at most limit, and none more once the XML passes bytes.
+func fit(entries []*Entry, limit, bytes int) int {
+	size := 0
+	for i, e := range entries {
+		if i == limit || size > bytes {
+			return i
+		}
+		size += len(e.XML)
+	}
+	return len(entries)
+}
+
+// size sums the XML of entries, in bytes.
+func size(entries []*Entry) int {
+	n := 0
+	for _, e := range entries {
+		n += len(e.XML)
+	}
+	return n
+}
+
+func byID(e *Entry, id int64) int {
+	switch {
+	case e.ID < id:
+		return -1
+	case e.ID > id:
+		return 1
+	}
+	return 0
+}
+
+// cost is what an entry takes in memory: its XML, and about as much for a rendering.
+func cost(e *Entry) int { return 2*len(e.XML) + entryCost }
+
+// changesOf lists what op committed, in order of id.
+func changesOf(op *Op, into []change) []change {
+	for i := range op.Posts {
+		p := &op.Posts[i]
+		if p.Replayed {
+			continue
+		}
+		c := change{entry: p.Entry, bytes: int64(len(p.Entry.XML)) - op.Freed}
+		switch op.Kind {
+		case OpPublish:
+			c.entries = 1
+		case OpRemove:
+			c.entries = -1
+		}
+		into = append(into, c)
+	}
+	return into
+}
