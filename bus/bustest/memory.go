@@ -1,0 +1,411 @@
+// Package bustest holds what stores and notifiers of the bus must pass, and a
+// store in memory that fails on demand.
+package bustest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+// Memory is a bus.Store and bus.Notifier that keeps everything in memory, for
+// tests. Its zero value is ready.
+type Memory struct {
+	// BeforeCommit, if set, runs before a commit writes anything: it may fail
+	// the commit with the error it returns, or hold it up by not returning.
+	BeforeCommit func(ops []*bus.Op) error
+	// BeforeRead, if set, does the same for every reading call.
+	BeforeRead func() error
+
+	mu       sync.Mutex
+	head     int64
+	feeds    map[string]*memoryFeed
+	keys     map[memoryKey]memoryUse
+	watchers map[chan struct{}]bool
+}
+
+var (
+	_ bus.Store    = (*Memory)(nil)
+	_ bus.Notifier = (*Memory)(nil)
+)
+
+type memoryFeed struct {
+	bus.Feed
+	entries []*bus.Entry // in order of id
+}
+
+type memoryKey struct {
+	feed, key string
+	seq       int
+}
+
+type memoryUse struct {
+	digest [32]byte
+	uuid   string
+	id     int64
+	used   time.Time
+}
+
+// Commit implements bus.Log.
+func (m *Memory) Commit(ctx context.Context, ops []*bus.Op) error {
+	if m.BeforeCommit != nil {
+		if err := m.BeforeCommit(ops); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for _, op := range ops {
+		op.Err = m.write(op)
+	}
+	m.notify()
+	return nil
+}
+
+func (m *Memory) write(op *bus.Op) error {
+	switch op.Kind {
+	case bus.OpPublish:
+		return m.publish(op)
+	case bus.OpReplace:
+		return m.edit(op, func(e, old *bus.Entry) {
+			e.AtomID = old.AtomID
+			if e.Published.IsZero() {
+				e.Published = old.Published
+			}
+		})
+	default:
+		return m.edit(op, func(e, old *bus.Entry) {
+			e.AtomID, e.Title, e.Absent = old.AtomID, old.Title, old.Absent
+			e.Published, e.Updated = old.Published, old.Updated
+			e.Deleted = true
+		})
+	}
+}
+
+func (m *Memory) publish(op *bus.Op) error {
+	for _, p := range op.Posts {
+		if use, ok := m.keys[keyOf(&p)]; ok && use.digest != p.Digest {
+			return bus.ErrKeyReused
+		}
+	}
+	for i := range op.Posts {
+		p := &op.Posts[i]
+		if use, ok := m.keys[keyOf(p)]; p.Key != "" && ok {
+			p.Entry, p.Replayed = m.replay(p.Entry.Feed, use), true
+			continue
+		}
+		m.append(p.Entry, op.At)
+		if p.Key != "" {
+			if m.keys == nil {
+				m.keys = make(map[memoryKey]memoryUse)
+			}
+			m.keys[keyOf(p)] = memoryUse{p.Digest, p.Entry.UUID, p.Entry.ID, op.At}
+		}
+	}
+	return nil
+}
+
+func keyOf(p *bus.Posting) memoryKey { return memoryKey{p.Entry.Feed, p.Key, p.Seq} }
+
+func (m *Memory) replay(feed string, use memoryUse) *bus.Entry {
+	if e := m.find(feed, use.uuid); e != nil {
+		return e
+	}
+	return &bus.Entry{Member: feeds.Member{Feed: feed, UUID: use.uuid, ID: use.id}}
+}
+
+// append gives e the next id and puts it at the end of its feed.
+func (m *Memory) append(e *bus.Entry, at time.Time) {
+	m.head++
+	e.ID, e.Edited = m.head, at
+	if e.Published.IsZero() {
+		e.Published = at
+	}
+	if e.Updated.IsZero() {
+		e.Updated = at
+	}
+	f := m.ensure(e.Feed, at)
+	f.entries = append(f.entries, e)
+	f.LastID, f.Updated = e.ID, at
+	if !e.Deleted {
+		f.Entries++
+		f.Bytes += int64(len(e.XML))
+	}
+}
+
+func (m *Memory) ensure(name string, at time.Time) *memoryFeed {
+	f := m.feeds[name]
+	if f == nil {
+		f = &memoryFeed{Feed: bus.Feed{Feed: feeds.Feed{Name: name, UUID: uuid.NewString(), Created: at, Updated: at}}}
+		if m.feeds == nil {
+			m.feeds = make(map[string]*memoryFeed)
+		}
+		m.feeds[name] = f
+	}
+	return f
+}
+
+// edit puts op's entry in the place of the one it names, once carry has taken
+// over from that what stays.
+func (m *Memory) edit(op *bus.Op, carry func(e, old *bus.Entry)) error {
+	e := op.Posts[0].Entry
+	old := m.find(e.Feed, e.UUID)
+	switch {
+	case old == nil:
+		return bus.ErrNoEntry
+	case m.feeds[old.Feed].AppendOnly:
+		return bus.ErrAppendOnly
+	case old.Deleted:
+		return bus.ErrDeleted
+	case op.IfID != 0 && op.IfID != old.ID:
+		return bus.ErrChanged
+	}
+	f := m.feeds[old.Feed]
+	f.entries = slices.DeleteFunc(slices.Clone(f.entries), func(o *bus.Entry) bool { return o == old })
+	f.Entries--
+	op.Freed = int64(len(old.XML))
+	f.Bytes -= op.Freed
+	carry(e, old)
+	m.append(e, op.At)
+	return nil
+}
+
+// Head implements bus.Log.
+func (m *Memory) Head(ctx context.Context) (int64, error) {
+	defer m.reading()()
+	return m.head, m.readable(ctx)
+}
+
+func (m *Memory) reading() (done func()) {
+	m.mu.Lock()
+	return m.mu.Unlock
+}
+
+func (m *Memory) readable(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if m.BeforeRead != nil {
+		return m.BeforeRead()
+	}
+	return nil
+}
+
+// Read implements bus.Log.
+func (m *Memory) Read(ctx context.Context, q bus.Query) ([]*bus.Entry, error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return nil, err
+	}
+	f := m.feeds[q.Feed]
+	if f == nil {
+		return nil, nil
+	}
+	entries := slices.Clone(f.entries)
+	if q.Newest {
+		slices.Reverse(entries)
+	}
+	var page []*bus.Entry
+	size := 0
+	for _, e := range entries {
+		if e.ID <= q.After || (q.Before > 0 && e.ID >= q.Before) {
+			continue
+		}
+		if len(page) == q.Limit || (q.Bytes > 0 && size > q.Bytes) {
+			break
+		}
+		page = append(page, e)
+		size += len(e.XML)
+	}
+	return page, nil
+}
+
+// Find implements bus.Log.
+func (m *Memory) Find(ctx context.Context, feed, uuid string) (*bus.Entry, error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return nil, err
+	}
+	if e := m.find(feed, uuid); e != nil {
+		return e, nil
+	}
+	return nil, bus.ErrNoEntry
+}
+
+func (m *Memory) find(feed, uuid string) *bus.Entry {
+	for name, f := range m.feeds {
+		if feed != "" && name != feed {
+			continue
+		}
+		for _, e := range f.entries {
+			if e.UUID == uuid {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+// Changed implements bus.Log.
+func (m *Memory) Changed(ctx context.Context, after int64, limit int) ([]string, int64, bool, error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return nil, 0, false, err
+	}
+	var names []string
+	for name, f := range m.feeds {
+		if f.LastID > after {
+			names = append(names, name)
+		}
+	}
+	if len(names) > limit {
+		return nil, m.head, true, nil
+	}
+	return names, m.head, false, nil
+}
+
+// Feed implements bus.Catalog.
+func (m *Memory) Feed(ctx context.Context, name string) (*bus.Feed, error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return nil, err
+	}
+	f := m.feeds[name]
+	if f == nil {
+		return nil, bus.ErrNoFeed
+	}
+	row := f.Feed
+	return &row, nil
+}
+
+// Feeds implements bus.Catalog.
+func (m *Memory) Feeds(ctx context.Context, after, before string, limit int) ([]*bus.Feed, error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return nil, err
+	}
+	var all []*bus.Feed
+	for name, f := range m.feeds {
+		if name > after && (before == "" || name < before) {
+			row := f.Feed
+			all = append(all, &row)
+		}
+	}
+	slices.SortFunc(all, func(a, b *bus.Feed) int { return cmp.Compare(a.Name, b.Name) })
+	if n := len(all) - limit; n > 0 && before != "" {
+		return all[n:], nil
+	}
+	return all[:min(limit, len(all))], nil
+}
+
+// Configure implements bus.Catalog.
+func (m *Memory) Configure(ctx context.Context, name string, s bus.Settings) (*bus.Feed, error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return nil, err
+	}
+	f := m.ensure(name, time.Now().UTC().Truncate(time.Microsecond))
+	set(&f.Title, s.Title)
+	set(&f.Subtitle, s.Subtitle)
+	set(&f.Author, s.Author)
+	set(&f.AppendOnly, s.AppendOnly)
+	m.notify()
+	row := f.Feed
+	return &row, nil
+}
+
+func set[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// Prune implements bus.Catalog.
+func (m *Memory) Prune(ctx context.Context, feed string, upTo int64, limit int) (int, error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return 0, err
+	}
+	f := m.feeds[feed]
+	if f == nil {
+		return 0, bus.ErrNoFeed
+	}
+	n := 0
+	for _, e := range f.entries {
+		if n == limit || e.ID > upTo {
+			break
+		}
+		f.Pruned = e.ID
+		if !e.Deleted {
+			f.Entries--
+			f.Bytes -= int64(len(e.XML))
+		}
+		n++
+	}
+	f.entries = slices.Clone(f.entries[n:])
+	m.notify()
+	return n, nil
+}
+
+// ForgetKeys implements bus.Catalog.
+func (m *Memory) ForgetKeys(ctx context.Context, t time.Time, limit int) (int, error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return 0, err
+	}
+	n := 0
+	for k, use := range m.keys {
+		if n < limit && use.used.Before(t) {
+			delete(m.keys, k)
+			n++
+		}
+	}
+	return n, nil
+}
+
+// Watch implements bus.Notifier. It tells of every write, the caller's own too.
+func (m *Memory) Watch(ctx context.Context, changed func()) error {
+	hint := make(chan struct{}, 1)
+	m.mu.Lock()
+	if m.watchers == nil {
+		m.watchers = make(map[chan struct{}]bool)
+	}
+	m.watchers[hint] = true
+	m.mu.Unlock()
+	defer func() {
+		m.mu.Lock()
+		delete(m.watchers, hint)
+		m.mu.Unlock()
+	}()
+	for {
+		select {
+		case <-hint:
+			changed()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// notify hints to every watcher. Callers hold m.mu.
+func (m *Memory) notify() {
+	for hint := range m.watchers {
+		select {
+		case hint <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Close implements bus.Store.
+func (m *Memory) Close() error { return nil }
