@@ -1,0 +1,321 @@
+package bustest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+func testEmpty(t *testing.T, s *suite) {
+	ctx := context.Background()
+	if head := s.head(); head != 0 {
+		t.Errorf("Head = %d, want 0", head)
+	}
+	if page := s.read(bus.Query{Feed: "x"}); len(page) != 0 {
+		t.Errorf("Read = %d entries, want none", len(page))
+	}
+	if _, err := s.Feed(ctx, "x"); !errors.Is(err, bus.ErrNoFeed) {
+		t.Errorf("Feed: %v, want ErrNoFeed", err)
+	}
+	if _, err := s.Find(ctx, "", "0190c5a0-0000-7000-8000-000000000000"); !errors.Is(err, bus.ErrNoEntry) {
+		t.Errorf("Find: %v, want ErrNoEntry", err)
+	}
+	if _, err := s.Prune(ctx, "x", 1, 1); !errors.Is(err, bus.ErrNoFeed) {
+		t.Errorf("Prune: %v, want ErrNoFeed", err)
+	}
+	if list, err := s.Feeds(ctx, "", "", 10); err != nil || len(list) != 0 {
+		t.Errorf("Feeds = %v, %v, want none", list, err)
+	}
+}
+
+func testOrder(t *testing.T, s *suite) {
+	a, b, c, d := entry("x", "a"), entry("y", "b"), entry("x", "c"), entry("x", "d")
+	s.must(publishing(a, b), publishing(c))
+	s.must(publishing(d))
+	if diff := cmp.Diff([]int64{1, 2, 3, 4}, ids([]*bus.Entry{a, b, c, d})); diff != "" {
+		t.Fatalf("ids (-want +got):\n%s", diff)
+	}
+	if head := s.head(); head != 4 {
+		t.Errorf("Head = %d, want 4", head)
+	}
+	s.wantTitles(bus.Query{Feed: "x"}, "a", "c", "d")
+	s.wantTitles(bus.Query{Feed: "y"}, "b")
+}
+
+func testFidelity(t *testing.T, s *suite) {
+	want := feeds.Member{
+		Feed:      "a/b ü <&'\"%",
+		UUID:      "0190c5a0-1111-7222-8333-444455556666",
+		AtomID:    "tag:example.org,2026:1",
+		Title:     "naïve \U0001F600 'quoted' \"twice\" <b>",
+		Published: time.Date(1999, 12, 31, 23, 59, 59, 999999000, time.UTC),
+		Updated:   time.Date(2262, 1, 1, 0, 0, 0, 1000, time.UTC),
+		Absent:    feeds.PartAuthor | feeds.PartSummary,
+		XML:       []byte("<entry>\r\n\t\u00a0\u2028 '\"% ü \U0001F600</entry>" + strings.Repeat("x", 100_000)),
+	}
+	e := &bus.Entry{Member: want}
+	s.must(publishing(e))
+	want.ID, want.Edited = 1, s.at
+	s.wantMember(want, e)
+	s.wantMember(want, s.find(want.Feed, want.UUID))
+	s.wantMember(want, s.find("", want.UUID))
+	s.wantMember(want, s.read(bus.Query{Feed: want.Feed})[0])
+	if _, err := s.Find(context.Background(), "other", want.UUID); !errors.Is(err, bus.ErrNoEntry) {
+		t.Errorf("Find in another feed: %v, want ErrNoEntry", err)
+	}
+}
+
+func testTimes(t *testing.T, s *suite) {
+	e := entry("x", "a")
+	s.must(publishing(e))
+	got := s.find("x", e.UUID)
+	for name, at := range map[string]time.Time{"Published": got.Published, "Updated": got.Updated, "Edited": got.Edited} {
+		if !at.Equal(s.at) {
+			t.Errorf("%s = %v, want %v", name, at, s.at)
+		}
+	}
+}
+
+func testPages(_ *testing.T, s *suite) {
+	s.series("x", 5)
+	s.series("other", 3)
+	s.wantTitles(bus.Query{Feed: "x", Limit: 2}, "1", "2")
+	s.wantTitles(bus.Query{Feed: "x", After: 2, Limit: 2}, "3", "4")
+	s.wantTitles(bus.Query{Feed: "x", After: 4}, "5")
+	s.wantTitles(bus.Query{Feed: "x", After: 5})
+	s.wantTitles(bus.Query{Feed: "x", After: 1 << 62})
+	s.wantTitles(bus.Query{Feed: "x", Newest: true, Limit: 2}, "5", "4")
+	s.wantTitles(bus.Query{Feed: "x", Newest: true, Before: 4, Limit: 2}, "3", "2")
+	s.wantTitles(bus.Query{Feed: "x", Newest: true, Before: 1})
+	s.wantTitles(bus.Query{Feed: "x", Newest: true, After: 3}, "5", "4")
+	s.wantTitles(bus.Query{Feed: "x", After: 1, Before: 4}, "2", "3")
+}
+
+func testPageBytes(_ *testing.T, s *suite) {
+	list := s.series("x", 5)
+	size := len(list[0].XML)
+	s.wantTitles(bus.Query{Feed: "x", Bytes: 1}, "1")
+	s.wantTitles(bus.Query{Feed: "x", Bytes: size}, "1", "2")
+	s.wantTitles(bus.Query{Feed: "x", Bytes: 2 * size}, "1", "2", "3")
+	s.wantTitles(bus.Query{Feed: "x", Newest: true, Bytes: size}, "5", "4")
+}
+
+func testReplace(t *testing.T, s *suite) {
+	a, b := entry("x", "a"), entry("x", "b")
+	a.AtomID, a.Absent = "tag:example.org,2026:a", 0
+	s.must(publishing(a, b))
+	published := s.at
+	op := replacing(a, "A", 0)
+	s.must(op)
+	want := op.Posts[0].Entry.Member
+	s.wantMember(want, s.find("x", a.UUID))
+	if want.ID != 3 || want.AtomID != a.AtomID || !want.Published.Equal(published) || !want.Updated.Equal(s.at) || !want.Edited.Equal(s.at) {
+		t.Errorf("replaced entry = %+v", want)
+	}
+	if op.Freed != int64(len(a.XML)) {
+		t.Errorf("Freed = %d, want %d", op.Freed, len(a.XML))
+	}
+	s.wantTitles(bus.Query{Feed: "x"}, "b", "A")
+}
+
+func testRemove(t *testing.T, s *suite) {
+	a, b := entry("x", "a"), entry("x", "b")
+	s.must(publishing(a, b))
+	op := removing(a, 0)
+	s.must(op)
+	got := s.find("x", a.UUID)
+	s.wantMember(op.Posts[0].Entry.Member, got)
+	if !got.Deleted || got.ID != 3 || len(got.XML) != 0 || !got.Edited.Equal(s.at) {
+		t.Errorf("tombstone = %+v", got.Member)
+	}
+	if op.Freed != int64(len(a.XML)) {
+		t.Errorf("Freed = %d, want %d", op.Freed, len(a.XML))
+	}
+	s.wantTitles(bus.Query{Feed: "x"}, "b", "†")
+	s.refused(removing(a, 0), bus.ErrDeleted)
+	s.refused(replacing(a, "again", 0), bus.ErrDeleted)
+	s.wantTitles(bus.Query{Feed: "x"}, "b", "†")
+}
+
+func testConditions(t *testing.T, s *suite) {
+	a := entry("x", "a")
+	s.must(publishing(a))
+	first, second := replacing(a, "first", 1), replacing(a, "second", 1)
+	s.commit(first, second)
+	if first.Err != nil || !errors.Is(second.Err, bus.ErrChanged) {
+		t.Fatalf("errors %v and %v, want none and ErrChanged", first.Err, second.Err)
+	}
+	s.refused(removing(a, 1), bus.ErrChanged)
+	s.must(removing(a, 2))
+	s.refused(replacing(entry("x", "none"), "a", 0), bus.ErrNoEntry)
+	s.refused(removing(entry("no feed", "none"), 0), bus.ErrNoEntry)
+	stray := entry("y", "stray")
+	s.must(publishing(stray))
+	stray.Feed = "x"
+	s.refused(removing(stray, 0), bus.ErrNoEntry)
+}
+
+func testAppendOnly(_ *testing.T, s *suite) {
+	a := entry("x", "a")
+	s.must(publishing(a))
+	yes := true
+	if _, err := s.Configure(context.Background(), "x", bus.Settings{AppendOnly: &yes}); err != nil {
+		s.Fatal(err)
+	}
+	s.refused(replacing(a, "A", 0), bus.ErrAppendOnly)
+	s.refused(removing(a, 0), bus.ErrAppendOnly)
+	s.must(publishing(entry("x", "b")))
+	s.wantTitles(bus.Query{Feed: "x"}, "a", "b")
+}
+
+func testRefusals(t *testing.T, s *suite) {
+	a := entry("x", "a")
+	s.must(keyed("k", 1, a))
+	before, after := entry("x", "before"), entry("x", "after")
+	bad := publishing(entry("new", "lost"), entry("x", "lost"))
+	bad.Posts[1].Key, bad.Posts[1].Digest = "k", [32]byte{2}
+	missing := replacing(entry("x", "none"), "none", 0)
+	s.commit(publishing(before), bad, missing, publishing(after))
+	if !errors.Is(bad.Err, bus.ErrKeyReused) || !errors.Is(missing.Err, bus.ErrNoEntry) {
+		t.Fatalf("errors %v and %v", bad.Err, missing.Err)
+	}
+	s.wantTitles(bus.Query{Feed: "x"}, "a", "before", "after")
+	if _, err := s.Feed(context.Background(), "new"); !errors.Is(err, bus.ErrNoFeed) {
+		t.Errorf("a refused op made a feed: %v", err)
+	}
+	if head := s.head(); head != after.ID {
+		t.Errorf("Head = %d, want %d", head, after.ID)
+	}
+}
+
+func testChanged(t *testing.T, s *suite) {
+	s.series("x", 2)
+	s.series("y", 1)
+	check := func(after int64, limit int, want []string, wantMore bool) {
+		t.Helper()
+		names, head, more, err := s.Changed(context.Background(), after, limit)
+		if err != nil || head != 3 || more != wantMore {
+			t.Fatalf("Changed(%d) = head %d, more %v, %v", after, head, more, err)
+		}
+		if diff := cmp.Diff(want, names, sorted); diff != "" {
+			t.Fatalf("Changed(%d) (-want +got):\n%s", after, diff)
+		}
+	}
+	check(0, 10, []string{"x", "y"}, false)
+	check(2, 10, []string{"y"}, false)
+	check(3, 10, nil, false)
+	check(0, 1, nil, true)
+}
+
+var sorted = cmp.Transformer("sorted", func(list []string) map[string]bool {
+	set := make(map[string]bool)
+	for _, v := range list {
+		set[v] = true
+	}
+	return set
+})
+
+func testContext(t *testing.T, s *suite) {
+	cause := errors.New("the caller left")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(cause)
+	calls := map[string]func() error{
+		"Head":       func() error { _, err := s.Head(ctx); return err },
+		"Read":       func() error { _, err := s.Read(ctx, bus.Query{Feed: "x", Limit: 1}); return err },
+		"Find":       func() error { _, err := s.Find(ctx, "x", "u"); return err },
+		"Changed":    func() error { _, _, _, err := s.Changed(ctx, 0, 1); return err },
+		"Feed":       func() error { _, err := s.Feed(ctx, "x"); return err },
+		"Feeds":      func() error { _, err := s.Feeds(ctx, "", "", 1); return err },
+		"Configure":  func() error { _, err := s.Configure(ctx, "x", bus.Settings{}); return err },
+		"Prune":      func() error { _, err := s.Prune(ctx, "x", 1, 1); return err },
+		"ForgetKeys": func() error { _, err := s.ForgetKeys(ctx, s.at, 1); return err },
+		"Commit":     func() error { return s.Commit(ctx, []*bus.Op{publishing(entry("x", "a"))}) },
+	}
+	for name, call := range calls {
+		if err := call(); !errors.Is(err, cause) {
+			t.Errorf("%s: %v, want the cause", name, err)
+		}
+	}
+}
+
+func testLargeCommit(t *testing.T, s *suite) {
+	const n = 3000
+	var ops []*bus.Op
+	for i := range n {
+		ops = append(ops, publishing(entry(fmt.Sprintf("feed %d", i%700), fmt.Sprint(i))))
+	}
+	s.must(ops...)
+	for i, op := range ops {
+		if op.Posts[0].Entry.ID != int64(i+1) {
+			t.Fatalf("op %d has id %d", i, op.Posts[0].Entry.ID)
+		}
+	}
+	if head := s.head(); head != n {
+		t.Errorf("Head = %d, want %d", head, n)
+	}
+	if f := s.feed("feed 0"); f.Entries != 5 || f.LastID != 2801 {
+		t.Errorf("feed 0 has %d entries up to %d, want 5 up to 2801", f.Entries, f.LastID)
+	}
+}
+
+func testConcurrent(t *testing.T, s *suite) {
+	const writers, each = 4, 100
+	var writing, reading sync.WaitGroup
+	done := make(chan struct{})
+	for range 4 {
+		reading.Go(func() { walk(t, s, writers*each, done) })
+	}
+	for w := range writers {
+		writing.Go(func() {
+			for i := range each {
+				op := publishing(entry("x", fmt.Sprintf("%d/%d", w, i)))
+				op.At = s.at
+				if err := s.Commit(context.Background(), []*bus.Op{op}); err != nil || op.Err != nil {
+					t.Errorf("Commit: %v, %v", err, op.Err)
+					return
+				}
+			}
+		})
+	}
+	writing.Wait()
+	close(done)
+	reading.Wait()
+}
+
+// walk follows feed x with a cursor until want entries were seen, each once, or
+// nothing is left to come.
+func walk(t *testing.T, s *suite, want int, done <-chan struct{}) {
+	var after int64
+	seen := 0
+	for last := false; ; {
+		select {
+		case <-done:
+			last = true
+		default:
+		}
+		page, err := s.Read(context.Background(), bus.Query{Feed: "x", After: after, Limit: 10})
+		if err != nil {
+			t.Errorf("Read: %v", err)
+			return
+		}
+		if len(page) == 0 && last {
+			break
+		}
+		if len(page) > 0 {
+			seen += len(page)
+			after = page[len(page)-1].ID
+		}
+	}
+	if seen != want {
+		t.Errorf("a reader saw %d entries of %d", seen, want)
+	}
+}

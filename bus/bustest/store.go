@@ -1,0 +1,220 @@
+package bustest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+// TestStore checks that the stores which open returns keep the promises of bus.Store.
+// Each call of open gives a new, empty store, closed by the test's cleanup.
+func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
+	tests := []struct {
+		promise string
+		check   func(t *testing.T, s *suite)
+	}{
+		{"an empty store has no head, feeds or entries", testEmpty},
+		{"ids rise by one in the order of the ops", testOrder},
+		{"an entry comes back as it was published", testFidelity},
+		{"times left out are those of the commit", testTimes},
+		{"pages end at their bounds in both directions", testPages},
+		{"a page ends once its bytes are passed", testPageBytes},
+		{"an edit gives a new id and keeps uuid, atom:id and published", testReplace},
+		{"a removal leaves a tombstone at the head", testRemove},
+		{"an edit under a condition loses to an earlier one", testConditions},
+		{"an append-only feed refuses edits", testAppendOnly},
+		{"an op that breaks a rule changes nothing and hinders no other", testRefusals},
+		{"a key answers with the first entries, and other bytes with an error", testKeys},
+		{"a key counts within the commit that brings it", testKeysInOneCommit},
+		{"a replay shows the entry as it is now", testReplayAfterEdits},
+		{"keys are forgotten after their time", testForgetKeys},
+		{"counts follow every change", testCounts},
+		{"feeds are listed by name, both ways", testFeeds},
+		{"names that differ in a byte are different feeds", testNames},
+		{"settings change alone and make the feed", testConfigure},
+		{"pruning takes the oldest, remembers it, and keeps the head", testPrune},
+		{"changed feeds are named", testChanged},
+		{"a call ends with the cause of its context", testContext},
+		{"a large commit is one commit", testLargeCommit},
+		{"any history reads as the model says", testModel},
+		{"readers see ids in order while writers commit", testConcurrent},
+	}
+	for _, test := range tests {
+		t.Run(strings.ReplaceAll(test.promise, " ", "_"), func(t *testing.T) {
+			test.check(t, &suite{TB: t, Store: open(t), at: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)})
+		})
+	}
+}
+
+// suite is a store under test.
+type suite struct {
+	testing.TB
+	bus.Store
+	at time.Time // of the last commit
+}
+
+// entry makes an entry for feed as the bus does.
+func entry(feed, title string) *bus.Entry {
+	return &bus.Entry{Member: feeds.Member{
+		Feed:   feed,
+		UUID:   uuid.Must(uuid.NewV7()).String(),
+		Title:  title,
+		Absent: feeds.PartID | feeds.PartUpdated | feeds.PartPublished | feeds.PartAuthor,
+		XML:    []byte(`<entry xmlns="http://www.w3.org/2005/Atom"><title>` + title + `</title></entry>`),
+	}}
+}
+
+func publishing(entries ...*bus.Entry) *bus.Op {
+	op := &bus.Op{Kind: bus.OpPublish}
+	for _, e := range entries {
+		op.Posts = append(op.Posts, bus.Posting{Entry: e})
+	}
+	return op
+}
+
+func keyed(key string, digest byte, entries ...*bus.Entry) *bus.Op {
+	op := publishing(entries...)
+	for i := range op.Posts {
+		op.Posts[i].Key, op.Posts[i].Seq, op.Posts[i].Digest = key, i, [32]byte{digest}
+	}
+	return op
+}
+
+func replacing(old *bus.Entry, title string, ifID int64) *bus.Op {
+	e := entry(old.Feed, title)
+	e.UUID = old.UUID
+	return &bus.Op{Kind: bus.OpReplace, IfID: ifID, Posts: []bus.Posting{{Entry: e}}}
+}
+
+func removing(old *bus.Entry, ifID int64) *bus.Op {
+	e := &bus.Entry{Member: feeds.Member{Feed: old.Feed, UUID: old.UUID}}
+	return &bus.Op{Kind: bus.OpRemove, IfID: ifID, Posts: []bus.Posting{{Entry: e}}}
+}
+
+// commit commits ops a second after the commit before.
+func (s *suite) commit(ops ...*bus.Op) {
+	s.Helper()
+	s.at = s.at.Add(time.Second)
+	for _, op := range ops {
+		op.At = s.at
+	}
+	if err := s.Commit(context.Background(), ops); err != nil {
+		s.Fatalf("Commit: %v", err)
+	}
+}
+
+// must commits ops, none of which may be refused.
+func (s *suite) must(ops ...*bus.Op) {
+	s.Helper()
+	s.commit(ops...)
+	for i, op := range ops {
+		if op.Err != nil {
+			s.Fatalf("op %d: %v", i, op.Err)
+		}
+	}
+}
+
+// refused commits op, which must be refused with want.
+func (s *suite) refused(op *bus.Op, want error) {
+	s.Helper()
+	s.commit(op)
+	if !errors.Is(op.Err, want) {
+		s.Fatalf("op.Err = %v, want %v", op.Err, want)
+	}
+}
+
+func (s *suite) read(q bus.Query) []*bus.Entry {
+	s.Helper()
+	if q.Limit == 0 {
+		q.Limit = 1000
+	}
+	page, err := s.Read(context.Background(), q)
+	if err != nil {
+		s.Fatalf("Read(%+v): %v", q, err)
+	}
+	return page
+}
+
+// wantTitles checks the titles on a page.
+func (s *suite) wantTitles(q bus.Query, want ...string) {
+	s.Helper()
+	var got []string
+	for _, e := range s.read(q) {
+		title := e.Title
+		if e.Deleted {
+			title = "†"
+		}
+		got = append(got, title)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		s.Fatalf("Read(%+v) (-want +got):\n%s", q, diff)
+	}
+}
+
+func (s *suite) feed(name string) *bus.Feed {
+	s.Helper()
+	f, err := s.Feed(context.Background(), name)
+	if err != nil {
+		s.Fatalf("Feed(%q): %v", name, err)
+	}
+	return f
+}
+
+func (s *suite) head() int64 {
+	s.Helper()
+	head, err := s.Head(context.Background())
+	if err != nil {
+		s.Fatalf("Head: %v", err)
+	}
+	return head
+}
+
+func (s *suite) find(feed, uuid string) *bus.Entry {
+	s.Helper()
+	e, err := s.Find(context.Background(), feed, uuid)
+	if err != nil {
+		s.Fatalf("Find(%q, %q): %v", feed, uuid, err)
+	}
+	return e
+}
+
+// wantMember checks that the store has e as want says.
+func (s *suite) wantMember(want feeds.Member, e *bus.Entry) {
+	s.Helper()
+	if diff := cmp.Diff(want, e.Member, equateEmpty); diff != "" {
+		s.Fatalf("entry (-want +got):\n%s", diff)
+	}
+}
+
+var equateEmpty = cmp.FilterValues(
+	func(a, b []byte) bool { return len(a) == 0 && len(b) == 0 },
+	cmp.Comparer(func(a, b []byte) bool { return true }),
+)
+
+// series publishes n entries, titled 1 to n, into feed, in one op.
+func (s *suite) series(feed string, n int) []*bus.Entry {
+	s.Helper()
+	var list []*bus.Entry
+	for i := range n {
+		list = append(list, entry(feed, fmt.Sprint(i+1)))
+	}
+	s.must(publishing(list...))
+	return list
+}
+
+func ids(entries []*bus.Entry) []int64 {
+	out := make([]int64, 0, len(entries))
+	for _, e := range entries {
+		out = append(out, e.ID)
+	}
+	return out
+}
