@@ -1,0 +1,142 @@
+package web
+
+import (
+	"net/url"
+	"strconv"
+
+	"atommq/feeds"
+)
+
+// place is where an entry is shown, with what it may take up there.
+type place struct {
+	source  int // bytes of text or source shown
+	html    int // bytes of HTML source read
+	items   int // authors, categories, links
+	clip    int // bytes of text from which content is clipped; 0 never clips
+	lines   int // lines of text likewise
+	excerpt bool
+}
+
+// A feed page shows up to 1000 entries, so each has a small share of it.
+var (
+	onFeedPage   = place{source: 2 << 10, html: 16 << 10, items: 8, clip: 1000, lines: 16, excerpt: true}
+	onMemberPage = place{source: 1 << 20, html: 1 << 20, items: 1000}
+)
+
+// card is one entry.
+type card struct {
+	ID         int64
+	Href       string // the member's page
+	Deleted    bool
+	Title      string
+	Lang       string
+	Time       stamp // updated; of a tombstone when it was deleted
+	Authors    []person
+	Categories []category
+	Links      []link
+	More       int // categories and links left out
+	Summary    content
+	Content    content
+	Unreadable bool // its parts could not be read
+}
+
+type person struct{ Name, Href string }
+
+type category struct{ Name, Scheme string }
+
+type link struct{ Name, Href, Rel, Type string }
+
+func (p *Pages) newCard(m *feeds.Member, collection string, at place) card {
+	c := card{
+		ID:      m.ID,
+		Href:    collection + "/entries/" + m.UUID,
+		Deleted: m.Deleted,
+		Title:   m.Title,
+		Time:    newStamp(m.Updated),
+	}
+	if m.Deleted {
+		c.Time = newStamp(m.Edited)
+		return c
+	}
+	v, err := feeds.Inspect(m)
+	if err != nil {
+		c.Unreadable = true
+		return c
+	}
+	p.fill(&c, v, at)
+	return c
+}
+
+// fill adds what the publisher wrote.
+func (p *Pages) fill(c *card, v *feeds.View, at place) {
+	base := resolve(c.Href, v.Base)
+	c.Lang = v.Lang
+	c.Authors = people(v.Authors[:min(len(v.Authors), at.items)], base)
+	c.Categories, c.Links = categories(v.Categories), links(v.Links, base)
+	c.More = max(len(c.Categories)-at.items, 0) + max(len(c.Links)-at.items, 0)
+	c.Categories = c.Categories[:min(len(c.Categories), at.items)]
+	c.Links = c.Links[:min(len(c.Links), at.items)]
+	c.Summary = p.show(v.Summary, c.Href, at)
+	c.Content = p.show(v.Content, c.Href, at)
+	if at.excerpt && c.Content.Text == c.Title {
+		// A posted line of text is its own title; once is enough.
+		c.Content = content{}
+	}
+}
+
+// Clipped reports whether the member's page shows more.
+func (c card) Clipped() bool { return c.Summary.Clipped || c.Content.Clipped }
+
+func people(from []feeds.Person, base *url.URL) []person {
+	var out []person
+	for _, f := range from {
+		p := person{Name: f.Name}
+		if f.URI != "" {
+			p.Href = webURL(base, f.URI)
+		} else if f.Email != "" {
+			p.Href = webURL(nil, "mailto:"+f.Email)
+		}
+		if p.Name == "" {
+			p.Name = f.Email
+		}
+		if p.Name != "" {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func categories(from []feeds.Category) []category {
+	var out []category
+	for _, f := range from {
+		c := category{Name: f.Label, Scheme: f.Scheme}
+		if c.Name == "" {
+			c.Name = f.Term
+		}
+		if c.Name != "" {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// links keeps every link; one whose URL a page must not carry shows as text.
+func links(from []feeds.Link, base *url.URL) []link {
+	var out []link
+	for _, f := range from {
+		l := link{Name: f.Title, Href: webURL(base, f.Href), Rel: f.Rel, Type: f.Type}
+		if l.Name == "" {
+			l.Name = f.Href
+		}
+		if l.Rel == "" {
+			l.Rel = "alternate" // RFC 4287 §4.2.7.2
+		}
+		if l.Name != "" {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// Anchor is the entry's fragment on a feed page.
+func (c card) Anchor() string { return "entry-" + strconv.FormatInt(c.ID, 10) }

@@ -1,0 +1,87 @@
+// Package web renders the pages a browser gets.
+//
+// A page is plain HTML without scripts, and asks for nothing else: its one
+// stylesheet stands inline, and its Content-Security-Policy lets nothing else
+// load or run. What publishers wrote is text, or HTML reduced to an allow-list.
+//
+// A Pages keeps no state between calls and is safe for concurrent use.
+package web
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+
+	"atommq/feeds"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+//go:embed page.css
+var stylesheet string
+
+// Pages renders the pages.
+type Pages struct {
+	templates *template.Template
+	sanitiser *sanitiser
+	policy    string // the Content-Security-Policy
+}
+
+// New prepares the pages. It fails only where the embedded templates do not parse.
+func New() (*Pages, error) {
+	t, err := template.ParseFS(templates, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("web: parse templates: %w", err)
+	}
+	return &Pages{templates: t, sanitiser: newSanitiser(), policy: contentPolicy(stylesheet)}, nil
+}
+
+// contentPolicy allows the one inline stylesheet, and the icons that it and
+// the page carry as data: URLs.
+func contentPolicy(style string) string {
+	sum := sha256.Sum256([]byte(style))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
+
+// Feed writes a page of a feed.
+func (p *Pages) Feed(w http.ResponseWriter, page *feeds.Page) error {
+	return p.write(w, "feed.html", p.feedPage(page))
+}
+
+// Member writes the page of one member, page.Members[0].
+func (p *Pages) Member(w http.ResponseWriter, page *feeds.Page) error {
+	if len(page.Members) == 0 {
+		return errors.New("web: a member's page without a member")
+	}
+	return p.write(w, "member.html", p.memberPage(page))
+}
+
+// Feeds writes a page of the list of feeds.
+func (p *Pages) Feeds(w http.ResponseWriter, l *feeds.List) error {
+	return p.write(w, "list.html", newListPage(l))
+}
+
+// write renders the whole page before its first byte, so that a failure
+// leaves the response to the caller, untouched.
+func (p *Pages) write(w http.ResponseWriter, name string, page any) error {
+	var buf bytes.Buffer
+	if err := p.templates.ExecuteTemplate(&buf, name, page); err != nil {
+		return fmt.Errorf("web: render %s: %w", name, err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", p.policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	if _, err := w.Write(buf.Bytes()); err != nil {
+		return fmt.Errorf("web: write %s: %w", name, err)
+	}
+	return nil
+}
