@@ -1,0 +1,80 @@
+// Package migrations brings a database to the schema that this AtomMQ works
+// with: numbered SQL, embedded, run forward only.
+//
+// # Concurrency
+//
+// Any number of processes may call Up on one database at once: one migrates
+// while the others wait, then find nothing to do. A migration that fails leaves the
+// database as it was.
+package migrations
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed sqlite/*.sql
+var files embed.FS
+
+// table is where goose keeps the versions that were applied.
+const table = "atommq_schema"
+
+// Migration is one numbered step of the schema.
+type Migration struct {
+	Version int64
+	Name    string // of its file, "00001_log.sql"
+	Applied bool
+}
+
+// NewerError says that a newer AtomMQ has migrated the database.
+type NewerError struct {
+	Found int64 // the database's version
+	Known int64 // the newest version known here
+}
+
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("the database's schema has version %d, this program knows versions up to %d: "+
+		"run the newer AtomMQ, or restore a backup from before its first start", e.Found, e.Known)
+}
+
+// Up brings the SQLite database db to the newest schema and returns the steps
+// that it took, none when there was nothing to do. It fails with
+// a *NewerError on a database that a newer AtomMQ has migrated. The busy
+// timeout of db's connections bounds how long it waits for another process.
+func Up(ctx context.Context, db *sql.DB) (steps []Migration, err error) {
+	err = transact(ctx, db, "COMMIT", func(p *goose.Provider) error {
+		results, err := p.Up(ctx)
+		for _, r := range results {
+			steps = append(steps, step(r.Source, true))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("migrating: %w", err)
+	}
+	return steps, nil
+}
+
+// Status lists every step there is and whether db has taken it. It changes
+// nothing. It fails as Up does.
+func Status(ctx context.Context, db *sql.DB) (steps []Migration, err error) {
+	err = transact(ctx, db, "ROLLBACK", func(p *goose.Provider) error {
+		results, err := p.Status(ctx)
+		for _, r := range results {
+			steps = append(steps, step(r.Source, r.State == goose.StateApplied))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the schema's version: %w", err)
+	}
+	return steps, nil
+}
+
+func step(s *goose.Source, applied bool) Migration {
+	return Migration{Version: s.Version, Name: s.Path, Applied: applied}
+}

@@ -1,0 +1,226 @@
+package migrations_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	_ "github.com/mattn/go-sqlite3"
+
+	"atommq/migrations"
+)
+
+// childFile names the database that a re-executed test binary migrates.
+const childFile = "ATOMMQ_TEST_MIGRATE"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childFile); path != "" {
+		os.Exit(migrateAsChild(path))
+	}
+	os.Exit(m.Run())
+}
+
+func migrateAsChild(path string) int {
+	db, err := connect(path)
+	if err == nil {
+		var steps []migrations.Migration
+		steps, err = migrations.Up(context.Background(), db)
+		fmt.Print(len(steps))
+	}
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	return 0
+}
+
+func connect(path string) (*sql.DB, error) {
+	return sql.Open("sqlite3", "file:"+path+"?_busy_timeout=20000")
+}
+
+func open(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := connect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func fresh(t *testing.T) *sql.DB {
+	t.Helper()
+	return open(t, filepath.Join(t.TempDir(), "atommq.db"))
+}
+
+func execute(t *testing.T, db *sql.DB, query string) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), query); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// column returns the first column of what query finds.
+func column(t *testing.T, db *sql.DB, query string) []string {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, s)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+const schemaText = "SELECT coalesce(sql, name) FROM sqlite_schema WHERE name LIKE '%atommq%' ORDER BY name"
+
+func TestUpTakesEachStepOnce(t *testing.T) {
+	db := fresh(t)
+	steps, err := migrations.Up(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []migrations.Migration{{Version: 1, Name: "00001_log.sql", Applied: true}}
+	if diff := cmp.Diff(want, steps); diff != "" {
+		t.Errorf("first Up (-want +got):\n%s", diff)
+	}
+	if steps, err = migrations.Up(t.Context(), db); err != nil || len(steps) != 0 {
+		t.Errorf("second Up = %v, %v; want nothing to do", steps, err)
+	}
+}
+
+func TestStatusChangesNothing(t *testing.T) {
+	db := fresh(t)
+	want := []migrations.Migration{{Version: 1, Name: "00001_log.sql"}}
+	got, err := migrations.Status(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("before Up (-want +got):\n%s", diff)
+	}
+	if names := column(t, db, schemaText); len(names) != 0 {
+		t.Errorf("Status made %q", names)
+	}
+	if _, err := migrations.Up(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	want[0].Applied = true
+	if got, err = migrations.Status(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("after Up (-want +got):\n%s", diff)
+	}
+}
+
+func TestANewerSchemaIsRefused(t *testing.T) {
+	db := fresh(t)
+	if _, err := migrations.Up(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, db, "INSERT INTO atommq_schema (version_id, is_applied) VALUES (99, 1)")
+	_, upErr := migrations.Up(t.Context(), db)
+	_, statusErr := migrations.Status(t.Context(), db)
+	for _, err := range []error{upErr, statusErr} {
+		newer, ok := errors.AsType[*migrations.NewerError](err)
+		if !ok || newer.Found != 99 || newer.Known != 1 {
+			t.Errorf("error %v, want a NewerError with 99 and 1", err)
+		}
+	}
+	execute(t, db, "BEGIN IMMEDIATE; ROLLBACK") // no lock is left behind
+}
+
+func TestAFailedMigrationLeavesTheDatabaseAsItWas(t *testing.T) {
+	db := fresh(t)
+	execute(t, db, "CREATE TABLE atommq_key (in_the_way TEXT)")
+	before := column(t, db, schemaText)
+	if _, err := migrations.Up(t.Context(), db); err == nil {
+		t.Fatal("Up succeeded over a table in its way")
+	}
+	if diff := cmp.Diff(before, column(t, db, schemaText)); diff != "" {
+		t.Errorf("schema after the failure (-want +got):\n%s", diff)
+	}
+	execute(t, db, "DROP TABLE atommq_key")
+	if _, err := migrations.Up(t.Context(), db); err != nil {
+		t.Errorf("Up with the obstacle gone: %v", err)
+	}
+}
+
+// testdata/v1.sql is a dump of a database with the first schema. It is never
+// regenerated: every later schema must be reached from it.
+func TestTheFirstVersionMigrates(t *testing.T) {
+	dump, err := os.ReadFile("testdata/v1.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := fresh(t)
+	execute(t, old, string(dump))
+	if _, err := migrations.Up(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	made := fresh(t)
+	if _, err := migrations.Up(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(column(t, made, schemaText), column(t, old, schemaText)); diff != "" {
+		t.Errorf("schema (-made anew +migrated):\n%s", diff)
+	}
+	want := []string{"2 first 1 <entry><title>an edited one</title></entry>", "3 first 0 ", "4 second 1 <entry><title>ü</title></entry>"}
+	got := column(t, old, "SELECT concat_ws(' ', id, feed, 1 - deleted, xml) FROM atommq_entry ORDER BY id")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
+	}
+}
+
+func TestProcessesThatStartTogetherMigrateOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "atommq.db")
+	const processes = 6
+	var out [processes]bytes.Buffer
+	var children [processes]*exec.Cmd
+	for i := range children {
+		c := exec.CommandContext(t.Context(), os.Args[0])
+		c.Env = append(os.Environ(), childFile+"="+path)
+		c.Stdout, c.Stderr = &out[i], &out[i]
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		children[i] = c
+	}
+	migrated := 0
+	for i, c := range children {
+		if err := c.Wait(); err != nil {
+			t.Errorf("process %d: %v: %s", i, err, &out[i])
+		}
+		if out[i].String() == "1" {
+			migrated++
+		}
+	}
+	if migrated != 1 {
+		t.Errorf("%d processes took the step, want 1", migrated)
+	}
+	if got := column(t, open(t, path), "SELECT version_id FROM atommq_schema ORDER BY 1"); !cmp.Equal(got, []string{"0", "1"}) {
+		t.Errorf("versions kept = %q", got)
+	}
+}
