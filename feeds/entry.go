@@ -34,26 +34,3 @@ type Entry struct {
 	Published time.Time // zero when absent
 	Absent    Parts     // what was left out
 }
-
-// Member is a published entry: what was posted, and what the server manages.
-type Member struct {
-	ID        int64  // position in the log, the value of Xlastid
-	Feed      string // name
-	UUID      string // permanent, canonical lower-case form
-	AtomID    string // atom:id as posted, "" for urn:uuid:UUID
-	Title     string // plain text
-	Published time.Time
-	Updated   time.Time
-	Edited    time.Time // of the last change, app:edited
-	Absent    Parts
-	Deleted   bool   // a tombstone; XML is then empty
-	XML       []byte // as Entry.XML
-}
-
-// AtomURI returns the entry's atom:id: the posted one, or the server's.
-func (m *Member) AtomURI() string {
-	if m.AtomID != "" {
-		return m.AtomID
-	}
-	return "urn:uuid:" + m.UUID
-}

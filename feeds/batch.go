@@ -1,0 +1,178 @@
+package feeds
+
+import (
+	"net/url"
+	"strings"
+)
+
+// feedContext is what the entries of a feed document inherit from it.
+type feedContext struct {
+	attrs   []inherited
+	base    string // xml:base
+	authors []Person
+}
+
+// inherited is a namespace declaration, xml:lang or xml:space of a feed's start tag.
+type inherited struct {
+	space, local string
+	source       string // with a space before it
+}
+
+// batch reads a document whose root is a feed. Its own metadata is not kept,
+// but for what its entries would mean something else without.
+func (p *parser) batch(root token) (*Document, error) {
+	c := p.feedContext(root)
+	p.lim.Depth++ // it counts from the entry on
+	var drafts []*draft
+	for {
+		t, err := p.next()
+		if err != nil {
+			return nil, err
+		}
+		if t.kind == endTag {
+			break
+		}
+		if t.kind != startTag {
+			continue
+		}
+		d, err := p.feedChild(t, c, len(drafts))
+		if err != nil {
+			return nil, err
+		}
+		if d != nil {
+			drafts = append(drafts, d)
+		}
+	}
+	if err := p.epilog(); err != nil {
+		return nil, err
+	}
+	if len(drafts) == 0 {
+		return nil, p.fail(root.start, "<%s> holds no entry to publish", root.name.full)
+	}
+	return p.detach(drafts, c), nil
+}
+
+// feedChild reads a child of the feed, and returns a draft if it is an entry.
+func (p *parser) feedChild(t token, c *feedContext, count int) (*draft, error) {
+	if t.space == NamespaceAtom {
+		switch string(t.name.local) {
+		case "entry":
+			if count == p.lim.Entries {
+				return nil, &LimitError{What: "entries in a feed document", Max: p.lim.Entries}
+			}
+			return p.inheritingEntry(t, c)
+		case "author":
+			var a Person
+			err := p.person(t, &a)
+			c.authors = append(c.authors, a)
+			return nil, err
+		}
+	}
+	return nil, p.skip()
+}
+
+// feedContext takes from the latest start tag, the feed's, what entries inherit.
+func (p *parser) feedContext(root token) *feedContext {
+	c := &feedContext{}
+	defaulted := p.declaresDefault()
+	for i := range p.attrs {
+		a := &p.attrs[i]
+		local := string(a.name.local)
+		_, declares := a.declares()
+		switch {
+		case a.space == NamespaceXML && local == "base":
+			c.base = string(p.value(a.value))
+		case declares, a.space == NamespaceXML && (local == "lang" || local == "space"):
+			c.attrs = append(c.attrs, inherited{a.space, local, " " + string(p.doc[a.start:a.value.end+1])})
+		}
+	}
+	if !defaulted {
+		c.attrs = append(c.attrs, inherited{namespaceXMLNS, "xmlns", namespaceEdit(root, false)})
+	}
+	return c
+}
+
+// inheritingEntry reads an entry of a feed, the one whose start tag is t.
+func (p *parser) inheritingEntry(t token, c *feedContext) (*draft, error) {
+	var attributes strings.Builder
+	for _, in := range c.attrs {
+		if !p.has(in.space, in.local) {
+			attributes.WriteString(in.source)
+		}
+	}
+	base, edits := p.rebase(c.base)
+	attributes.WriteString(base)
+	d, err := p.entry(t)
+	if err != nil {
+		return nil, err
+	}
+	d.attributes, d.baseEdit = attributes.String(), edits
+	return d, nil
+}
+
+func (p *parser) has(space, local string) bool {
+	_, ok := p.attrIn(space, local)
+	return ok
+}
+
+// rebase makes the xml:base of the latest start tag, an entry's, good without its
+// feed: as an attribute to add, or as an edit of the one it has.
+func (p *parser) rebase(outer string) (attribute string, edits []edit) {
+	if outer == "" {
+		return "", nil
+	}
+	for i := range p.attrs {
+		if a := &p.attrs[i]; a.space == NamespaceXML && string(a.name.local) == "base" {
+			base := resolve(outer, string(p.value(a.value)))
+			return "", []edit{{a.value, string(appendEscapedValue(nil, base))}}
+		}
+	}
+	return ` xml:base="` + string(appendEscapedValue(nil, outer)) + `"`, nil
+}
+
+// resolve resolves the reference ref against base, or returns it as it is if
+// one of them is not understood.
+func resolve(base, ref string) string {
+	b, err := url.Parse(base)
+	if err != nil {
+		return ref
+	}
+	r, err := url.Parse(ref)
+	if err != nil {
+		return ref
+	}
+	if ref == "" {
+		return base
+	}
+	return b.ResolveReference(r).String()
+}
+
+// detach makes entries that stand without their feed.
+func (p *parser) detach(drafts []*draft, c *feedContext) *Document {
+	doc := &Document{Batch: true, Entries: make([]*Entry, len(drafts))}
+	for i, d := range drafts {
+		children := ""
+		if d.seen&seenAuthor == 0 && len(c.authors) > 0 {
+			children = c.authorsFor(d.root.name)
+			d.Absent &^= PartAuthor
+		}
+		d.rootEdits(d.attributes, children)
+		xml := splice(p.doc, span{d.root.start, d.end}, d.edits)
+		if len(d.edits) == 0 {
+			xml = append([]byte(nil), xml...) // one kept entry must not keep the whole feed
+		}
+		d.XML = xml
+		doc.Entries[i] = &d.Entry
+	}
+	return doc
+}
+
+// authorsFor writes the feed's authors in the dress of an entry's root.
+func (c *feedContext) authorsFor(root name) string {
+	w := writer{prefix: root.prefix}
+	for _, a := range c.authors {
+		a.URI = resolve(c.base, a.URI)
+		w.person("author", a)
+	}
+	return string(w.dst)
+}

@@ -1,0 +1,33 @@
+package feeds
+
+import (
+	"bytes"
+	"time"
+)
+
+// parseDate reads a date construct (RFC 4287 §3.3): RFC 3339 with an upper-case
+// T and Z. White space around it is not held against its publisher.
+func parseDate(b []byte) (time.Time, bool) {
+	b = bytes.Trim(b, " \t\r\n")
+	if len(b) > 64 || bytes.IndexByte(b, ',') >= 0 {
+		return time.Time{}, false // package time takes a comma, RFC 3339 does not
+	}
+	s := string(b)
+	leap := len(s) > 19 && s[17:19] == "60"
+	if leap {
+		s = s[:17] + "59" + s[19:]
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}, false
+	}
+	if leap {
+		t = t.Add(time.Second)
+	}
+	return t.UTC(), true
+}
+
+// appendTime appends t as every document shows it: in UTC, with at most microseconds.
+func appendTime(dst []byte, t time.Time) []byte {
+	return t.UTC().Truncate(time.Microsecond).AppendFormat(dst, time.RFC3339Nano)
+}

@@ -1,0 +1,242 @@
+package feeds
+
+import "strings"
+
+// seen is a set of what stood in an entry.
+type seen uint16
+
+const (
+	seenContent seen = 1 << iota
+	seenID
+	seenPublished
+	seenRights
+	seenSource
+	seenSummary
+	seenTitle
+	seenUpdated
+	seenAuthor
+	seenAlternate
+	seenRemote // content that needs a summary beside it: out of line, or base64
+)
+
+// draft is an entry while it is read.
+type draft struct {
+	Entry
+	seen      seen
+	root      token
+	inner     int // where the root's start tag ends
+	end       int // where the root ends
+	defaulted bool
+	edits     []edit
+	// Of an entry in a feed: what its start tag inherits.
+	attributes string
+	baseEdit   []edit
+}
+
+// entry reads the entry whose start tag is root.
+func (p *parser) entry(root token) (*draft, error) {
+	d := &draft{root: root, inner: p.pos, defaulted: p.declaresDefault()}
+	for {
+		t, err := p.next()
+		if err != nil {
+			return nil, err
+		}
+		switch t.kind {
+		case charData, cdata:
+			if !isBlank(p.doc[t.start:t.end]) {
+				return nil, p.fail(t.start, "text stands directly in <%s>; put it into <content>", root.name.full)
+			}
+		case startTag:
+			if err := p.child(d, t); err != nil {
+				return nil, err
+			}
+		case endTag:
+			d.end = p.pos
+			d.Absent = d.seen.absent()
+			return d, nil
+		}
+	}
+}
+
+// declaresDefault reports whether the latest start tag binds the default namespace.
+func (p *parser) declaresDefault() bool {
+	for i := range p.attrs {
+		if prefix, ok := p.attrs[i].declares(); ok && len(prefix) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// absent lists what the server has to fill in.
+func (s seen) absent() Parts {
+	var a Parts
+	for _, m := range [...]struct {
+		any  seen
+		part Parts
+	}{
+		{seenID, PartID}, {seenTitle, PartTitle}, {seenUpdated, PartUpdated}, {seenPublished, PartPublished},
+		{seenAuthor, PartAuthor}, {seenContent | seenAlternate, PartAlternate},
+	} {
+		if s&m.any == 0 {
+			a |= m.part
+		}
+	}
+	if s&seenRemote != 0 && s&seenSummary == 0 {
+		a |= PartSummary
+	}
+	return a
+}
+
+// once notes that the element t stood, and refuses a second one (RFC 4287 §4.1.2).
+func (p *parser) once(d *draft, t token, what seen) error {
+	if d.seen&what != 0 {
+		return p.fail(t.start, "<%s> stands twice; an entry has at most one", t.name.full)
+	}
+	d.seen |= what
+	return nil
+}
+
+// child reads one element of an entry.
+func (p *parser) child(d *draft, t token) error {
+	switch t.space {
+	case NamespaceAtom:
+		return p.atomChild(d, t)
+	case NamespaceApp, namespaceAppDraft:
+		if string(t.name.local) == "edited" {
+			return p.cut(d, t)
+		}
+	case NamespaceMQ:
+		if string(t.name.local) == "id" {
+			return p.cut(d, t)
+		}
+	}
+	return p.skip()
+}
+
+// cut reads an element that the server manages, and leaves it out.
+func (p *parser) cut(d *draft, t token) error {
+	if err := p.skip(); err != nil {
+		return err
+	}
+	d.edits = append(d.edits, edit{span: span{t.start, p.pos}})
+	return nil
+}
+
+func (p *parser) atomChild(d *draft, t token) error {
+	switch string(t.name.local) {
+	case "id":
+		return p.id(d, t)
+	case "title":
+		return p.title(d, t)
+	case "updated":
+		return p.date(d, t, seenUpdated)
+	case "published":
+		return p.date(d, t, seenPublished)
+	case "content":
+		return p.content(d, t)
+	case "summary":
+		return p.onceText(d, t, seenSummary)
+	case "rights":
+		return p.onceText(d, t, seenRights)
+	case "source":
+		return p.source(d, t)
+	case "author":
+		d.seen |= seenAuthor
+		return p.person(t, nil)
+	case "contributor":
+		return p.person(t, nil)
+	case "category":
+		if _, ok := p.attr("term"); !ok {
+			return p.fail(t.start, `<%s> has no attribute term="…"`, t.name.full)
+		}
+	case "link":
+		return p.link(d, t)
+	}
+	return p.skip()
+}
+
+func (p *parser) id(d *draft, t token) error {
+	if err := p.once(d, t, seenID); err != nil {
+		return err
+	}
+	b, err := p.text(t)
+	if err != nil {
+		return err
+	}
+	id := strings.Trim(string(b), " \t\r\n")
+	if len(id) > maxID {
+		return &LimitError{What: "atom:id in bytes", Max: maxID}
+	}
+	if !isIRI(id) {
+		return p.fail(t.start, "<%s> must hold an absolute IRI such as urn:uuid:… or https://…; leave it out to be given one", t.name.full)
+	}
+	d.ID = id
+	return nil
+}
+
+func (p *parser) date(d *draft, t token, which seen) error {
+	if err := p.once(d, t, which); err != nil {
+		return err
+	}
+	b, err := p.text(t)
+	if err != nil {
+		return err
+	}
+	at, ok := parseDate(b)
+	if !ok {
+		return p.fail(t.start, "<%s> must hold a date as RFC 3339 writes it, such as 2026-01-31T23:59:59Z", t.name.full)
+	}
+	if which == seenUpdated {
+		d.Updated = at
+	} else {
+		d.Published = at
+	}
+	return nil
+}
+
+const ianaRelation = "http://www.iana.org/assignments/relation/"
+
+// linkRelation returns the relation of the latest start tag, an atom:link, in its
+// short form (RFC 4287 §4.2.7.2).
+func (p *parser) linkRelation() string {
+	rel, ok := p.attr("rel")
+	if !ok {
+		return "alternate"
+	}
+	return strings.TrimPrefix(string(rel), ianaRelation)
+}
+
+func (p *parser) link(d *draft, t token) error {
+	if _, ok := p.attr("href"); !ok {
+		return p.fail(t.start, `<%s> has no attribute href="…"`, t.name.full)
+	}
+	switch p.linkRelation() {
+	case "edit", "self":
+		return p.cut(d, t)
+	case "alternate":
+		d.seen |= seenAlternate
+	}
+	return p.skip()
+}
+
+// source reads an atom:source: only its authors matter (RFC 4287 §4.2.1).
+func (p *parser) source(d *draft, t token) error {
+	if err := p.once(d, t, seenSource); err != nil {
+		return err
+	}
+	outer := p.depth() - 1
+	for p.depth() > outer {
+		n, err := p.next()
+		if err != nil {
+			return err
+		}
+		if n.kind == startTag && n.space == NamespaceAtom && string(n.name.local) == "author" && p.depth() == outer+2 {
+			d.seen |= seenAuthor
+			if err := p.person(n, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+package feeds
+
+// Limits bounds what Parse takes. A zero field means its default.
+type Limits struct {
+	Bytes      int // of the document, default 16 MiB
+	Depth      int // of nested elements from <entry> on, default and at most 256
+	Attributes int // of one element, default 256
+	Entries    int // in a feed document, default 1000
+}
+
+// What libxml2 refuses, in documents that its user has not declared huge,
+// nobody should have to read here.
+const (
+	maxDepth = 256       // libxml2 takes 257, and a feed adds one
+	maxRun   = 9_000_000 // bytes of text, of a comment, of a tag; libxml2 takes 10,000,000
+	maxQName = 50_000    // bytes of a name, libxml2's own limit
+	// maxBindings bounds the namespace declarations in scope, because each
+	// name searches them.
+	maxBindings = 256
+	// maxID bounds atom:id in bytes: it is kept beside the entry.
+	maxID = 4096
+)
+
+func (l Limits) withDefaults() Limits {
+	if l.Bytes <= 0 {
+		l.Bytes = 16 << 20
+	}
+	if l.Depth <= 0 || l.Depth > maxDepth {
+		l.Depth = maxDepth
+	}
+	if l.Attributes <= 0 {
+		l.Attributes = 256
+	}
+	if l.Entries <= 0 {
+		l.Entries = 1000
+	}
+	return l
+}

@@ -1,0 +1,172 @@
+package feeds
+
+import (
+	"bytes"
+	"strconv"
+	"time"
+)
+
+// Member is a published entry: what was posted, and what the server manages.
+type Member struct {
+	ID        int64  // position in the log, the value of Xlastid
+	Feed      string // name
+	UUID      string // permanent, canonical lower-case form
+	AtomID    string // atom:id as posted, "" for urn:uuid:UUID
+	Title     string // plain text
+	Published time.Time
+	Updated   time.Time
+	Edited    time.Time // of the last change, app:edited
+	Absent    Parts
+	Deleted   bool   // a tombstone; XML is then empty
+	XML       []byte // as Entry.XML
+}
+
+// AtomURI returns the entry's atom:id: the posted one, or the server's.
+func (m *Member) AtomURI() string {
+	if m.AtomID != "" {
+		return m.AtomID
+	}
+	return "urn:uuid:" + m.UUID
+}
+
+const (
+	xmlHeader  = `<?xml version="1.0" encoding="utf-8"?>` + "\n"
+	urnUUID    = "urn:uuid:"
+	typeEntry  = "application/atom+xml;type=entry"
+	typeFeed   = "application/atom+xml;type=feed"
+	typeHTML   = "text/html"
+	entriesURL = "/entries/"
+)
+
+// AppendDocument appends the XML declaration and the member's element: the
+// document at the member's URI.
+func AppendDocument(dst []byte, m *Member, f *Feed, collection string) []byte {
+	return AppendMember(append(dst, xmlHeader...), m, f, collection)
+}
+
+// AppendMember appends the entry element of m, or its at:deleted-entry. The same bytes
+// serve alone and inside a feed. f gives the author of an entry without one,
+// collection is the absolute URL of the feed.
+//
+// What the server manages stands directly behind the root's start tag; every byte of
+// m.XML stays.
+func AppendMember(dst []byte, m *Member, f *Feed, collection string) []byte {
+	w := writer{dst: dst}
+	if m.Deleted {
+		w.tombstone(m, collection)
+		return w.dst
+	}
+	prefix, inner := rootTag(m.XML)
+	w.prefix = prefix
+	w.dst = append(w.dst, m.XML[:inner]...)
+	w.managed(m, f, collection)
+	w.dst = append(w.dst, m.XML[inner:]...)
+	return w.dst
+}
+
+// rootTag finds the prefix of the root element, and where its start tag ends, in the XML of
+// an Entry: it is well-formed, and the root's tag no empty-element tag.
+func rootTag(xml []byte) (prefix []byte, inner int) {
+	i := rootStart(xml) + 1
+	start := i
+	for ; xml[i] != '>'; i++ {
+		switch c := xml[i]; {
+		case c == ':' && prefix == nil:
+			prefix = xml[start:i]
+		case isSpace(c) && prefix == nil:
+			prefix = []byte{}
+		case c == '"' || c == '\'':
+			i += 1 + bytes.IndexByte(xml[i+1:], c)
+		}
+	}
+	return prefix, i + 1
+}
+
+// rootStart returns where the root element starts, behind comments and processing instructions.
+func rootStart(xml []byte) int {
+	i := 0
+	for {
+		i += bytes.IndexByte(xml[i:], '<')
+		switch xml[i+1] {
+		case '!':
+			i += len("<!--") + bytes.Index(xml[i+len("<!--"):], []byte("-->"))
+		case '?':
+			i += bytes.Index(xml[i:], []byte("?>"))
+		default:
+			return i
+		}
+	}
+}
+
+// managed appends the server's part of an entry.
+func (w *writer) managed(m *Member, f *Feed, collection string) {
+	w.position(m.ID)
+	if m.Absent&PartID != 0 {
+		w.open("id")
+		w.dst = append(append(append(w.dst, '>'), urnUUID...), m.UUID...)
+		w.close("id")
+	}
+	if m.Absent&PartTitle != 0 {
+		w.element("title", "")
+	}
+	if m.Absent&PartUpdated != 0 {
+		w.date("updated", m.Updated)
+	}
+	if m.Absent&PartPublished != 0 {
+		w.date("published", m.Published)
+	}
+	w.edited(m.Edited)
+	w.memberLink("edit", typeEntry, m, collection)
+	w.memberLink("self", typeEntry, m, collection)
+	if m.Absent&PartAuthor != 0 {
+		w.person("author", f.author())
+	}
+	if m.Absent&PartAlternate != 0 {
+		w.memberLink("alternate", typeHTML, m, collection)
+	}
+	if m.Absent&PartSummary != 0 {
+		w.element("summary", "")
+	}
+}
+
+// position appends the id extension.
+func (w *writer) position(id int64) {
+	w.raw(`<mq:id xmlns:mq="` + NamespaceMQ + `">`)
+	w.dst = strconv.AppendInt(w.dst, id, 10)
+	w.raw("</mq:id>")
+}
+
+func (w *writer) edited(t time.Time) {
+	w.raw(`<app:edited xmlns:app="` + NamespaceApp + `">`)
+	w.dst = appendTime(w.dst, t)
+	w.raw("</app:edited>")
+}
+
+// memberLink appends a link to the member's URI.
+func (w *writer) memberLink(rel, typ string, m *Member, collection string) {
+	w.open("link")
+	w.attribute("rel", rel)
+	w.attribute("type", typ)
+	w.raw(` href="`)
+	w.dst = appendEscapedValue(w.dst, collection)
+	w.raw(entriesURL)
+	w.raw(m.UUID)
+	w.raw(`"/>`)
+}
+
+// tombstone appends an RFC 6721 deleted-entry element.
+func (w *writer) tombstone(m *Member, collection string) {
+	w.raw(`<at:deleted-entry xmlns:at="` + NamespaceTombstone + `" xmlns="` + NamespaceAtom + `" ref="`)
+	if m.AtomID != "" {
+		w.dst = appendEscapedValue(w.dst, m.AtomID)
+	} else {
+		w.raw(urnUUID)
+		w.raw(m.UUID)
+	}
+	w.raw(`" when="`)
+	w.dst = appendTime(w.dst, m.Edited)
+	w.raw(`">`)
+	w.position(m.ID)
+	w.memberLink("self", typeEntry, m, collection)
+	w.raw("</at:deleted-entry>")
+}

@@ -1,0 +1,118 @@
+package feeds
+
+import "bytes"
+
+const (
+	namespaceXMLNS = "http://www.w3.org/2000/xmlns/"
+	// namespaceAppDraft is that of app:edited before RFC 5023.
+	namespaceAppDraft = "http://purl.org/atom/app#"
+)
+
+// binding is a namespace declaration in scope. An empty prefix is the default's.
+type binding struct {
+	prefix []byte
+	space  string
+}
+
+// bind brings the namespace declarations of the latest start tag into scope.
+func (s *scanner) bind() error {
+	for i := range s.attrs {
+		a := &s.attrs[i]
+		prefix, ok := a.declares()
+		if !ok {
+			continue
+		}
+		space, err := s.namespaceName(prefix, a)
+		if err != nil {
+			return err
+		}
+		if len(s.bound) >= s.maxBound {
+			return &LimitError{What: "namespace declarations in scope", Max: s.maxBound}
+		}
+		a.space = namespaceXMLNS
+		s.bound = append(s.bound, binding{prefix, space})
+	}
+	return nil
+}
+
+// namespaceName checks a namespace declaration (Namespaces in XML 1.0 §3) and
+// returns the name that it binds prefix to.
+func (s *scanner) namespaceName(prefix []byte, a *attribute) (string, error) {
+	value := s.value(a.value)
+	space := internNamespace(value)
+	switch {
+	case string(prefix) == "xmlns":
+		return "", s.fail(a.start, "the prefix xmlns may not be declared")
+	case (string(prefix) == "xml") != (space == NamespaceXML):
+		return "", s.fail(a.start, "the prefix xml and the namespace %s belong to each other only", NamespaceXML)
+	case space == namespaceXMLNS:
+		return "", s.fail(a.start, "the namespace %s may not be declared", namespaceXMLNS)
+	case len(space) == 0 && len(prefix) > 0:
+		return "", s.fail(a.start, "the prefix %s is bound to an empty namespace name", prefix)
+	case !isURIReference(space):
+		return "", s.fail(a.value.start, "the namespace name %q is not a URI (RFC 3986)", space)
+	}
+	return space, nil
+}
+
+// internNamespace is string(b), without an allocation for what entries are made of.
+func internNamespace(b []byte) string {
+	switch string(b) {
+	case NamespaceAtom:
+		return NamespaceAtom
+	case NamespaceXHTML:
+		return NamespaceXHTML
+	case NamespaceApp:
+		return NamespaceApp
+	case NamespaceMQ:
+		return NamespaceMQ
+	case NamespaceXML:
+		return NamespaceXML
+	}
+	return string(b)
+}
+
+// resolve gives the latest start tag's attributes their namespaces, refuses
+// those that stand twice, and returns the element's own namespace.
+func (s *scanner) resolve(t token) (string, error) {
+	if string(t.name.prefix) == "xmlns" {
+		return "", s.fail(t.start, "an element may not have the prefix xmlns")
+	}
+	space, ok := s.lookup(t.name.prefix)
+	if !ok {
+		return "", s.fail(t.start, `the prefix %s is not declared; add xmlns:%s="…"`, t.name.prefix, t.name.prefix)
+	}
+	for i := range s.attrs {
+		a := &s.attrs[i]
+		if len(a.name.prefix) > 0 && a.space == "" {
+			if a.space, ok = s.lookup(a.name.prefix); !ok {
+				return "", s.fail(a.start, `the prefix %s is not declared; add xmlns:%s="…"`, a.name.prefix, a.name.prefix)
+			}
+		}
+		for j := range s.attrs[:i] {
+			b := &s.attrs[j]
+			if bytes.Equal(a.name.local, b.name.local) && a.space == b.space {
+				return "", s.fail(a.start, "the attribute %s stands twice in one tag", a.name.full)
+			}
+		}
+	}
+	return space, nil
+}
+
+// lookup returns the namespace that prefix is bound to.
+func (s *scanner) lookup(prefix []byte) (space string, ok bool) {
+	i := s.find(prefix)
+	if i < 0 {
+		return "", false
+	}
+	return s.bound[i].space, true
+}
+
+// find returns the binding of prefix that is in force, -1 when there is none.
+func (s *scanner) find(prefix []byte) int {
+	i := len(s.bound) - 1
+	for i >= 0 && !bytes.Equal(s.bound[i].prefix, prefix) {
+		i--
+	}
+	return i
+}

@@ -1,0 +1,205 @@
+package feeds
+
+import "bytes"
+
+// Document is a parsed Atom document.
+type Document struct {
+	Entries []*Entry
+	Batch   bool // its root was <feed>
+}
+
+// Parse reads an Atom entry or feed document in UTF-8, UTF-16, ISO-8859-1 or
+// US-ASCII. charset is the transport's word on the encoding, "" for none. doc is not
+// changed and may be kept by the result. It returns a *SyntaxError, *LimitError or *EncodingError.
+//
+// It is strict about XML and about what RFC 4287 gives a meaning to, and lenient where
+// nobody is misled: what may be left out is listed in Parts; markup that RFC 4287 does not
+// know is kept unread; several "alternate" links of one type and language are taken,
+// although §4.1.2 forbids them. A root without a namespace is taken as Atom.
+func Parse(doc []byte, charset string, lim Limits) (*Document, error) {
+	lim = lim.withDefaults()
+	if len(doc) > lim.Bytes {
+		return nil, &LimitError{What: "document size in bytes", Max: lim.Bytes}
+	}
+	doc, err := toUTF8(doc, charset)
+	if err != nil {
+		return nil, err
+	}
+	if len(doc) > lim.Bytes {
+		return nil, &LimitError{What: "document size in bytes", Max: lim.Bytes}
+	}
+	if err := checkChars(doc); err != nil {
+		return nil, err
+	}
+	decl, err := readDeclaration(doc)
+	if err != nil {
+		return nil, err
+	}
+	p := parser{scanner: newScanner(doc, decl.end, lim)}
+	p.implied = NamespaceAtom
+	return p.document()
+}
+
+// parser reads what an entry or a feed is made of.
+type parser struct {
+	*scanner
+	buf []byte // what text returned last
+}
+
+func (p *parser) document() (*Document, error) {
+	start := p.pos
+	root, err := p.prolog()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case root.space == NamespaceAtom && string(root.name.local) == "entry":
+		return p.single(start, root)
+	case root.space == NamespaceAtom && string(root.name.local) == "feed":
+		return p.batch(root)
+	case string(root.name.local) == "entry", string(root.name.local) == "feed":
+		return nil, p.fail(root.start, `<%s> is in the namespace %q; Atom's is xmlns="%s"`, root.name.full, root.space, NamespaceAtom)
+	}
+	return nil, p.fail(root.start, "the root element is <%s>; an Atom document's is <entry> or <feed>", root.name.full)
+}
+
+// single reads a document whose root is an entry.
+func (p *parser) single(start int, root token) (*Document, error) {
+	d, err := p.entry(root)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.epilog(); err != nil {
+		return nil, err
+	}
+	outer := span{start, len(p.doc)}
+	for isSpace(p.doc[outer.start]) {
+		outer.start++
+	}
+	for isSpace(p.doc[outer.end-1]) {
+		outer.end--
+	}
+	d.rootEdits(namespaceEdit(root, d.defaulted), "")
+	d.XML = splice(p.doc, outer, d.edits)
+	return &Document{Entries: []*Entry{&d.Entry}}, nil
+}
+
+// prolog reads up to the root's start tag.
+func (p *parser) prolog() (token, error) {
+	for {
+		t, err := p.next()
+		if err != nil || t.kind == startTag {
+			return t, err
+		}
+	}
+}
+
+// epilog reads what follows the root element.
+func (p *parser) epilog() error {
+	for {
+		t, err := p.next()
+		if err != nil || t.kind == endOfDocument {
+			return err
+		}
+	}
+}
+
+// skip reads up to the end of the element that has just begun.
+func (p *parser) skip() error {
+	outer := p.depth() - 1
+	for p.depth() > outer {
+		if _, err := p.next(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// text reads up to the end of the element t, which may hold nothing but text, and returns
+// that. It is good until the next call.
+func (p *parser) text(t token) ([]byte, error) {
+	var whole []byte // the text, as long as it is a plain piece of the document
+	p.buf = p.buf[:0]
+	for {
+		n, err := p.next()
+		if err != nil {
+			return nil, err
+		}
+		switch n.kind {
+		case charData, cdata:
+			raw := p.doc[n.start:n.end]
+			if n.kind == charData && whole == nil && len(p.buf) == 0 && bytes.IndexAny(raw, "&\r") < 0 {
+				whole = raw
+				continue
+			}
+			p.buf = p.textOf(append(p.buf, whole...), n)
+			whole = nil
+		case startTag:
+			return nil, p.fail(n.start, `<%s> stands in <%s>, which holds text only; write "<" as "&lt;"`, n.name.full, t.name.full)
+		case endTag:
+			if whole != nil {
+				return whole, nil
+			}
+			return p.buf, nil
+		}
+	}
+}
+
+// LooksLikeAtom reports whether doc starts as an Atom document does: past a
+// byte order mark, white space, an XML declaration and comments stands <entry or
+// <feed, with a prefix or without.
+func LooksLikeAtom(doc []byte) bool {
+	doc, ok := prologOf(doc)
+	if !ok {
+		return false
+	}
+	for {
+		doc = bytes.TrimLeft(doc, " \t\r\n")
+		var end string
+		switch {
+		case bytes.HasPrefix(doc, []byte("<?")):
+			end = "?>"
+		case bytes.HasPrefix(doc, []byte("<!--")):
+			end = "-->"
+		default:
+			return startsWithAtom(doc)
+		}
+		_, rest, ok := bytes.Cut(doc[2:], []byte(end))
+		if !ok {
+			return false
+		}
+		doc = rest
+	}
+}
+
+// maxProlog bounds how far LooksLikeAtom looks into UTF-16.
+const maxProlog = 4096
+
+// prologOf returns the beginning of doc in UTF-8, or doc itself.
+func prologOf(doc []byte) ([]byte, bool) {
+	if len(doc) < 2 || doc[0] == '<' && doc[1] != 0 {
+		return doc, true
+	}
+	enc, _, err := detect(doc, "")
+	if err != nil {
+		return nil, false
+	}
+	if enc == encodingUTF16BE || enc == encodingUTF16LE {
+		doc = doc[:min(len(doc), maxProlog)&^1]
+	}
+	doc, err = toUTF8(doc, "")
+	return doc, err == nil
+}
+
+// startsWithAtom reports whether doc starts with the start tag of an entry or a feed.
+func startsWithAtom(doc []byte) bool {
+	s := scanner{doc: doc[:min(len(doc), maxProlog)], pos: 1}
+	if len(doc) == 0 || doc[0] != '<' {
+		return false
+	}
+	n, err := s.qName("an element's name")
+	if err != nil {
+		return false
+	}
+	return string(n.local) == "entry" || string(n.local) == "feed"
+}

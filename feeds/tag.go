@@ -1,0 +1,169 @@
+package feeds
+
+import "bytes"
+
+// attribute is one of a start tag. Its value is raw: between the quotes, as written.
+type attribute struct {
+	name  name
+	space string // namespace name, "" for an attribute without prefix
+	value span
+	start int
+}
+
+// declares reports whether a is a namespace declaration, and of which prefix.
+func (a *attribute) declares() (prefix []byte, ok bool) {
+	switch {
+	case string(a.name.prefix) == "xmlns":
+		return a.name.local, true
+	case len(a.name.prefix) == 0 && string(a.name.local) == "xmlns":
+		return nil, true
+	}
+	return nil, false
+}
+
+// startTag reads a start tag or an empty-element tag.
+func (s *scanner) startTag() (token, error) {
+	if len(s.open) == 0 && s.rooted {
+		return token{}, s.fail(s.pos, "the document has a second root element; send several entries in a <feed>")
+	}
+	if len(s.open) >= s.lim.Depth {
+		return token{}, &LimitError{What: "element depth", Max: s.lim.Depth}
+	}
+	t := token{kind: startTag, start: s.pos}
+	s.pos++
+	var err error
+	if t.name, err = s.qName("an element's name"); err != nil {
+		return token{}, err
+	}
+	if t.empty, err = s.attributes(); err != nil {
+		return token{}, err
+	}
+	t.end = s.pos
+	if t.end-t.start > maxRun {
+		return token{}, &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
+	}
+	if t.space, err = s.push(t); err != nil {
+		return token{}, err
+	}
+	s.run, s.closing = 0, t.empty
+	return t, nil
+}
+
+// attributes reads a start tag from behind its name to its end.
+func (s *scanner) attributes() (empty bool, err error) {
+	s.attrs = s.attrs[:0]
+	for {
+		spaced := s.skipSpace()
+		if s.pos == len(s.doc) {
+			return false, s.fail(s.pos, "the document ends in the middle of a tag")
+		}
+		switch c := s.doc[s.pos]; {
+		case c == '>':
+			s.pos++
+			return false, nil
+		case c == '/' && s.pos+1 < len(s.doc) && s.doc[s.pos+1] == '>':
+			s.pos += 2
+			return true, nil
+		case !spaced:
+			return false, s.fail(s.pos, "%q may not stand here in a tag; attributes are parted by white space", c)
+		}
+		if err := s.attribute(); err != nil {
+			return false, err
+		}
+	}
+}
+
+func (s *scanner) attribute() error {
+	if len(s.attrs) == s.lim.Attributes {
+		return &LimitError{What: "attributes of one element", Max: s.lim.Attributes}
+	}
+	a := attribute{start: s.pos}
+	var err error
+	if a.name, err = s.qName("an attribute's name"); err != nil {
+		return err
+	}
+	s.skipSpace()
+	if s.pos == len(s.doc) || s.doc[s.pos] != '=' {
+		return s.fail(s.pos, `the attribute %s has no value; write %s="…"`, a.name.full, a.name.full)
+	}
+	s.pos++
+	s.skipSpace()
+	if a.value, err = s.attributeValue(a.name); err != nil {
+		return err
+	}
+	s.attrs = append(s.attrs, a)
+	return nil
+}
+
+func (s *scanner) attributeValue(n name) (span, error) {
+	if s.pos == len(s.doc) || s.doc[s.pos] != '"' && s.doc[s.pos] != '\'' {
+		return span{}, s.fail(s.pos, "the value of the attribute %s is not in quotes", n.full)
+	}
+	start := s.pos + 1
+	size := bytes.IndexByte(s.doc[start:], s.doc[s.pos])
+	if size < 0 {
+		return span{}, s.fail(s.pos, "the value of the attribute %s is not closed", n.full)
+	}
+	v := span{start, start + size}
+	if at := bytes.IndexByte(s.doc[v.start:v.end], '<'); at >= 0 {
+		return span{}, s.fail(v.start+at, `"<" may not stand in an attribute's value; write "&lt;"`)
+	}
+	if err := s.checkReferences(v.start, v.end); err != nil {
+		return span{}, err
+	}
+	s.pos = v.end + 1
+	return v, nil
+}
+
+// endTag reads an end tag.
+func (s *scanner) endTag() (token, error) {
+	start := s.pos
+	s.pos += 2
+	n, err := s.qName("an element's name")
+	if err != nil {
+		return token{}, err
+	}
+	s.skipSpace()
+	if s.pos == len(s.doc) || s.doc[s.pos] != '>' {
+		return token{}, s.fail(s.pos, "the end tag </%s> is not closed", n.full)
+	}
+	s.pos++
+	if len(s.open) == 0 {
+		return token{}, s.fail(start, "</%s> closes nothing", n.full)
+	}
+	if top := s.open[len(s.open)-1]; !bytes.Equal(top.name.full, n.full) {
+		return token{}, s.fail(start, "</%s> stands where <%s> must be closed", n.full, top.name.full)
+	}
+	if s.pos-start > maxRun {
+		return token{}, &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
+	}
+	s.run = 0
+	return s.pop(start), nil
+}
+
+// push opens the element of a start tag and returns its namespace.
+func (s *scanner) push(t token) (space string, err error) {
+	outer := len(s.bound)
+	if !s.rooted {
+		s.rooted = true
+		if len(t.name.prefix) == 0 {
+			s.bound[0].space = s.implied
+		}
+	}
+	if err := s.bind(); err != nil {
+		return "", err
+	}
+	if space, err = s.resolve(t); err != nil {
+		return "", err
+	}
+	s.open = append(s.open, element{name: t.name, space: space, bound: outer})
+	return space, nil
+}
+
+// pop closes the innermost element, whose end tag starts at start.
+func (s *scanner) pop(start int) token {
+	e := s.open[len(s.open)-1]
+	s.open = s.open[:len(s.open)-1]
+	s.bound = s.bound[:e.bound]
+	return token{kind: endTag, start: start, end: s.pos, name: e.name, space: e.space}
+}

@@ -1,0 +1,274 @@
+package feeds
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// View is what a person sees of an entry.
+type View struct {
+	Authors    []Person
+	Summary    Text
+	Content    Text
+	Links      []Link
+	Categories []Category
+	Lang       string // xml:lang in force at the root
+	Base       string // xml:base in force at the root
+}
+
+// Text is a text construct or a content element.
+type Text struct {
+	// Type is "text", "html", "xhtml" or a media type; "" when absent.
+	Type string
+	// Body is decoded: plain text, HTML source, the XHTML div's or the XML
+	// document's source with every namespace it uses declared, or the bytes that base64 carried.
+	Body []byte
+	Src  string // atom:content/@src
+	Lang string
+	Base string
+}
+
+// Link is an atom:link, without the ones the server manages.
+type Link struct{ Rel, Href, Type, Title string }
+
+// Category is an atom:category.
+type Category struct{ Term, Scheme, Label string }
+
+// Inspect reads the parts of a live member that a person sees. An entry without an
+// author of its own has those of its atom:source, if it has one.
+func Inspect(m *Member) (*View, error) {
+	if m.Deleted {
+		return nil, errors.New("inspect: the entry was deleted")
+	}
+	p := parser{scanner: newScanner(m.XML, 0, Limits{Depth: maxDepth, Attributes: math.MaxInt})}
+	p.maxBound = math.MaxInt
+	v, err := p.view()
+	if err != nil {
+		return nil, fmt.Errorf("inspect entry %d: %w", m.ID, err)
+	}
+	return v, nil
+}
+
+func (p *parser) view() (*View, error) {
+	if _, err := p.prolog(); err != nil {
+		return nil, err
+	}
+	v := &View{}
+	v.Lang, v.Base = p.inherit("", "")
+	var source []Person
+	for {
+		t, err := p.next()
+		if err != nil {
+			return nil, err
+		}
+		switch t.kind {
+		case startTag:
+			if err := p.viewChild(v, t, &source); err != nil {
+				return nil, err
+			}
+		case endTag:
+			if v.Authors == nil {
+				v.Authors = source
+			}
+			return v, nil
+		}
+	}
+}
+
+// inherit returns the language and the base in force within the latest start tag.
+func (p *parser) inherit(lang, base string) (string, string) {
+	if b, ok := p.attrIn(NamespaceXML, "lang"); ok {
+		lang = string(b)
+	}
+	if b, ok := p.attrIn(NamespaceXML, "base"); ok {
+		base = resolve(base, string(b))
+	}
+	return lang, base
+}
+
+func (p *parser) viewChild(v *View, t token, source *[]Person) (err error) {
+	if t.space != NamespaceAtom {
+		return p.skip()
+	}
+	switch string(t.name.local) {
+	case "author":
+		var a Person
+		err = p.person(t, &a)
+		v.Authors = append(v.Authors, a)
+		return err
+	case "source":
+		*source, err = p.sourceAuthors()
+		return err
+	case "summary":
+		v.Summary, err = p.viewText(v, t, p.textMode)
+		return err
+	case "content":
+		v.Content, err = p.viewText(v, t, p.contentMode)
+		return err
+	case "link":
+		v.Links = append(v.Links, Link{p.linkRelation(), p.string("href"), p.string("type"), p.string("title")})
+	case "category":
+		v.Categories = append(v.Categories, Category{p.string("term"), p.string("scheme"), p.string("label")})
+	}
+	return p.skip()
+}
+
+// string is attr for those who need a string of their own.
+func (p *parser) string(local string) string {
+	b, _ := p.attr(local)
+	return string(b)
+}
+
+// sourceAuthors reads the authors of the atom:source that has just begun.
+func (p *parser) sourceAuthors() (authors []Person, err error) {
+	outer := p.depth() - 1
+	for p.depth() > outer {
+		t, err := p.next()
+		if err != nil {
+			return nil, err
+		}
+		if t.kind == startTag && t.space == NamespaceAtom && string(t.name.local) == "author" && p.depth() == outer+2 {
+			var a Person
+			if err := p.person(t, &a); err != nil {
+				return nil, err
+			}
+			authors = append(authors, a)
+		}
+	}
+	return authors, nil
+}
+
+// viewText reads the text construct or content t.
+func (p *parser) viewText(v *View, t token, modeOf func(token) (mode, error)) (Text, error) {
+	m, err := modeOf(t)
+	if err != nil {
+		return Text{}, err
+	}
+	x := Text{Type: p.string("type"), Src: p.string("src")}
+	x.Lang, x.Base = p.inherit(v.Lang, v.Base)
+	if x.Type == "" && m == modeText {
+		x.Type = "text"
+	}
+	switch m {
+	case modeXHTML:
+		x.Body, err = p.viewXHTML()
+	case modeXML:
+		x.Body, err = p.viewXML(t)
+	case modeBase64:
+		var b []byte
+		if b, err = p.text(t); err == nil {
+			x.Body, err = decodeBase64(b)
+		}
+	default:
+		x.Body, err = p.text(t)
+		x.Body = bytes.Clone(x.Body)
+	}
+	return x, err
+}
+
+func decodeBase64(b []byte) ([]byte, error) {
+	packed := make([]byte, 0, len(b))
+	for _, c := range b {
+		if !isSpace(c) {
+			packed = append(packed, c)
+		}
+	}
+	return base64.StdEncoding.AppendDecode(nil, packed)
+}
+
+// viewXHTML reads the rest of a text construct, and returns its div.
+func (p *parser) viewXHTML() (div []byte, err error) {
+	for {
+		t, err := p.next()
+		if err != nil || t.kind == endTag {
+			return div, err
+		}
+		if t.kind == startTag {
+			edits, err := p.declare(t)
+			if err != nil {
+				return nil, err
+			}
+			div = bytes.Clone(splice(p.doc, span{t.start, p.pos}, edits))
+		}
+	}
+}
+
+// viewXML reads the rest of a content element, and returns the document in it.
+func (p *parser) viewXML(content token) ([]byte, error) {
+	inner := p.pos
+	var edits []edit
+	elements := 0
+	var text []byte
+	for {
+		t, err := p.next()
+		if err != nil {
+			return nil, err
+		}
+		switch t.kind {
+		case startTag:
+			elements++
+			if edits, err = p.declare(t); err != nil {
+				return nil, err
+			}
+		case charData, cdata:
+			text = p.textOf(text, t)
+		case endTag:
+			if elements == 0 {
+				return decodeBase64(text)
+			}
+			return bytes.Clone(splice(p.doc, span{inner, t.start}, edits)), nil
+		}
+	}
+}
+
+// declare reads up to the end of the element that has just begun, whose start tag
+// is t, and returns the edits after which it declares every namespace that it uses.
+func (p *parser) declare(t token) ([]edit, error) {
+	outer := p.open[len(p.open)-1].bound
+	used := make([]bool, outer)
+	note := func(prefix []byte) {
+		if i := p.find(prefix); i >= 0 && i < outer {
+			used[i] = true
+		}
+	}
+	depth := p.depth() - 1
+	for n := t; ; {
+		if n.kind == startTag {
+			note(n.name.prefix)
+			for i := range p.attrs {
+				if a := &p.attrs[i]; len(a.name.prefix) > 0 && a.space != namespaceXMLNS {
+					note(a.name.prefix)
+				}
+			}
+		}
+		if p.depth() == depth {
+			return p.declarations(t, used), nil
+		}
+		var err error
+		if n, err = p.next(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// declarations returns the edit that puts the bindings which are used into the tag t.
+func (p *parser) declarations(t token, used []bool) []edit {
+	var w writer
+	for i, b := range p.bound[:len(used)] {
+		switch {
+		case !used[i], b.space == NamespaceXML, len(b.prefix) == 0 && b.space == "":
+		case len(b.prefix) == 0:
+			w.attribute("xmlns", b.space)
+		default:
+			w.attribute("xmlns:"+string(b.prefix), b.space)
+		}
+	}
+	if len(w.dst) == 0 {
+		return nil
+	}
+	at := t.start + 1 + len(t.name.full)
+	return []edit{{span{at, at}, string(w.dst)}}
+}
