@@ -263,9 +263,12 @@ func (h *hub) load(ctx context.Context, t *tail) error {
 	done := make(chan struct{})
 	defer close(done)
 	t.loading, t.stale = done, false
-	known := t.known
+	had := t.feed
+	if had != nil && had.LastID != t.known {
+		had = nil // described at another time than its entries
+	}
 	h.mu.Unlock()
-	got, err := h.read(ctx, t.name, known)
+	got, err := h.read(ctx, t.name, had)
 	h.mu.Lock()
 	t.loading = nil
 	if err != nil {
@@ -290,19 +293,23 @@ func (h *hub) load(ctx context.Context, t *tail) error {
 // loaded is what a store says of the end of a feed.
 type loaded struct {
 	feed    *Feed    // nil when there is none
-	same    bool     // nothing was published since; entries was not read
+	same    bool     // nothing came or went since; entries was not read
 	entries []*Entry // the newest ones, in order of id
 	whole   bool     // they are all there are
 }
 
-// read reads a feed's description and its newest entries, unless its last id is known.
-func (h *hub) read(ctx context.Context, name string, known int64) (loaded, error) {
+// read reads a feed's description and its newest entries, unless they are as they
+// were when had described them.
+func (h *hub) read(ctx context.Context, name string, had *Feed) (loaded, error) {
 	feed, err := h.store.Feed(ctx, name)
 	if errors.Is(err, ErrNoFeed) {
 		return loaded{whole: true}, nil
 	}
-	if err != nil || (known > 0 && feed.LastID == known) {
-		return loaded{feed: feed, same: true}, err
+	if err != nil {
+		return loaded{}, err
+	}
+	if had != nil && feed.LastID == had.LastID && feed.Pruned == had.Pruned {
+		return loaded{feed: feed, same: true}, nil
 	}
 	q := Query{Feed: name, Newest: true, Limit: loadEntries, Bytes: h.limit / tailShare / 4}
 	entries, err := h.store.Read(ctx, q)

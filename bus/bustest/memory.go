@@ -311,7 +311,7 @@ func (m *Memory) Feeds(ctx context.Context, after, before string, limit int) ([]
 // Configure implements bus.Catalog.
 func (m *Memory) Configure(ctx context.Context, name string, s bus.Settings) (*bus.Feed, error) {
 	defer m.reading()()
-	if err := m.readable(ctx); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
 	f := m.ensure(name, time.Now().UTC().Truncate(time.Microsecond))
@@ -333,7 +333,7 @@ func set[T any](field, value *T) {
 // Prune implements bus.Catalog.
 func (m *Memory) Prune(ctx context.Context, feed string, upTo int64, limit int) (int, error) {
 	defer m.reading()()
-	if err := m.readable(ctx); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return 0, err
 	}
 	f := m.feeds[feed]
@@ -360,7 +360,7 @@ func (m *Memory) Prune(ctx context.Context, feed string, upTo int64, limit int) 
 // ForgetKeys implements bus.Catalog.
 func (m *Memory) ForgetKeys(ctx context.Context, t time.Time, limit int) (int, error) {
 	defer m.reading()()
-	if err := m.readable(ctx); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return 0, err
 	}
 	n := 0
