@@ -1,0 +1,179 @@
+package api
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// parseBase checks a configured base URL and takes its trailing slash off.
+func parseBase(base string) (string, error) {
+	if base == "" {
+		return "", nil
+	}
+	u, err := url.Parse(base)
+	if err != nil {
+		return "", fmt.Errorf("api: base URL: %w", err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("api: base URL %q: want http(s)://host[:port][/path]", base)
+	}
+	return strings.TrimRight(base, "/"), nil
+}
+
+// baseOf returns the URL that the links in the answer to r begin with.
+func (s *site) baseOf(r *http.Request) string {
+	if len(s.proxies) > 0 && s.trusts(hostOf(r.RemoteAddr)) {
+		if scheme, host, ok := forwarded(r.Header, s.trusts); ok {
+			return scheme + "://" + host
+		}
+	}
+	if s.base != "" {
+		return s.base
+	}
+	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		return "http://" + addr.String()
+	}
+	return "http://localhost"
+}
+
+// hostOf takes the port off an address.
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return strings.Trim(address, "[]")
+	}
+	return host
+}
+
+func (s *site) trusts(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	ip = ip.Unmap().WithZone("")
+	for _, p := range s.proxies {
+		if p.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// forwarded returns what a trusted proxy says of the request's origin, in
+// Forwarded (RFC 7239) or X-Forwarded-Proto and -Host. A proxy that writes one kind
+// passes the other on from the client: where they disagree, neither is believed.
+func forwarded(h http.Header, trusted func(host string) bool) (scheme, host string, ok bool) {
+	scheme, host = standardForwarded(h["Forwarded"], trusted)
+	xScheme, xHost := lastOf(h["X-Forwarded-Proto"]), lastOf(h["X-Forwarded-Host"])
+	if scheme == "" && host == "" {
+		scheme, host = xScheme, xHost
+	} else if xScheme != "" && !strings.EqualFold(xScheme, scheme) || xHost != "" && !strings.EqualFold(xHost, host) {
+		return "", "", false
+	}
+	scheme = strings.ToLower(scheme)
+	if scheme == "" {
+		scheme = "http"
+	}
+	if scheme != "http" && scheme != "https" || !isAuthority(host) {
+		return "", "", false
+	}
+	return scheme, host, true
+}
+
+// lastOf returns the last element of a list, which is the nearest proxy's.
+func lastOf(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	line := lines[len(lines)-1]
+	return strings.TrimSpace(line[strings.LastIndexByte(line, ',')+1:])
+}
+
+// standardForwarded walks from the nearest proxy towards the client for as
+// long as the next hop is trusted too: the outermost proxy knows the public name.
+func standardForwarded(lines []string, trusted func(host string) bool) (scheme, host string) {
+	var elements []string
+	for _, line := range lines {
+		for line != "" {
+			var element string
+			element, line = cutOutsideQuotes(line, ',')
+			elements = append(elements, element)
+		}
+	}
+	for i := len(elements) - 1; i >= 0; i-- {
+		var from string
+		scheme, host, from = parseForwarded(elements[i])
+		if !trusted(hostOf(from)) {
+			break
+		}
+	}
+	return scheme, host
+}
+
+// parseForwarded reads one RFC 7239 forwarded-element.
+func parseForwarded(element string) (proto, host, from string) {
+	for element != "" {
+		var pair string
+		pair, element = cutOutsideQuotes(element, ';')
+		name, value, _ := strings.Cut(pair, "=")
+		value = unquote(strings.TrimSpace(value))
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "proto":
+			proto = value
+		case "host":
+			host = value
+		case "for":
+			from = value
+		}
+	}
+	return proto, host, from
+}
+
+// unquote reads an RFC 9110 §5.6.4 quoted-string; a token stands for itself.
+func unquote(s string) string {
+	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
+		return s
+	}
+	s = s[1 : len(s)-1]
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// isAuthority reports whether s is host[:port] as it may stand in a URL and
+// in markup alike.
+func isAuthority(s string) bool {
+	if s == "" || len(s) > 255 {
+		return false
+	}
+	host, port := s, ""
+	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") {
+		host, port = s[:i], s[i+1:]
+		if port == "" || len(port) > 5 || strings.Trim(port, "0123456789") != "" {
+			return false
+		}
+	}
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		ip, err := netip.ParseAddr(inner)
+		return ok && err == nil && ip.Is6() && ip.Zone() == ""
+	}
+	for _, c := range []byte(host) {
+		if !isAlphanumeric(c) && c != '-' && c != '.' && c != '_' {
+			return false
+		}
+	}
+	return host != ""
+}

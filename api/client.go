@@ -1,0 +1,223 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/tools/blog/atom"
+
+	"atommq/feeds"
+)
+
+// Client publishes to the feeds of a server and reads them.
+type Client struct {
+	BaseURL         string       // "http://127.0.0.1:8080"
+	HTTP            *http.Client // default http.DefaultClient
+	Login, Passcode string       // HTTP Basic, when Passcode is set
+}
+
+// Receipt says where a published entry is.
+type Receipt struct {
+	ID       int64  // the value of Xlastid; of the last entry, when a batch was posted
+	Location string // URL of the entry
+}
+
+// Batch is a page of a feed, oldest entry first.
+type Batch struct {
+	Entries []BatchEntry
+	Last    int64 // the cursor to go on from
+	More    bool  // there are entries after Last already
+}
+
+// BatchEntry is one entry, as far as the Atom model of golang.org/x/tools/blog/atom
+// goes: it has no XHTML, categories or extensions; URL leads to the whole entry.
+type BatchEntry struct {
+	ID                 int64
+	Title              string
+	Published, Updated time.Time
+	Author             string // the first one's name
+	Content            string
+	ContentType        string // "text", "html" or a media type
+	URL                string
+}
+
+// StatusError is an answer other than the one asked for.
+type StatusError struct {
+	Status int
+	Text   string // what the server says about it
+}
+
+func (e *StatusError) Error() string { return e.Text }
+
+// maxAnswer bounds what is read of one answer.
+const maxAnswer = 64 << 20
+
+// Publish posts body to a feed. With a key ("" for none) it may be repeated safely: the same
+// body is published once. Refusals are a *StatusError.
+func (c *Client) Publish(ctx context.Context, feed, contentType string, body io.Reader, key string) (*Receipt, error) {
+	req, err := c.request(ctx, http.MethodPost, feed, "", body)
+	if err != nil {
+		return nil, err
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
+	resp, _, err := c.do(req, http.StatusCreated)
+	if err != nil {
+		return nil, fmt.Errorf("publish to %q: %w", feed, err)
+	}
+	id, err := parseID(resp.Header.Get("Xlastid"))
+	if err != nil {
+		return nil, fmt.Errorf("publish to %q: the answer's Xlastid: %w", feed, err)
+	}
+	return &Receipt{ID: id, Location: resp.Header.Get("Location")}, nil
+}
+
+// After reads at most limit (1 to 1000) entries with ids above after; tombstones are
+// passed over. Refusals are a *StatusError: status 404 while there is no such feed, 410 where entries after
+// the cursor are no longer kept.
+func (c *Client) After(ctx context.Context, feed string, after int64, limit int) (*Batch, error) {
+	req, err := c.request(ctx, http.MethodGet, feed, "?limit="+strconv.Itoa(limit), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/atom+xml")
+	req.Header.Set("Xlastid", strconv.FormatInt(after, 10))
+	resp, body, err := c.do(req, http.StatusOK)
+	if err != nil {
+		return nil, fmt.Errorf("read %q: %w", feed, err)
+	}
+	batch, err := parseBatch(body)
+	if err != nil {
+		return nil, fmt.Errorf("read %q: %w", feed, err)
+	}
+	if batch.Last, err = parseID(resp.Header.Get("Xlastid")); err != nil {
+		return nil, fmt.Errorf("read %q: the answer's Xlastid: %w", feed, err)
+	}
+	return batch, nil
+}
+
+func (c *Client) request(ctx context.Context, method, feed, query string, body io.Reader) (*http.Request, error) {
+	if err := feeds.CheckName(feed); err != nil {
+		return nil, fmt.Errorf("feed %q: %w", feed, err)
+	}
+	base := strings.TrimRight(c.BaseURL, "/")
+	if _, err := url.ParseRequestURI(base); err != nil {
+		return nil, fmt.Errorf("base URL: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, base+feeds.Path(feed)+query, body)
+	if err != nil {
+		return nil, fmt.Errorf("make a request: %w", err)
+	}
+	if c.Passcode != "" {
+		req.SetBasicAuth(c.Login, c.Passcode)
+	}
+	return req, nil
+}
+
+// do sends req and reads the whole answer, which is to have the given status.
+func (c *Client) do(req *http.Request, status int) (*http.Response, []byte, error) {
+	client := c.HTTP
+	if client == nil {
+		client = http.DefaultClient
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if closeErr := resp.Body.Close(); err == nil {
+		err = closeErr
+	}
+	switch {
+	case err != nil:
+		return nil, nil, fmt.Errorf("read the answer: %w", err)
+	case len(body) > maxAnswer:
+		return nil, nil, fmt.Errorf("the answer is larger than %d bytes; ask for fewer entries", maxAnswer)
+	case resp.StatusCode != status:
+		return nil, nil, &StatusError{Status: resp.StatusCode, Text: statusText(resp, body)}
+	}
+	return resp, body, nil
+}
+
+// statusText returns the first line that the server says about a failure.
+func statusText(resp *http.Response, body []byte) string {
+	line, _, _ := bytes.Cut(bytes.TrimSpace(body), []byte("\n"))
+	if len(line) == 0 || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") {
+		return resp.Status
+	}
+	return string(line[:min(len(line), 500)])
+}
+
+// batchFeed adds to the Atom model what a follower needs.
+type batchFeed struct {
+	Link  []atom.Link `xml:"http://www.w3.org/2005/Atom link"`
+	Entry []struct {
+		atom.Entry
+		Position int64 `xml:"urn:atommq id"`
+	} `xml:"http://www.w3.org/2005/Atom entry"`
+}
+
+func parseBatch(body []byte) (*Batch, error) {
+	var doc batchFeed
+	if err := xml.Unmarshal(body, &doc); err != nil {
+		return nil, fmt.Errorf("parse the feed: %w", err)
+	}
+	b := &Batch{More: href(doc.Link, "next") != ""}
+	for i := range doc.Entry {
+		b.Entries = append(b.Entries, batchEntry(&doc.Entry[i].Entry, doc.Entry[i].Position))
+	}
+	return b, nil
+}
+
+func batchEntry(e *atom.Entry, id int64) BatchEntry {
+	out := BatchEntry{
+		ID:        id,
+		Title:     e.Title,
+		Published: parseTime(e.Published),
+		Updated:   parseTime(e.Updated),
+		URL:       href(e.Link, "self"),
+	}
+	if out.URL == "" {
+		out.URL = href(e.Link, "edit")
+	}
+	if e.Author != nil {
+		out.Author = e.Author.Name
+	}
+	if e.Content != nil {
+		out.Content, out.ContentType = e.Content.Body, e.Content.Type
+	}
+	if out.ContentType == "" {
+		out.ContentType = "text"
+	}
+	return out
+}
+
+// parseTime reads an RFC 3339 time; one that cannot be read is the zero time.
+func parseTime(t atom.TimeStr) time.Time {
+	parsed, err := time.Parse(time.RFC3339, strings.TrimSpace(string(t)))
+	if err != nil {
+		return time.Time{}
+	}
+	return parsed
+}
+
+func href(links []atom.Link, rel string) string {
+	for _, l := range links {
+		if l.Rel == rel {
+			return l.Href
+		}
+	}
+	return ""
+}

@@ -1,0 +1,138 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+var (
+	collectionForms     = []offer{{typ: "application/atom+xml", param: "feed"}, {typ: "application/xml"}, {typ: "text/xml"}}
+	collectionHTMLForms = append(collectionForms[:len(collectionForms):len(collectionForms)], offer{typ: typeHTML})
+)
+
+// getCollection answers with a page of a feed.
+func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
+	name, err := feedName(r)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Vary"] = varyCollection
+	offers := collectionForms
+	if s.pages != nil {
+		offers = collectionHTMLForms
+	}
+	form, err := choose(r, offers)
+	if err != nil {
+		return err
+	}
+	v, err := parseView(r)
+	if err != nil {
+		return err
+	}
+	p, err := s.readPage(r, name, v)
+	if err != nil {
+		return err
+	}
+	s.describePage(w, r, p)
+	tag := pageTag(p)
+	if form.typ == typeHTML {
+		tag += htmlSuffix
+	}
+	if notModified(w, r, tag, p.source.Updated) {
+		return nil
+	}
+	out := newOutput(w, r, tag)
+	defer out.release()
+	if form.typ == typeHTML {
+		return s.writePageHTML(out, p)
+	}
+	out.contentType(form, typeAtomFeed)
+	s.writePage(out, p)
+	return nil
+}
+
+// describePage sets the header fields that a 304 carries as well.
+func (s *site) describePage(w http.ResponseWriter, r *http.Request, p *page) {
+	h := w.Header()
+	h["Cache-Control"] = noCache
+	if p.source.AppendOnly && p.view.order == after && p.more {
+		h["Cache-Control"] = immutable
+	}
+	setModified(h, p.source.Updated, time.Now())
+	if id, ok := p.position(); ok {
+		h["Xlastid"] = echo(r.Header["Xlastid"], id)
+	}
+}
+
+// echo returns id as a field value: the request's own where it says the same,
+// as it does in most polls.
+func echo(given []string, id int64) []string {
+	var b [20]byte
+	text := strconv.AppendInt(b[:0], id, 10)
+	if len(given) == 1 && given[0] == string(text) {
+		return given
+	}
+	return []string{string(text)}
+}
+
+// writePage streams the page's feed document: each entry is rendered once for
+// all readers, and no more than a chunk is held beside the entries.
+func (s *site) writePage(out *output, p *page) {
+	doc := out.document(p, s.pages != nil)
+	key := formKey(p.collection, &p.source.Feed)
+	i := 0
+	member := func(dst []byte, m *feeds.Member) []byte {
+		e := p.entries[i]
+		i++
+		form := e.Form(key, func(m *feeds.Member) []byte {
+			return feeds.AppendMember(nil, m, &p.source.Feed, p.collection)
+		})
+		return out.spill(append(dst, form...))
+	}
+	out.finish(feeds.AppendFeed(out.buf, doc, member))
+}
+
+// formKey names the rendering of entries under a collection's URL: what AppendMember
+// takes from the feed stands in it.
+func formKey(collection string, f *feeds.Feed) string {
+	if f.Title == "" && f.Author == (feeds.Person{}) {
+		return collection
+	}
+	return collection + "\x00" + f.Title + "\x00" + f.Author.Name + "\x00" + f.Author.URI + "\x00" + f.Author.Email
+}
+
+// document describes the page to package feeds. Its members live in out.
+func (out *output) document(p *page, html bool) *feeds.Page {
+	out.members = membersOf(out.members[:0], p.entries)
+	doc := &feeds.Page{
+		Feed:       p.source.Feed,
+		Collection: p.collection,
+		Base:       p.base,
+		Self:       p.collection + p.view.query(),
+		Next:       p.next,
+		Previous:   p.previous,
+		Members:    out.members,
+		Cursor:     p.view.cursor(),
+	}
+	if html {
+		doc.Alternate = doc.Self
+	}
+	return doc
+}
+
+func membersOf(members []*feeds.Member, entries []*bus.Entry) []*feeds.Member {
+	for _, e := range entries {
+		members = append(members, &e.Member)
+	}
+	return members
+}
+
+func (s *site) writePageHTML(out *output, p *page) error {
+	doc := out.document(p, true)
+	return out.html(doc.Self, typeAtomFeed, func(w http.ResponseWriter) error { return s.pages.Feed(w, doc) })
+}

@@ -1,0 +1,299 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"atommq/feeds"
+)
+
+// posted is a request body and what its sender says of it.
+type posted struct {
+	body    []byte
+	typ     string // media type, lower case, "" when absent
+	charset string
+	slug    string // RFC 5023 §9.7, decoded
+}
+
+// form says how a body of some media type becomes an entry.
+type form uint8
+
+const (
+	formRefused form = iota
+	formAtom
+	formGuess // Atom if it starts like it
+	formFields
+	formText
+	formJSON
+)
+
+// acceptPost lists what POST takes (W3C LDP §7.1).
+var acceptPost = []string{"application/atom+xml, application/atom+xml;type=entry, application/atom+xml;type=feed, application/xml, text/*, application/json, application/x-www-form-urlencoded"}
+
+func formOf(typ string) form {
+	switch typ {
+	case "application/atom+xml", "application/xml", "text/xml":
+		return formAtom
+	case "", "application/octet-stream":
+		return formGuess
+	case "application/x-www-form-urlencoded":
+		return formFields
+	case "application/json":
+		return formJSON
+	}
+	switch {
+	case strings.HasPrefix(typ, "text/"):
+		return formText
+	case strings.HasPrefix(typ, "application/") && strings.HasSuffix(typ, "+json"):
+		return formJSON
+	}
+	return formRefused
+}
+
+// receiveDocument reads the entry or entries that a POST brings.
+func (s *site) receiveDocument(w http.ResponseWriter, r *http.Request) (*feeds.Document, error) {
+	p, err := describeBody(r)
+	if err != nil {
+		return nil, err
+	}
+	f := formOf(p.typ)
+	if f == formRefused {
+		return nil, unsupported(p.typ)
+	}
+	if p.body, err = s.receive(w, r); err != nil {
+		return nil, err
+	}
+	if f == formAtom || f != formJSON && feeds.LooksLikeAtom(p.body) {
+		return s.parse(p)
+	}
+	var note feeds.Note
+	switch f {
+	case formFields:
+		note, err = fieldNote(p)
+	case formText:
+		note, err = textNote(p)
+	case formJSON:
+		note, err = jsonNote(p)
+	default:
+		err = unknownBody(p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return compose(note, p)
+}
+
+// receiveEntry reads the one entry that a PUT brings.
+func (s *site) receiveEntry(w http.ResponseWriter, r *http.Request) (*feeds.Entry, error) {
+	p, err := describeBody(r)
+	if err != nil {
+		return nil, err
+	}
+	f := formOf(p.typ)
+	if f == formRefused || f == formJSON {
+		return nil, unsupportedEdit(p.typ)
+	}
+	if p.body, err = s.receive(w, r); err != nil {
+		return nil, err
+	}
+	if f != formAtom && !feeds.LooksLikeAtom(p.body) {
+		return nil, unsupportedEdit(p.typ)
+	}
+	doc, err := s.parse(p)
+	if err != nil {
+		return nil, err
+	}
+	if doc.Batch {
+		return nil, badRequest("A PUT takes one entry, and this document is a feed. Send the <entry>.")
+	}
+	return doc.Entries[0], nil
+}
+
+func (s *site) parse(p *posted) (*feeds.Document, error) {
+	if len(p.body) == 0 {
+		return nil, badRequest("The body is empty. Send an Atom entry, text, JSON or form fields.")
+	}
+	doc, err := feeds.Parse(p.body, p.charset, feeds.Limits{Bytes: int(s.maxBody)})
+	if err != nil {
+		return nil, err
+	}
+	if len(doc.Entries) == 0 {
+		return nil, badRequest("The feed document holds no entry. Put at least one <entry> in it.")
+	}
+	return doc, nil
+}
+
+// describeBody reads the request's fields about its body.
+func describeBody(r *http.Request) (*posted, error) {
+	p := &posted{slug: slugOf(r.Header.Get("Slug"))}
+	lines := r.Header["Content-Type"]
+	switch {
+	case len(lines) > 1:
+		return nil, repeated("Content-Type")
+	case len(lines) == 0 || lines[0] == "":
+		return p, nil
+	}
+	typ, params, err := mime.ParseMediaType(lines[0])
+	if err != nil {
+		return nil, &problem{
+			Status: http.StatusUnsupportedMediaType,
+			Detail: fmt.Sprintf("The Content-Type %q cannot be read: %v. Send one like application/atom+xml or text/plain.", lines[0], err),
+			Header: http.Header{"Accept-Post": acceptPost},
+		}
+	}
+	p.typ, p.charset = typ, params["charset"]
+	return p, nil
+}
+
+// slugOf decodes a Slug; one that does not decode to UTF-8 says nothing.
+func slugOf(field string) string {
+	s, err := url.PathUnescape(field)
+	if err != nil || !utf8.ValidString(s) {
+		return ""
+	}
+	return s
+}
+
+func unsupported(typ string) error {
+	detail := "Content of type %s is not taken. Send an Atom entry or feed, text, JSON or form fields."
+	if strings.HasPrefix(typ, "multipart/") {
+		detail = "Content of type %s is not taken. Send the form's fields as application/x-www-form-urlencoded (curl: --data-urlencode instead of -F)."
+	}
+	return &problem{
+		Status: http.StatusUnsupportedMediaType,
+		Detail: fmt.Sprintf(detail, typ),
+		Header: http.Header{"Accept-Post": acceptPost},
+	}
+}
+
+func unsupportedEdit(typ string) error {
+	if typ == "" {
+		typ = "unknown"
+	}
+	return &problem{
+		Status: http.StatusUnsupportedMediaType,
+		Detail: fmt.Sprintf("An entry is edited with an Atom entry, not with content of type %s. GET the entry, change it, and PUT it as application/atom+xml.", typ),
+		Header: http.Header{"Accept": {"application/atom+xml;type=entry, application/xml"}},
+	}
+}
+
+func unknownBody(p *posted) error {
+	if len(p.body) == 0 {
+		return badRequest("The body is empty. Send an Atom entry, text, JSON or form fields.")
+	}
+	return &problem{
+		Status: http.StatusUnsupportedMediaType,
+		Detail: "The body has no Content-Type that says what it is, and does not start like an Atom entry. Send its type: for text, Content-Type: text/plain.",
+		Header: http.Header{"Accept-Post": acceptPost},
+	}
+}
+
+func compose(note feeds.Note, p *posted) (*feeds.Document, error) {
+	if note.Title == "" {
+		note.Title = p.slug
+	}
+	e, err := feeds.Compose(note)
+	if err != nil {
+		return nil, fmt.Errorf("compose an entry: %w", err)
+	}
+	return &feeds.Document{Entries: []*feeds.Entry{e}}, nil
+}
+
+// textNote takes text as content: plain text and HTML as Atom's own types, any other
+// under its media type.
+func textNote(p *posted) (feeds.Note, error) {
+	body, err := toUTF8(p.body, p.charset)
+	if err != nil {
+		return feeds.Note{}, err
+	}
+	note := feeds.Note{Type: p.typ, Content: body}
+	switch p.typ {
+	case "text/plain":
+		note.Type = "text"
+	case "text/html":
+		note.Type = "html"
+	}
+	return note, nil
+}
+
+// toUTF8 decodes text. Bytes that are not what charset says are kept as they are.
+func toUTF8(body []byte, charset string) ([]byte, error) {
+	switch strings.ToLower(charset) {
+	case "", "utf-8", "utf8", "us-ascii", "ascii":
+		return body, nil
+	case "iso-8859-1", "latin1":
+		text := make([]byte, 0, len(body)+len(body)/8)
+		for _, c := range body {
+			text = utf8.AppendRune(text, rune(c))
+		}
+		return text, nil
+	}
+	return nil, &feeds.EncodingError{Encoding: charset}
+}
+
+func jsonNote(p *posted) (feeds.Note, error) {
+	var value json.RawMessage
+	if err := json.Unmarshal(p.body, &value); err != nil {
+		at := int64(len(p.body))
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			at = syntax.Offset
+		}
+		return feeds.Note{}, badRequest("The body is not JSON: %v, at byte %d. Correct it, or send it as text/plain.", err, at)
+	}
+	return feeds.Note{Type: p.typ, Content: p.body}, nil
+}
+
+// fieldNote reads a form's fields.
+func fieldNote(p *posted) (feeds.Note, error) {
+	note := feeds.Note{Type: "text"}
+	fields, err := url.ParseQuery(string(p.body))
+	if err != nil {
+		return note, badRequest("The form cannot be read: %v. Percent-encode its values (curl: --data-urlencode), or send text as text/plain.", err)
+	}
+	for name, values := range fields {
+		if !utf8.ValidString(strings.Join(values, "")) {
+			return note, badRequest("The form's field %q is not UTF-8. Encode it as UTF-8.", name)
+		}
+		if name == "category" {
+			note.Category = values
+			continue
+		}
+		if len(values) > 1 {
+			return note, repeated("The form's field " + name)
+		}
+		if err := setField(&note, name, values[0]); err != nil {
+			return note, err
+		}
+	}
+	if note.Title == "" && len(note.Content) == 0 && note.Link == "" && note.Summary == "" {
+		return note, badRequest("The form says nothing: it needs a title, content, summary or link. Plain text goes with Content-Type: text/plain.")
+	}
+	return note, nil
+}
+
+func setField(note *feeds.Note, name, value string) error {
+	switch name {
+	case "title":
+		note.Title = value
+	case "content":
+		note.Content = []byte(value)
+	case "type":
+		note.Type = value
+	case "author":
+		note.Author.Name = value
+	case "link":
+		note.Link = value
+	case "summary":
+		note.Summary = value
+	default:
+		return badRequest("The form has a field %.40q, which means nothing here. The fields are title, content, type, author, category, link and summary; plain text goes with Content-Type: text/plain.", name)
+	}
+	return nil
+}

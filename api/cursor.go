@@ -1,0 +1,201 @@
+package api
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// How many members a page holds.
+const (
+	defaultLimit = 100
+	maxLimit     = 1000
+)
+
+// order is one of the ways to walk through a feed.
+type order uint8
+
+const (
+	newestFirst order = iota // RFC 5023 §10, from the newest
+	olderThan                // newest first, ids below
+	newerThan                // newest first, the page just above
+	after                    // oldest first, ids above: a cursor
+	upTo                     // oldest first, the page that ends at
+)
+
+// view says which page of a feed a request asks for.
+type view struct {
+	order     order
+	id        int64
+	uuid      string // of the entry whose id the cursor is, "" when id has it
+	inclusive bool   // start_at: the entry itself is wanted as well
+	limit     int    // 1 … maxLimit
+}
+
+func (v *view) cursor() bool { return v.order == after || v.order == upTo }
+
+// query returns v as the canonical query of its URL.
+func (v *view) query() string {
+	var b [64]byte
+	q := b[:0]
+	if name := v.order.param(); name != "" {
+		q = append(q, name...)
+		q = append(q, '=')
+		q = strconv.AppendInt(q, v.id, 10)
+	}
+	if v.limit != defaultLimit {
+		if len(q) > 0 {
+			q = append(q, '&')
+		}
+		q = append(q, "limit="...)
+		q = strconv.AppendInt(q, int64(v.limit), 10)
+	}
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + string(q)
+}
+
+// at returns the query of the page with the same limit in another place.
+func (v *view) at(o order, id int64) string {
+	moved := view{order: o, id: id, limit: v.limit}
+	return moved.query()
+}
+
+func (o order) param() string {
+	switch o {
+	case olderThan:
+		return "older-than"
+	case newerThan:
+		return "newer-than"
+	case after:
+		return "after"
+	case upTo:
+		return "upto"
+	case newestFirst:
+	}
+	return ""
+}
+
+// parseView reads the cursor and the page size of a request for a feed.
+func parseView(r *http.Request) (view, error) {
+	v := view{limit: defaultLimit}
+	given := ""
+	if lines := r.Header["Xlastid"]; len(lines) > 0 {
+		if len(lines) > 1 {
+			return v, repeated("Xlastid")
+		}
+		if err := v.place("Xlastid", lines[0]); err != nil {
+			return v, err
+		}
+		given = "Xlastid"
+	}
+	limited := false
+	for query := r.URL.RawQuery; query != ""; {
+		var name, value string
+		var err error
+		if name, value, query, err = nextPair(query); err != nil {
+			return v, err
+		}
+		switch name {
+		case "limit":
+			if limited {
+				return v, repeated(name)
+			}
+			limited = true
+			v.limit, err = parseLimit(value)
+		case "after", "start_after", "start_at", "older-than", "newer-than", "upto":
+			if given != "" {
+				return v, twice(given, name)
+			}
+			given = name
+			err = v.place(name, value)
+		}
+		if err != nil {
+			return v, err
+		}
+	}
+	return v, nil
+}
+
+// place puts the view where the field or parameter called name says.
+func (v *view) place(name, value string) error {
+	switch name {
+	case "older-than":
+		v.order = olderThan
+	case "newer-than":
+		v.order = newerThan
+	case "upto":
+		v.order = upTo
+	default:
+		v.order = after
+		v.inclusive = name == "start_at"
+		if uuid, ok := strings.CutPrefix(value, "urn:uuid:"); ok {
+			v.uuid, ok = canonicalUUID(uuid)
+			if !ok {
+				return badRequest("%s: %q is not the URN of an entry. Give the id that Xlastid had, or urn:uuid: and the entry's uuid.", name, value)
+			}
+			return nil
+		}
+	}
+	id, err := parseID(value)
+	if err != nil {
+		return badRequest("%s: %q is not an id. An id is a whole number from 0 to %d: the value of Xlastid in an earlier answer, or 0 for the beginning.", name, value, int64(math.MaxInt64))
+	}
+	v.id = id
+	if v.inclusive && id > 0 {
+		v.id--
+	}
+	return nil
+}
+
+// parseID reads an id: decimal digits, and nothing beside them.
+func parseID(s string) (int64, error) {
+	if s == "" || s[0] == '+' || s[0] == '-' {
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.ParseInt(s, 10, 64)
+}
+
+// parseLimit reads a page size. A larger one than is given counts as the largest; the next
+// link leads to the rest.
+func parseLimit(s string) (int, error) {
+	if s == "" || strings.Trim(s, "0123456789") != "" || strings.Trim(s, "0") == "" {
+		return 0, badRequest("limit: %q is not a page size. Give a whole number from 1 to %d.", s, maxLimit)
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n > maxLimit {
+		return maxLimit, nil //nolint:nilerr // digits alone fail only by being too many
+	}
+	return n, nil
+}
+
+// nextPair takes the first pair off a query. It allocates only where the pair is escaped:
+// url.ParseQuery would make a map for every poll.
+func nextPair(query string) (name, value, rest string, err error) {
+	pair, rest, _ := strings.Cut(query, "&")
+	name, value, _ = strings.Cut(pair, "=")
+	if name, err = url.QueryUnescape(name); err == nil {
+		value, err = url.QueryUnescape(value)
+	}
+	if err != nil {
+		return "", "", "", badRequest("The query cannot be read: %v. Percent-encode what is no letter, digit, or one of - . _ ~", err)
+	}
+	return name, value, rest, nil
+}
+
+func badRequest(format string, args ...any) error {
+	return &problem{Status: http.StatusBadRequest, Detail: fmt.Sprintf(format, args...)}
+}
+
+func repeated(name string) error { return badRequest("%s stands more than once. Give it once.", name) }
+
+func twice(first, second string) error {
+	if first == second {
+		return repeated(first)
+	}
+	return badRequest("%s and %s both say where to begin. Give one of them.", first, second)
+}

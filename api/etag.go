@@ -1,0 +1,127 @@
+package api
+
+import (
+	"hash/fnv"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The suffixes that tell the forms of one state apart: a strong ETag names bytes, RFC 9110 §8.8.3.3.
+const (
+	htmlSuffix = "-html"
+	gzipSuffix = "-gzip"
+)
+
+// memberTag returns the opaque part of a member's ETag.
+func memberTag(id int64) string { return strconv.FormatInt(id, 10) }
+
+// quoted makes an entity-tag of its opaque part.
+func quoted(tag string) string { return `"` + tag + `"` }
+
+// state takes from an opaque tag what only tells forms of a state apart.
+func state(tag string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(tag, gzipSuffix), htmlSuffix)
+}
+
+// nextTag takes the first entity-tag off a list of them. ok is false where
+// there is none left, or no well-formed one.
+func nextTag(list string) (tag string, weak bool, rest string, ok bool) {
+	list = strings.TrimLeft(list, ", \t")
+	list, weak = strings.CutPrefix(list, "W/")
+	if !strings.HasPrefix(list, `"`) {
+		return "", false, "", false
+	}
+	tag, rest, ok = strings.Cut(list[1:], `"`)
+	return tag, weak, rest, ok
+}
+
+// anyTag reports whether match holds for one of the tags in lines, and returns
+// that one. "*" stands for every tag.
+func anyTag(lines []string, match func(tag string, weak bool) bool) (string, bool) {
+	for _, line := range lines {
+		if strings.TrimSpace(line) == "*" {
+			return "*", true
+		}
+		for {
+			tag, weak, rest, ok := nextTag(line)
+			if !ok {
+				break
+			}
+			if match(tag, weak) {
+				return tag, true
+			}
+			line = rest
+		}
+	}
+	return "", false
+}
+
+// notModified answers a conditional GET whose client has the current state: tag
+// is the opaque ETag of the form it asked for, without encoding. RFC 9110 §13.2.2.
+func notModified(w http.ResponseWriter, r *http.Request, tag string, modified time.Time) bool {
+	h := w.Header()
+	if lines := r.Header["If-None-Match"]; len(lines) > 0 {
+		held, ok := anyTag(lines, func(t string, _ bool) bool { return strings.TrimSuffix(t, gzipSuffix) == tag })
+		if !ok {
+			return false
+		}
+		if held == "*" {
+			held = tag
+		}
+		h["Etag"] = []string{quoted(held)}
+		w.WriteHeader(http.StatusNotModified)
+		return true
+	}
+	since, err := http.ParseTime(r.Header.Get("If-Modified-Since"))
+	if err != nil || modified.IsZero() || modified.After(since) {
+		return false
+	}
+	h["Etag"] = []string{quoted(tag)}
+	w.WriteHeader(http.StatusNotModified)
+	return true
+}
+
+// setModified states when a representation changed. HTTP knows whole seconds
+// only: the time is rounded up, and left out while that lies ahead, so that no later change
+// can hide in the same second.
+func setModified(h http.Header, modified, now time.Time) {
+	if modified.IsZero() {
+		return
+	}
+	up := modified.Truncate(time.Second)
+	if up.Before(modified) {
+		up = up.Add(time.Second)
+	}
+	if up.After(now) {
+		return
+	}
+	var b [32]byte
+	h["Last-Modified"] = []string{string(up.UTC().AppendFormat(b[:0], http.TimeFormat))}
+}
+
+// pageTag returns the opaque ETag of a page of a feed: the feed's newest id for people to
+// see, and a digest of all that the page is made from.
+func pageTag(p *page) string {
+	d := fnv.New64a()
+	var b [128]byte
+	text := b[:0]
+	for _, n := range [...]int64{
+		p.source.Pruned, p.source.Updated.UnixMicro(), p.source.Entries, p.source.Bytes,
+		int64(p.view.order), p.view.id, int64(p.view.limit), int64(len(p.entries)), p.first(), p.last(),
+	} {
+		text = strconv.AppendInt(text, n, 36)
+		text = append(text, '.')
+	}
+	if p.source.AppendOnly {
+		text = append(text, 'a')
+	}
+	_, _ = d.Write(text) // a hash never fails
+	for _, s := range [...]string{p.base, p.next, p.previous, p.source.Title, p.source.Subtitle, p.source.Author.Name, p.source.Author.URI, p.source.Author.Email} {
+		_, _ = d.Write(append(append(b[:0], s...), 0))
+	}
+	tag := strconv.AppendInt(b[:0], p.source.LastID, 10)
+	tag = append(tag, '-')
+	return string(strconv.AppendUint(tag, d.Sum64(), 36))
+}

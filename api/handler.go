@@ -1,0 +1,181 @@
+// Package api is AtomMQ's HTTP interface: AtomPub (RFC 5023) over the feeds of
+// a bus, with cursors that let a reader go on where it stopped. doc/http.md is
+// its contract.
+//
+// # Concurrency
+//
+// The http.Handler that Handler.Routes returns serves any number of requests at
+// the same time and starts no goroutine. A connection holds at most one page of
+// entries, shared with the bus's cache where it can be, and one buffer. A Client may be
+// used by any number of goroutines.
+package api
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+// DefaultMaxBody is the size in bytes that a request's body may have, once
+// decompressed, where Handler.MaxBody says nothing.
+const DefaultMaxBody = 16 << 20
+
+// Handler holds the settings of the HTTP interface. Only Bus has to be set.
+type Handler struct {
+	Bus   *bus.Bus
+	Pages Pages        // what a browser gets; nil for no HTML
+	Log   *slog.Logger // default slog.Default()
+
+	// BaseURL begins every link, "https://example.org/mq". Without one, links begin with the
+	// address that the request's connection came in on; never with its Host field, which is
+	// the client's to choose.
+	BaseURL string
+	// TrustedProxies are the peers whose Forwarded and X-Forwarded-* fields
+	// replace BaseURL.
+	TrustedProxies []netip.Prefix
+	// MaxBody bounds a request's body in bytes, decompressed; default DefaultMaxBody.
+	MaxBody int64
+	// Login and Passcode, when Passcode is set, are asked for (HTTP Basic) by
+	// every resource but /healthz.
+	Login, Passcode string
+}
+
+// Pages renders what a browser gets. Each method sets Content-Type and
+// Content-Security-Policy and writes the body; an error means that no page was made.
+type Pages interface {
+	// Feed writes a page of a feed.
+	Feed(w http.ResponseWriter, p *feeds.Page) error
+	// Member writes the page of p's only member.
+	Member(w http.ResponseWriter, p *feeds.Page) error
+	// Feeds writes a page of the list of feeds.
+	Feeds(w http.ResponseWriter, l *feeds.List) error
+}
+
+// site is a Handler made ready.
+type site struct {
+	bus     *bus.Bus
+	pages   Pages
+	log     *slog.Logger
+	base    string // without a trailing slash, "" for the connection's own address
+	proxies []netip.Prefix
+	maxBody int64
+	ids     *requestIDs
+	account *account // nil when everybody may come in
+	origins *http.CrossOriginProtection
+}
+
+// Routes returns the handler of all resources. It fails where a setting makes no sense.
+func (h Handler) Routes() (http.Handler, error) {
+	if h.Bus == nil {
+		return nil, errors.New("api: Handler.Bus is not set")
+	}
+	base, err := parseBase(h.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	s := &site{
+		bus:     h.Bus,
+		pages:   h.Pages,
+		log:     h.Log,
+		base:    base,
+		proxies: h.TrustedProxies,
+		maxBody: h.MaxBody,
+		ids:     newRequestIDs(),
+		account: newAccount(h.Login, h.Passcode),
+		origins: http.NewCrossOriginProtection(),
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	if s.maxBody <= 0 {
+		s.maxBody = DefaultMaxBody
+	}
+	if err := trustOrigin(s.origins, base); err != nil {
+		return nil, err
+	}
+	return s.observed(s.router()), nil
+}
+
+// trustOrigin lets the site's own pages post to it where a proxy hides the
+// name that the browser knows it by.
+func trustOrigin(origins *http.CrossOriginProtection, base string) error {
+	if base == "" {
+		return nil
+	}
+	u, err := url.Parse(base)
+	if err != nil {
+		return fmt.Errorf("api: base URL %q: %w", base, err)
+	}
+	if err := origins.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
+		return fmt.Errorf("api: base URL %q: %w", base, err)
+	}
+	return nil
+}
+
+func (s *site) router() http.Handler {
+	r := chi.NewRouter()
+	r.Use(routeEscaped)
+	r.NotFound(s.handle(noResource))
+	r.MethodNotAllowed(s.handle(noMethod))
+	get := http.MethodGet
+	r.Handle("/", s.resource(methods{get: s.getRoot}))
+	r.Handle("/service", s.resource(methods{get: s.getService}))
+	r.Handle("/feeds", s.resource(methods{get: s.getList}))
+	r.Handle("/feeds/{feed}", s.resource(methods{get: s.getCollection, http.MethodPost: s.postCollection}))
+	r.Handle("/feeds/{feed}/entries/{uuid}", s.resource(methods{
+		get: s.getMember, http.MethodPut: s.putMember, http.MethodDelete: s.deleteMember,
+	}))
+	r.Handle(healthPath, s.resource(methods{get: getHealth}))
+	r.Handle("/readyz", s.resource(methods{get: s.getReady}))
+	return r
+}
+
+// routeEscaped has chi match the path as it was sent: a feed named "a/b" is the
+// one segment "a%2Fb".
+func routeEscaped(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		chi.RouteContext(r.Context()).RoutePath = r.URL.EscapedPath()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// feedName returns the feed that the request's path names.
+func feedName(r *http.Request) (string, error) {
+	escaped := chi.URLParam(r, "feed")
+	name, err := url.PathUnescape(escaped)
+	if err == nil {
+		err = feeds.CheckName(name)
+	}
+	if err != nil {
+		return "", &problem{
+			Status: http.StatusNotFound,
+			Detail: fmt.Sprintf("%q cannot name a feed: %v. A name takes 1 to 255 bytes of UTF-8 without control characters, percent-encoded in the URL.", escaped, err),
+		}
+	}
+	return name, nil
+}
+
+func noResource(_ http.ResponseWriter, r *http.Request) error {
+	detail := "There is nothing at this path. Feeds are listed at /feeds; a feed is at /feeds/{name}."
+	if rest, ok := strings.CutPrefix(r.URL.EscapedPath(), "/feeds/"); ok && strings.Contains(rest, "/") {
+		detail += " A slash in a feed's name is written %2F."
+	}
+	return &problem{Status: http.StatusNotFound, Detail: detail}
+}
+
+// noMethod answers methods that chi does not know; resource answers the rest.
+func noMethod(_ http.ResponseWriter, r *http.Request) error {
+	return &problem{
+		Status: http.StatusNotImplemented,
+		Detail: fmt.Sprintf("The method %q is not known here. OPTIONS tells which ones a resource takes.", r.Method),
+	}
+}

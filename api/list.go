@@ -1,0 +1,254 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"atommq/feeds"
+)
+
+const typeServiceDocument = "application/atomsvc+xml"
+
+var (
+	listForms     = []offer{{typ: "application/atom+xml", param: "feed"}, {typ: "application/json"}, {typ: "application/xml"}, {typ: "text/xml"}}
+	listHTMLForms = append(listForms[:len(listForms):len(listForms)], offer{typ: typeHTML})
+	serviceForms  = []offer{{typ: typeServiceDocument}, {typ: "application/xml"}, {typ: "text/xml"}}
+	rootForms     = append(serviceForms[:len(serviceForms):len(serviceForms)], offer{typ: typeHTML})
+)
+
+// getRoot sends browsers to the list of feeds, and gives everybody else the
+// service document, where an AtomPub client begins.
+func (s *site) getRoot(w http.ResponseWriter, r *http.Request) error {
+	h := w.Header()
+	h["Vary"] = varyAccept
+	form, err := choose(r, rootForms)
+	if err != nil {
+		return err
+	}
+	if form.typ == typeHTML {
+		h["Location"] = []string{s.baseOf(r) + "/feeds"}
+		h["Cache-Control"] = noCache
+		h["Content-Type"] = typeText
+		w.WriteHeader(http.StatusSeeOther)
+		write(w, []byte("The feeds are at /feeds.\n"))
+		return nil
+	}
+	return s.getService(w, r)
+}
+
+// span says which feeds a request for a list asks for.
+type span struct {
+	path          string
+	after, before string
+	limit, usual  int
+}
+
+// parseSpan reads the paging parameters of the list at path, which gives usual
+// feeds to those who name no limit.
+func parseSpan(r *http.Request, path string, usual int) (span, error) {
+	p := span{path: path, limit: usual, usual: usual}
+	seen := ""
+	for query := r.URL.RawQuery; query != ""; {
+		var name, value string
+		var err error
+		if name, value, query, err = nextPair(query); err != nil {
+			return p, err
+		}
+		switch name {
+		case "limit":
+			p.limit, err = parseLimit(value)
+		case "after", "before":
+			if seen != "" {
+				return p, twice(seen, name)
+			}
+			seen = name
+			p.after, p.before, err = bound(name, value)
+		}
+		if err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+func bound(name, value string) (after, before string, err error) {
+	if value == "" && name == "after" {
+		return "", "", nil // the beginning
+	}
+	if err := feeds.CheckName(value); err != nil {
+		return "", "", badRequest("%s: %q cannot name a feed: %v. Give the name of the feed to go on from.", name, value, err)
+	}
+	if name == "after" {
+		return value, "", nil
+	}
+	return "", value, nil
+}
+
+// from returns the reference of the page that begins, by name ("after" or "before"), at value.
+func (p span) from(name, value string) string {
+	q := make(url.Values, 2)
+	if value != "" {
+		q.Set(name, value)
+	}
+	if p.limit != p.usual {
+		q.Set("limit", strconv.Itoa(p.limit))
+	}
+	if len(q) == 0 {
+		return p.path
+	}
+	return p.path + "?" + q.Encode()
+}
+
+// self returns the canonical reference of p.
+func (p span) self() string {
+	if p.before != "" {
+		return p.from("before", p.before)
+	}
+	return p.from("after", p.after)
+}
+
+// readList reads the feeds that p spans and finds out what lies beyond them.
+func (s *site) readList(r *http.Request, p span) (*feeds.List, error) {
+	found, err := s.bus.Feeds(r.Context(), p.after, p.before, p.limit+1)
+	if err != nil {
+		return nil, err
+	}
+	beyond := len(found) > p.limit
+	switch {
+	case beyond && p.before != "":
+		found = found[1:]
+	case beyond:
+		found = found[:p.limit]
+	}
+	base := s.baseOf(r)
+	l := &feeds.List{Base: base, Self: base + p.self(), Feeds: make([]feeds.Feed, len(found))}
+	for i, f := range found {
+		l.Feeds[i] = f.Feed
+	}
+	if len(found) > 0 {
+		err = s.linkList(r.Context(), l, p, beyond)
+	}
+	return l, err
+}
+
+// linkList sets the links of l where there are feeds behind them. beyond tells of more in
+// the direction of reading; the other one is looked at.
+func (s *site) linkList(ctx context.Context, l *feeds.List, p span, beyond bool) error {
+	first, last := l.Feeds[0].Name, l.Feeds[len(l.Feeds)-1].Name
+	next, previous := beyond, beyond
+	switch {
+	case p.before != "":
+		rest, err := s.bus.Feeds(ctx, last, "", 1)
+		if err != nil {
+			return err
+		}
+		next = len(rest) > 0
+	case p.after != "":
+		rest, err := s.bus.Feeds(ctx, "", first, 1)
+		if err != nil {
+			return err
+		}
+		previous = len(rest) > 0
+	default:
+		previous = false
+	}
+	if next {
+		l.Next = l.Base + p.from("after", last)
+	}
+	if previous {
+		l.Previous = l.Base + p.from("before", first)
+	}
+	return nil
+}
+
+// getList answers with a page of the list of feeds.
+func (s *site) getList(w http.ResponseWriter, r *http.Request) error {
+	h := w.Header()
+	h["Vary"] = varyAccept
+	offers := listForms
+	if s.pages != nil {
+		offers = listHTMLForms
+	}
+	form, err := choose(r, offers)
+	if err != nil {
+		return err
+	}
+	p, err := parseSpan(r, "/feeds", defaultLimit)
+	if err != nil {
+		return err
+	}
+	l, err := s.readList(r, p)
+	if err != nil {
+		return err
+	}
+	return s.writeList(w, r, l, form)
+}
+
+func (s *site) writeList(w http.ResponseWriter, r *http.Request, l *feeds.List, form offer) error {
+	w.Header()["Cache-Control"] = noCache
+	out := newOutput(w, r, "")
+	defer out.release()
+	if form.typ == typeHTML {
+		out.tag = digest(feeds.AppendListJSON(out.buf, l)) + htmlSuffix
+		if notModified(w, r, out.tag, time.Time{}) {
+			return nil
+		}
+		return out.html(l.Self, typeAtomFeed, func(w http.ResponseWriter) error { return s.pages.Feeds(w, l) })
+	}
+	if form.typ == "application/json" {
+		w.Header()["Content-Type"] = typeJSON
+		w.Header()["X-Content-Type-Options"] = nosniff
+		out.digested(feeds.AppendListJSON(out.buf, l))
+		return nil
+	}
+	out.contentType(form, typeAtomFeed)
+	out.digested(feeds.AppendList(out.buf, l))
+	return nil
+}
+
+// digested sends body with an ETag made from it, or says that it has not changed.
+func (out *output) digested(body []byte) {
+	out.buf = body
+	out.tag = digest(body)
+	if !notModified(out.w, out.r, out.tag, time.Time{}) {
+		out.finish(body)
+	}
+}
+
+func digest(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:10])
+}
+
+// getService answers with the service document, RFC 5023 §8. It has no paging of its own: where
+// there are more feeds than one lists, a Link field leads on.
+func (s *site) getService(w http.ResponseWriter, r *http.Request) error {
+	h := w.Header()
+	h["Vary"] = varyAccept
+	form, err := choose(r, serviceForms)
+	if err != nil {
+		return err
+	}
+	p, err := parseSpan(r, "/service", maxLimit)
+	if err != nil {
+		return err
+	}
+	l, err := s.readList(r, p)
+	if err != nil {
+		return err
+	}
+	if l.Next != "" {
+		h["Link"] = []string{"<" + l.Next + `>; rel="next"`}
+	}
+	h["Cache-Control"] = noCache
+	out := newOutput(w, r, "")
+	defer out.release()
+	out.contentType(form, typeService)
+	out.digested(feeds.AppendService(out.buf, l))
+	return nil
+}

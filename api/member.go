@@ -1,0 +1,187 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/google/uuid"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+var (
+	memberForms     = []offer{{typ: "application/atom+xml", param: "entry"}, {typ: "application/xml"}, {typ: "text/xml"}}
+	memberHTMLForms = append(memberForms[:len(memberForms):len(memberForms)], offer{typ: typeHTML})
+)
+
+// canonicalUUID returns s as entries carry it, if it is the 36 characters of a uuid.
+func canonicalUUID(s string) (string, bool) {
+	if len(s) != 36 {
+		return "", false
+	}
+	u, err := uuid.Parse(s)
+	return u.String(), err == nil
+}
+
+// memberName returns the feed and the entry that the request's path names.
+func memberName(r *http.Request) (feed, id string, err error) {
+	if feed, err = feedName(r); err != nil {
+		return "", "", err
+	}
+	id, ok := canonicalUUID(chi.URLParam(r, "uuid"))
+	if !ok {
+		return "", "", fmt.Errorf("the path holds no uuid: %w", bus.ErrNoEntry)
+	}
+	return feed, id, nil
+}
+
+func memberURL(collection string, m *feeds.Member) string {
+	return collection + "/entries/" + m.UUID
+}
+
+// getMember answers with one entry.
+func (s *site) getMember(w http.ResponseWriter, r *http.Request) error {
+	feed, id, err := memberName(r)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Vary"] = varyAccept
+	offers := memberForms
+	if s.pages != nil {
+		offers = memberHTMLForms
+	}
+	form, err := choose(r, offers)
+	if err != nil {
+		return err
+	}
+	e, err := s.bus.Entry(r.Context(), feed, id)
+	if err != nil {
+		return err
+	}
+	if e.Deleted {
+		return fmt.Errorf("get %s: %w", id, bus.ErrDeleted)
+	}
+	h["Cache-Control"] = noCache
+	setModified(h, e.Edited, time.Now())
+	if notModified(w, r, formTag(e, form), e.Edited) {
+		return nil
+	}
+	return s.writeMember(w, r, http.StatusOK, e, form)
+}
+
+// writeMember sends an entry with the header fields that name its state.
+func (s *site) writeMember(w http.ResponseWriter, r *http.Request, status int, e *bus.Entry, form offer) error {
+	f, err := s.bus.Feed(r.Context(), e.Feed)
+	if err != nil {
+		return err
+	}
+	w.Header()["Xlastid"] = echo(nil, e.ID)
+	out := newOutput(w, r, formTag(e, form))
+	out.status = status
+	defer out.release()
+	base := s.baseOf(r)
+	collection := base + feeds.Path(e.Feed)
+	if form.typ != typeHTML {
+		out.contentType(form, typeAtomEntry)
+		out.finish(feeds.AppendDocument(out.buf, &e.Member, &f.Feed, collection))
+		return nil
+	}
+	self := memberURL(collection, &e.Member)
+	p := &feeds.Page{
+		Feed: f.Feed, Collection: collection, Base: base, Self: self, Alternate: self,
+		Members: []*feeds.Member{&e.Member},
+	}
+	return out.html(self, typeAtomEntry, func(w http.ResponseWriter) error { return s.pages.Member(w, p) })
+}
+
+func formTag(e *bus.Entry, form offer) string {
+	if form.typ == typeHTML {
+		return memberTag(e.ID) + htmlSuffix
+	}
+	return memberTag(e.ID)
+}
+
+// putMember gives an entry new content, RFC 5023 §9.3. Without a precondition the last writer wins.
+func (s *site) putMember(w http.ResponseWriter, r *http.Request) error {
+	feed, id, err := memberName(r)
+	if err != nil {
+		return err
+	}
+	ifID, err := s.precondition(r, feed, id)
+	if err != nil {
+		return err
+	}
+	entry, err := s.receiveEntry(w, r)
+	if err != nil {
+		return err
+	}
+	e, err := s.bus.Replace(r.Context(), feed, id, entry, ifID)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Content-Location"] = []string{memberURL(s.baseOf(r)+feeds.Path(feed), &e.Member)}
+	h["Cache-Control"] = noCache
+	return s.writeMember(w, r, http.StatusOK, e, memberForms[0])
+}
+
+// deleteMember leaves a tombstone in an entry's place, RFC 5023 §9.4 and RFC 6721.
+func (s *site) deleteMember(w http.ResponseWriter, r *http.Request) error {
+	feed, id, err := memberName(r)
+	if err != nil {
+		return err
+	}
+	ifID, err := s.precondition(r, feed, id)
+	if err != nil {
+		return err
+	}
+	e, err := s.bus.Remove(r.Context(), feed, id, ifID)
+	if err != nil {
+		return err
+	}
+	w.Header()["Xlastid"] = echo(nil, e.ID)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// precondition evaluates the conditions of a change, RFC 9110 §13.2.2, and returns the id
+// that the entry must still have when it is made, 0 for any.
+func (s *site) precondition(r *http.Request, feed, id string) (int64, error) {
+	match, noneMatch := r.Header["If-Match"], r.Header["If-None-Match"]
+	unmodified := r.Header.Get("If-Unmodified-Since")
+	if len(match) == 0 && len(noneMatch) == 0 && unmodified == "" {
+		return 0, nil
+	}
+	e, err := s.bus.Entry(r.Context(), feed, id)
+	if err != nil {
+		return 0, err
+	}
+	if e.Deleted {
+		return 0, fmt.Errorf("change %s: %w", id, bus.ErrDeleted)
+	}
+	current := memberTag(e.ID)
+	matched, ok := anyTag(match, func(t string, weak bool) bool { return !weak && state(t) == current })
+	if len(match) > 0 && !ok || len(match) == 0 && changedSince(e, unmodified) {
+		return 0, fmt.Errorf("change %s: %w", id, bus.ErrChanged)
+	}
+	if _, ok := anyTag(noneMatch, func(t string, _ bool) bool { return state(t) == current }); ok {
+		return 0, &problem{
+			Status: http.StatusPreconditionFailed,
+			Detail: "The entry exists in the very state that If-None-Match rules out. Leave the field away to change it.",
+		}
+	}
+	if matched == "*" {
+		return 0, nil
+	}
+	return e.ID, nil
+}
+
+// changedSince reports whether e was changed after the HTTP date; never after one that cannot be read.
+func changedSince(e *bus.Entry, date string) bool {
+	since, err := http.ParseTime(date)
+	return err == nil && e.Edited.After(since)
+}

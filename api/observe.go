@@ -1,0 +1,116 @@
+package api
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// requestIDs names the requests that come without an X-Request-ID.
+type requestIDs struct {
+	prefix string // of this process
+	count  atomic.Uint64
+}
+
+func newRequestIDs() *requestIDs { return &requestIDs{prefix: rand.Text()[:8] + "-"} }
+
+func (ids *requestIDs) next() string {
+	var b [32]byte
+	return string(strconv.AppendUint(append(b[:0], ids.prefix...), ids.count.Add(1), 10))
+}
+
+// of returns the value of the response's X-Request-ID: the client's own where it can
+// stand in a log line.
+func (ids *requestIDs) of(r *http.Request) []string {
+	if given := r.Header["X-Request-Id"]; len(given) == 1 && plainToken(given[0]) {
+		return given
+	}
+	return []string{ids.next()}
+}
+
+func plainToken(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if !isAlphanumeric(c) && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+func isAlphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// observed names, guards and, at level debug, logs the requests to next.
+func (s *site) observed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["X-Request-Id"] = s.ids.of(r)
+		defer s.recovered(w, r)
+		if err := s.admit(r); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		if !s.log.Enabled(r.Context(), slog.LevelDebug) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		s.logged(next, w, r)
+	})
+}
+
+// recovered turns a handler's panic into a 500, or, where the response is under
+// way, into a broken connection, so that nobody takes half a page for a whole.
+func (s *site) recovered(w http.ResponseWriter, r *http.Request) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler { //nolint:errorlint // the sentinel is compared by identity, as net/http does
+		panic(v)
+	}
+	s.log.ErrorContext(r.Context(), "panic while serving", "request", requestID(w), "method", r.Method,
+		"path", r.URL.EscapedPath(), "panic", v, "stack", string(debug.Stack()))
+	if _, underWay := w.Header()["Content-Type"]; underWay {
+		panic(http.ErrAbortHandler)
+	}
+	s.fail(w, r, &problem{Status: http.StatusInternalServerError, Detail: internalDetail})
+}
+
+func requestID(w http.ResponseWriter) string { return w.Header().Get("X-Request-Id") }
+
+// logged serves r and writes a line about it.
+func (s *site) logged(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	begun := time.Now()
+	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+	next.ServeHTTP(rec, r)
+	s.log.DebugContext(r.Context(), "served", "request", requestID(w), "method", r.Method, "path", r.URL.EscapedPath(),
+		"status", rec.status, "bytes", rec.bytes, "took", time.Since(begun), "peer", r.RemoteAddr)
+}
+
+// recorder remembers what a response was.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (w *recorder) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,187 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+// problem is an answer other than the one asked for: RFC 9457.
+type problem struct {
+	Status int
+	Detail string // what is wrong, and what to do about it
+	Header http.Header
+	Extra  map[string]any // RFC 9457 §3.2 extension members
+	cause  error          // for the log
+}
+
+func (p *problem) Error() string { return fmt.Sprintf("%d: %s", p.Status, p.Detail) }
+
+func (p *problem) Unwrap() error { return p.cause }
+
+const internalDetail = "Something went wrong that is not your doing. The server's log tells more, under this response's X-Request-ID."
+
+var retryAfter = http.Header{"Retry-After": {"5"}}
+
+// outcomes says what the errors of the domain mean over HTTP.
+var outcomes = []struct {
+	err    error
+	status int
+	detail string
+	header http.Header
+}{
+	{bus.ErrNoFeed, http.StatusNotFound, "There is no such feed yet. POST an entry to this URL to create it.", nil},
+	{bus.ErrNoEntry, http.StatusNotFound, "There is no such entry in this feed. POST to the feed to add one; a PUT only changes one that exists.", nil},
+	{bus.ErrDeleted, http.StatusGone, "The entry was deleted. Its feed holds the tombstone; POST there to publish anew.", nil},
+	{bus.ErrChanged, http.StatusPreconditionFailed, "The entry has changed since the ETag in If-Match was given. GET it again, make your change to that, and PUT with the new ETag.", nil},
+	{bus.ErrIDChanged, http.StatusConflict, "The document has another atom:id than the entry, and an entry never changes its own. Send the atom:id that GET gives, or none; POST to the feed to publish another entry.", nil},
+	{bus.ErrAppendOnly, http.StatusMethodNotAllowed, "The feed is append-only: its entries are neither changed nor deleted. POST a new one.", http.Header{"Allow": {"GET, HEAD, OPTIONS"}}},
+	{bus.ErrKeyReused, http.StatusConflict, "This Idempotency-Key came before in this feed, with another body. Use a new key for a new entry.", nil},
+	{bus.ErrTooLarge, http.StatusRequestEntityTooLarge, "The body is larger than one publish may be. Send less at a time.", nil},
+	{bus.ErrFull, http.StatusInsufficientStorage, "The storage is full; nothing was published. Tell the server's operator, and send it again.", http.Header{"Retry-After": {"60"}}},
+	{bus.ErrReadOnly, http.StatusServiceUnavailable, "The storage cannot be written to at the moment; nothing was published. Send it again.", http.Header{"Retry-After": {"60"}}},
+	{bus.ErrUnavailable, http.StatusServiceUnavailable, "The storage does not answer at the moment. Send the request again.", retryAfter},
+	{bus.ErrClosed, http.StatusServiceUnavailable, "The server is shutting down. Send the request again.", retryAfter},
+	{os.ErrDeadlineExceeded, http.StatusRequestTimeout, "The request's body came too slowly. Send it again.", http.Header{"Connection": {"close"}}},
+	{context.DeadlineExceeded, http.StatusServiceUnavailable, "The server took too long. Send the request again; with an Idempotency-Key it is published once only.", retryAfter},
+}
+
+// problemOf finds what to say about err. What is unknown is not shown.
+func problemOf(err error) *problem {
+	var p *problem
+	if errors.As(err, &p) {
+		return p
+	}
+	if p := gapProblem(err); p != nil {
+		return p
+	}
+	if p := documentProblem(err); p != nil {
+		return p
+	}
+	for _, o := range outcomes {
+		if errors.Is(err, o.err) {
+			return &problem{Status: o.status, Detail: o.detail, Header: o.header, cause: err}
+		}
+	}
+	return &problem{Status: http.StatusInternalServerError, Detail: internalDetail, cause: err}
+}
+
+func gapProblem(err error) *problem {
+	var gap *bus.GapError
+	if !errors.As(err, &gap) {
+		return nil
+	}
+	return &problem{
+		Status: http.StatusGone,
+		Detail: fmt.Sprintf("Entries that came after %d are no longer kept; %s. Go on with Xlastid: 0, which is the beginning of what is kept.", gap.After, oldestKept(gap)),
+		Extra:  map[string]any{"after": gap.After, "oldest": gap.Oldest},
+		cause:  err,
+	}
+}
+
+func oldestKept(gap *bus.GapError) string {
+	if gap.Oldest == 0 {
+		return "the feed is empty now"
+	}
+	return fmt.Sprintf("the oldest entry kept is %d", gap.Oldest)
+}
+
+// documentProblem explains what feeds refuses.
+func documentProblem(err error) *problem {
+	var syntax *feeds.SyntaxError
+	var limit *feeds.LimitError
+	var encoding *feeds.EncodingError
+	switch {
+	case errors.As(err, &syntax):
+		return &problem{
+			Status: http.StatusBadRequest,
+			Detail: fmt.Sprintf("Line %d, column %d: %s. Nothing was published; correct the document and send it again.", syntax.Line, syntax.Column, syntax.Reason),
+			Extra:  map[string]any{"line": syntax.Line, "column": syntax.Column},
+			cause:  err,
+		}
+	case errors.As(err, &limit):
+		return &problem{
+			Status: http.StatusRequestEntityTooLarge,
+			Detail: fmt.Sprintf("The limit on the %s is %d. Send less at a time.", limit.What, limit.Max),
+			Extra:  map[string]any{"limit": limit.Max},
+			cause:  err,
+		}
+	case errors.As(err, &encoding):
+		return &problem{
+			Status: http.StatusUnsupportedMediaType,
+			Detail: fmt.Sprintf("The character encoding %q is not understood. Send UTF-8.", encoding.Encoding),
+			Header: http.Header{"Accept-Post": acceptPost},
+			cause:  err,
+		}
+	}
+	return nil
+}
+
+// problemForms are the ways to write a problem; people with curl get the first.
+var problemForms = []offer{
+	{typ: "text/plain"},
+	{typ: "application/problem+json"},
+	{typ: "application/json"},
+}
+
+// fail answers with the problem that err is.
+func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		return // the client has left
+	}
+	p := problemOf(err)
+	s.logProblem(w, r, p, err)
+	h := w.Header()
+	dropRepresentation(h)
+	maps.Copy(h, p.Header)
+	h["Cache-Control"] = noStore
+	h["X-Content-Type-Options"] = nosniff
+	body := fmt.Appendf(nil, "%d %s: %s\n", p.Status, http.StatusText(p.Status), p.Detail)
+	h["Content-Type"] = typeText
+	if negotiate(r.Header["Accept"], problemForms) > 0 {
+		h["Content-Type"] = []string{"application/problem+json"}
+		body = p.json(requestID(w))
+	}
+	w.WriteHeader(p.Status)
+	write(w, body)
+}
+
+// dropRepresentation takes back what a handler said of the answer that it could not give.
+func dropRepresentation(h http.Header) {
+	for _, name := range []string{"Etag", "Last-Modified", "Xlastid", "Content-Encoding", "Content-Length", "Content-Security-Policy", "Link", "Location", "Content-Location", "Idempotency-Replayed"} {
+		delete(h, name)
+	}
+}
+
+func (s *site) logProblem(w http.ResponseWriter, r *http.Request, p *problem, err error) {
+	level := slog.LevelDebug
+	if p.Status >= http.StatusInternalServerError && p.Status != http.StatusNotImplemented {
+		level = slog.LevelError
+	}
+	s.log.Log(r.Context(), level, "request failed", "request", requestID(w), "method", r.Method,
+		"path", r.URL.EscapedPath(), "status", p.Status, "error", err)
+}
+
+func (p *problem) json(request string) []byte {
+	members := map[string]any{
+		"type":    "about:blank",
+		"title":   http.StatusText(p.Status),
+		"status":  p.Status,
+		"detail":  p.Detail,
+		"request": request,
+	}
+	maps.Copy(members, p.Extra)
+	body, err := json.Marshal(members)
+	if err != nil {
+		return []byte("{}\n") // cannot be: the members are numbers and strings
+	}
+	return append(body, '\n')
+}

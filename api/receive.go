@@ -1,0 +1,133 @@
+package api
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// trustedLength is how much memory a Content-Length is good for before that much has come.
+const trustedLength = 64 << 10
+
+// receive reads the request's body, decompressed, up to the limit.
+func (s *site) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength > s.maxBody {
+		return nil, s.tooLarge()
+	}
+	body := io.Reader(&pacedBody{body: r.Body, w: w})
+	size := r.ContentLength
+	switch coding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); coding {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		gz, err := openGzip(body)
+		if err != nil {
+			return nil, brokenGzip(err)
+		}
+		defer gunzips.Put(gz)
+		body, size = gz, -1
+	default:
+		return nil, &problem{
+			Status: http.StatusUnsupportedMediaType,
+			Detail: fmt.Sprintf("The Content-Encoding %q is not understood. Send gzip, or the body as it is.", coding),
+			Header: http.Header{"Accept-Encoding": acceptEncoding},
+		}
+	}
+	return s.readAll(body, size)
+}
+
+// readAll reads body to its end. What it allocates is at most twice what has come.
+func (s *site) readAll(body io.Reader, size int64) ([]byte, error) {
+	if size < 0 || size > trustedLength {
+		size = 4 << 10
+	}
+	buf := make([]byte, 0, size+1) // one more, to see the end without growing
+	for {
+		n, err := body.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if int64(len(buf)) > s.maxBody {
+			return nil, s.tooLarge()
+		}
+		if errors.Is(err, io.EOF) {
+			return buf, nil
+		}
+		if err != nil {
+			return nil, brokenBody(err)
+		}
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+	}
+}
+
+func (s *site) tooLarge() error {
+	return &problem{
+		Status: http.StatusRequestEntityTooLarge,
+		Detail: fmt.Sprintf("The body is larger than the %d bytes that this server takes. Send less at a time; the operator sets the limit (--max-body).", s.maxBody),
+		Header: http.Header{"Connection": {"close"}}, // the rest is not read
+		Extra:  map[string]any{"limit": s.maxBody},
+	}
+}
+
+// brokenBody explains why a body ends early.
+func brokenBody(err error) error {
+	switch {
+	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
+		return brokenGzip(err)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &problem{
+			Status: http.StatusBadRequest,
+			Detail: "The body ends before its announced end. Nothing was published; send it again.",
+			cause:  err,
+		}
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("read the body: %w", err)
+	}
+	return &problem{Status: http.StatusBadRequest, Detail: "The body cannot be read. Nothing was published; send it again.", cause: err}
+}
+
+func brokenGzip(err error) error {
+	return &problem{
+		Status: http.StatusBadRequest,
+		Detail: "The body is not the gzip that its Content-Encoding says. Nothing was published; compress it again, or send it as it is.",
+		cause:  err,
+	}
+}
+
+var gunzips = sync.Pool{New: func() any { return new(gzip.Reader) }}
+
+func openGzip(body io.Reader) (*gzip.Reader, error) {
+	gz := gunzips.Get().(*gzip.Reader) //nolint:forcetypeassert // the pool holds nothing else
+	if err := gz.Reset(body); err != nil {
+		gunzips.Put(gz)
+		return nil, err
+	}
+	return gz, nil
+}
+
+// pacedBody gives a large body more time as it comes in: a client has to send
+// chunk bytes in stall. What is left after that is for the answer.
+type pacedBody struct {
+	body io.Reader
+	w    http.ResponseWriter
+	n    int // since the last extension
+}
+
+func (b *pacedBody) Read(p []byte) (int, error) {
+	n, err := b.body.Read(p)
+	if b.n += n; b.n >= chunk {
+		b.n = 0
+		now := time.Now()
+		c := http.NewResponseController(b.w)
+		// Where the connection takes no deadlines there are none to extend.
+		_ = c.SetReadDeadline(now.Add(stall))
+		_ = c.SetWriteDeadline(now.Add(2 * stall))
+	}
+	return n, err
+}

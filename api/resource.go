@@ -1,0 +1,71 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// handler answers a request. An error means that nothing was written yet.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// handle makes h an http.HandlerFunc whose errors become problem documents.
+func (s *site) handle(h handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	}
+}
+
+// methods are the handlers of one resource; GET stands for HEAD as well.
+type methods map[string]handler
+
+// resource answers every method of one URL pattern, those it does not have included.
+type resource struct {
+	methods methods
+	allow   []string // the value of Allow
+}
+
+func (s *site) resource(m methods) http.Handler {
+	allow := []string{http.MethodOptions}
+	for method := range m {
+		allow = append(allow, method)
+		if method == http.MethodGet {
+			allow = append(allow, http.MethodHead)
+		}
+	}
+	slices.Sort(allow)
+	res := &resource{methods: m, allow: []string{strings.Join(allow, ", ")}}
+	return s.handle(res.serve)
+}
+
+func (res *resource) serve(w http.ResponseWriter, r *http.Request) error {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	if h, ok := res.methods[method]; ok {
+		return h(w, r)
+	}
+	if method == http.MethodOptions {
+		return res.options(w, r)
+	}
+	return &problem{
+		Status: http.StatusMethodNotAllowed,
+		Detail: fmt.Sprintf("%s is not possible here; these are: %s.", r.Method, res.allow[0]),
+		Header: http.Header{"Allow": res.allow},
+	}
+}
+
+func (res *resource) options(w http.ResponseWriter, _ *http.Request) error {
+	h := w.Header()
+	h["Allow"] = res.allow
+	if _, ok := res.methods[http.MethodPost]; ok {
+		h["Accept-Post"] = acceptPost
+		h["Accept-Encoding"] = acceptEncoding
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

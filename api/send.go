@@ -1,0 +1,240 @@
+package api
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"atommq/feeds"
+)
+
+// Field values that never change: assigned as they are, no response allocates them.
+var (
+	typeText       = []string{"text/plain; charset=utf-8"}
+	typeAtomFeed   = []string{"application/atom+xml;type=feed;charset=utf-8"}
+	typeAtomEntry  = []string{"application/atom+xml;type=entry;charset=utf-8"}
+	typeXML        = []string{"application/xml; charset=utf-8"}
+	typeTextXML    = []string{"text/xml; charset=utf-8"}
+	typeService    = []string{"application/atomsvc+xml; charset=utf-8"}
+	typeJSON       = []string{"application/json"}
+	noCache        = []string{"no-cache"}
+	noStore        = []string{"no-store"}
+	immutable      = []string{"max-age=31536000, immutable"}
+	nosniff        = []string{"nosniff"}
+	sandbox        = []string{"default-src 'none'; sandbox"} // XHTML within XML is live in a browser
+	varyAccept     = []string{"Accept, Accept-Encoding"}
+	varyCollection = []string{"Accept, Accept-Encoding, Xlastid"}
+	codingGzip     = []string{"gzip"}
+	acceptEncoding = []string{"gzip, identity"}
+)
+
+const typeHTML = "text/html"
+
+const (
+	// chunk is how much is written under one deadline, and how much of a document is
+	// held at a time: a reader has to take chunk bytes in stall.
+	chunk = 256 << 10
+	stall = 30 * time.Second
+	// worthGzip is the size below which gzip saves no packet.
+	worthGzip = 1024
+)
+
+// output writes the body of one successful answer. Small bodies go out in one
+// write, with their length; larger ones in chunks while they are made.
+type output struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	status  int
+	tag     string // opaque part of the ETag, "" for none
+	started bool
+	chunked bool         // begun before its end is known
+	gz      *gzip.Writer // while compressing
+	buf     []byte
+	packed  bytes.Buffer
+	members []*feeds.Member
+}
+
+var outputs = sync.Pool{New: func() any { return new(output) }}
+
+var gzips = sync.Pool{New: func() any {
+	gz, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	return gz
+}}
+
+func newOutput(w http.ResponseWriter, r *http.Request, tag string) *output {
+	out := outputs.Get().(*output) //nolint:forcetypeassert // the pool holds nothing else
+	out.w, out.r, out.tag, out.status = w, r, tag, http.StatusOK
+	return out
+}
+
+// release gives the buffers back, but for those that one large answer has grown.
+func (out *output) release() {
+	clear(out.members)
+	next := output{buf: out.buf[:0], members: out.members[:0]}
+	if cap(out.buf) > 2*chunk {
+		next.buf = nil
+	}
+	if out.packed.Cap() <= 2*chunk {
+		next.packed = out.packed
+		next.packed.Reset()
+	}
+	*out = next
+	outputs.Put(out)
+}
+
+// contentType sets the type of an XML form: its own, or the generic one that was asked for.
+func (out *output) contentType(form offer, own []string) {
+	h := out.w.Header()
+	switch form.typ {
+	case "application/xml":
+		h["Content-Type"] = typeXML
+	case "text/xml":
+		h["Content-Type"] = typeTextXML
+	default:
+		h["Content-Type"] = own
+	}
+	h["X-Content-Type-Options"] = nosniff
+	h["Content-Security-Policy"] = sandbox
+}
+
+// spill writes dst out once it is a chunk, and returns what is to be appended to.
+func (out *output) spill(dst []byte) []byte {
+	if len(dst) < chunk {
+		return dst
+	}
+	if !out.started {
+		out.begin(len(dst), false)
+	}
+	out.write(dst)
+	return dst[:0]
+}
+
+// finish writes the rest of the body. The buffer comes back to be used again.
+func (out *output) finish(rest []byte) {
+	out.buf = rest
+	if !out.started {
+		out.begin(len(rest), true)
+	}
+	out.write(rest)
+	if out.gz == nil {
+		return
+	}
+	if out.gz.Close() != nil {
+		panic(http.ErrAbortHandler)
+	}
+	out.gz.Reset(io.Discard)
+	gzips.Put(out.gz)
+	out.gz = nil
+	if !out.chunked {
+		out.setLength(out.packed.Len())
+		out.w.WriteHeader(out.status)
+		write(out.w, out.packed.Bytes())
+	}
+}
+
+// begin decides on the encoding, and sends the header unless the length of the
+// encoded body is still to be found out.
+func (out *output) begin(size int, whole bool) {
+	out.started, out.chunked = true, !whole
+	h := out.w.Header()
+	tag := out.tag
+	if size >= worthGzip && (out.r.Method == http.MethodGet || out.r.Method == http.MethodHead) && acceptsGzip(out.r) {
+		h["Content-Encoding"] = codingGzip
+		tag += gzipSuffix
+		out.gz = gzips.Get().(*gzip.Writer) //nolint:forcetypeassert // the pool holds nothing else
+	}
+	if out.tag != "" {
+		h["Etag"] = []string{quoted(tag)}
+	}
+	switch {
+	case out.gz != nil && whole:
+		out.gz.Reset(&out.packed)
+		return
+	case out.gz != nil:
+		out.gz.Reset(out.w)
+	case whole:
+		out.setLength(size)
+	}
+	out.w.WriteHeader(out.status)
+}
+
+// setLength states the body's length where net/http would not find it out by itself.
+func (out *output) setLength(n int) {
+	if n >= 2048 {
+		out.w.Header()["Content-Length"] = []string{strconv.Itoa(n)}
+	}
+}
+
+func (out *output) write(p []byte) {
+	if out.gz == nil {
+		write(out.w, p)
+		return
+	}
+	if _, err := out.gz.Write(p); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if out.chunked {
+		extendWrite(out.w)
+	}
+}
+
+// html has render make a page, and sends it. atom is the URL of the Atom form.
+func (out *output) html(atom string, typ []string, render func(w http.ResponseWriter) error) error {
+	held := heldPage{header: make(http.Header), body: out.buf}
+	if err := render(&held); err != nil {
+		return err
+	}
+	h := out.w.Header()
+	for name, values := range held.header {
+		h[name] = values
+	}
+	h["X-Content-Type-Options"] = nosniff
+	h["Link"] = []string{"<" + atom + `>; rel="alternate"; type="` + typ[0] + `"`}
+	out.finish(held.body)
+	return nil
+}
+
+// heldPage keeps what Pages writes until it is whole.
+type heldPage struct {
+	header http.Header
+	body   []byte
+}
+
+func (p *heldPage) Header() http.Header { return p.header }
+
+func (p *heldPage) WriteHeader(int) {}
+
+func (p *heldPage) Write(b []byte) (int, error) {
+	p.body = append(p.body, b...)
+	return len(b), nil
+}
+
+// write sends p in chunks, each with time of its own. A client that has left, or is
+// too slow, takes its connection with it.
+func write(w http.ResponseWriter, p []byte) {
+	for len(p) > chunk {
+		writeChunk(w, p[:chunk])
+		p = p[chunk:]
+		extendWrite(w)
+	}
+	writeChunk(w, p)
+}
+
+func writeChunk(w http.ResponseWriter, p []byte) {
+	if _, err := w.Write(p); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// extendWrite gives the next chunk its time. Where the connection takes no deadline
+// there is none to extend.
+func extendWrite(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(stall))
+}
