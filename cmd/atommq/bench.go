@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// benchRounds is how often AtomMQ and the ceiling take turns; the medians are
+// reported. Taking turns, because other load on the machine comes and goes.
+const benchRounds = 5
+
+// benchSection is one part of the benchmark.
+type benchSection struct {
+	name string
+	run  func(ctx context.Context, b *bench) error
+}
+
+func benchSections() []benchSection {
+	return []benchSection{
+		{"publish", benchPublish},
+		{"post", benchPost},
+		{"poll", benchPoll},
+		{"page", benchPage},
+		{"million", benchMillion},
+		{"memory", benchMemory},
+	}
+}
+
+// bench is one run of the benchmark.
+type bench struct {
+	dir      string        // scratch directory of the section
+	time     time.Duration // for one comparison
+	progress *progressbar.ProgressBar
+	findings []finding
+}
+
+func benchCommand() *cobra.Command {
+	var names []string
+	for _, s := range benchSections() {
+		names = append(names, s.name)
+	}
+	var (
+		dir    string
+		length time.Duration
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "bench [" + strings.Join(names, "|") + "|all]…",
+		Short: "Measure this machine against the ceiling that it sets",
+		Long: `Bench measures AtomMQ on this machine, each figure beside a ceiling measured in
+the same run: the rows that SQLite takes without a bus, what an HTTP handler does
+that only writes bytes. Both share the processors with the load generator.
+It works on scratch databases, which it removes.`,
+		Args: cobra.OnlyValidArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 || slices.Contains(args, "all") {
+				args = names
+			}
+			b := &bench{time: length, progress: newProgress(cmd.ErrOrStderr())}
+			if err := b.run(cmd.Context(), dir, args); err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(b.findings)
+			}
+			return writeFindings(cmd.OutOrStdout(), b.findings)
+		},
+	}
+	cmd.ValidArgs = append(names, "all")
+	cmd.Flags().StringVar(&dir, "dir", ".", "`directory` for the scratch databases: it decides which disk is measured")
+	cmd.Flags().DurationVar(&length, "time", 4*time.Second, "`time` for each comparison")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return cmd
+}
+
+// run runs the named sections, each in a directory of its own below dir.
+func (b *bench) run(ctx context.Context, dir string, names []string) error {
+	defer b.progress.Exit()
+	for _, s := range benchSections() {
+		if !slices.Contains(names, s.name) {
+			continue
+		}
+		if err := b.section(ctx, dir, s); err != nil {
+			return fmt.Errorf("bench %s: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+func (b *bench) section(ctx context.Context, parent string, s benchSection) (err error) {
+	b.dir, err = os.MkdirTemp(parent, "atommq-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	return s.run(ctx, b)
+}
+
+// measure is a way to spend d on one kind of work; it returns a rate per second.
+type measure func(ctx context.Context, d time.Duration) (float64, error)
+
+// compare lets the measures take turns for b.time altogether, and returns the median of each.
+func (b *bench) compare(ctx context.Context, what string, measures ...measure) ([]float64, error) {
+	rates := make([][]float64, len(measures))
+	slice := b.time / time.Duration(benchRounds*len(measures))
+	for range benchRounds {
+		for i, m := range measures {
+			b.say(what)
+			r, err := m(ctx, slice)
+			if err != nil {
+				return nil, err
+			}
+			rates[i] = append(rates[i], r)
+		}
+	}
+	medians := make([]float64, len(measures))
+	for i := range rates {
+		medians[i] = median(rates[i])
+	}
+	return medians, nil
+}
+
+func (b *bench) report(f ...finding) { b.findings = append(b.findings, f...) }
+
+// say shows what is being done, and that something is.
+func (b *bench) say(what string) {
+	b.progress.Describe(what)
+	_ = b.progress.Add(1)
+}
+
+// newProgress makes a progress bar on w, which stays silent unless it is a terminal.
+func newProgress(w io.Writer) *progressbar.ProgressBar {
+	file, ok := w.(*os.File)
+	visible := ok && term.IsTerminal(int(file.Fd()))
+	return progressbar.NewOptions(-1,
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetVisibility(visible),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetElapsedTime(true),
+	)
+}

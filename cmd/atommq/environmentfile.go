@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// assignment is one NAME=value of an environment file.
+type assignment struct {
+	name, value string
+	line        int // from 1
+}
+
+// readEnvironmentFile reads a file in the syntax of systemd.exec(5),
+// EnvironmentFile=: lines of NAME=value, comments after # or ; at the start of a line, values
+// bare, in single or in double quotes, continued after a backslash.
+func readEnvironmentFile(path string) ([]assignment, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read settings: %w", err)
+	}
+	r := &environmentReader{rest: string(text), line: 1}
+	var all []assignment
+	for {
+		a, ok, err := r.next()
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, a.line, err)
+		}
+		if !ok {
+			return all, nil
+		}
+		all = append(all, a)
+	}
+}
+
+// environmentReader walks through an environment file.
+type environmentReader struct {
+	rest string
+	line int
+}
+
+// take returns the next n bytes and moves past them.
+func (r *environmentReader) take(n int) string {
+	s := r.rest[:n]
+	r.rest = r.rest[n:]
+	r.line += strings.Count(s, "\n")
+	return s
+}
+
+// next returns the next assignment; ok is false at the end.
+func (r *environmentReader) next() (a assignment, ok bool, err error) {
+	for {
+		r.take(len(r.rest) - len(strings.TrimLeft(r.rest, " \t\r\n")))
+		if r.rest == "" {
+			return a, false, nil
+		}
+		if r.rest[0] != '#' && r.rest[0] != ';' {
+			break
+		}
+		r.take(r.toLineEnd())
+	}
+	a.line = r.line
+	line, _, _ := strings.Cut(r.rest, "\n")
+	name, _, found := strings.Cut(line, "=")
+	if !found {
+		return a, false, fmt.Errorf("no = in %q", strings.TrimSpace(line))
+	}
+	a.name = strings.TrimSpace(name)
+	r.take(len(name) + 1)
+	a.value, err = r.value()
+	return a, err == nil, err
+}
+
+func (r *environmentReader) toLineEnd() int {
+	if i := strings.IndexByte(r.rest, '\n'); i >= 0 {
+		return i
+	}
+	return len(r.rest)
+}
+
+// value reads up to the end of the line. Quoted and bare pieces may follow each
+// other; quotes count only at the start of a piece.
+func (r *environmentReader) value() (string, error) {
+	var b strings.Builder
+	for {
+		r.take(len(r.rest) - len(strings.TrimLeft(r.rest, " \t\r")))
+		if r.rest == "" || r.rest[0] == '\n' {
+			return b.String(), nil
+		}
+		switch r.rest[0] {
+		case '\'', '"':
+			if err := r.quoted(&b); err != nil {
+				return "", err
+			}
+		default:
+			r.bare(&b)
+		}
+	}
+}
+
+// quoted reads a piece in quotes. A backslash in double quotes escapes only what a shell would
+// expand, and continues the line.
+func (r *environmentReader) quoted(b *strings.Builder) error {
+	quote := r.take(1)[0]
+	for r.rest != "" {
+		c := r.take(1)[0]
+		switch {
+		case c == quote:
+			return nil
+		case c == '\\' && quote == '"' && r.rest != "":
+			escaped := r.take(1)
+			if !strings.Contains("\"\\`$\n", escaped) {
+				b.WriteByte('\\')
+			}
+			if escaped != "\n" {
+				b.WriteString(escaped)
+			}
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return fmt.Errorf("no closing %c", quote)
+}
+
+// bare reads the rest of the line. White space at its end does not count.
+func (r *environmentReader) bare(b *strings.Builder) {
+	var piece strings.Builder
+	kept := 0
+	for r.rest != "" && r.rest[0] != '\n' {
+		c := r.take(1)
+		escaped := c == `\` && r.rest != ""
+		if escaped {
+			if c = r.take(1); c == "\n" {
+				continue
+			}
+		}
+		piece.WriteString(c)
+		if escaped || !strings.Contains(" \t\r", c) {
+			kept = piece.Len()
+		}
+	}
+	b.WriteString(piece.String()[:kept])
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+// feedsPage is how many feeds are read at a time.
+const feedsPage = 1000
+
+func feedsCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "feeds",
+		Short: "List the feeds of a database, with what they hold",
+		Long: `Feeds works on the database itself, and may do so beside a running server.
+It lists the feeds; its subcommands change them.`,
+	}
+	s := declare(cmd, "db")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, one object per line")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return withNode(cmd.Context(), s, func(n *node) error {
+			if asJSON {
+				return n.listJSON(cmd.Context(), cmd.OutOrStdout())
+			}
+			return n.list(cmd.Context(), cmd.OutOrStdout())
+		})
+	}
+	cmd.AddCommand(feedsSetCommand(), feedsPruneCommand())
+	return cmd
+}
+
+// list writes a table of the feeds.
+func (n *node) list(ctx context.Context, w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "FEED\tENTRIES\tBYTES\tLAST ID\tUPDATED")
+	err := n.eachFeed(ctx, func(f *bus.Feed) error {
+		_, err := fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%s\n",
+			f.Name, f.Entries, f.Bytes, f.LastID, f.Updated.Local().Format(time.DateTime))
+		return err
+	})
+	return errors.Join(err, table.Flush())
+}
+
+// feedJSON is the form of a feed for programs.
+type feedJSON struct {
+	Name       string    `json:"name"`
+	Title      string    `json:"title,omitempty"`
+	AppendOnly bool      `json:"append_only"`
+	Entries    int64     `json:"entries"`
+	Bytes      int64     `json:"bytes"`
+	LastID     int64     `json:"last_id"`
+	Pruned     int64     `json:"pruned"`
+	Updated    time.Time `json:"updated"`
+}
+
+func (n *node) listJSON(ctx context.Context, w io.Writer) error {
+	lines := json.NewEncoder(w)
+	return n.eachFeed(ctx, func(f *bus.Feed) error {
+		return lines.Encode(feedJSON{f.Name, f.Title, f.AppendOnly, f.Entries, f.Bytes, f.LastID, f.Pruned, f.Updated})
+	})
+}
+
+func (n *node) eachFeed(ctx context.Context, do func(*bus.Feed) error) error {
+	for after := ""; ; {
+		page, err := n.bus.Feeds(ctx, after, "", feedsPage)
+		if err != nil {
+			return err
+		}
+		for _, f := range page {
+			if err := do(f); err != nil {
+				return err
+			}
+		}
+		if len(page) < feedsPage {
+			return nil
+		}
+		after = page[len(page)-1].Name
+	}
+}
+
+func feedsSetCommand() *cobra.Command {
+	var (
+		title, subtitle, author string
+		appendOnly              bool
+	)
+	cmd := &cobra.Command{
+		Use:     "set FEED",
+		Short:   "Change the properties of a feed, making it if there is none",
+		Example: `  atommq feeds set orders --title 'Orders of the shop' --append-only`,
+		Args:    cobra.ExactArgs(1),
+	}
+	s := declare(cmd, "db")
+	cmd.Flags().StringVar(&title, "title", "", "`title` of the feed")
+	cmd.Flags().StringVar(&subtitle, "subtitle", "", "`subtitle` of the feed")
+	cmd.Flags().StringVar(&author, "author", "", "`name` of the author of entries that name none")
+	cmd.Flags().BoolVar(&appendOnly, "append-only", false, "refuse edits and removals")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var change bus.Settings
+		given := cmd.Flags().Changed
+		if given("title") {
+			change.Title = &title
+		}
+		if given("subtitle") {
+			change.Subtitle = &subtitle
+		}
+		if given("author") {
+			change.Author = &feeds.Person{Name: author}
+		}
+		if given("append-only") {
+			change.AppendOnly = &appendOnly
+		}
+		if change == (bus.Settings{}) {
+			return misusef("nothing to set: give --title, --subtitle, --author or --append-only")
+		}
+		return withNode(cmd.Context(), s, func(n *node) error {
+			_, err := n.bus.Configure(cmd.Context(), args[0], change)
+			return err
+		})
+	}
+	return cmd
+}
+
+func feedsPruneCommand() *cobra.Command {
+	var upTo, keep int64
+	cmd := &cobra.Command{
+		Use:   "prune FEED (--keep N | --upto ID)",
+		Short: "Remove the oldest entries of a feed",
+		Long: `Prune removes entries for good. A reader whose cursor is older than what was removed is
+told so, with the oldest id that is left.`,
+		Args: cobra.ExactArgs(1),
+	}
+	s := declare(cmd, "db")
+	cmd.Flags().Int64Var(&keep, "keep", 0, "keep the newest `N` entries")
+	cmd.Flags().Int64Var(&upTo, "upto", 0, "remove entries up to and including `ID`")
+	cmd.MarkFlagsOneRequired("keep", "upto")
+	cmd.MarkFlagsMutuallyExclusive("keep", "upto")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if keep < 0 || upTo < 0 {
+			return misusef("--keep and --upto take no negative numbers")
+		}
+		return withNode(cmd.Context(), s, func(n *node) error {
+			feed := args[0]
+			if cmd.Flags().Changed("keep") {
+				var err error
+				if upTo, err = n.surplus(cmd.Context(), feed, keep); err != nil {
+					return err
+				}
+			}
+			removed, err := n.bus.Prune(cmd.Context(), feed, upTo)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "removed %d\n", removed)
+			return err
+		})
+	}
+	return cmd
+}
+
+// surplus returns the newest id that is not among the newest keep entries of a
+// feed, 0 when there is none.
+func (n *node) surplus(ctx context.Context, feed string, keep int64) (int64, error) {
+	q := bus.Query{Feed: feed, Newest: true, Limit: feedsPage}
+	for {
+		page, err := n.bus.Read(ctx, q)
+		if err != nil {
+			return 0, err
+		}
+		for _, e := range page.Entries {
+			if keep == 0 {
+				return e.ID, nil
+			}
+			if !e.Deleted {
+				keep--
+			}
+			q.Before = e.ID
+		}
+		if !page.More {
+			return 0, nil
+		}
+	}
+}

@@ -1,0 +1,120 @@
+// Command atommq is AtomMQ: the bus, its clients and its tools in one binary.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses.
+const (
+	statusDone   = 0
+	statusFailed = 1
+	statusMisuse = 2
+)
+
+func main() {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		// Whoever signals twice does not want to wait for what is under way.
+		<-signals
+		os.Exit(statusFailed)
+	}()
+	os.Exit(execute(ctx, newCommand(), os.Stderr))
+}
+
+// execute runs the command line and returns the exit status. ctx ends at the first
+// signal.
+func execute(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
+	cmd, err := root.ExecuteContextC(ctx)
+	var wrong *misuse
+	switch {
+	case err == nil:
+		return statusDone
+	case errors.As(err, &wrong), cmd == root: // root alone does nothing
+		fmt.Fprintf(stderr, "atommq: %v; see %s --help\n", err, cmd.CommandPath())
+		return statusMisuse
+	default:
+		fmt.Fprintf(stderr, "atommq: %v\n", err)
+		return statusFailed
+	}
+}
+
+// misuse is an error in how the program was called.
+type misuse struct{ err error }
+
+func (m *misuse) Error() string { return m.err.Error() }
+func (m *misuse) Unwrap() error { return m.err }
+
+func misusef(format string, args ...any) error {
+	return &misuse{fmt.Errorf(format, args...)}
+}
+
+// newCommand builds the command tree.
+func newCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "atommq",
+		Short: "A message bus that speaks the Atom Publishing Protocol",
+		Long: `AtomMQ is a message bus that speaks the web's own publishing protocol.
+Every feed is a durable, ordered, replayable log that curl, a browser, a feed
+reader or any AtomPub client can read and write.
+
+Every setting is a flag, an environment variable (--max-body is ATOMMQ_MAX_BODY)
+or a line ATOMMQ_MAX_BODY=… in the file that --config names, which systemd can
+read as an EnvironmentFile. Flags win, then the environment, then the file.
+
+Exit status: 0 done, 1 failed, 2 used wrongly.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(*cobra.Command, []string) error {
+			return misusef("which command?")
+		},
+		DisableSuggestions: true,
+		CompletionOptions:  cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &misuse{err} })
+	root.PersistentFlags().String("config", "", "file of ATOMMQ_…=value lines (ATOMMQ_CONFIG)")
+	root.AddCommand(
+		serveCommand(), publishCommand(), tailCommand(), feedsCommand(),
+		migrateCommand(), benchCommand(), versionCommand(),
+	)
+	for _, cmd := range root.Commands() {
+		prepare(cmd)
+	}
+	return root
+}
+
+// prepare gives cmd and those below it what all commands have: a wrong number of arguments is
+// misuse, and settings are resolved before a command runs.
+func prepare(cmd *cobra.Command) {
+	args := cmd.Args
+	if args == nil {
+		args = cobra.NoArgs
+	}
+	cmd.Args = func(cmd *cobra.Command, given []string) error {
+		if err := args(cmd, given); err != nil {
+			return &misuse{err}
+		}
+		return nil
+	}
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := resolve(cmd.Flags(), os.LookupEnv); err != nil {
+			return &misuse{err}
+		}
+		return nil
+	}
+	for _, sub := range cmd.Commands() {
+		prepare(sub)
+	}
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"atommq/migrations"
+)
+
+func migrateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring a database to this version's schema, or show how far it is",
+		Long: `Migrate changes the schema of a database. Serve does so by itself when it starts, so
+this is for those who want to see it happen.`,
+		RunE: func(*cobra.Command, []string) error { return misusef("up or status?") },
+	}
+	up := &cobra.Command{Use: "up", Short: "Take the steps that are pending, making the database if there is none"}
+	upSettings := declare(up, "db")
+	up.RunE = func(cmd *cobra.Command, _ []string) error {
+		return withDatabase(cmd.Context(), upSettings, func(d *sql.DB) error {
+			steps, err := migrations.Up(cmd.Context(), d)
+			if err != nil {
+				return err
+			}
+			return writeSteps(cmd.OutOrStdout(), steps)
+		})
+	}
+	status := &cobra.Command{Use: "status", Short: "List the steps, and which the database has taken"}
+	statusSettings := declare(status, "db")
+	status.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := mustExist(statusSettings.DB); err != nil {
+			return err
+		}
+		return withDatabase(cmd.Context(), statusSettings, func(d *sql.DB) error {
+			steps, err := migrations.Status(cmd.Context(), d)
+			if err != nil {
+				return err
+			}
+			return writeSteps(cmd.OutOrStdout(), steps)
+		})
+	}
+	cmd.AddCommand(up, status)
+	return cmd
+}
+
+func writeSteps(w io.Writer, steps []migrations.Migration) error {
+	if len(steps) == 0 {
+		_, err := fmt.Fprintln(w, "nothing to do")
+		return err
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, m := range steps {
+		state := "pending"
+		if m.Applied {
+			state = "applied"
+		}
+		fmt.Fprintf(table, "%s\t%s\n", m.Name, state)
+	}
+	return table.Flush()
+}

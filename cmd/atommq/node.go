@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+
+	"atommq/bus"
+	"atommq/db"
+)
+
+// node is a bus on its database.
+type node struct {
+	store *db.Store
+	bus   *bus.Bus
+}
+
+// openNode opens the database that s names, making or migrating it if need be, and
+// starts a bus on it.
+func openNode(ctx context.Context, s *settings, log *slog.Logger) (*node, error) {
+	store, err := db.Open(ctx, s.DB, db.Config{})
+	if err != nil {
+		return nil, err
+	}
+	b, err := bus.Open(ctx, store, store, bus.Config{
+		CacheBytes: int(s.CacheBytes),
+		KeyWindow:  s.IdempotencyWindow,
+		Log:        log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return &node{store, b}, nil
+}
+
+// close commits what was accepted and closes the database.
+func (n *node) close() error {
+	return errors.Join(n.bus.Close(), n.store.Close())
+}
+
+// withNode opens the database that s names, which must exist, for as long as do takes.
+func withNode(ctx context.Context, s *settings, do func(*node) error) error {
+	if err := mustExist(s.DB); err != nil {
+		return err
+	}
+	n, err := openNode(ctx, s, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(n), n.close())
+}
+
+// mustExist keeps a mistyped --db from making a new database.
+func mustExist(dsn string) error {
+	if strings.HasPrefix(dsn, "file:") {
+		return nil
+	}
+	if _, err := os.Stat(dsn); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("database %s: no such file: name one with --db", dsn)
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes the test binary answer to the name atommq, so that what the
+// tests start is the program itself, under the race detector when they are.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"atommq": main})
+}
+
+// processWait bounds how long a server may take to start or to stop.
+const processWait = time.Minute
+
+// process is a running atommq serve.
+type process struct {
+	URL  string // with a trailing slash
+	DB   string
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
+	err  error         // how it ended, once done is closed
+
+	mu  sync.Mutex
+	log bytes.Buffer // what it wrote to standard error
+}
+
+// startServer starts atommq serve on a free port and, unless args name one with --db, on
+// a new database. The test's end stops it.
+func startServer(t *testing.T, args ...string) *process {
+	t.Helper()
+	db := filepath.Join(t.TempDir(), "atommq.db")
+	p, err := launch(t.TempDir(), os.Environ(), append([]string{"--db", db}, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.stop(); err != nil {
+			t.Errorf("stopping the server: %v\n%s", err, p.logged())
+		}
+	})
+	return p
+}
+
+// launch starts atommq serve in dir and waits until it prints its URL.
+func launch(dir string, environment []string, args ...string) (*process, error) {
+	p := &process{done: make(chan struct{})}
+	// Not CommandContext: a server that a test forgot must be stopped, not killed.
+	p.cmd = exec.Command("atommq", append([]string{"serve", "--http", "127.0.0.1:0"}, args...)...)
+	p.cmd.Dir, p.cmd.Env = dir, environment
+	p.cmd.Stderr = p
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	for i, arg := range args {
+		if arg == "--db" {
+			p.DB = args[i+1]
+		}
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	timer := time.AfterFunc(processWait, func() { _ = p.cmd.Process.Kill() })
+	defer timer.Stop()
+	line, readErr := bufio.NewReader(stdout).ReadString('\n')
+	go func() {
+		_, _ = io.Copy(io.Discard, stdout)
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
+	if readErr != nil {
+		<-p.done
+		return nil, fmt.Errorf("server did not start: %w\n%s", p.err, p.logged())
+	}
+	p.URL = strings.TrimSpace(line[strings.Index(line, "http"):])
+	return p, nil
+}
+
+// Write keeps what the process logs.
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.Write(b)
+}
+
+func (p *process) logged() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
+}
+
+// address is what --http takes to start another server in this one's place.
+func (p *process) address() string {
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return p.URL
+	}
+	return u.Host
+}
+
+// stop asks the server to stop, and returns an error unless it exits with 0.
+func (p *process) stop() error {
+	if err := p.signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return p.wait()
+}
+
+// kill ends the server at once, as kill -9 does.
+func (p *process) kill() error {
+	if err := p.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	<-p.done
+	return nil
+}
+
+func (p *process) signal(s os.Signal) error {
+	err := p.cmd.Process.Signal(s)
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+// wait waits for the server's end. A server that was killed ended as it was meant to.
+func (p *process) wait() error {
+	select {
+	case <-p.done:
+	case <-time.After(processWait):
+		_ = p.cmd.Process.Kill()
+		<-p.done
+		return fmt.Errorf("server did not stop within %v", processWait)
+	}
+	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGKILL {
+		return nil
+	}
+	return p.err
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"atommq/api"
+	"atommq/feeds"
+)
+
+// publication is what one call of publish sends.
+type publication struct {
+	feed      string
+	text      []string
+	file      string
+	title     string
+	mediaType string
+	key       string
+}
+
+func publishCommand() *cobra.Command {
+	var (
+		p      publication
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "publish FEED [TEXT…]",
+		Short: "Publish an entry to a feed",
+		Long: `Publish sends one entry to a running server and prints the id and the address it
+got, once it is on disk there. What is sent are the words given, the file that --file
+names, or standard input. An Atom entry is sent as it is, an Atom feed document as an
+atomic batch; anything else becomes the content of a new entry.`,
+		Example: `  atommq publish mycoolfeed hello world
+  atommq publish orders --title 'order 17' --type application/json --file order.json --key order-17`,
+		Args: cobra.MinimumNArgs(1),
+	}
+	s := declare(cmd, "url", "login", "passcode")
+	cmd.Flags().StringVar(&p.title, "title", "", "`title` of the entry")
+	cmd.Flags().StringVar(&p.mediaType, "type", "", "media `type` of what is sent (default: Atom if it looks like Atom, else text/plain)")
+	cmd.Flags().StringVar(&p.file, "file", "", "`file` to send")
+	cmd.Flags().StringVar(&p.key, "key", "", "idempotency `key`: publishing again under it changes nothing")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		p.feed, p.text = args[0], args[1:]
+		receipt, err := p.publish(cmd.Context(), newClient(s), cmd.InOrStdin())
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return json.NewEncoder(cmd.OutOrStdout()).Encode(receiptJSON{receipt.ID, receipt.Location})
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d %s\n", receipt.ID, receipt.Location)
+		return err
+	}
+	return cmd
+}
+
+// receiptJSON is the form of a receipt for programs.
+type receiptJSON struct {
+	ID       int64  `json:"id"`
+	Location string `json:"location"`
+}
+
+func (p *publication) publish(ctx context.Context, client *api.Client, stdin io.Reader) (*api.Receipt, error) {
+	if err := feeds.CheckName(p.feed); err != nil {
+		return nil, &misuse{err}
+	}
+	body, err := p.body(stdin)
+	if err != nil {
+		return nil, err
+	}
+	mediaType := p.mediaType
+	switch isAtom := feeds.LooksLikeAtom(body); {
+	case p.title != "" && isAtom && mediaType == "":
+		return nil, misusef("an Atom document has its own title: leave --title out, or say with --type that it is content")
+	case p.title != "":
+		if body, err = compose(p.title, mediaType, body); err != nil {
+			return nil, err
+		}
+		mediaType = "application/atom+xml;type=entry"
+	case mediaType == "" && isAtom:
+		mediaType = "application/atom+xml"
+	case mediaType == "":
+		mediaType = "text/plain; charset=utf-8"
+	}
+	return client.Publish(ctx, p.feed, mediaType, bytes.NewReader(body), p.key)
+}
+
+// body reads what is to be sent.
+func (p *publication) body(stdin io.Reader) ([]byte, error) {
+	switch {
+	case p.file != "" && len(p.text) > 0:
+		return nil, misusef("give either words or --file")
+	case len(p.text) > 0:
+		return []byte(strings.Join(p.text, " ")), nil
+	case p.file != "" && p.file != "-":
+		return os.ReadFile(p.file)
+	}
+	body, err := io.ReadAll(stdin)
+	if err == nil && len(body) == 0 {
+		err = errors.New("nothing to publish: standard input is empty")
+	}
+	return body, err
+}
+
+// compose makes an Atom entry of a title and content.
+func compose(title, mediaType string, content []byte) ([]byte, error) {
+	if mediaType == "" {
+		mediaType = "text"
+	}
+	entry, err := feeds.Compose(feeds.Note{Title: title, Type: mediaType, Content: content})
+	if err != nil {
+		return nil, err
+	}
+	return entry.XML, nil
+}

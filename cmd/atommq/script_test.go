@@ -1,0 +1,72 @@
+package main
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScripts runs testdata/script. Beside testscript's own commands there are
+//
+//	serve [flag…]          start a server on a free port; $URL and $ADDRESS are where
+//	stop                   stop it, which must end with status 0
+//	kill                   end it at once
+//	take                   occupy a port; $TAKEN is its address
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve": scriptServe,
+			"stop": func(ts *testscript.TestScript, _ bool, _ []string) {
+				ts.Check(ts.Value(serverKey{}).(*scriptServer).process.stop())
+			},
+			"kill": func(ts *testscript.TestScript, _ bool, _ []string) {
+				ts.Check(ts.Value(serverKey{}).(*scriptServer).process.kill())
+			},
+			"take": scriptTake,
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("TZ", "UTC")
+			env.Values[serverKey{}] = new(scriptServer)
+			return nil
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+// serverKey finds the script's server among its values.
+type serverKey struct{}
+
+type scriptServer struct{ process *process }
+
+func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
+	environment := []string{"HOME=" + ts.Getenv("HOME"), "PATH=" + ts.Getenv("PATH")}
+	p, err := launch(ts.MkAbs("."), environment, args...)
+	if neg {
+		if err == nil {
+			_ = p.stop()
+			ts.Fatalf("the server started")
+		}
+		return
+	}
+	ts.Check(err)
+	ts.Value(serverKey{}).(*scriptServer).process = p
+	ts.Setenv("URL", strings.TrimSuffix(p.URL, "/"))
+	ts.Setenv("ADDRESS", p.address())
+	ts.Setenv("ATOMMQ_URL", p.URL)
+	ts.Defer(func() {
+		if err := p.stop(); err != nil {
+			ts.Logf("server: %v\n%s", err, p.logged())
+		}
+	})
+}
+
+func scriptTake(ts *testscript.TestScript, _ bool, _ []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	ts.Setenv("TAKEN", l.Addr().String())
+}

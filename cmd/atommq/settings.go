@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// settings holds the value of every setting.
+type settings struct {
+	DB                string
+	HTTP              string
+	BaseURL           string
+	Login, Passcode   string
+	LogLevel          choice
+	LogFormat         choice
+	MaxBody           byteSize
+	CacheBytes        byteSize
+	TrustedProxies    prefixes
+	IdempotencyWindow time.Duration
+	URL               string
+}
+
+// setting is one setting under its one name, in three dresses: --max-body on
+// the command line, ATOMMQ_MAX_BODY in the environment and in the file.
+type setting struct {
+	name string
+	help string
+	bind func(f *pflag.FlagSet, s *settings, name, help string)
+}
+
+// variable returns the setting's name in the environment.
+func (s setting) variable() string { return variable(s.name) }
+
+func variable(name string) string {
+	return "ATOMMQ_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// settingsTable lists every setting with its default and its help.
+func settingsTable() []setting {
+	return []setting{
+		{"db", "`file` of the database",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.DB, n, "atommq.db", h) }},
+		{"http", "`address` to serve HTTP on; port 0 takes a free one",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.HTTP, n, "127.0.0.1:8080", h) }},
+		{"base-url", "`URL` that clients reach the server under, when it is not the address it listens on",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.BaseURL, n, "", h) }},
+		{"login", "`name` that clients give; without it there are no accounts",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.Login, n, "", h) }},
+		{"passcode", "`password` that goes with --login; other users of the machine can see flags, so put it in the file or the environment",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.Passcode, n, "", h) }},
+		{"log-level", "least severe `level` that is logged: debug, info, warn or error",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.LogLevel = choice{"info", []string{"debug", "info", "warn", "error"}}
+				f.Var(&s.LogLevel, n, h)
+			}},
+		{"log-format", "`form` of the log: text or json",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.LogFormat = choice{"text", []string{"text", "json"}}
+				f.Var(&s.LogFormat, n, h)
+			}},
+		{"max-body", "largest request body, in bytes or as a `size` like 512KiB",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.MaxBody = 16 << 20
+				f.Var(&s.MaxBody, n, h)
+			}},
+		{"cache-bytes", "memory for recent entries, a `size`",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.CacheBytes = 32 << 20
+				f.Var(&s.CacheBytes, n, h)
+			}},
+		{"trusted-proxies", "`networks` of proxies whose X-Forwarded headers count, like 10.0.0.0/8,::1",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.Var(&s.TrustedProxies, n, h) }},
+		{"idempotency-window", "`time` for which an Idempotency-Key is remembered",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				f.DurationVar(&s.IdempotencyWindow, n, 24*time.Hour, h)
+			}},
+		{"url", "`URL` of the server to talk to",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.URL, n, "http://127.0.0.1:8080", h) }},
+	}
+}
+
+// declare gives cmd a flag for each of the named settings, and returns where
+// their values will be when cmd runs.
+func declare(cmd *cobra.Command, names ...string) *settings {
+	values := new(settings)
+	rows := make(map[string]setting)
+	for _, s := range settingsTable() {
+		rows[s.name] = s
+	}
+	for _, name := range names {
+		s := rows[name]
+		s.bind(cmd.Flags(), values, name, s.help+" ("+s.variable()+")")
+	}
+	return values
+}
+
+// resolve gives every setting in flags that the command line left alone its
+// value from the environment, or from the file that --config names. An empty value
+// counts as none.
+func resolve(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
+	path, _ := flags.GetString("config")
+	if path == "" {
+		path, _ = lookup(variable("config"))
+	}
+	file := make(map[string]assignment)
+	if path != "" {
+		var err error
+		if file, err = readSettingsFile(path); err != nil {
+			return err
+		}
+	}
+	for _, s := range settingsTable() {
+		flag := flags.Lookup(s.name)
+		if flag == nil || flag.Changed {
+			continue
+		}
+		value, _ := lookup(s.variable())
+		source := s.variable()
+		if value == "" {
+			a := file[s.variable()]
+			value, source = a.value, fmt.Sprintf("%s:%d: %s", path, a.line, s.variable())
+		}
+		if value == "" {
+			continue
+		}
+		if err := flag.Value.Set(value); err != nil {
+			return fmt.Errorf("%s=%q: %w", source, value, err)
+		}
+	}
+	return nil
+}
+
+// readSettingsFile reads the settings in a file. Variables that do not begin
+// with ATOMMQ_ are somebody else's; one that does and names no setting is a mistake.
+func readSettingsFile(path string) (map[string]assignment, error) {
+	known := make(map[string]bool)
+	for _, s := range settingsTable() {
+		known[s.variable()] = true
+	}
+	assignments, err := readEnvironmentFile(path)
+	if err != nil {
+		return nil, err
+	}
+	file := make(map[string]assignment)
+	for _, a := range assignments {
+		if !strings.HasPrefix(a.name, "ATOMMQ_") {
+			continue
+		}
+		if !known[a.name] {
+			return nil, fmt.Errorf("%s:%d: there is no setting %s", path, a.line, a.name)
+		}
+		file[a.name] = a
+	}
+	return file, nil
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+)
+
+func TestFlagsWinOverEnvironmentOverFile(t *testing.T) {
+	const inFile, inEnvironment, onLine = 1, 2, 4
+	file := filepath.Join(t.TempDir(), "atommq.env")
+	tests := []struct {
+		given int
+		want  string
+	}{
+		{0, "atommq.db"},
+		{inFile, "file.db"},
+		{inEnvironment, "environment.db"},
+		{inFile | inEnvironment, "environment.db"},
+		{onLine, "line.db"},
+		{inFile | onLine, "line.db"},
+		{inEnvironment | onLine, "line.db"},
+		{inFile | inEnvironment | onLine, "line.db"},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprintf("%03b", tt.given), func(t *testing.T) {
+			text, args, environment := "", []string{"--config", file}, map[string]string{}
+			if tt.given&inFile != 0 {
+				text = "ATOMMQ_DB=file.db\n"
+			}
+			if tt.given&inEnvironment != 0 {
+				environment["ATOMMQ_DB"] = "environment.db"
+			}
+			if tt.given&onLine != 0 {
+				args = append(args, "--db", "line.db")
+			}
+			writeFile(t, file, text)
+			s, err := settle(args, environment)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.DB != tt.want {
+				t.Errorf("db is %q, want %q", s.DB, tt.want)
+			}
+		})
+	}
+}
+
+func TestConfigFileCanBeNamedInTheEnvironment(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "atommq.env")
+	writeFile(t, file, "ATOMMQ_MAX_BODY=1MiB\n")
+	s, err := settle(nil, map[string]string{"ATOMMQ_CONFIG": file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.MaxBody != 1<<20 {
+		t.Errorf("max-body is %d", s.MaxBody)
+	}
+}
+
+func TestWrongSettingsNameTheirSource(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "atommq.env")
+	tests := []struct {
+		name        string
+		text        string
+		environment map[string]string
+		want        string
+	}{
+		{"unknown in file", "# mine\nOTHER=1\nATOMMQ_BD=x\n", nil, file + ":3: there is no setting ATOMMQ_BD"},
+		{"bad value in file", "ATOMMQ_DB=x\nATOMMQ_MAX_BODY=lots\n", nil, file + `:2: ATOMMQ_MAX_BODY="lots": must be a number of bytes above 0`},
+		{"bad value in environment", "", map[string]string{"ATOMMQ_LOG_LEVEL": "loud"}, `ATOMMQ_LOG_LEVEL="loud": must be one of debug, info, warn, error`},
+		{"no equals sign", "ATOMMQ_DB=x\n\nATOMMQ_HTTP\n", nil, file + `:3: no = in "ATOMMQ_HTTP"`},
+		{"open quote", "A=1\nATOMMQ_DB=\"x\ny\n", nil, file + `:2: no closing "`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			writeFile(t, file, tt.text)
+			_, err := settle([]string{"--config", file}, tt.environment)
+			if err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestEnvironmentFileReadsAsSystemdReadsIt(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "env")
+	writeFile(t, file, strings.Join([]string{
+		`# a comment`,
+		`  ; another`,
+		`A=plain`,
+		` B = white space around  `,
+		`C="  kept "`,
+		`D='single "quotes" \ and $dollar'`,
+		`E="double \"quotes\" \\ \$dollar \n"`,
+		`F=continued \`,
+		`on the next line`,
+		`G=`,
+		`H=not#a comment`,
+		`I="two`,
+		`lines"`,
+		`J='joined '"pieces" here`,
+		`K=back\\slash\ `,
+		`L=it's`,
+		`M=a=b`,
+		`N=windows` + "\r",
+	}, "\n"))
+	got, err := readEnvironmentFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []assignment{
+		{"A", "plain", 3},
+		{"B", "white space around", 4},
+		{"C", "  kept ", 5},
+		{"D", `single "quotes" \ and $dollar`, 6},
+		{"E", `double "quotes" \ $dollar \n`, 7},
+		{"F", "continued on the next line", 8},
+		{"G", "", 10},
+		{"H", "not#a comment", 11},
+		{"I", "two\nlines", 12},
+		{"J", "joined pieceshere", 14},
+		{"K", `back\slash `, 15},
+		{"L", "it's", 16},
+		{"M", "a=b", 17},
+		{"N", "windows", 18},
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(assignment{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestByteSizeTakesUnits(t *testing.T) {
+	for text, want := range map[string]byteSize{
+		"1": 1, "1000": 1000, "512KiB": 512 << 10, "16MiB": 16 << 20, "2GiB": 2 << 30,
+	} {
+		var b byteSize
+		if err := b.Set(text); err != nil || b != want || b.String() != text {
+			t.Errorf("%s: got %d (%s), %v", text, b, b.String(), err)
+		}
+	}
+	for _, text := range []string{"", "0", "-1", "1.5MiB", "16MB", "MiB", "99999999999GiB", "1 KiB"} {
+		var b byteSize
+		if err := b.Set(text); err == nil {
+			t.Errorf("%q is taken for %d", text, b)
+		}
+	}
+}
+
+// settle resolves every setting as a command with all of them would.
+func settle(args []string, environment map[string]string) (*settings, error) {
+	cmd := &cobra.Command{Use: "all"}
+	cmd.Flags().String("config", "", "")
+	var names []string
+	for _, s := range settingsTable() {
+		names = append(names, s.name)
+	}
+	values := declare(cmd, names...)
+	if err := cmd.ParseFlags(args); err != nil {
+		return nil, err
+	}
+	return values, resolve(cmd.Flags(), func(name string) (string, bool) {
+		value, ok := environment[name]
+		return value, ok
+	})
+}
+
+func writeFile(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

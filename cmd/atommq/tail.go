@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"atommq/api"
+	"atommq/feeds"
+)
+
+const (
+	tailPage  = 100         // entries asked for at a time
+	tailPause = time.Second // between polls that found nothing
+)
+
+// tail reads a feed from a cursor on.
+type tail struct {
+	client *api.Client
+	feed   string
+	after  int64
+	follow bool
+	show   func(*api.Item) error
+	warn   io.Writer
+}
+
+func tailCommand() *cobra.Command {
+	var (
+		t      tail
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "tail FEED",
+		Short: "Print the entries of a feed, oldest first",
+		Long: `Tail prints what a feed holds and, with --follow, what is published to it from then
+on; a server that goes away and comes back is waited for. The number before an entry
+is its id: --after takes it to go on from there.`,
+		Example: `  atommq tail mycoolfeed --follow
+  atommq tail mycoolfeed --after 42 --json`,
+		Args: cobra.ExactArgs(1),
+	}
+	s := declare(cmd, "url", "login", "passcode")
+	cmd.Flags().Int64Var(&t.after, "after", 0, "begin after this `id`; 0 is the beginning of what is kept")
+	cmd.Flags().BoolVarP(&t.follow, "follow", "f", false, "go on with what is published from now on")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, one object per line")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		t.client, t.feed = newClient(s), args[0]
+		if err := feeds.CheckName(t.feed); err != nil {
+			return &misuse{err}
+		}
+		if t.after < 0 {
+			return misusef("--after takes no negative number")
+		}
+		t.show, t.warn = showText(cmd.OutOrStdout()), cmd.ErrOrStderr()
+		if asJSON {
+			t.show = showJSON(cmd.OutOrStdout())
+		}
+		err := t.run(cmd.Context())
+		if t.follow && cmd.Context().Err() != nil {
+			return nil // Ctrl-C is how following ends
+		}
+		return err
+	}
+	return cmd
+}
+
+// run prints until the feed's end or, when following, until ctx ends.
+func (t *tail) run(ctx context.Context) error {
+	away := false
+	for {
+		more, err := t.page(ctx)
+		switch {
+		case err == nil:
+			away = false
+		case !t.follow || !passes(err):
+			return err
+		case !away:
+			away = true
+			fmt.Fprintf(t.warn, "atommq: %v; trying again\n", err)
+		}
+		if err == nil && !more && !t.follow {
+			return nil
+		}
+		if !more && !wait(ctx, tailPause) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// page prints the next entries and reports whether there are further ones.
+func (t *tail) page(ctx context.Context) (more bool, err error) {
+	batch, err := t.client.After(ctx, t.feed, t.after, tailPage)
+	if err != nil {
+		return false, err
+	}
+	for i := range batch.Entries {
+		if err := t.show(&batch.Entries[i]); err != nil {
+			return false, err
+		}
+		t.after = batch.Entries[i].ID
+	}
+	t.after = batch.Last
+	return batch.More, nil
+}
+
+// wait waits for d, give or take a tenth, so that many followers do not poll in step. It
+// reports false when ctx ended first.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d*9/10 + rand.N(d/5))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// itemJSON is the form of an entry for programs.
+type itemJSON struct {
+	ID          int64     `json:"id"`
+	Title       string    `json:"title"`
+	Author      string    `json:"author,omitempty"`
+	Published   time.Time `json:"published"`
+	Updated     time.Time `json:"updated"`
+	ContentType string    `json:"content_type,omitempty"`
+	Content     string    `json:"content,omitempty"`
+	URL         string    `json:"url,omitempty"`
+}
+
+func showJSON(w io.Writer) func(*api.Item) error {
+	lines := json.NewEncoder(w)
+	return func(e *api.Item) error {
+		return lines.Encode(itemJSON{e.ID, e.Title, e.Author, e.Published, e.Updated, e.ContentType, e.Content, e.URL})
+	}
+}
+
+// showText prints an entry for people: a line with its id, time and title, and
+// its content below.
+func showText(w io.Writer) func(*api.Item) error {
+	return func(e *api.Item) error {
+		content := strings.TrimSpace(printable(e.Content))
+		if content != "" && content != strings.TrimSpace(e.Title) {
+			content = "    " + strings.ReplaceAll(content, "\n", "\n    ") + "\n"
+		} else {
+			content = ""
+		}
+		_, err := fmt.Fprintf(w, "%d  %s  %s\n%s", e.ID, e.Updated.Local().Format(time.DateTime), printable(e.Title), content)
+		return err
+	}
+}
+
+// printable replaces what would command a terminal instead of showing on it.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}
