@@ -35,7 +35,7 @@ func (p *parser) batch(root token) (*Document, error) {
 		if t.kind != startTag {
 			continue
 		}
-		d, err := p.feedChild(t, c, len(drafts))
+		d, err := p.feedChild(*t, c, len(drafts))
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +55,7 @@ func (p *parser) batch(root token) (*Document, error) {
 // feedChild reads a child of the feed, and returns a draft if it is an entry.
 func (p *parser) feedChild(t token, c *feedContext, count int) (*draft, error) {
 	if t.space == NamespaceAtom {
-		switch string(t.name.local) {
+		switch string(t.name.localPart()) {
 		case "entry":
 			if count == p.lim.Entries {
 				return nil, &LimitError{What: "entries in a feed document", Max: p.lim.Entries}
@@ -77,7 +77,7 @@ func (p *parser) feedContext(root token) *feedContext {
 	defaulted := p.declaresDefault()
 	for i := range p.attrs {
 		a := &p.attrs[i]
-		local := string(a.name.local)
+		local := string(a.name.localPart())
 		_, declares := a.declares()
 		switch {
 		case a.space == NamespaceXML && local == "base":
@@ -122,7 +122,7 @@ func (p *parser) rebase(outer string) (attribute string, edits []edit) {
 		return "", nil
 	}
 	for i := range p.attrs {
-		if a := &p.attrs[i]; a.space == NamespaceXML && string(a.name.local) == "base" {
+		if a := &p.attrs[i]; a.space == NamespaceXML && string(a.name.localPart()) == "base" {
 			base := resolve(outer, string(p.value(a.value)))
 			return "", []edit{{a.value, string(appendEscapedValue(nil, base))}}
 		}
@@ -169,7 +169,7 @@ func (p *parser) detach(drafts []*draft, c *feedContext) *Document {
 
 // authorsFor writes the feed's authors in the dress of an entry's root.
 func (c *feedContext) authorsFor(root name) string {
-	w := writer{prefix: root.prefix}
+	w := writer{prefix: root.prefix()}
 	for _, a := range c.authors {
 		a.URI = resolve(c.base, a.URI)
 		w.person("author", a)

@@ -257,7 +257,7 @@ func (p *parser) xhtml(t token, text *[]byte) error {
 			}
 		case startTag:
 			divs++
-			if err := p.div(t, n, divs, text); err != nil {
+			if err := p.div(t, *n, divs, text); err != nil {
 				return err
 			}
 		case endTag:
@@ -270,7 +270,7 @@ func (p *parser) xhtml(t token, text *[]byte) error {
 }
 
 func (p *parser) div(t, n token, count int, text *[]byte) error {
-	if count > 1 || n.space != NamespaceXHTML || string(n.name.local) != "div" {
+	if count > 1 || n.space != NamespaceXHTML || string(n.name.localPart()) != "div" {
 		return p.fail(n.start, `<%s type="xhtml"> must hold one <div xmlns="%s"> and nothing else`, t.name.full, NamespaceXHTML)
 	}
 	outer := p.depth() - 1

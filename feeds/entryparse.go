@@ -47,7 +47,7 @@ func (p *parser) entry(root token) (*draft, error) {
 				return nil, p.fail(t.start, "text stands directly in <%s>; put it into <content>", root.name.full)
 			}
 		case startTag:
-			if err := p.child(d, t); err != nil {
+			if err := p.child(d, *t); err != nil {
 				return nil, err
 			}
 		case endTag:
@@ -103,11 +103,11 @@ func (p *parser) child(d *draft, t token) error {
 	case NamespaceAtom:
 		return p.atomChild(d, t)
 	case NamespaceApp, namespaceAppDraft:
-		if string(t.name.local) == "edited" {
+		if string(t.name.localPart()) == "edited" {
 			return p.cut(d, t)
 		}
 	case NamespaceMQ:
-		if string(t.name.local) == "id" {
+		if string(t.name.localPart()) == "id" {
 			return p.cut(d, t)
 		}
 	}
@@ -124,7 +124,7 @@ func (p *parser) cut(d *draft, t token) error {
 }
 
 func (p *parser) atomChild(d *draft, t token) error {
-	switch string(t.name.local) {
+	switch string(t.name.localPart()) {
 	case "id":
 		return p.id(d, t)
 	case "title":
@@ -231,9 +231,9 @@ func (p *parser) source(d *draft, t token) error {
 		if err != nil {
 			return err
 		}
-		if n.kind == startTag && n.space == NamespaceAtom && string(n.name.local) == "author" && p.depth() == outer+2 {
+		if n.kind == startTag && n.space == NamespaceAtom && string(n.name.localPart()) == "author" && p.depth() == outer+2 {
 			d.seen |= seenAuthor
-			if err := p.person(n, nil); err != nil {
+			if err := p.person(*n, nil); err != nil {
 				return err
 			}
 		}

@@ -74,24 +74,24 @@ func internNamespace(b []byte) string {
 
 // resolve gives the latest start tag's attributes their namespaces, refuses
 // those that stand twice, and returns the element's own namespace.
-func (s *scanner) resolve(t token) (string, error) {
-	if string(t.name.prefix) == "xmlns" {
+func (s *scanner) resolve(t *token) (string, error) {
+	if string(t.name.prefix()) == "xmlns" {
 		return "", s.fail(t.start, "an element may not have the prefix xmlns")
 	}
-	space, ok := s.lookup(t.name.prefix)
+	space, ok := s.lookup(t.name.prefix())
 	if !ok {
-		return "", s.fail(t.start, `the prefix %s is not declared; add xmlns:%s="…"`, t.name.prefix, t.name.prefix)
+		return "", s.fail(t.start, `the prefix %s is not declared; add xmlns:%s="…"`, t.name.prefix(), t.name.prefix())
 	}
 	for i := range s.attrs {
 		a := &s.attrs[i]
-		if len(a.name.prefix) > 0 && a.space == "" {
-			if a.space, ok = s.lookup(a.name.prefix); !ok {
-				return "", s.fail(a.start, `the prefix %s is not declared; add xmlns:%s="…"`, a.name.prefix, a.name.prefix)
+		if a.name.local > 0 && a.space == "" {
+			if a.space, ok = s.lookup(a.name.prefix()); !ok {
+				return "", s.fail(a.start, `the prefix %s is not declared; add xmlns:%s="…"`, a.name.prefix(), a.name.prefix())
 			}
 		}
 		for j := range s.attrs[:i] {
 			b := &s.attrs[j]
-			if bytes.Equal(a.name.local, b.name.local) && a.space == b.space {
+			if a.space == b.space && bytes.Equal(a.name.localPart(), b.name.localPart()) {
 				return "", s.fail(a.start, "the attribute %s stands twice in one tag", a.name.full)
 			}
 		}

@@ -53,11 +53,11 @@ func (p *parser) document() (*Document, error) {
 		return nil, err
 	}
 	switch {
-	case root.space == NamespaceAtom && string(root.name.local) == "entry":
+	case root.space == NamespaceAtom && string(root.name.localPart()) == "entry":
 		return p.single(start, root)
-	case root.space == NamespaceAtom && string(root.name.local) == "feed":
+	case root.space == NamespaceAtom && string(root.name.localPart()) == "feed":
 		return p.batch(root)
-	case string(root.name.local) == "entry", string(root.name.local) == "feed":
+	case string(root.name.localPart()) == "entry", string(root.name.localPart()) == "feed":
 		return nil, p.fail(root.start, `<%s> is in the namespace %q; Atom's is xmlns="%s"`, root.name.full, root.space, NamespaceAtom)
 	}
 	return nil, p.fail(root.start, "the root element is <%s>; an Atom document's is <entry> or <feed>", root.name.full)
@@ -88,8 +88,11 @@ func (p *parser) single(start int, root token) (*Document, error) {
 func (p *parser) prolog() (token, error) {
 	for {
 		t, err := p.next()
-		if err != nil || t.kind == startTag {
-			return t, err
+		if err != nil {
+			return token{}, err
+		}
+		if t.kind == startTag {
+			return *t, nil
 		}
 	}
 }
@@ -201,5 +204,5 @@ func startsWithAtom(doc []byte) bool {
 	if err != nil {
 		return false
 	}
-	return string(n.local) == "entry" || string(n.local) == "feed"
+	return string(n.localPart()) == "entry" || string(n.localPart()) == "feed"
 }

@@ -14,7 +14,7 @@ func (p *parser) person(t token, keep *Person) error {
 		}
 		switch n.kind {
 		case startTag:
-			if err := p.personPart(t, n, keep, &got); err != nil {
+			if err := p.personPart(t, *n, keep, &got); err != nil {
 				return err
 			}
 		case endTag:
@@ -29,7 +29,7 @@ func (p *parser) person(t token, keep *Person) error {
 func (p *parser) personPart(t, n token, keep *Person, got *[3]bool) error {
 	i := -1
 	if n.space == NamespaceAtom {
-		i = indexOf(string(n.name.local), "name", "uri", "email")
+		i = indexOf(string(n.name.localPart()), "name", "uri", "email")
 	}
 	if i < 0 {
 		return p.skip()

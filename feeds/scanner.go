@@ -19,17 +19,24 @@ const (
 )
 
 // token is a piece of the document: doc[start:end]. An empty-element tag comes
-// as a startTag and an endTag of no length.
+// as a startTag and an endTag of no length. name, space and empty are a tag's.
 type token struct {
 	kind       kind
 	start, end int
-	name       name   // of a tag
-	space      string // namespace name of a tag
-	empty      bool   // the tag is an empty-element tag
+	name       name
+	space      string // namespace name
+	empty      bool   // an empty-element tag
 }
 
 // name is a qualified name as written.
-type name struct{ full, prefix, local []byte }
+type name struct {
+	full  []byte
+	local int // where the local part starts, behind the colon if there is one
+}
+
+func (n name) localPart() []byte { return n.full[n.local:] }
+
+func (n name) prefix() []byte { return n.full[:max(n.local-1, 0)] }
 
 // span is a range of the document.
 type span struct{ start, end int }
@@ -47,6 +54,7 @@ type scanner struct {
 	doc []byte
 	pos int
 	lim Limits
+	tok token // the latest
 
 	open  []element
 	bound []binding
@@ -81,8 +89,9 @@ func (s *scanner) fail(pos int, format string, args ...any) error {
 // depth is the number of open elements.
 func (s *scanner) depth() int { return len(s.open) }
 
-// next returns the next token, endOfDocument at the end.
-func (s *scanner) next() (token, error) {
+// next returns the next token, endOfDocument at the end. It is good until the
+// next call.
+func (s *scanner) next() (*token, error) {
 	if s.closing {
 		s.closing = false
 		return s.pop(s.pos), nil
@@ -94,7 +103,7 @@ func (s *scanner) next() (token, error) {
 	case rest[0] != '<':
 		return s.text()
 	case len(rest) == 1:
-		return token{}, s.fail(s.pos, "the document ends in the middle of a tag")
+		return nil, s.fail(s.pos, "the document ends in the middle of a tag")
 	}
 	switch rest[1] {
 	case '/':
@@ -107,18 +116,18 @@ func (s *scanner) next() (token, error) {
 	return s.startTag()
 }
 
-func (s *scanner) finish() (token, error) {
+func (s *scanner) finish() (*token, error) {
 	if n := len(s.open); n > 0 {
-		return token{}, s.fail(s.pos, "the document ends, but <%s> is not closed", s.open[n-1].name.full)
+		return nil, s.fail(s.pos, "the document ends, but <%s> is not closed", s.open[n-1].name.full)
 	}
 	if !s.rooted {
-		return token{}, s.fail(s.pos, "the document has no root element")
+		return nil, s.fail(s.pos, "the document has no root element")
 	}
-	return token{kind: endOfDocument, start: s.pos, end: s.pos}, nil
+	return s.take(endOfDocument, s.pos)
 }
 
 // declaration reads what starts with "<!".
-func (s *scanner) declaration() (token, error) {
+func (s *scanner) declaration() (*token, error) {
 	rest := s.doc[s.pos:]
 	switch {
 	case bytes.HasPrefix(rest, []byte("<!--")):
@@ -126,73 +135,73 @@ func (s *scanner) declaration() (token, error) {
 	case bytes.HasPrefix(rest, []byte("<![CDATA[")):
 		return s.cdata()
 	case bytes.HasPrefix(rest, []byte("<!DOCTYPE")):
-		return token{}, s.fail(s.pos, "a DOCTYPE is not taken; remove it and write characters in place of its entities")
+		return nil, s.fail(s.pos, "a DOCTYPE is not taken; remove it and write characters in place of its entities")
 	}
-	return token{}, s.fail(s.pos, `"<!" starts neither a comment nor a CDATA section; write "<" in text as "&lt;"`)
+	return nil, s.fail(s.pos, `"<!" starts neither a comment nor a CDATA section; write "<" in text as "&lt;"`)
 }
 
-func (s *scanner) comment() (token, error) {
+func (s *scanner) comment() (*token, error) {
 	body := s.pos + len("<!--")
 	n := bytes.Index(s.doc[body:], []byte("--"))
 	if n < 0 {
-		return token{}, s.fail(s.pos, "the comment is not closed")
+		return nil, s.fail(s.pos, "the comment is not closed")
 	}
 	if end := body + n + 2; end == len(s.doc) || s.doc[end] != '>' {
-		return token{}, s.fail(body+n, `"--" may not stand in a comment`)
+		return nil, s.fail(body+n, `"--" may not stand in a comment`)
 	}
 	return s.take(comment, body+n+len("-->"))
 }
 
-func (s *scanner) cdata() (token, error) {
+func (s *scanner) cdata() (*token, error) {
 	if len(s.open) == 0 {
-		return token{}, s.fail(s.pos, "a CDATA section stands outside the root element")
+		return nil, s.fail(s.pos, "a CDATA section stands outside the root element")
 	}
 	body := s.pos + len("<![CDATA[")
 	n := bytes.Index(s.doc[body:], []byte("]]>"))
 	if n < 0 {
-		return token{}, s.fail(s.pos, "the CDATA section is not closed")
+		return nil, s.fail(s.pos, "the CDATA section is not closed")
 	}
 	return s.take(cdata, body+n+len("]]>"))
 }
 
-func (s *scanner) procInst() (token, error) {
+func (s *scanner) procInst() (*token, error) {
 	start := s.pos
 	target, end, err := s.ncName(start+2, "a processing instruction's target")
 	if err != nil {
-		return token{}, err
+		return nil, err
 	}
 	if bytes.EqualFold(target, []byte("xml")) {
-		return token{}, s.fail(start, "an XML declaration may stand only at the very start of the document, in lower case")
+		return nil, s.fail(start, "an XML declaration may stand only at the very start of the document, in lower case")
 	}
 	n := bytes.Index(s.doc[end:], []byte("?>"))
 	if n < 0 {
-		return token{}, s.fail(start, "the processing instruction is not closed")
+		return nil, s.fail(start, "the processing instruction is not closed")
 	}
 	if n > 0 && !isSpace(s.doc[end]) {
-		return token{}, s.fail(end, "white space is missing after a processing instruction's target")
+		return nil, s.fail(end, "white space is missing after a processing instruction's target")
 	}
 	return s.take(procInst, end+n+len("?>"))
 }
 
 // take makes the token that ends at end, and goes on behind it.
-func (s *scanner) take(k kind, end int) (token, error) {
-	t := token{kind: k, start: s.pos, end: end}
+func (s *scanner) take(k kind, end int) (*token, error) {
 	if k != charData && k != cdata {
 		s.run = 0
 	}
 	s.run += end - s.pos
 	if s.run > maxRun {
-		return token{}, &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
+		return nil, &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
 	}
 	if k != charData && k != cdata {
 		s.run = 0
 	}
+	s.tok.kind, s.tok.start, s.tok.end = k, s.pos, end
 	s.pos = end
-	return t, nil
+	return &s.tok, nil
 }
 
 // text reads up to the next markup.
-func (s *scanner) text() (token, error) {
+func (s *scanner) text() (*token, error) {
 	end := len(s.doc)
 	if n := bytes.IndexByte(s.doc[s.pos:], '<'); n >= 0 {
 		end = s.pos + n
@@ -202,22 +211,22 @@ func (s *scanner) text() (token, error) {
 		return s.outerText(raw, end)
 	}
 	if n := bytes.Index(raw, []byte("]]>")); n >= 0 {
-		return token{}, s.fail(s.pos+n, `"]]>" may not stand in text; write "]]&gt;"`)
+		return nil, s.fail(s.pos+n, `"]]>" may not stand in text; write "]]&gt;"`)
 	}
 	if err := s.checkReferences(s.pos, end); err != nil {
-		return token{}, err
+		return nil, err
 	}
 	return s.take(charData, end)
 }
 
 // outerText reads what stands outside the root element.
-func (s *scanner) outerText(raw []byte, end int) (token, error) {
+func (s *scanner) outerText(raw []byte, end int) (*token, error) {
 	if !isBlank(raw) {
 		at := s.pos + len(raw) - len(bytes.TrimLeft(raw, " \t\r\n"))
 		if s.rooted {
-			return token{}, s.fail(at, "the document goes on after its root element")
+			return nil, s.fail(at, "the document goes on after its root element")
 		}
-		return token{}, s.fail(at, "the document does not start with an element")
+		return nil, s.fail(at, "the document does not start with an element")
 	}
 	return s.take(charData, end)
 }
@@ -258,10 +267,10 @@ func (s *scanner) qName(what string) (name, error) {
 	if err != nil {
 		return name{}, err
 	}
-	n := name{local: first}
+	n := name{}
 	if end < len(s.doc) && s.doc[end] == ':' {
-		n.prefix = first
-		if n.local, end, err = s.ncName(end+1, what); err != nil {
+		n.local = len(first) + 1
+		if _, end, err = s.ncName(end+1, what); err != nil {
 			return name{}, err
 		}
 		if end < len(s.doc) && s.doc[end] == ':' {

@@ -31,7 +31,7 @@ func namespaceEdit(root token, defaulted bool) string {
 	switch {
 	case defaulted:
 		return ""
-	case len(root.name.prefix) > 0:
+	case root.name.local > 0:
 		return ` xmlns=""`
 	}
 	return ` xmlns="` + NamespaceAtom + `"`

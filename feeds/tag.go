@@ -13,37 +13,38 @@ type attribute struct {
 // declares reports whether a is a namespace declaration, and of which prefix.
 func (a *attribute) declares() (prefix []byte, ok bool) {
 	switch {
-	case string(a.name.prefix) == "xmlns":
-		return a.name.local, true
-	case len(a.name.prefix) == 0 && string(a.name.local) == "xmlns":
+	case string(a.name.prefix()) == "xmlns":
+		return a.name.localPart(), true
+	case string(a.name.full) == "xmlns":
 		return nil, true
 	}
 	return nil, false
 }
 
 // startTag reads a start tag or an empty-element tag.
-func (s *scanner) startTag() (token, error) {
+func (s *scanner) startTag() (*token, error) {
 	if len(s.open) == 0 && s.rooted {
-		return token{}, s.fail(s.pos, "the document has a second root element; send several entries in a <feed>")
+		return nil, s.fail(s.pos, "the document has a second root element; send several entries in a <feed>")
 	}
 	if len(s.open) >= s.lim.Depth {
-		return token{}, &LimitError{What: "element depth", Max: s.lim.Depth}
+		return nil, &LimitError{What: "element depth", Max: s.lim.Depth}
 	}
-	t := token{kind: startTag, start: s.pos}
+	t := &s.tok
+	t.kind, t.start = startTag, s.pos
 	s.pos++
 	var err error
 	if t.name, err = s.qName("an element's name"); err != nil {
-		return token{}, err
+		return nil, err
 	}
 	if t.empty, err = s.attributes(); err != nil {
-		return token{}, err
+		return nil, err
 	}
 	t.end = s.pos
 	if t.end-t.start > maxRun {
-		return token{}, &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
+		return nil, &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
 	}
 	if t.space, err = s.push(t); err != nil {
-		return token{}, err
+		return nil, err
 	}
 	s.run, s.closing = 0, t.empty
 	return t, nil
@@ -116,37 +117,37 @@ func (s *scanner) attributeValue(n name) (span, error) {
 }
 
 // endTag reads an end tag.
-func (s *scanner) endTag() (token, error) {
+func (s *scanner) endTag() (*token, error) {
 	start := s.pos
 	s.pos += 2
 	n, err := s.qName("an element's name")
 	if err != nil {
-		return token{}, err
+		return nil, err
 	}
 	s.skipSpace()
 	if s.pos == len(s.doc) || s.doc[s.pos] != '>' {
-		return token{}, s.fail(s.pos, "the end tag </%s> is not closed", n.full)
+		return nil, s.fail(s.pos, "the end tag </%s> is not closed", n.full)
 	}
 	s.pos++
 	if len(s.open) == 0 {
-		return token{}, s.fail(start, "</%s> closes nothing", n.full)
+		return nil, s.fail(start, "</%s> closes nothing", n.full)
 	}
 	if top := s.open[len(s.open)-1]; !bytes.Equal(top.name.full, n.full) {
-		return token{}, s.fail(start, "</%s> stands where <%s> must be closed", n.full, top.name.full)
+		return nil, s.fail(start, "</%s> stands where <%s> must be closed", n.full, top.name.full)
 	}
 	if s.pos-start > maxRun {
-		return token{}, &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
+		return nil, &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
 	}
 	s.run = 0
 	return s.pop(start), nil
 }
 
 // push opens the element of a start tag and returns its namespace.
-func (s *scanner) push(t token) (space string, err error) {
+func (s *scanner) push(t *token) (space string, err error) {
 	outer := len(s.bound)
 	if !s.rooted {
 		s.rooted = true
-		if len(t.name.prefix) == 0 {
+		if t.name.local == 0 {
 			s.bound[0].space = s.implied
 		}
 	}
@@ -161,9 +162,10 @@ func (s *scanner) push(t token) (space string, err error) {
 }
 
 // pop closes the innermost element, whose end tag starts at start.
-func (s *scanner) pop(start int) token {
+func (s *scanner) pop(start int) *token {
 	e := s.open[len(s.open)-1]
 	s.open = s.open[:len(s.open)-1]
 	s.bound = s.bound[:e.bound]
-	return token{kind: endTag, start: start, end: s.pos, name: e.name, space: e.space}
+	s.tok = token{kind: endTag, start: start, end: s.pos, name: e.name, space: e.space}
+	return &s.tok
 }

@@ -144,7 +144,7 @@ func (s *scanner) attr(local string) (value []byte, ok bool) {
 
 func (s *scanner) attrIn(space, local string) (value []byte, ok bool) {
 	for i := range s.attrs {
-		if a := &s.attrs[i]; a.space == space && string(a.name.local) == local {
+		if a := &s.attrs[i]; a.space == space && string(a.name.localPart()) == local {
 			return s.value(a.value), true
 		}
 	}
@@ -152,7 +152,7 @@ func (s *scanner) attrIn(space, local string) (value []byte, ok bool) {
 }
 
 // textOf returns what a charData or cdata token stands for, appended to dst.
-func (s *scanner) textOf(dst []byte, t token) []byte {
+func (s *scanner) textOf(dst []byte, t *token) []byte {
 	if t.kind == cdata {
 		return appendLines(dst, s.doc[t.start+len("<![CDATA["):t.end-len("]]>")])
 	}

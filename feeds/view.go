@@ -66,7 +66,7 @@ func (p *parser) view() (*View, error) {
 		}
 		switch t.kind {
 		case startTag:
-			if err := p.viewChild(v, t, &source); err != nil {
+			if err := p.viewChild(v, *t, &source); err != nil {
 				return nil, err
 			}
 		case endTag:
@@ -93,7 +93,7 @@ func (p *parser) viewChild(v *View, t token, source *[]Person) (err error) {
 	if t.space != NamespaceAtom {
 		return p.skip()
 	}
-	switch string(t.name.local) {
+	switch string(t.name.localPart()) {
 	case "author":
 		var a Person
 		err = p.person(t, &a)
@@ -130,9 +130,9 @@ func (p *parser) sourceAuthors() (authors []Person, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if t.kind == startTag && t.space == NamespaceAtom && string(t.name.local) == "author" && p.depth() == outer+2 {
+		if t.kind == startTag && t.space == NamespaceAtom && string(t.name.localPart()) == "author" && p.depth() == outer+2 {
 			var a Person
-			if err := p.person(t, &a); err != nil {
+			if err := p.person(*t, &a); err != nil {
 				return nil, err
 			}
 			authors = append(authors, a)
@@ -187,11 +187,12 @@ func (p *parser) viewXHTML() (div []byte, err error) {
 			return div, err
 		}
 		if t.kind == startTag {
-			edits, err := p.declare(t)
+			root := *t
+			edits, err := p.declare(root)
 			if err != nil {
 				return nil, err
 			}
-			div = bytes.Clone(splice(p.doc, span{t.start, p.pos}, edits))
+			div = bytes.Clone(splice(p.doc, span{root.start, p.pos}, edits))
 		}
 	}
 }
@@ -210,7 +211,7 @@ func (p *parser) viewXML(content token) ([]byte, error) {
 		switch t.kind {
 		case startTag:
 			elements++
-			if edits, err = p.declare(t); err != nil {
+			if edits, err = p.declare(*t); err != nil {
 				return nil, err
 			}
 		case charData, cdata:
@@ -235,12 +236,12 @@ func (p *parser) declare(t token) ([]edit, error) {
 		}
 	}
 	depth := p.depth() - 1
-	for n := t; ; {
+	for n := &t; ; {
 		if n.kind == startTag {
-			note(n.name.prefix)
+			note(n.name.prefix())
 			for i := range p.attrs {
-				if a := &p.attrs[i]; len(a.name.prefix) > 0 && a.space != namespaceXMLNS {
-					note(a.name.prefix)
+				if a := &p.attrs[i]; a.name.local > 0 && a.space != namespaceXMLNS {
+					note(a.name.prefix())
 				}
 			}
 		}
