@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/url"
@@ -11,6 +12,11 @@ import (
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 )
+
+// maxDepth is how deep elements may stand in an entry; browsers stop at 512 for the whole page.
+const maxDepth = 256
+
+var errDepth = errors.New("elements nest deeper than 256")
 
 // sanitiser makes a publisher's HTML safe to stand inside a page. The markup is
 // parsed as a browser would and written out again, so that no tag stays open
@@ -46,7 +52,7 @@ func newSanitiser() *sanitiser {
 const linkRel = "nofollow noopener noreferrer"
 
 // html cleans HTML source as the content of a div. Relative links are resolved against
-// base, and are no links without one. It fails where the elements nest deeper than 512.
+// base, and are no links without one. It fails where the elements nest deeper than maxDepth.
 func (s *sanitiser) html(src []byte, base *url.URL) (template.HTML, error) {
 	div := &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div}
 	nodes, err := html.ParseFragment(bytes.NewReader(src), div)
@@ -66,7 +72,9 @@ func (s *sanitiser) xhtml(src []byte, base *url.URL) (template.HTML, error) {
 }
 
 func (s *sanitiser) clean(root *html.Node, base *url.URL) (template.HTML, error) {
-	reshape(root, base)
+	if err := reshape(root, base, maxDepth); err != nil {
+		return "", err
+	}
 	var buf bytes.Buffer
 	for n := range root.ChildNodes() {
 		if err := html.Render(&buf, n); err != nil {
@@ -91,10 +99,13 @@ func reshape(parent *html.Node, base *url.URL) {
 			parent.RemoveChild(n)
 		default:
 			retag(n, base)
-			reshape(n, base)
+			if err := reshape(n, base, depth-1); err != nil {
+				return err
+			}
 		}
 		n = next
 	}
+	return nil
 }
 
 func retag(n *html.Node, base *url.URL) {

@@ -11,10 +11,6 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// maxDepth is how deep elements may stand; deeper ones lend their content to
-// the last that fits.
-const maxDepth = 256
-
 // parseXHTML builds the tree of an XHTML fragment, where <br/> and <p/> are whole
 // elements and the prefix may be any. It stops at the end or the first error.
 func parseXHTML(src []byte) *html.Node {
@@ -36,10 +32,6 @@ func parseXHTML(src []byte) *html.Node {
 				continue
 			}
 			n := element(t)
-			if len(open) > maxDepth {
-				open = append(open, top)
-				continue
-			}
 			top.AppendChild(n)
 			if void[n.Data] {
 				n = top // HTML cannot write a void element's content inside it
