@@ -86,8 +86,12 @@ func (s *sanitiser) clean(root *html.Node, base *url.URL) (template.HTML, error)
 
 // reshape fits the nodes below parent into a page: headings go below the
 // page's own, images become their alternative text, links become absolute,
-// and what has no text of its own to show goes.
-func reshape(parent *html.Node, base *url.URL) {
+// and what has no text of its own to show goes. It fails where elements nest
+// deeper than depth.
+func reshape(parent *html.Node, base *url.URL, depth int) error {
+	if depth == 0 {
+		return errDepth
+	}
 	for n := parent.FirstChild; n != nil; {
 		next := n.NextSibling
 		switch {
