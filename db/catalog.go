@@ -1,0 +1,137 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+const (
+	selectFeeds = `SELECT name, uuid, title, subtitle, author_name, author_uri, author_email,
+		append_only, created, updated, last_id, pruned_id, entries, bytes FROM atommq_feed `
+	readFeed        = selectFeeds + "WHERE name = ?"
+	readFeedsAfter  = selectFeeds + "WHERE name > ? ORDER BY name LIMIT ?"
+	readFeedsBefore = selectFeeds + "WHERE name < ? ORDER BY name DESC LIMIT ?"
+)
+
+// feedRow is a row of atommq_feed.
+type feedRow struct {
+	Name        string
+	UUID        string
+	Title       string
+	Subtitle    string
+	AuthorName  string `db:"author_name"`
+	AuthorURI   string `db:"author_uri"`
+	AuthorEmail string `db:"author_email"`
+	AppendOnly  bool   `db:"append_only"`
+	Created     int64
+	Updated     int64
+	LastID      int64 `db:"last_id"`
+	PrunedID    int64 `db:"pruned_id"`
+	Entries     int64
+	Bytes       int64
+}
+
+func (r *feedRow) feed() *bus.Feed {
+	return &bus.Feed{
+		Feed: feeds.Feed{
+			Name:       r.Name,
+			UUID:       r.UUID,
+			Title:      r.Title,
+			Subtitle:   r.Subtitle,
+			Author:     feeds.Person{Name: r.AuthorName, URI: r.AuthorURI, Email: r.AuthorEmail},
+			AppendOnly: r.AppendOnly,
+			Created:    moment(r.Created),
+			Updated:    moment(r.Updated),
+			LastID:     r.LastID,
+			Entries:    r.Entries,
+			Bytes:      r.Bytes,
+		},
+		Pruned: r.PrunedID,
+	}
+}
+
+// Feed implements bus.Catalog.
+func (s *Store) Feed(ctx context.Context, name string) (*bus.Feed, error) {
+	var r feedRow
+	err := s.reader.GetContext(ctx, &r, readFeed, name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, bus.ErrNoFeed
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read feed %q: %w", name, translate(ctx, err))
+	}
+	return r.feed(), nil
+}
+
+// Feeds implements bus.Catalog.
+func (s *Store) Feeds(ctx context.Context, after, before string, limit int) ([]*bus.Feed, error) {
+	query, name := readFeedsAfter, after
+	if before != "" {
+		query, name = readFeedsBefore, before
+	}
+	var rows []feedRow
+	if err := s.reader.SelectContext(ctx, &rows, query, name, limit); err != nil {
+		return nil, fmt.Errorf("list feeds: %w", translate(ctx, err))
+	}
+	if before != "" {
+		slices.Reverse(rows)
+	}
+	list := make([]*bus.Feed, len(rows))
+	for i := range rows {
+		list[i] = rows[i].feed()
+	}
+	return list, nil
+}
+
+const (
+	makeFeed = "INSERT INTO atommq_feed (name, uuid, created, updated) VALUES (?1, ?2, ?3, ?3) ON CONFLICT (name) DO NOTHING"
+	setFeed  = `UPDATE atommq_feed SET title = coalesce(?, title), subtitle = coalesce(?, subtitle),
+		author_name = coalesce(?, author_name), author_uri = coalesce(?, author_uri), author_email = coalesce(?, author_email),
+		append_only = coalesce(?, append_only) WHERE name = ?`
+)
+
+// Configure implements bus.Catalog.
+func (s *Store) Configure(ctx context.Context, name string, set bus.Settings) (*bus.Feed, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make a uuid: %w", err)
+	}
+	err = s.writer.write(ctx, func() error {
+		if err := s.writer.exec(makeFeed, name, id.String(), time.Now().UnixMicro()); err != nil {
+			return err
+		}
+		return s.writer.exec(setFeed, append(settingsArgs(set), name)...)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("configure feed %q: %w", name, translate(ctx, err))
+	}
+	return s.Feed(ctx, name)
+}
+
+// settingsArgs returns the arguments of setFeed, nil for what stays.
+func settingsArgs(set bus.Settings) []driver.Value {
+	args := make([]driver.Value, 6, 7)
+	if set.Title != nil {
+		args[0] = *set.Title
+	}
+	if set.Subtitle != nil {
+		args[1] = *set.Subtitle
+	}
+	if a := set.Author; a != nil {
+		args[2], args[3], args[4] = a.Name, a.URI, a.Email
+	}
+	if set.AppendOnly != nil {
+		args[5] = *set.AppendOnly
+	}
+	return args
+}

@@ -1,0 +1,150 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"sync"
+	"time"
+
+	"atommq/bus"
+)
+
+// commit is one commit on its way. It is kept from one to the next for the
+// memory it holds.
+type commit struct {
+	writer *writer
+
+	mu       sync.Mutex
+	next     int64 // the id to give next
+	rows     []row // published in this commit
+	written  int   // how many of rows are in the table
+	feeds    tally
+	keys     keyring
+	args     []driver.NamedValue
+	outcomes []func() // what to tell the ops once all is on disk
+}
+
+// Commit implements bus.Log.
+func (s *Store) Commit(ctx context.Context, ops []*bus.Op) error {
+	c := &s.commit
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer c.reset()
+	err := s.writer.write(ctx, func() error { return c.run(ops) })
+	if err != nil {
+		return fmt.Errorf("write to the log: %w", translate(ctx, err))
+	}
+	c.settle()
+	return nil
+}
+
+// reset forgets the commit but not its memory.
+func (c *commit) reset() {
+	clear(c.rows)
+	clear(c.args)
+	clear(c.outcomes)
+	c.rows, c.args, c.outcomes, c.written = c.rows[:0], c.args[:0], c.outcomes[:0], 0
+	c.feeds.reset()
+	c.keys.reset()
+}
+
+// run does all of a commit that happens inside the transaction.
+func (c *commit) run(ops []*bus.Op) error {
+	first, last, err := c.reserve(ops)
+	if err != nil {
+		return err
+	}
+	if err := c.findKeys(ops); err != nil {
+		return err
+	}
+	c.next = first
+	for _, op := range ops {
+		if op.Err, err = c.apply(op); err != nil {
+			return err
+		}
+	}
+	if c.next > first {
+		if err := c.finish(last); err != nil {
+			return err
+		}
+	}
+	if err := c.answerReplays(); err != nil {
+		return err
+	}
+	if c.next == first {
+		return errUnchanged
+	}
+	return nil
+}
+
+// reserve takes an id for everything that ops may write. Whoever holds the
+// counter's row is the only one to write, so ids appear in the order they are taken.
+func (c *commit) reserve(ops []*bus.Op) (first, last int64, err error) {
+	n := 0
+	for _, op := range ops {
+		n += len(op.Posts)
+	}
+	c.args = append(c.args[:0], driver.NamedValue{Ordinal: 1, Value: int64(n)})
+	err = c.writer.query("UPDATE atommq_log SET last_id = last_id + ?1 RETURNING last_id", c.args,
+		func(v []driver.Value) { last = v[0].(int64) })
+	return last - int64(n) + 1, last, err
+}
+
+// apply does one op. A rule that refuses it is not an error of the commit.
+func (c *commit) apply(op *bus.Op) (rule, err error) {
+	if op.Kind == bus.OpPublish {
+		return c.publish(op), nil
+	}
+	// The entry may have been published earlier in this commit.
+	if err := c.insert(); err != nil {
+		return nil, err
+	}
+	return c.edit(op)
+}
+
+// finish writes what has been gathered, and gives back the ids up to last that
+// no op took, so that the head is the newest entry.
+func (c *commit) finish(last int64) error {
+	if err := c.insert(); err != nil {
+		return err
+	}
+	if err := c.insertKeys(); err != nil {
+		return err
+	}
+	if err := c.updateFeeds(); err != nil {
+		return err
+	}
+	if c.next > last {
+		return nil
+	}
+	return c.writer.exec("UPDATE atommq_log SET last_id = ?", c.next-1)
+}
+
+// take gives out the next id.
+func (c *commit) take() int64 {
+	id := c.next
+	c.next++
+	return id
+}
+
+// settle tells the ops what was written.
+func (c *commit) settle() {
+	for i := range c.rows {
+		c.rows[i].settle()
+	}
+	for _, tell := range c.outcomes {
+		tell()
+	}
+}
+
+// micros returns t in microseconds since 1970, the unit of every time in the
+// database, and or for no time.
+func micros(t time.Time, or int64) int64 {
+	if t.IsZero() {
+		return or
+	}
+	return t.UnixMicro()
+}
+
+func moment(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

@@ -1,0 +1,109 @@
+package db
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"atommq/bus"
+)
+
+// location is where a SQLite database lies.
+type location struct {
+	path   string     // of the file
+	params url.Values // SQLite's own: mode, vfs, immutable …
+}
+
+// parse reads a data source name.
+func parse(dsn string) (location, error) {
+	scheme, rest, _ := strings.Cut(dsn, ":")
+	switch scheme {
+	case "postgres", "postgresql":
+		return location{}, errors.New("PostgreSQL is not in this version yet: name a file")
+	case "file":
+		return parseURL(rest)
+	}
+	if dsn == "" || strings.HasPrefix(dsn, ":memory:") {
+		return location{}, errors.New("a database in memory would be another one for each connection: name a file")
+	}
+	return location{path: dsn}, nil
+}
+
+// parseURL reads what follows "file:", as https://www.sqlite.org/uri.html has it.
+func parseURL(rest string) (location, error) {
+	rest, _, _ = strings.Cut(rest, "#")
+	escaped, query, _ := strings.Cut(rest, "?")
+	if after, ok := strings.CutPrefix(escaped, "//"); ok {
+		host, path, _ := strings.Cut(after, "/")
+		if host != "" && host != "localhost" {
+			return location{}, fmt.Errorf("file:%s names the machine %q: write file:///%s", rest, host, path)
+		}
+		escaped = "/" + path
+	}
+	path, err := url.PathUnescape(escaped)
+	if err != nil {
+		return location{}, fmt.Errorf("file:%s: %w", rest, err)
+	}
+	params, err := url.ParseQuery(query)
+	if err != nil {
+		return location{}, fmt.Errorf("file:%s: %w", rest, err)
+	}
+	switch {
+	case path == "" || path == ":memory:" || params.Get("mode") == "memory":
+		return parse("")
+	case params.Get("cache") == "shared":
+		return location{}, errors.New("cache=shared makes readers wait for the writer: leave it out")
+	}
+	return location{path: path, params: params}, nil
+}
+
+// check finds what SQLite would only call "unable to open database file".
+func (l location) check() error {
+	info, err := os.Stat(l.path)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("is a directory: name a file in it: %w", bus.ErrUnavailable)
+	case errors.Is(err, os.ErrNotExist):
+		dir := filepath.Dir(l.path)
+		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("there is no directory %s: make it first: %w", dir, bus.ErrUnavailable)
+		}
+	}
+	return nil
+}
+
+// url returns the driver's data source name, with more parameters: "key=value".
+func (l location) url(more ...string) string {
+	params := url.Values{}
+	for k, v := range l.params {
+		params[k] = v
+	}
+	for _, p := range more {
+		k, v, _ := strings.Cut(p, "=")
+		params.Set(k, v)
+	}
+	path := (&url.URL{Path: l.path}).EscapedPath()
+	return "file:" + path + "?" + params.Encode()
+}
+
+// writer names the connection that writes. It waits for other processes
+// itself, so SQLite does not.
+func (l location) writer(cfg Config) string {
+	return l.url("_busy_timeout=0", "_foreign_keys=1", "_synchronous="+cfg.Synchronous)
+}
+
+// reader names the connections of the pool.
+func (l location) reader() string {
+	return l.url("mode=ro", "_query_only=1", "_busy_timeout=5000", "_stmt_cache_size=32")
+}
+
+// migrator names the connection that migrates. It holds back no one for long but at
+// the first start of a new version, which may take a while.
+func (l location) migrator(cfg Config) string {
+	wait := max(cfg.BusyTimeout, time.Minute)
+	return l.url(fmt.Sprintf("_busy_timeout=%d", wait.Milliseconds()), "_synchronous="+cfg.Synchronous)
+}

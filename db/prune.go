@@ -1,0 +1,66 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+
+	"atommq/bus"
+)
+
+// pruneBatch is how many entries one transaction removes at most, so that
+// publishers wait some milliseconds for it and not seconds.
+const pruneBatch = 500
+
+// Prune implements bus.Catalog.
+func (s *Store) Prune(ctx context.Context, feed string, upTo int64, limit int) (removed int, err error) {
+	for removed < limit {
+		batch := min(pruneBatch, limit-removed)
+		var n int
+		err = s.writer.write(ctx, func() error {
+			n, err = s.writer.prune(feed, upTo, batch)
+			return err
+		})
+		if err != nil {
+			return removed, fmt.Errorf("prune feed %q: %w", feed, translate(ctx, err))
+		}
+		removed += n
+		if n < batch {
+			break
+		}
+	}
+	return removed, nil
+}
+
+const (
+	pruneFeed  = "SELECT 1 FROM atommq_feed WHERE name = ?"
+	pruneCount = `SELECT count(*), coalesce(max(id), 0), coalesce(sum(1 - deleted), 0), coalesce(sum(octet_length(xml)), 0)
+		FROM (SELECT id, deleted, xml FROM atommq_entry WHERE feed = ? AND id <= ? ORDER BY id LIMIT ?) AS oldest`
+	pruneDelete = "DELETE FROM atommq_entry WHERE feed = ? AND id <= ?"
+	pruneUpdate = "UPDATE atommq_feed SET pruned_id = ?, entries = entries - ?, bytes = bytes - ? WHERE name = ?"
+)
+
+// prune removes the oldest entries of a feed, inside a transaction.
+func (w *writer) prune(feed string, upTo int64, limit int) (removed int, err error) {
+	known := false
+	if err := w.query(pruneFeed, number([]driver.Value{feed}), func([]driver.Value) { known = true }); err != nil {
+		return 0, err
+	}
+	if !known {
+		return 0, bus.ErrNoFeed
+	}
+	var count, last, live, bytes int64
+	err = w.query(pruneCount, number([]driver.Value{feed, upTo, int64(limit)}), func(v []driver.Value) {
+		count, last, live, bytes = v[0].(int64), v[1].(int64), v[2].(int64), v[3].(int64)
+	})
+	if err != nil {
+		return 0, err
+	}
+	if count == 0 {
+		return 0, errUnchanged
+	}
+	if err := w.exec(pruneDelete, feed, last); err != nil {
+		return 0, err
+	}
+	return int(count), w.exec(pruneUpdate, last, live, bytes, feed)
+}

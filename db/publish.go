@@ -1,0 +1,124 @@
+package db
+
+import (
+	"database/sql/driver"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"atommq/bus"
+)
+
+// row is an entry published in the commit under way.
+type row struct {
+	entry *bus.Entry
+	id    int64
+	at    int64
+}
+
+func (r *row) settle() {
+	e := r.entry
+	e.ID, e.Edited = r.id, moment(r.at)
+	e.Published = moment(micros(e.Published, r.at))
+	e.Updated = moment(micros(e.Updated, r.at))
+}
+
+// publish takes ids for op's entries, and leaves writing them to insert.
+func (c *commit) publish(op *bus.Op) (rule error) {
+	if !c.keys.allow(op.Posts) {
+		return bus.ErrKeyReused
+	}
+	at := op.At.UnixMicro()
+	for i := range op.Posts {
+		p := &op.Posts[i]
+		if p.Key != "" && c.keys.replay(p) {
+			continue
+		}
+		r := row{entry: p.Entry, id: c.take(), at: at}
+		c.rows = append(c.rows, r)
+		c.feeds.add(p.Entry.Feed, change{at: at, id: r.id, entries: 1, bytes: int64(len(p.Entry.XML))})
+		if p.Key != "" {
+			c.keys.use(p, r)
+		}
+	}
+	return nil
+}
+
+// insert writes the rows that are not yet in the table. Their ids follow each other:
+// an edit, which takes an id too, inserts before it does.
+func (c *commit) insert() error {
+	for c.written < len(c.rows) {
+		pending := c.rows[c.written:]
+		pending = pending[:insertEntries.fit(sameTime(pending))]
+		if err := c.insertChunk(pending); err != nil {
+			return err
+		}
+		c.written += len(pending)
+	}
+	return nil
+}
+
+// sameTime counts the rows at the start of rows that have one time.
+func sameTime(rows []row) int {
+	for i := range rows {
+		if rows[i].at != rows[0].at {
+			return i
+		}
+	}
+	return len(rows)
+}
+
+// insertEntries inserts entries with ids from ?1 on, edited at ?2. Most entries
+// leave out most of the optional values, and each one bound costs a call into C:
+// what is left out is not bound, hence NULL, and the statement fills it in.
+var insertEntries = makeChunks("INSERT INTO atommq_entry (id, feed, uuid, title, atom_id, published, updated, edited, absent, xml) VALUES ",
+	func(b *strings.Builder, i int) {
+		p := func(n int) string { return "?" + strconv.Itoa(entryShared+i*entryParams+n) }
+		b.WriteString("(?1+" + strconv.Itoa(i) + ", " + p(1) + ", " + p(2) + ", " + p(3) +
+			", coalesce(" + p(4) + ", ''), coalesce(" + p(5) + ", ?2), coalesce(" + p(6) + ", ?2), ?2" +
+			", coalesce(" + p(7) + ", 0), " + p(8) + ")")
+	}, "")
+
+// The parameters of insertEntries: those of the statement, then of each row.
+const (
+	entryShared = 2
+	entryParams = 8
+)
+
+// insertChunk writes rows, as many as there is a statement for.
+func (c *commit) insertChunk(rows []row) error {
+	c.args = c.args[:0]
+	c.bind(1, rows[0].id)
+	c.bind(2, rows[0].at)
+	for i := range rows {
+		c.bindEntry(entryShared+i*entryParams, rows[i].entry)
+	}
+	return c.writer.execNumbered(insertEntries.text(len(rows)), c.args)
+}
+
+func (c *commit) bindEntry(base int, e *bus.Entry) {
+	c.bind(base+1, e.Feed)
+	c.bind(base+2, e.UUID)
+	c.bind(base+3, e.Title)
+	if e.AtomID != "" {
+		c.bind(base+4, e.AtomID)
+	}
+	if !e.Published.IsZero() {
+		c.bind(base+5, e.Published.UnixMicro())
+	}
+	if !e.Updated.IsZero() {
+		c.bind(base+6, e.Updated.UnixMicro())
+	}
+	if e.Absent != 0 {
+		c.bind(base+7, int64(e.Absent))
+	}
+	c.bind(base+8, text(e.XML))
+}
+
+func (c *commit) bind(ordinal int, v driver.Value) {
+	c.args = append(c.args, driver.NamedValue{Ordinal: ordinal, Value: v})
+}
+
+// text returns b as a string without a copy: a []byte would be stored as a BLOB. The driver is done
+// with it before Commit returns, and until then nobody changes an entry's bytes.
+func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -1,0 +1,139 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"math"
+
+	"github.com/jmoiron/sqlx"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+// entryColumns are the columns of an entry in the order that entryOf and
+// scanEntry take them.
+const entryColumns = "id, feed, uuid, atom_id, title, published, updated, edited, absent, deleted, xml"
+
+// entryOf makes an entry of the driver's values.
+func entryOf(v []driver.Value) *bus.Entry {
+	return &bus.Entry{Member: feeds.Member{
+		ID:        v[0].(int64),
+		Feed:      v[1].(string),
+		UUID:      v[2].(string),
+		AtomID:    v[3].(string),
+		Title:     v[4].(string),
+		Published: moment(v[5].(int64)),
+		Updated:   moment(v[6].(int64)),
+		Edited:    moment(v[7].(int64)),
+		Absent:    feeds.Parts(v[8].(int64)),
+		Deleted:   v[9].(int64) != 0,
+		XML:       []byte(v[10].(string)),
+	}}
+}
+
+// scanEntry makes an entry of the current row.
+func scanEntry(rows *sqlx.Rows) (*bus.Entry, error) {
+	var published, updated, edited int64
+	e := new(bus.Entry)
+	err := rows.Scan(&e.ID, &e.Feed, &e.UUID, &e.AtomID, &e.Title, &published, &updated, &edited, &e.Absent, &e.Deleted, &e.XML)
+	e.Published, e.Updated, e.Edited = moment(published), moment(updated), moment(edited)
+	return e, err
+}
+
+const (
+	readOldest = "SELECT " + entryColumns + " FROM atommq_entry WHERE feed = ? AND id > ? AND id < ? ORDER BY id LIMIT ?"
+	readNewest = "SELECT " + entryColumns + " FROM atommq_entry WHERE feed = ? AND id > ? AND id < ? ORDER BY id DESC LIMIT ?"
+	readFind   = "SELECT " + entryColumns + " FROM atommq_entry WHERE uuid = ?"
+	readHead   = "SELECT last_id FROM atommq_log"
+	readNames  = "SELECT DISTINCT feed FROM atommq_entry WHERE id > ? LIMIT ?"
+)
+
+// Read implements bus.Log.
+func (s *Store) Read(ctx context.Context, q bus.Query) ([]*bus.Entry, error) {
+	query := readOldest
+	if q.Newest {
+		query = readNewest
+	}
+	before := q.Before
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	size := 0
+	page, err := s.entries(ctx, query, func(e *bus.Entry) (more bool) {
+		size += len(e.XML)
+		return q.Bytes == 0 || size <= q.Bytes
+	}, q.Feed, q.After, before, q.Limit)
+	if err != nil {
+		return nil, fmt.Errorf("read feed %q: %w", q.Feed, translate(ctx, err))
+	}
+	return page, nil
+}
+
+// entries collects what query finds, until more says that it is enough.
+func (s *Store) entries(ctx context.Context, query string, more func(*bus.Entry) bool, args ...any) ([]*bus.Entry, error) {
+	rows, err := s.reader.QueryxContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var page []*bus.Entry
+	for rows.Next() {
+		e, err := scanEntry(rows)
+		if err != nil {
+			return nil, err
+		}
+		page = append(page, e)
+		if !more(e) {
+			break
+		}
+	}
+	return page, rows.Err()
+}
+
+// Find implements bus.Log.
+func (s *Store) Find(ctx context.Context, feed, uuid string) (*bus.Entry, error) {
+	found, err := s.entries(ctx, readFind, func(*bus.Entry) bool { return true }, uuid)
+	if err != nil {
+		return nil, fmt.Errorf("find entry %s: %w", uuid, translate(ctx, err))
+	}
+	if len(found) == 0 || (feed != "" && found[0].Feed != feed) {
+		return nil, bus.ErrNoEntry
+	}
+	return found[0], nil
+}
+
+// Head implements bus.Log.
+func (s *Store) Head(ctx context.Context) (int64, error) {
+	var head int64
+	if err := s.reader.GetContext(ctx, &head, readHead); err != nil {
+		return 0, fmt.Errorf("read the newest id: %w", translate(ctx, err))
+	}
+	return head, nil
+}
+
+// changedSpan is how many new ids Changed looks through at most, some 50 ms of
+// work. An index over the feeds' newest ids would answer at once, but cost every commit a page.
+const changedSpan = 50_000
+
+// Changed implements bus.Log. Past changedSpan new entries, there is more than
+// it can name.
+func (s *Store) Changed(ctx context.Context, after int64, limit int) (names []string, head int64, more bool, err error) {
+	// The head is read first: what is written between the two is named, and
+	// found again after the head.
+	head, err = s.Head(ctx)
+	if err != nil || head <= after {
+		return nil, head, false, err
+	}
+	if head-after > changedSpan {
+		return nil, head, true, nil
+	}
+	if err := s.reader.SelectContext(ctx, &names, readNames, after, limit+1); err != nil {
+		return nil, 0, false, fmt.Errorf("read what changed: %w", translate(ctx, err))
+	}
+	if len(names) > limit {
+		return nil, head, true, nil
+	}
+	return names, head, false, nil
+}

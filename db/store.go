@@ -1,0 +1,113 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"atommq/bus"
+	"atommq/migrations"
+)
+
+// Config tunes a Store. Its zero value is right for a server.
+type Config struct {
+	// Synchronous is SQLite's setting of that name: "FULL" by default, so that what
+	// Commit acknowledged survives a power cut; "NORMAL" only survives a crash of
+	// the process; "EXTRA" and "OFF" are taken too.
+	Synchronous string
+	// Readers bounds the connections that read at once: default 4, or the number of CPUs if larger.
+	Readers int
+	// BusyTimeout is how long a writer waits for another process to end its
+	// transaction before it fails with bus.ErrUnavailable: default 10 s.
+	BusyTimeout time.Duration
+}
+
+// Store is a bus.Store and bus.Notifier on a SQLite file.
+type Store struct {
+	writer *writer
+	reader *sqlx.DB
+	commit commit
+}
+
+var (
+	_ bus.Store    = (*Store)(nil)
+	_ bus.Notifier = (*Store)(nil)
+)
+
+// Open opens the database that dsn names, a file name or a file: URL with SQLite's
+// parameters, makes it if there is none, and migrates it. The file gets the
+// permissions that the process's umask leaves. An error is one line that says
+// what to do; it wraps bus.ErrNewerSchema, ErrReadOnly, ErrFull or ErrUnavailable where they fit.
+func Open(ctx context.Context, dsn string, cfg Config) (*Store, error) {
+	loc, err := parse(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if cfg, err = cfg.withDefaults(); err != nil {
+		return nil, err
+	}
+	s, err := open(ctx, loc, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", loc.path, translate(ctx, err))
+	}
+	return s, nil
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Synchronous == "" {
+		c.Synchronous = "FULL"
+	}
+	switch c.Synchronous {
+	case "EXTRA", "FULL", "NORMAL", "OFF":
+	default:
+		return c, fmt.Errorf("synchronous is %q: use EXTRA, FULL, NORMAL or OFF", c.Synchronous)
+	}
+	if c.Readers == 0 {
+		c.Readers = max(4, runtime.NumCPU())
+	}
+	if c.BusyTimeout == 0 {
+		c.BusyTimeout = 10 * time.Second
+	}
+	return c, nil
+}
+
+func open(ctx context.Context, loc location, cfg Config) (*Store, error) {
+	if err := loc.check(); err != nil {
+		return nil, err
+	}
+	w := &writer{location: loc, config: cfg}
+	if err := w.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, loc, cfg); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	reader, err := sqlx.Open("sqlite3", loc.reader())
+	if err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	reader.SetMaxOpenConns(cfg.Readers)
+	reader.SetMaxIdleConns(cfg.Readers)
+	return &Store{writer: w, reader: reader, commit: commit{writer: w}}, nil
+}
+
+func migrate(ctx context.Context, loc location, cfg Config) error {
+	db, err := sqlx.Open("sqlite3", loc.migrator(cfg))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = migrations.Up(ctx, db.DB)
+	return err
+}
+
+// Close implements bus.Store.
+func (s *Store) Close() error {
+	// The readers go first: the last connection to close checkpoints the log and removes
+	// it, which a read-only one could not.
+	return errors.Join(s.reader.Close(), s.writer.close())
+}

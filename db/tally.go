@@ -1,0 +1,94 @@
+package db
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// change is what one op, or several, did to a feed.
+type change struct {
+	at      int64 // microseconds
+	id      int64 // the newest one given
+	entries int64 // live ones, more or less
+	bytes   int64 // of their XML, more or less
+}
+
+// tally sums up what a commit does to each feed it touches.
+type tally struct {
+	names   []string // in the order they were first touched
+	changes []change
+	index   map[string]int
+}
+
+func (t *tally) add(feed string, ch change) {
+	i, ok := t.find(feed)
+	if !ok {
+		if t.index == nil {
+			t.index = make(map[string]int)
+		}
+		i = len(t.names)
+		t.index[feed] = i
+		t.names = append(t.names, feed)
+		t.changes = append(t.changes, change{})
+	}
+	sum := &t.changes[i]
+	sum.at, sum.id = ch.at, ch.id
+	sum.entries += ch.entries
+	sum.bytes += ch.bytes
+}
+
+// find finds a feed, without hashing its name when it is the one found or added last.
+func (t *tally) find(feed string) (int, bool) {
+	if i := len(t.names) - 1; i >= 0 && t.names[i] == feed {
+		return i, true
+	}
+	i, ok := t.index[feed]
+	return i, ok
+}
+
+func (t *tally) reset() {
+	clear(t.names)
+	clear(t.index)
+	t.names, t.changes = t.names[:0], t.changes[:0]
+}
+
+// upsertFeeds adds to the accounts of feeds, and makes those that are missing.
+var upsertFeeds = makeChunks("INSERT INTO atommq_feed (name, uuid, created, updated, last_id, entries, bytes) VALUES ",
+	func(b *strings.Builder, i int) {
+		n := i * feedParams
+		fmt.Fprintf(b, "(?%d, ?%d, ?%d, ?%d, ?%d, ?%d, ?%d)", n+1, n+2, n+3, n+3, n+4, n+5, n+6)
+	},
+	" ON CONFLICT (name) DO UPDATE SET updated = excluded.updated, last_id = excluded.last_id,"+
+		" entries = atommq_feed.entries + excluded.entries, bytes = atommq_feed.bytes + excluded.bytes")
+
+// feedParams is how many parameters a row of upsertFeeds has.
+const feedParams = 6
+
+// updateFeeds writes the tally.
+func (c *commit) updateFeeds() error {
+	for done := 0; done < len(c.feeds.names); {
+		n := upsertFeeds.fit(len(c.feeds.names) - done)
+		c.args = c.args[:0]
+		for i := range n {
+			// Only a feed that is new takes the uuid.
+			id, err := uuid.NewV7()
+			if err != nil {
+				return fmt.Errorf("make a uuid: %w", err)
+			}
+			name, ch := c.feeds.names[done+i], c.feeds.changes[done+i]
+			c.bind(i*feedParams+1, name)
+			c.bind(i*feedParams+2, id.String())
+			c.bind(i*feedParams+3, ch.at)
+			c.bind(i*feedParams+4, ch.id)
+			c.bind(i*feedParams+5, ch.entries)
+			c.bind(i*feedParams+6, ch.bytes)
+		}
+		if err := c.writer.execNumbered(upsertFeeds.text(n), c.args); err != nil {
+			return err
+		}
+		done += n
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"time"
+)
+
+// watchInterval is how often Watch looks.
+const watchInterval = 20 * time.Millisecond
+
+// Watch implements bus.Notifier. It calls changed once at the start, for what
+// was written while nobody watched.
+func (s *Store) Watch(ctx context.Context, changed func()) error {
+	tick := time.NewTicker(watchInterval)
+	defer tick.Stop()
+	for seen := int64(-1); ; {
+		now, err := s.writer.dataVersion()
+		if err != nil {
+			return fmt.Errorf("watch the database: %w", translate(ctx, err))
+		}
+		if now != seen {
+			seen = now
+			changed()
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+// dataVersion returns a number that changes when another connection has
+// written. Asked on the connection through which this process does all its
+// writing, it stands still for that.
+func (w *writer) dataVersion() (v int64, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.connect(); err != nil {
+		return 0, err
+	}
+	err = w.query("PRAGMA data_version", nil, func(row []driver.Value) { v = row[0].(int64) })
+	return v, err
+}

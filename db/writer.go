@@ -1,0 +1,200 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// writer owns the one connection that writes. It speaks to the driver without
+// database/sql: a row of an entry has eleven values, and checking, converting and copying each
+// costs as much as SQLite takes to insert them.
+type writer struct {
+	location location
+	config   Config
+
+	mu    sync.Mutex
+	conn  *sqlite3.SQLiteConn // nil until used, and after it failed to roll back
+	stmts map[string]*sqlite3.SQLiteStmt
+}
+
+// prepare opens the connection and sets what the file itself remembers.
+func (w *writer) prepare(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.connect(); err != nil {
+		return err
+	}
+	// Two processes that turn the log on together are told that the file is
+	// busy, without waiting.
+	return w.wait(ctx, func() error {
+		_, err := w.conn.ExecContext(context.Background(), "PRAGMA journal_mode = WAL", nil)
+		return err
+	})
+}
+
+// connect opens the connection if it is not. Callers hold w.mu.
+func (w *writer) connect() error {
+	if w.conn != nil {
+		return nil
+	}
+	conn, err := (&sqlite3.SQLiteDriver{}).Open(w.location.writer(w.config))
+	if err != nil {
+		return err
+	}
+	w.conn = conn.(*sqlite3.SQLiteConn)
+	w.stmts = make(map[string]*sqlite3.SQLiteStmt)
+	return nil
+}
+
+func (w *writer) close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conn == nil {
+		return nil
+	}
+	for _, s := range w.stmts {
+		_ = s.Close() // it reports the last execution's error again
+	}
+	err := w.conn.Close()
+	w.conn, w.stmts = nil, nil
+	return err
+}
+
+// errUnchanged ends a transaction that wrote nothing: it is rolled back, which
+// spares the disk.
+var errUnchanged = errors.New("nothing to write")
+
+// write runs work in a transaction: committed and on disk when write returns
+// nil, otherwise undone. ctx bounds the wait for the right to write; once that
+// is had, the transaction is carried through.
+func (w *writer) write(ctx context.Context, work func() error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := w.connect(); err != nil {
+		return err
+	}
+	if err := w.wait(ctx, func() error { return w.exec("BEGIN IMMEDIATE") }); err != nil {
+		return err
+	}
+	err := work()
+	if err == nil {
+		err = w.exec("COMMIT")
+	}
+	if err != nil {
+		w.rollback()
+	}
+	if err == errUnchanged {
+		return nil
+	}
+	return err
+}
+
+// rollback ends a failed transaction, if SQLite has not done so already. A
+// connection that cannot even do this is given up.
+func (w *writer) rollback() {
+	if w.conn.AutoCommit() {
+		return
+	}
+	if err := w.exec("ROLLBACK"); err != nil && !w.conn.AutoCommit() {
+		_ = w.conn.Close()
+		w.conn, w.stmts = nil, nil
+	}
+}
+
+// wait repeats try while another process is writing, until the timeout. SQLite's own
+// wait ends up at ten tries a second, which loses every race against a
+// process that commits thousands of times a second, and it heeds no context.
+func (w *writer) wait(ctx context.Context, try func() error) error {
+	err := try()
+	if !isBusy(err) {
+		return err
+	}
+	deadline := time.Now().Add(w.config.BusyTimeout)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for isBusy(err) && time.Now().Before(deadline) {
+		timer.Reset(200*time.Microsecond + rand.N(time.Millisecond))
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-timer.C:
+		}
+		err = try()
+	}
+	return err
+}
+
+// statement returns the prepared form of query. The texts are few: a text for many
+// rows comes in powers of two.
+func (w *writer) statement(query string) (*sqlite3.SQLiteStmt, error) {
+	if s := w.stmts[query]; s != nil {
+		return s, nil
+	}
+	s, err := w.conn.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	w.stmts[query] = s.(*sqlite3.SQLiteStmt)
+	return w.stmts[query], nil
+}
+
+// exec runs query. args are int64, string or []byte.
+func (w *writer) exec(query string, args ...driver.Value) error {
+	return w.execNumbered(query, number(args))
+}
+
+// execNumbered runs query with the parameters that args name by their
+// ordinal; the others are NULL.
+func (w *writer) execNumbered(query string, args []driver.NamedValue) error {
+	s, err := w.statement(query)
+	if err != nil {
+		return err
+	}
+	// A context that can be cancelled would cost a goroutine for each statement.
+	_, err = s.ExecContext(context.Background(), args)
+	return err
+}
+
+// query runs query and calls row with the values of each row it returns, which are
+// valid during the call.
+func (w *writer) query(query string, args []driver.NamedValue, row func(v []driver.Value)) error {
+	s, err := w.statement(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(context.Background(), args)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	values := make([]driver.Value, len(rows.Columns()))
+	for {
+		switch err := rows.Next(values); err {
+		case nil:
+			row(values)
+		case io.EOF:
+			return nil
+		default:
+			return err
+		}
+	}
+}
+
+// number gives args the ordinals from 1.
+func number(args []driver.Value) []driver.NamedValue {
+	named := make([]driver.NamedValue, len(args))
+	for i, v := range args {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return named
+}
