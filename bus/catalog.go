@@ -11,11 +11,17 @@ import (
 // little behind it.
 const pruneBatch = 1000
 
-// Feed returns a feed's description: ErrNoFeed if there is none.
+// Feed returns a feed's description, from memory where the feed is in use: ErrNoFeed if
+// there is none. The result must not be changed.
 func (b *Bus) Feed(ctx context.Context, name string) (*Feed, error) {
-	f, err := b.store.Feed(ctx, name)
+	t, err := b.hub.ready(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("feed %q: %w", name, err)
+	}
+	f := t.feed
+	b.hub.mu.Unlock()
+	if f == nil {
+		return nil, fmt.Errorf("feed %q: %w", name, ErrNoFeed)
 	}
 	return f, nil
 }
