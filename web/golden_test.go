@@ -31,6 +31,7 @@ func TestPagesReadAsTheGoldenFiles(t *testing.T) {
 		"feed":           feed(ordersPage(t)),
 		"feed-cursor":    feed(cursorPage(t)),
 		"feed-end":       feed(endPage()),
+		"feed-beginning": feed(beginningPage()),
 		"feed-empty":     feed(pageOf("mycoolfeed")),
 		"feed-names":     feed(namesPage(t)),
 		"member":         member(pageOf("orders", post(t, "orders", 41, releaseNotes))),
@@ -105,7 +106,7 @@ func ordersPage(t *testing.T) *feeds.Page {
 	)
 	page.Feed.Title, page.Feed.Subtitle = "Orders, Lyon", "Every order as it moves through the warehouse"
 	page.Feed.Entries, page.Feed.Bytes = 12345, 4_200_000
-	page.Next = page.Collection + "?before=38"
+	page.Next = page.Collection + "?older-than=38"
 	return page
 }
 
@@ -113,13 +114,19 @@ func cursorPage(t *testing.T) *feeds.Page {
 	const feed = "orders"
 	page := pageOf(feed, post(t, feed, 48, entry(`<title>First</title>`)), post(t, feed, 49, entry(`<title>Second</title>`)))
 	page.Cursor, page.Feed.AppendOnly = true, true
-	page.Previous, page.Next = page.Collection+"?before=48", page.Collection+"?after=49"
+	page.Previous, page.Next = page.Collection+"?upto=47", page.Collection+"?after=49"
 	return page
 }
 
 func endPage() *feeds.Page {
 	page := pageOf("orders")
 	page.Feed.LastID, page.Feed.Entries, page.Cursor = 49, 2, true
+	return page
+}
+
+func beginningPage() *feeds.Page {
+	page := endPage()
+	page.Cursor, page.Previous = false, page.Collection+"?newer-than=1"
 	return page
 }
 

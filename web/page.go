@@ -16,13 +16,17 @@ type frame struct {
 	Feed    string // the feed a member's page belongs to, "" elsewhere
 	Up      string // URL of that feed
 
-	Atom     string // URL of the page's Atom form
+	Atom     string // URL whose Atom form the page shows
 	AtomType string
 	AtomName string
 
 	Next, Previous           string
 	NextLabel, PreviousLabel string
 }
+
+// AsAtom is Atom for a browser to open: where one URL has several forms, a
+// browser's own Accept asks for the page again.
+func (f frame) AsAtom() string { return f.Atom + "?format=atom" }
 
 // Long reports whether the title is more than a headline.
 func (f frame) Long() bool { return utf8.RuneCountInString(f.Title) > 80 }
@@ -62,6 +66,7 @@ type feedPage struct {
 	Beginning  string // where a reader by cursor starts, "" on a page read by cursor
 	Cursor     bool
 	AppendOnly bool
+	Kept       bool // the feed has entries, here or on another page
 	How        how
 	Cards      []card
 }
@@ -75,6 +80,7 @@ func (p *Pages) feedPage(page *feeds.Page) feedPage {
 		Collection: page.Collection,
 		Cursor:     page.Cursor,
 		AppendOnly: f.AppendOnly,
+		Kept:       f.Entries > 0,
 		How:        newHow(page.Collection, f.LastID),
 	}
 	if f.Title != "" && f.Title != f.Name {

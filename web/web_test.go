@@ -1,0 +1,88 @@
+package web
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"atommq/feeds"
+)
+
+func TestPagesSayWhatABrowserMayDo(t *testing.T) {
+	w := render(t, func(w *httptest.ResponseRecorder) error { return newPages(t).Feed(w, pageOf("x")) })
+	_, rest, _ := strings.Cut(w.Body.String(), "<style>")
+	style, _, _ := strings.Cut(rest, "</style>")
+	sum := sha256.Sum256([]byte(style))
+	want := http.Header{
+		"Content-Type": {"text/html; charset=utf-8"},
+		"Content-Security-Policy": {"default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+			"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+		"X-Content-Type-Options": {"nosniff"},
+		"Referrer-Policy":        {"no-referrer"},
+	}
+	if diff := cmp.Diff(want, w.Header()); diff != "" {
+		t.Errorf("header (-want +got):\n%s", diff)
+	}
+}
+
+func TestAPageThatFailsLeavesTheResponseUntouched(t *testing.T) {
+	p := newPages(t)
+	p.templates = template.Must(template.New("feed.html").Parse(`<p>half a page {{.Nothing}}`))
+	for name, write := range map[string]func(http.ResponseWriter) error{
+		"template":  func(w http.ResponseWriter) error { return p.Feed(w, pageOf("x")) },
+		"no member": func(w http.ResponseWriter) error { return p.Member(w, pageOf("x")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			if err := write(w); err == nil {
+				t.Error("no error")
+			}
+			if w.Body.Len() > 0 || len(w.Header()) > 0 {
+				t.Errorf("wrote %q with %v", w.Body, w.Header())
+			}
+		})
+	}
+}
+
+func TestOneUnreadableEntryLeavesItsPageStanding(t *testing.T) {
+	broken := post(t, "x", 1, entry(`<title>a</title>`))
+	broken.XML = []byte(`<entry xmlns="http://www.w3.org/2005/Atom"><content>cut sh`)
+	page := pageOf("x", broken, post(t, "x", 2, entry(`<title>b</title>`)))
+	body := render(t, func(w *httptest.ResponseRecorder) error { return newPages(t).Feed(w, page) }).Body.String()
+	if !strings.Contains(body, "cannot be shown") || !strings.Contains(body, ">b</a>") {
+		t.Errorf("got %s", body)
+	}
+}
+
+func TestAnEntryHasBoundedPartsOnAFeedPage(t *testing.T) {
+	many := strings.Repeat(`<category term="a"/><link rel="related" href="https://example.org/"/>`, 500)
+	page := pageOf("x", post(t, "x", 1, entry(`<title>a</title>`, many)))
+	body := render(t, func(w *httptest.ResponseRecorder) error { return newPages(t).Feed(w, page) }).Body.String()
+	if n := strings.Count(body, `href="https://example.org/"`); n != onFeedPage.items {
+		t.Errorf("%d links on the feed page, want %d", n, onFeedPage.items)
+	}
+	if !strings.Contains(body, "984 more categories and links") {
+		t.Error("the feed page does not say that there are more")
+	}
+}
+
+func BenchmarkFeedPage(b *testing.B) {
+	p := newPages(b)
+	var members []*feeds.Member
+	for id := range int64(100) {
+		members = append(members, post(b, "x", id, releaseNotes))
+	}
+	page := pageOf("x", members...)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := p.Feed(httptest.NewRecorder(), page); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
