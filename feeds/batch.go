@@ -1,7 +1,6 @@
 package feeds
 
 import (
-	"net/url"
 	"strings"
 )
 
@@ -130,23 +129,6 @@ func (p *parser) rebase(outer string) (attribute string, edits []edit) {
 	return ` xml:base="` + string(appendEscapedValue(nil, outer)) + `"`, nil
 }
 
-// resolve resolves the reference ref against base, or returns it as it is if
-// one of them is not understood.
-func resolve(base, ref string) string {
-	b, err := url.Parse(base)
-	if err != nil {
-		return ref
-	}
-	r, err := url.Parse(ref)
-	if err != nil {
-		return ref
-	}
-	if ref == "" {
-		return base
-	}
-	return b.ResolveReference(r).String()
-}
-
 // detach makes entries that stand without their feed.
 func (p *parser) detach(drafts []*draft, c *feedContext) *Document {
 	doc := &Document{Batch: true, Entries: make([]*Entry, len(drafts))}
@@ -171,7 +153,9 @@ func (p *parser) detach(drafts []*draft, c *feedContext) *Document {
 func (c *feedContext) authorsFor(root name) string {
 	w := writer{prefix: root.prefix()}
 	for _, a := range c.authors {
-		a.URI = resolve(c.base, a.URI)
+		if a.URI != "" {
+			a.URI = resolve(c.base, a.URI)
+		}
 		w.person("author", a)
 	}
 	return string(w.dst)

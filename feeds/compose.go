@@ -154,21 +154,17 @@ func (b *body) carry() {
 
 // inline returns an XML document without its XML declaration, if it can stand in an entry.
 func inline(doc []byte) ([]byte, bool) {
-	doc, err := toUTF8(doc, "")
-	if err != nil || checkChars(doc) != nil {
-		return nil, false
-	}
-	decl, err := readDeclaration(doc)
+	doc, start, err := decode(doc, "")
 	if err != nil {
 		return nil, false
 	}
 	lim := Limits{}.withDefaults()
 	lim.Depth -= 2 // of the entry and its content
-	p := parser{scanner: newScanner(doc, decl.end, lim)}
+	p := parser{scanner: newScanner(doc, start, lim)}
 	if p.epilog() != nil {
 		return nil, false
 	}
-	return doc[decl.end:], true
+	return doc[start:], true
 }
 
 // body appends the content.

@@ -5,31 +5,41 @@ import (
 	"strings"
 )
 
-// xmlDeclaration is what a document says of itself first (XML 1.0 §2.8).
-type xmlDeclaration struct {
-	encoding string // "" when it names none
-	end      int    // where the document goes on; 0 when it has no declaration
+// maxDeclaration bounds an XML declaration, in bytes.
+const maxDeclaration = 1024
+
+// declaredEncoding returns the encoding that doc, which may be in any that has ASCII's
+// characters where ASCII has them, says that it is in; "" when it says nothing, or not well.
+func declaredEncoding(doc []byte) string {
+	if !bytes.HasPrefix(doc, []byte("<?xml")) {
+		return ""
+	}
+	decl, _, _ := bytes.Cut(doc[:min(len(doc), maxDeclaration)], []byte("?>"))
+	_, after, _ := bytes.Cut(decl, []byte("encoding"))
+	after = bytes.TrimLeft(after, " \t\r\n=")
+	if len(after) == 0 {
+		return ""
+	}
+	name, _, _ := bytes.Cut(after[1:], after[:1])
+	return string(name)
 }
 
-// readDeclaration reads the XML declaration that doc starts with, if it does.
-func readDeclaration(doc []byte) (xmlDeclaration, error) {
+// readDeclaration reads the XML declaration (XML 1.0 §2.8) that doc starts with, and
+// returns where doc goes on: 0 when it has none.
+func readDeclaration(doc []byte) (end int, err error) {
 	if !bytes.HasPrefix(doc, []byte("<?xml")) || len(doc) > 5 && !isSpace(doc[5]) {
-		return xmlDeclaration{}, nil
+		return 0, nil
 	}
-	n := bytes.Index(doc[:min(len(doc), 1024)], []byte("?>"))
+	n := bytes.Index(doc[:min(len(doc), maxDeclaration)], []byte("?>"))
 	if n < 0 {
-		return xmlDeclaration{}, syntaxError(doc, 0, "the XML declaration is not closed")
+		return 0, syntaxError(doc, 0, "the XML declaration is not closed")
 	}
-	d := xmlDeclaration{end: n + 2}
-	s := scanner{doc: doc[:n], pos: len("<?xml"), lim: Limits{Attributes: 4}}
-	if err := d.readAttributes(&s); err != nil {
-		return xmlDeclaration{}, err
-	}
-	return d, nil
+	s := scanner{doc: doc[:n], pos: len("<?xml"), lim: Limits{Attributes: 4}, attrs: make([]attribute, 0, 3)}
+	return n + len("?>"), s.pseudoAttributes()
 }
 
-// readAttributes reads version, encoding and standalone, in this order.
-func (d *xmlDeclaration) readAttributes(s *scanner) error {
+// pseudoAttributes reads version, encoding and standalone, in this order.
+func (s *scanner) pseudoAttributes() error {
 	last := 0
 	for s.skipSpace() && s.pos < len(s.doc) {
 		start := s.pos
@@ -37,21 +47,19 @@ func (d *xmlDeclaration) readAttributes(s *scanner) error {
 			return err
 		}
 		a := s.attrs[len(s.attrs)-1]
-		value := string(s.doc[a.value.start:a.value.end])
+		value := s.doc[a.value.start:a.value.end]
 		order := 1 + indexOf(string(a.name.full), "version", "encoding", "standalone")
 		if order <= last || last == 0 && order > 1 {
 			return s.fail(start, "an XML declaration has version, encoding and standalone, once and in this order")
 		}
 		last = order
 		switch {
-		case order == 1 && value != "1.0":
+		case order == 1 && string(value) != "1.0":
 			return s.fail(start, `the XML version %q is not taken; send version="1.0"`, value)
 		case order == 2 && !isEncodingName(value):
 			return s.fail(start, "%q is no name of a character encoding", value)
-		case order == 3 && value != "yes" && value != "no":
+		case order == 3 && string(value) != "yes" && string(value) != "no":
 			return s.fail(start, `standalone must be "yes" or "no"`)
-		case order == 2:
-			d.encoding = value
 		}
 	}
 	if s.pos < len(s.doc) || last == 0 {
@@ -70,7 +78,7 @@ func indexOf(s string, of ...string) int {
 }
 
 // isEncodingName checks XML 1.0 §4.3.3.
-func isEncodingName(s string) bool {
+func isEncodingName(s []byte) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
@@ -78,5 +86,5 @@ func isEncodingName(s string) bool {
 			return false
 		}
 	}
-	return s != ""
+	return len(s) > 0
 }

@@ -28,26 +28,34 @@ var encodings = map[string]encoding{
 	"us-ascii": encodingASCII, "ascii": encodingASCII,
 }
 
-// toUTF8 returns doc in UTF-8 without a byte order mark: doc's own bytes when
-// they are that already. What doc is in is found as RFC 7303 §3 says: a byte
+// decode returns doc in UTF-8 without a byte order mark, and where it goes on behind
+// its XML declaration: doc's own bytes when they are that already. All its characters are
+// those that XML allows. What doc is in is found as RFC 7303 §3 says: a byte
 // order mark goes before the transport's charset, that before the declaration.
-func toUTF8(doc []byte, charset string) ([]byte, error) {
+func decode(doc []byte, charset string) (utf8 []byte, start int, err error) {
 	enc, mark, err := detect(doc, charset)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	doc = doc[mark:]
 	switch enc {
 	case encodingUTF16BE:
-		return fromUTF16(doc, binary.BigEndian)
+		doc, err = fromUTF16(doc, binary.BigEndian)
 	case encodingUTF16LE:
-		return fromUTF16(doc, binary.LittleEndian)
+		doc, err = fromUTF16(doc, binary.LittleEndian)
 	case encodingLatin1:
-		return fromLatin1(doc), nil
+		doc = fromLatin1(doc)
 	case encodingASCII:
-		return doc, checkASCII(doc)
+		err = checkASCII(doc)
 	}
-	return doc, nil
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := checkChars(doc); err != nil {
+		return nil, 0, err
+	}
+	start, err = readDeclaration(doc)
+	return doc, start, err
 }
 
 // detect finds the encoding of doc, and the length of its byte order mark.
@@ -67,11 +75,7 @@ func detect(doc []byte, charset string) (enc encoding, mark int, err error) {
 		if wide := unmarkedUTF16(doc); wide != 0 {
 			return wide, 0, nil
 		}
-		decl, err := readDeclaration(doc)
-		if err != nil {
-			return 0, 0, err
-		}
-		name = decl.encoding
+		name = declaredEncoding(doc)
 	}
 	enc, err = named(name)
 	if enc != encodingUTF16 {

@@ -1,7 +1,5 @@
 package feeds
 
-import "bytes"
-
 // Document is a parsed Atom document.
 type Document struct {
 	Entries []*Entry
@@ -21,21 +19,14 @@ func Parse(doc []byte, charset string, lim Limits) (*Document, error) {
 	if len(doc) > lim.Bytes {
 		return nil, &LimitError{What: "document size in bytes", Max: lim.Bytes}
 	}
-	doc, err := toUTF8(doc, charset)
+	doc, start, err := decode(doc, charset)
 	if err != nil {
 		return nil, err
 	}
 	if len(doc) > lim.Bytes {
 		return nil, &LimitError{What: "document size in bytes", Max: lim.Bytes}
 	}
-	if err := checkChars(doc); err != nil {
-		return nil, err
-	}
-	decl, err := readDeclaration(doc)
-	if err != nil {
-		return nil, err
-	}
-	p := parser{scanner: newScanner(doc, decl.end, lim)}
+	p := parser{scanner: newScanner(doc, start, lim)}
 	p.implied = NamespaceAtom
 	return p.document()
 }
@@ -131,7 +122,7 @@ func (p *parser) text(t token) ([]byte, error) {
 		switch n.kind {
 		case charData, cdata:
 			raw := p.doc[n.start:n.end]
-			if n.kind == charData && whole == nil && len(p.buf) == 0 && bytes.IndexAny(raw, "&\r") < 0 {
+			if n.kind == charData && whole == nil && len(p.buf) == 0 && isPlain(raw) {
 				whole = raw
 				continue
 			}
@@ -146,63 +137,4 @@ func (p *parser) text(t token) ([]byte, error) {
 			return p.buf, nil
 		}
 	}
-}
-
-// LooksLikeAtom reports whether doc starts as an Atom document does: past a
-// byte order mark, white space, an XML declaration and comments stands <entry or
-// <feed, with a prefix or without.
-func LooksLikeAtom(doc []byte) bool {
-	doc, ok := prologOf(doc)
-	if !ok {
-		return false
-	}
-	for {
-		doc = bytes.TrimLeft(doc, " \t\r\n")
-		var end string
-		switch {
-		case bytes.HasPrefix(doc, []byte("<?")):
-			end = "?>"
-		case bytes.HasPrefix(doc, []byte("<!--")):
-			end = "-->"
-		default:
-			return startsWithAtom(doc)
-		}
-		_, rest, ok := bytes.Cut(doc[2:], []byte(end))
-		if !ok {
-			return false
-		}
-		doc = rest
-	}
-}
-
-// maxProlog bounds how far LooksLikeAtom looks into UTF-16.
-const maxProlog = 4096
-
-// prologOf returns the beginning of doc in UTF-8, or doc itself.
-func prologOf(doc []byte) ([]byte, bool) {
-	if len(doc) < 2 || doc[0] == '<' && doc[1] != 0 {
-		return doc, true
-	}
-	enc, _, err := detect(doc, "")
-	if err != nil {
-		return nil, false
-	}
-	if enc == encodingUTF16BE || enc == encodingUTF16LE {
-		doc = doc[:min(len(doc), maxProlog)&^1]
-	}
-	doc, err = toUTF8(doc, "")
-	return doc, err == nil
-}
-
-// startsWithAtom reports whether doc starts with the start tag of an entry or a feed.
-func startsWithAtom(doc []byte) bool {
-	s := scanner{doc: doc[:min(len(doc), maxProlog)], pos: 1}
-	if len(doc) == 0 || doc[0] != '<' {
-		return false
-	}
-	n, err := s.qName("an element's name")
-	if err != nil {
-		return false
-	}
-	return string(n.localPart()) == "entry" || string(n.localPart()) == "feed"
 }

@@ -74,9 +74,9 @@ type scanner struct {
 func newScanner(doc []byte, pos int, lim Limits) *scanner {
 	return &scanner{
 		doc: doc, pos: pos, lim: lim,
-		open:  make([]element, 0, 16),
-		bound: append(make([]binding, 0, 16), binding{}, binding{prefix: []byte("xml"), space: NamespaceXML}),
-		attrs: make([]attribute, 0, 16),
+		open:  make([]element, 0, 12),
+		bound: append(make([]binding, 0, 8), binding{}, binding{prefix: []byte("xml"), space: NamespaceXML}),
+		attrs: make([]attribute, 0, 8),
 
 		maxBound: maxBindings,
 	}
@@ -177,6 +177,9 @@ func (s *scanner) procInst() (*token, error) {
 	if n < 0 {
 		return nil, s.fail(start, "the processing instruction is not closed")
 	}
+	if n > 0 && s.doc[end] == ':' {
+		return nil, s.fail(end, "a processing instruction's target may not hold a colon")
+	}
 	if n > 0 && !isSpace(s.doc[end]) {
 		return nil, s.fail(end, "white space is missing after a processing instruction's target")
 	}
@@ -210,8 +213,10 @@ func (s *scanner) text() (*token, error) {
 	if len(s.open) == 0 {
 		return s.outerText(raw, end)
 	}
-	if n := bytes.Index(raw, []byte("]]>")); n >= 0 {
-		return nil, s.fail(s.pos+n, `"]]>" may not stand in text; write "]]&gt;"`)
+	if bytes.IndexByte(raw, ']') >= 0 {
+		if n := bytes.Index(raw, []byte("]]>")); n >= 0 {
+			return nil, s.fail(s.pos+n, `"]]>" may not stand in text; write "]]&gt;"`)
+		}
 	}
 	if err := s.checkReferences(s.pos, end); err != nil {
 		return nil, err

@@ -24,11 +24,11 @@ func (s *scanner) checkReferences(start, end int) error {
 func (s *scanner) badReference(start, end int) error {
 	raw := s.doc[start:end]
 	n := bytes.IndexByte(raw[:min(len(raw), 64)], ';')
-	switch {
-	case n < 0:
-		return s.fail(start, `"&" starts no reference here; write it as "&amp;"`)
-	case len(raw) > 1 && raw[1] == '#':
+	if n > 2 && raw[1] == '#' {
 		return s.fail(start, "%s names no character that XML allows", raw[:n+1])
+	}
+	if _, end, err := s.ncName(start+1, "an entity's name"); err != nil || end != start+n {
+		return s.fail(start, `"&" starts no reference here; write it as "&amp;"`)
 	}
 	return s.fail(start, "the entity %s is not defined; write the character itself, or a number like &#233;", raw[:n+1])
 }
@@ -79,6 +79,11 @@ func charReference(b []byte) (r rune, size int) {
 	return r, i + 1
 }
 
+// isPlain reports whether raw text stands for itself.
+func isPlain(raw []byte) bool {
+	return bytes.IndexByte(raw, '&') < 0 && bytes.IndexByte(raw, '\r') < 0
+}
+
 // appendText appends what raw text stands for: references resolved and line
 // ends made one newline (XML 1.0 §2.11).
 func appendText(dst, raw []byte) []byte {
@@ -116,9 +121,22 @@ func appendLines(dst, raw []byte) []byte {
 // document's own bytes where that changes nothing.
 func (s *scanner) value(v span) []byte {
 	raw := s.doc[v.start:v.end]
-	if bytes.IndexAny(raw, "&\t\r\n") < 0 {
-		return raw
+	if !isNormalised(raw) {
+		return normaliseValue(raw)
 	}
+	return raw
+}
+
+func isNormalised(raw []byte) bool {
+	for _, c := range raw {
+		if c < ' ' || c == '&' {
+			return false
+		}
+	}
+	return true
+}
+
+func normaliseValue(raw []byte) []byte {
 	out := make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {

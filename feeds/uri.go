@@ -1,6 +1,9 @@
 package feeds
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 // isURIReference reports whether s is an RFC 3986 URI reference, as a namespace name must
 // be: libxml2 reports an error for any other. IP literals are not taken.
@@ -71,4 +74,30 @@ func isAuthority(s string) bool {
 func isIRI(s string) bool {
 	scheme, rest, ok := strings.Cut(s, ":")
 	return ok && isScheme(scheme) && rest != "" && !strings.ContainsAny(rest, " \t\r\n<>\"")
+}
+
+// resolve resolves the reference ref against base (RFC 3986 §5.2), which may itself be
+// relative to what only the document's reader knows. What is not understood stays as it is.
+func resolve(base, ref string) string {
+	b, err := url.Parse(base)
+	if err != nil || base == "" {
+		return ref
+	}
+	r, err := url.Parse(ref)
+	switch {
+	case err != nil:
+		return ref
+	case ref == "":
+		return base
+	case b.IsAbs():
+		return b.ResolveReference(r).String()
+	case r.IsAbs(), r.Host != "", strings.HasPrefix(r.Path, "/"):
+		return ref
+	}
+	path, _, _ := strings.Cut(base, "#")
+	path, _, _ = strings.Cut(path, "?")
+	if r.Path == "" {
+		return path + ref
+	}
+	return path[:strings.LastIndexByte(path, '/')+1] + ref
 }
