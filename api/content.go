@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"atommq/feeds"
@@ -119,14 +120,7 @@ func (s *site) parse(p *posted) (*feeds.Document, error) {
 	if len(p.body) == 0 {
 		return nil, badRequest("The body is empty. Send an Atom entry, text, JSON or form fields.")
 	}
-	doc, err := feeds.Parse(p.body, p.charset, feeds.Limits{Bytes: int(s.maxBody)})
-	if err != nil {
-		return nil, err
-	}
-	if len(doc.Entries) == 0 {
-		return nil, badRequest("The feed document holds no entry. Put at least one <entry> in it.")
-	}
-	return doc, nil
+	return feeds.Parse(p.body, p.charset, feeds.Limits{Bytes: int(s.maxBody)})
 }
 
 // describeBody reads the request's fields about its body.
@@ -151,10 +145,10 @@ func describeBody(r *http.Request) (*posted, error) {
 	return p, nil
 }
 
-// slugOf decodes a Slug; one that does not decode to UTF-8 says nothing.
+// slugOf decodes a Slug; one that does not decode to printable UTF-8 says nothing.
 func slugOf(field string) string {
 	s, err := url.PathUnescape(field)
-	if err != nil || !utf8.ValidString(s) {
+	if err != nil || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
 		return ""
 	}
 	return s
@@ -199,6 +193,11 @@ func compose(note feeds.Note, p *posted) (*feeds.Document, error) {
 		note.Title = p.slug
 	}
 	e, err := feeds.Compose(note)
+	var syntax *feeds.SyntaxError
+	if errors.As(err, &syntax) {
+		// Its line and column are those of a document that the sender never saw.
+		return nil, badRequest("This cannot become an entry: %s. Check the type, the link, and the fields for characters that XML does not have.", syntax.Reason)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("compose an entry: %w", err)
 	}
@@ -261,15 +260,13 @@ func fieldNote(p *posted) (feeds.Note, error) {
 		if !utf8.ValidString(strings.Join(values, "")) {
 			return note, badRequest("The form's field %q is not UTF-8. Encode it as UTF-8.", name)
 		}
-		if name == "category" {
-			note.Category = values
-			continue
-		}
-		if len(values) > 1 {
+		if len(values) > 1 && name != "category" {
 			return note, repeated("The form's field " + name)
 		}
-		if err := setField(&note, name, values[0]); err != nil {
-			return note, err
+		for _, value := range values {
+			if err := setField(&note, name, value); err != nil {
+				return note, err
+			}
 		}
 	}
 	if note.Title == "" && len(note.Content) == 0 && note.Link == "" && note.Summary == "" {
@@ -278,7 +275,12 @@ func fieldNote(p *posted) (feeds.Note, error) {
 	return note, nil
 }
 
+// setField takes one field. Only content may hold characters that XML does not
+// have: it can go as base64.
 func setField(note *feeds.Note, name, value string) error {
+	if name != "content" && strings.ContainsFunc(value, notInXML) {
+		return badRequest("The form's field %q holds a control character. Take it out, or put it into content.", name)
+	}
 	switch name {
 	case "title":
 		note.Title = value
@@ -286,6 +288,8 @@ func setField(note *feeds.Note, name, value string) error {
 		note.Content = []byte(value)
 	case "type":
 		note.Type = value
+	case "category":
+		note.Category = append(note.Category, value)
 	case "author":
 		note.Author.Name = value
 	case "link":
@@ -296,4 +300,8 @@ func setField(note *feeds.Note, name, value string) error {
 		return badRequest("The form has a field %.40q, which means nothing here. The fields are title, content, type, author, category, link and summary; plain text goes with Content-Type: text/plain.", name)
 	}
 	return nil
+}
+
+func notInXML(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
 }

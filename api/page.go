@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 
@@ -89,7 +90,7 @@ func (v *view) ask(feed string) bus.Query {
 	case olderThan:
 		q.Newest, q.Before = true, max(v.id, 1) // 0 would be no bound
 	case newerThan, after:
-		q.After = v.id
+		q.After = min(v.id, math.MaxInt64-1) // the bus counts one above it
 	case upTo:
 		q.Newest, q.Before = true, oneAbove(v.id)
 	}
