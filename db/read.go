@@ -47,7 +47,8 @@ const (
 	readNewest = "SELECT " + entryColumns + " FROM atommq_entry WHERE feed = ? AND id > ? AND id < ? ORDER BY id DESC LIMIT ?"
 	readFind   = "SELECT " + entryColumns + " FROM atommq_entry WHERE uuid = ?"
 	readHead   = "SELECT last_id FROM atommq_log"
-	readNames  = "SELECT DISTINCT feed FROM atommq_entry WHERE id > ? LIMIT ?"
+	// The bound inside keeps SQLite from walking the index of all feeds instead.
+	readNames = "SELECT DISTINCT feed FROM (SELECT feed FROM atommq_entry WHERE id > ? ORDER BY id LIMIT ?) AS newer LIMIT ?"
 )
 
 // Read implements bus.Log.
@@ -129,7 +130,7 @@ func (s *Store) Changed(ctx context.Context, after int64, limit int) (names []st
 	if head-after > changedSpan {
 		return nil, head, true, nil
 	}
-	if err := s.reader.SelectContext(ctx, &names, readNames, after, limit+1); err != nil {
+	if err := s.reader.SelectContext(ctx, &names, readNames, after, changedSpan, limit+1); err != nil {
 		return nil, 0, false, fmt.Errorf("read what changed: %w", translate(ctx, err))
 	}
 	if len(names) > limit {

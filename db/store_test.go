@@ -1,6 +1,8 @@
 package db
 
 import (
+	"database/sql/driver"
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -30,4 +32,57 @@ func openNew(t testing.TB) *Store {
 
 func TestStoreKeepsThePromisesOfAStore(t *testing.T) {
 	bustest.TestStore(t, func(t *testing.T) bus.Store { return openNew(t) })
+}
+
+func mustCommit(t testing.TB, s *Store, ops ...*bus.Op) {
+	t.Helper()
+	if err := s.Commit(t.Context(), ops); err != nil {
+		t.Fatal(err)
+	}
+	for i, op := range ops {
+		if op.Err != nil {
+			t.Fatalf("op %d: %v", i, op.Err)
+		}
+	}
+}
+
+// sqlExec runs query on the writing connection.
+func sqlExec(t testing.TB, s *Store, query string) {
+	t.Helper()
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	if err := s.writer.exec(query); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// writerText returns what query, run on the writing connection, finds first.
+func writerText(t testing.TB, s *Store, query string) (text string) {
+	t.Helper()
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	if err := s.writer.query(query, nil, func(v []driver.Value) { text = fmt.Sprint(v[0]) }); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return text
+}
+
+// checkAccounts compares what the feeds' rows say with a count of the entries.
+func checkAccounts(t testing.TB, s *Store) {
+	t.Helper()
+	var wrong []string
+	err := s.reader.SelectContext(t.Context(), &wrong, `
+		SELECT printf('%s: entries %d, counted %d; bytes %d, counted %d; last_id %d, newest %d', name, entries, live, bytes, size, last_id, newest)
+		FROM (SELECT name, entries, bytes, last_id, pruned_id,
+			(SELECT count(*) FROM atommq_entry WHERE feed = name AND NOT deleted) AS live,
+			(SELECT coalesce(sum(octet_length(xml)), 0) FROM atommq_entry WHERE feed = name) AS size,
+			(SELECT coalesce(max(id), pruned_id) FROM atommq_entry WHERE feed = name) AS newest
+			FROM atommq_feed)
+		WHERE entries <> live OR bytes <> size OR last_id <> newest`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range wrong {
+		t.Error(w)
+	}
 }

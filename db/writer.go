@@ -28,12 +28,10 @@ type writer struct {
 func (w *writer) prepare(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.connect(); err != nil {
-		return err
-	}
-	// Two processes that turn the log on together are told that the file is
-	// busy, without waiting.
 	return w.wait(ctx, func() error {
+		if err := w.connect(); err != nil {
+			return err
+		}
 		_, err := w.conn.ExecContext(context.Background(), "PRAGMA journal_mode = WAL", nil)
 		return err
 	})
@@ -80,10 +78,7 @@ func (w *writer) write(ctx context.Context, work func() error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := w.connect(); err != nil {
-		return err
-	}
-	if err := w.wait(ctx, func() error { return w.exec("BEGIN IMMEDIATE") }); err != nil {
+	if err := w.wait(ctx, w.begin); err != nil {
 		return err
 	}
 	err := work()
@@ -97,6 +92,13 @@ func (w *writer) write(ctx context.Context, work func() error) error {
 		return nil
 	}
 	return err
+}
+
+func (w *writer) begin() error {
+	if err := w.connect(); err != nil {
+		return err
+	}
+	return w.exec("BEGIN IMMEDIATE")
 }
 
 // rollback ends a failed transaction, if SQLite has not done so already. A

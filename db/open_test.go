@@ -1,0 +1,194 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"atommq/bus"
+)
+
+func TestParseTakesFileNamesAndURLs(t *testing.T) {
+	tests := []struct{ dsn, path, mode string }{
+		{dsn: "atommq.db", path: "atommq.db"},
+		{dsn: "/var/lib/atommq/a b?c.db", path: "/var/lib/atommq/a b?c.db"},
+		{dsn: "file:a%20b.db?mode=ro", path: "a b.db", mode: "ro"},
+		{dsn: "file:/srv/x.db#part", path: "/srv/x.db"},
+		{dsn: "file:///srv/x.db", path: "/srv/x.db"},
+		{dsn: "file://localhost/srv/x.db?mode=rw", path: "/srv/x.db", mode: "rw"},
+	}
+	for _, test := range tests {
+		loc, err := parse(test.dsn)
+		if err != nil || loc.path != test.path || loc.params.Get("mode") != test.mode {
+			t.Errorf("parse(%q) = %+v, %v", test.dsn, loc, err)
+		}
+	}
+}
+
+func TestOpenRefusesInOneLine(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "notes.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("not a database\n", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, dsn, says string
+		is              error
+	}{
+		{"no name", "", "name a file", nil},
+		{"memory", ":memory:", "name a file", nil},
+		{"memory by URL", "file::memory:", "name a file", nil},
+		{"memory by mode", "file:x?mode=memory", "name a file", nil},
+		{"shared cache", "file:x?cache=shared", "cache=shared", nil},
+		{"another machine", "file://host/x.db", `"host"`, nil},
+		{"PostgreSQL", "postgres://localhost/x", "not in this version yet", nil},
+		{"a directory", dir, "is a directory", bus.ErrUnavailable},
+		{"a missing directory", filepath.Join(dir, "no", "x.db"), "make it first", bus.ErrUnavailable},
+		{"another file", text, "not a database", bus.ErrUnavailable},
+		{"a missing file to read", "file:" + filepath.Join(dir, "x.db") + "?mode=rw", "unable to open", bus.ErrUnavailable},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s, err := Open(t.Context(), test.dsn, Config{})
+			if err == nil {
+				t.Fatal(errors.Join(errors.New("opened"), s.Close()))
+			}
+			if msg := err.Error(); !strings.Contains(msg, test.says) || strings.Contains(msg, "\n") {
+				t.Errorf("error %q, want one line with %q", msg, test.says)
+			}
+			if test.is != nil && !errors.Is(err, test.is) {
+				t.Errorf("error %v, want %v", err, test.is)
+			}
+		})
+	}
+	if _, err := Open(t.Context(), filepath.Join(dir, "y.db"), Config{Synchronous: "MAYBE"}); err == nil {
+		t.Error("Open took a setting that SQLite does not know")
+	}
+}
+
+func TestOpenNamesAFileThatMayNotBeUsed(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root may use any file: run as an ordinary user")
+	}
+	path := filepath.Join(t.TempDir(), "atommq.db")
+	if err := openAt(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), path, Config{}); !errors.Is(err, bus.ErrUnavailable) {
+		t.Errorf("no permission: error %v, want %v", err, bus.ErrUnavailable)
+	}
+	if err := os.Chmod(path, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), path, Config{}); !errors.Is(err, bus.ErrReadOnly) {
+		t.Errorf("permission to read: error %v, want %v", err, bus.ErrReadOnly)
+	}
+}
+
+func TestANewerSchemaIsRefused(t *testing.T) {
+	s := openNew(t)
+	sqlExec(t, s, "INSERT INTO atommq_schema (version_id, is_applied) VALUES (99, 1)")
+	_, err := Open(t.Context(), s.writer.location.path, Config{})
+	if !errors.Is(err, bus.ErrNewerSchema) || !strings.Contains(err.Error(), "version 99") {
+		t.Errorf("error %v, want %v with the version", err, bus.ErrNewerSchema)
+	}
+}
+
+func TestConnectionsHaveTheirPragmas(t *testing.T) {
+	s := openNew(t)
+	pragmas := []string{"journal_mode", "synchronous", "foreign_keys", "query_only"}
+	var writer, reader []string
+	for _, p := range pragmas {
+		writer = append(writer, writerText(t, s, "PRAGMA "+p))
+		var v string
+		if err := s.reader.GetContext(t.Context(), &v, "PRAGMA "+p); err != nil {
+			t.Fatal(err)
+		}
+		reader = append(reader, v)
+	}
+	if diff := cmp.Diff([]string{"wal", "2", "1", "0"}, writer); diff != "" {
+		t.Errorf("writer %v (-want +got):\n%s", pragmas, diff)
+	}
+	if reader[0] != "wal" || reader[3] != "1" {
+		t.Errorf("reader %v = %v, want wal and query_only", pragmas, reader)
+	}
+}
+
+func TestWhatWasCommittedOutlivesAnAbandonedStore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "atommq.db")
+	abandoned := openAt(t, path)
+	mustCommit(t, abandoned, publishing(t, "x", 3)...)
+	s := openAt(t, path)
+	if head, err := s.Head(t.Context()); err != nil || head != 3 {
+		t.Errorf("head = %d, %v; want 3", head, err)
+	}
+}
+
+func TestAFailedCommitTellsItsCauseAndTheNextOneWorks(t *testing.T) {
+	tests := []struct {
+		name        string
+		spoil, mend string
+		want        error
+	}{
+		{"full", "PRAGMA max_page_count = 1", "PRAGMA max_page_count = 1000000", bus.ErrFull},
+		{"read-only", "PRAGMA query_only = 1", "PRAGMA query_only = 0", bus.ErrReadOnly},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := openNew(t)
+			mustCommit(t, s, publishing(t, "x", 1)...)
+			sqlExec(t, s, test.spoil)
+			ops := publishing(t, "x", 1000)
+			if err := s.Commit(t.Context(), ops); !errors.Is(err, test.want) {
+				t.Fatalf("error %v, want %v", err, test.want)
+			}
+			if id := ops[0].Posts[0].Entry.ID; id != 0 {
+				t.Errorf("an entry that was not written has the id %d", id)
+			}
+			checkAccounts(t, s)
+			sqlExec(t, s, test.mend)
+			mustCommit(t, s, ops...)
+			if head, err := s.Head(t.Context()); err != nil || head != 1001 {
+				t.Errorf("head = %d, %v; want 1001", head, err)
+			}
+			checkAccounts(t, s)
+		})
+	}
+}
+
+func TestAWriterWaitsForAnotherProcess(t *testing.T) {
+	s := openNew(t)
+	other := openAt(t, s.writer.location.path)
+	sqlExec(t, other, "BEGIN IMMEDIATE")
+
+	s.writer.config.BusyTimeout = time.Millisecond
+	if err := s.Commit(t.Context(), publishing(t, "x", 1)); !errors.Is(err, bus.ErrUnavailable) {
+		t.Errorf("past its patience: error %v, want %v", err, bus.ErrUnavailable)
+	}
+
+	s.writer.config.BusyTimeout = time.Hour
+	cause := errors.New("gone home")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	failed := make(chan error)
+	go func() { failed <- s.Commit(ctx, publishing(t, "x", 1)) }()
+	cancel(cause)
+	if err := <-failed; !errors.Is(err, cause) {
+		t.Errorf("cancelled: error %v, want %v", err, cause)
+	}
+
+	committed := make(chan error)
+	go func() { committed <- s.Commit(t.Context(), publishing(t, "x", 1)) }()
+	sqlExec(t, other, "COMMIT")
+	if err := <-committed; err != nil {
+		t.Errorf("once the other is done: %v", err)
+	}
+}
