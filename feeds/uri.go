@@ -89,7 +89,7 @@ func resolve(base, ref string) string {
 		return ref
 	case ref == "":
 		return base
-	case b.IsAbs():
+	case b.IsAbs(), b.Host != "":
 		return b.ResolveReference(r).String()
 	case r.IsAbs(), r.Host != "", strings.HasPrefix(r.Path, "/"):
 		return ref
