@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,8 +77,10 @@ func (s *benchSite) close() error {
 // whose handler writes the same bytes every time.
 func openBareSite(ctx context.Context, contentType string, body []byte) (*benchSite, error) {
 	router := chi.NewRouter()
+	length := strconv.Itoa(len(body))
 	router.Get("/feeds/{feed}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["Content-Type"] = []string{contentType}
+		w.Header()["Content-Length"] = []string{length}
 		_, _ = w.Write(body)
 	})
 	site := &benchSite{server: &http.Server{Handler: router, ReadHeaderTimeout: time.Minute}}
@@ -97,7 +100,7 @@ func benchPost(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, raw.close()) }()
-	request := postRequest(benchPath, benchEntry(200).XML)
+	request := postRequest(benchPath, benchEntry(benchEntryBytes).XML)
 	many := load{site.address, benchConnections, request, http.StatusCreated}
 	one := load{site.address, 1, request, http.StatusCreated}
 

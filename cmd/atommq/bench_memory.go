@@ -94,7 +94,7 @@ func (s *benchServer) stop() error {
 
 // publishFeeds posts one entry to each of n feeds, over several connections.
 func (s *benchServer) publishFeeds(ctx context.Context, n int) error {
-	entry := benchEntry(200).XML
+	entry := benchEntry(benchEntryBytes).XML
 	callers, ctx := errgroup.WithContext(ctx)
 	for caller := range benchConnections {
 		callers.Go(func() error {

@@ -123,8 +123,12 @@ func feedsSetCommand() *cobra.Command {
 		if change == (bus.Settings{}) {
 			return misusef("nothing to set: give --title, --subtitle, --author or --append-only")
 		}
+		feed, err := feedName(args[0])
+		if err != nil {
+			return err
+		}
 		return withNode(cmd.Context(), s, func(n *node) error {
-			_, err := n.bus.Configure(cmd.Context(), args[0], change)
+			_, err := n.bus.Configure(cmd.Context(), feed, change)
 			return err
 		})
 	}
@@ -143,14 +147,18 @@ told so, with the oldest id that is left.`,
 	s := declare(cmd, "db")
 	cmd.Flags().Int64Var(&keep, "keep", 0, "keep the newest `N` entries")
 	cmd.Flags().Int64Var(&upTo, "upto", 0, "remove entries up to and including `ID`")
-	cmd.MarkFlagsOneRequired("keep", "upto")
-	cmd.MarkFlagsMutuallyExclusive("keep", "upto")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if cmd.Flags().Changed("keep") == cmd.Flags().Changed("upto") {
+			return misusef("give either --keep or --upto")
+		}
 		if keep < 0 || upTo < 0 {
 			return misusef("--keep and --upto take no negative numbers")
 		}
+		feed, err := feedName(args[0])
+		if err != nil {
+			return err
+		}
 		return withNode(cmd.Context(), s, func(n *node) error {
-			feed := args[0]
 			if cmd.Flags().Changed("keep") {
 				var err error
 				if upTo, err = n.surplus(cmd.Context(), feed, keep); err != nil {

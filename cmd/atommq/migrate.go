@@ -1,12 +1,13 @@
 package main
 
 import (
-	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,7 @@ this is for those who want to see it happen.`,
 	up := &cobra.Command{Use: "up", Short: "Take the steps that are pending, making the database if there is none"}
 	upSettings := declare(up, "db")
 	up.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withDatabase(cmd.Context(), upSettings, func(d *sql.DB) error {
+		return withDatabase(upSettings, func(d *sql.DB) error {
 			steps, err := migrations.Up(cmd.Context(), d)
 			if err != nil {
 				return err
@@ -38,7 +39,7 @@ this is for those who want to see it happen.`,
 		if err := mustExist(statusSettings.DB); err != nil {
 			return err
 		}
-		return withDatabase(cmd.Context(), statusSettings, func(d *sql.DB) error {
+		return withDatabase(statusSettings, func(d *sql.DB) error {
 			steps, err := migrations.Status(cmd.Context(), d)
 			if err != nil {
 				return err
@@ -48,6 +49,26 @@ this is for those who want to see it happen.`,
 	}
 	cmd.AddCommand(up, status)
 	return cmd
+}
+
+// migrationWait is how long a migration waits for other processes to stop
+// writing.
+const migrationWait = time.Minute
+
+// withDatabase opens the database that s names, as it is, for as long as do takes.
+func withDatabase(s *settings, do func(*sql.DB) error) (err error) {
+	separator := "?"
+	if strings.Contains(s.DB, "?") {
+		separator = "&"
+	}
+	d, err := sql.Open("sqlite3", fmt.Sprintf("%s%s_busy_timeout=%d", s.DB, separator, migrationWait.Milliseconds()))
+	if err == nil {
+		err = errors.Join(do(d), d.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("database %s: %w", s.DB, err)
+	}
+	return nil
 }
 
 func writeSteps(w io.Writer, steps []migrations.Migration) error {

@@ -49,8 +49,15 @@ atomic batch; anything else becomes the content of a new entry.`,
 	cmd.Flags().StringVar(&p.key, "key", "", "idempotency `key`: publishing again under it changes nothing")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p.feed, p.text = args[0], args[1:]
-		receipt, err := p.publish(cmd.Context(), newClient(s), cmd.InOrStdin())
+		client, err := newClient(s)
+		if err != nil {
+			return err
+		}
+		if p.feed, err = feedName(args[0]); err != nil {
+			return err
+		}
+		p.text = args[1:]
+		receipt, err := p.publish(cmd.Context(), client, cmd.InOrStdin())
 		if err != nil {
 			return err
 		}
@@ -70,9 +77,6 @@ type receiptJSON struct {
 }
 
 func (p *publication) publish(ctx context.Context, client *api.Client, stdin io.Reader) (*api.Receipt, error) {
-	if err := feeds.CheckName(p.feed); err != nil {
-		return nil, &misuse{err}
-	}
 	body, err := p.body(stdin)
 	if err != nil {
 		return nil, err

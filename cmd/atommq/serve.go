@@ -82,7 +82,11 @@ func (n *node) server(s *settings, log *slog.Logger) (*http.Server, error) {
 		Login:          s.Login,
 		Passcode:       s.Passcode,
 	}
-	return h.Server()
+	routes, err := h.Routes()
+	if err != nil {
+		return nil, &misuse{err}
+	}
+	return api.NewServer(routes, log), nil
 }
 
 // serveUntil serves until ctx ends, then lets the requests under way finish.

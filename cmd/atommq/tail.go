@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"time"
 	"unicode"
@@ -13,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"atommq/api"
-	"atommq/feeds"
 )
 
 const (
@@ -27,7 +28,7 @@ type tail struct {
 	feed   string
 	after  int64
 	follow bool
-	show   func(*api.Item) error
+	show   func(*api.BatchEntry) error
 	warn   io.Writer
 }
 
@@ -51,9 +52,12 @@ is its id: --after takes it to go on from there.`,
 	cmd.Flags().BoolVarP(&t.follow, "follow", "f", false, "go on with what is published from now on")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, one object per line")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		t.client, t.feed = newClient(s), args[0]
-		if err := feeds.CheckName(t.feed); err != nil {
-			return &misuse{err}
+		var err error
+		if t.client, err = newClient(s); err != nil {
+			return err
+		}
+		if t.feed, err = feedName(args[0]); err != nil {
+			return err
 		}
 		if t.after < 0 {
 			return misusef("--after takes no negative number")
@@ -62,7 +66,7 @@ is its id: --after takes it to go on from there.`,
 		if asJSON {
 			t.show = showJSON(cmd.OutOrStdout())
 		}
-		err := t.run(cmd.Context())
+		err = t.run(cmd.Context())
 		if t.follow && cmd.Context().Err() != nil {
 			return nil // Ctrl-C is how following ends
 		}
@@ -110,6 +114,13 @@ func (t *tail) page(ctx context.Context) (more bool, err error) {
 	return batch.More, nil
 }
 
+// passes reports whether following may get over err: the feed is not there yet, or the
+// server is not.
+func passes(err error) bool {
+	refused, ok := errors.AsType[*api.StatusError](err)
+	return !ok || refused.Status == http.StatusNotFound || refused.Status >= http.StatusInternalServerError
+}
+
 // wait waits for d, give or take a tenth, so that many followers do not poll in step. It
 // reports false when ctx ended first.
 func wait(ctx context.Context, d time.Duration) bool {
@@ -135,17 +146,17 @@ type itemJSON struct {
 	URL         string    `json:"url,omitempty"`
 }
 
-func showJSON(w io.Writer) func(*api.Item) error {
+func showJSON(w io.Writer) func(*api.BatchEntry) error {
 	lines := json.NewEncoder(w)
-	return func(e *api.Item) error {
+	return func(e *api.BatchEntry) error {
 		return lines.Encode(itemJSON{e.ID, e.Title, e.Author, e.Published, e.Updated, e.ContentType, e.Content, e.URL})
 	}
 }
 
 // showText prints an entry for people: a line with its id, time and title, and
 // its content below.
-func showText(w io.Writer) func(*api.Item) error {
-	return func(e *api.Item) error {
+func showText(w io.Writer) func(*api.BatchEntry) error {
+	return func(e *api.BatchEntry) error {
 		content := strings.TrimSpace(printable(e.Content))
 		if content != "" && content != strings.TrimSpace(e.Title) {
 			content = "    " + strings.ReplaceAll(content, "\n", "\n    ") + "\n"
