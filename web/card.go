@@ -1,6 +1,7 @@
 package web
 
 import (
+	"math"
 	"net/url"
 	"strconv"
 
@@ -9,19 +10,24 @@ import (
 
 // place is where an entry is shown, with what it may take up there.
 type place struct {
-	source  int // bytes of text or source shown
+	entry   int // bytes of its XML that are worth reading
 	html    int // bytes of HTML source read
+	source  int // bytes of text or source shown
 	items   int // authors, categories, links
 	clip    int // bytes of text from which content is clipped; 0 never clips
 	lines   int // lines of text likewise
 	excerpt bool
 }
 
-// A feed page shows up to 1000 entries, so each has a small share of it.
-var (
-	onFeedPage   = place{source: 2 << 10, html: 16 << 10, items: 8, clip: 1000, lines: 16, excerpt: true}
-	onMemberPage = place{source: 1 << 20, html: 1 << 20, items: 1000}
-)
+// onFeedPage is each entry's share of a page of n. HTML costs the most to
+// show, so that its share is bounded for the page as well.
+func onFeedPage(n int) place {
+	return place{
+		entry: 1 << 20, html: min(8<<10, 800<<10/max(n, 1)), source: 2 << 10, items: 8, clip: 1000, lines: 16, excerpt: true,
+	}
+}
+
+var onMemberPage = place{entry: math.MaxInt, html: 1 << 20, source: 1 << 20, items: 1000}
 
 // card is one entry.
 type card struct {
@@ -56,6 +62,10 @@ func (p *Pages) newCard(m *feeds.Member, collection string, at place) card {
 	}
 	if m.Deleted {
 		c.Time = newStamp(m.Edited)
+		return c
+	}
+	if len(m.XML) > at.entry {
+		c.Content = content{Size: size(int64(len(m.XML))), Type: "application/atom+xml", Clipped: true}
 		return c
 	}
 	v, err := feeds.Inspect(m)

@@ -71,8 +71,11 @@ func (p *Pages) showHTML(c *content, t feeds.Text, kind kind, self string, at pl
 // clip returns what at has room for, in characters that HTML can carry.
 func (c *content) clip(body []byte, at place) string {
 	src := truncate(body, at.source)
-	c.Clipped = len(src) < len(body) ||
-		at.clip > 0 && (len(src) > at.clip || bytes.Count(src, []byte("\n")) >= at.lines)
+	if len(src) < len(body) {
+		c.Clipped = true
+		return printable(src) + "…"
+	}
+	c.Clipped = at.clip > 0 && (len(src) > at.clip || bytes.Count(src, []byte("\n")) >= at.lines)
 	return printable(src)
 }
 

@@ -9,6 +9,8 @@ import (
 	"atommq/feeds"
 )
 
+var onePage = onFeedPage(1)
+
 func TestContentShowsAsItsType(t *testing.T) {
 	p := newPages(t)
 	for _, tt := range []struct {
@@ -37,7 +39,7 @@ func TestContentShowsAsItsType(t *testing.T) {
 		{"nowhere a browser should go", feeds.Text{Src: "javascript:a"}, content{Text: "javascript:a"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, p.show(tt.in, base, onFeedPage)); diff != "" {
+			if diff := cmp.Diff(tt.want, p.show(tt.in, base, onePage)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -51,9 +53,9 @@ func TestLongContentIsClippedOnAFeedPageAndWholeOnItsOwn(t *testing.T) {
 		clipped         bool
 	}{
 		{"short", "text", "a", false},
-		{"many bytes", "text", strings.Repeat("a", onFeedPage.clip+1), true},
-		{"more bytes than are sent", "text", strings.Repeat("é", onFeedPage.source), true},
-		{"many lines", "text", strings.Repeat("\n", onFeedPage.lines), true},
+		{"many bytes", "text", strings.Repeat("a", onePage.clip+1), true},
+		{"more bytes than are sent", "text", strings.Repeat("é", onePage.source), true},
+		{"many lines", "text", strings.Repeat("\n", onePage.lines), true},
 		{"short html", "html", "<b>a</b>", false},
 		{"long html", "html", strings.Repeat("<p>aaaaaaaaaaaa</p>", 200), true},
 		{"html longer than is read", "html", strings.Repeat("<p>aaaaaaaaaaaa</p>", 2000), true},
@@ -61,9 +63,9 @@ func TestLongContentIsClippedOnAFeedPageAndWholeOnItsOwn(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			text := feeds.Text{Type: tt.typ, Body: []byte(tt.body)}
-			if got := p.show(text, base, onFeedPage); got.Clipped != tt.clipped {
+			if got := p.show(text, base, onePage); got.Clipped != tt.clipped {
 				t.Errorf("clipped on the feed page: %v", got.Clipped)
-			} else if n := len(got.Text) + len(got.HTML) + len(got.Source); n > onFeedPage.html+1000 {
+			} else if n := len(got.Text) + len(got.HTML) + len(got.Source); n > onePage.html+1000 {
 				t.Errorf("the feed page carries %d bytes of it", n)
 			}
 			if got := p.show(text, base, onMemberPage); got.Clipped {

@@ -94,8 +94,9 @@ func (p *Pages) feedPage(page *feeds.Page) feedPage {
 	} else {
 		v.Beginning = page.Collection + "?after=0"
 	}
+	at := onFeedPage(len(page.Members))
 	for _, m := range page.Members {
-		v.Cards = append(v.Cards, p.newCard(m, page.Collection, onFeedPage))
+		v.Cards = append(v.Cards, p.newCard(m, page.Collection, at))
 	}
 	return v
 }

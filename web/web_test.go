@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,11 +65,27 @@ func TestAnEntryHasBoundedPartsOnAFeedPage(t *testing.T) {
 	many := strings.Repeat(`<category term="a"/><link rel="related" href="https://example.org/"/>`, 500)
 	page := pageOf("x", post(t, "x", 1, entry(`<title>a</title>`, many)))
 	body := render(t, func(w *httptest.ResponseRecorder) error { return newPages(t).Feed(w, page) }).Body.String()
-	if n := strings.Count(body, `href="https://example.org/"`); n != onFeedPage.items {
-		t.Errorf("%d links on the feed page, want %d", n, onFeedPage.items)
+	if n := strings.Count(body, `href="https://example.org/"`); n != onePage.items {
+		t.Errorf("%d links on the feed page, want %d", n, onePage.items)
 	}
 	if !strings.Contains(body, "984 more categories and links") {
 		t.Error("the feed page does not say that there are more")
+	}
+}
+
+func TestAFeedPageStaysSmallWhateverItsEntriesHold(t *testing.T) {
+	p := newPages(t)
+	for name, body := range map[string]string{
+		"one huge entry": strings.Repeat("a", 2<<20),
+		"text":           strings.Repeat("a", 20_000),
+		"html":           strings.Repeat("&lt;b>&lt;p>", 2000),
+	} {
+		m := post(t, "x", 1, entry(`<title>a</title><content type="html">`, body, `</content>`))
+		page := pageOf("x", slices.Repeat([]*feeds.Member{m}, 1000)...)
+		got := render(t, func(w *httptest.ResponseRecorder) error { return p.Feed(w, page) })
+		if n := got.Body.Len(); n > 10<<20 {
+			t.Errorf("%s: a page of 1000 takes %d bytes", name, n)
+		}
 	}
 }
 
