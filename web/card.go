@@ -27,7 +27,7 @@ func onFeedPage(n int) place {
 	}
 }
 
-var onMemberPage = place{entry: math.MaxInt, html: 1 << 20, source: 1 << 20, items: 1000}
+var onMemberPage = place{entry: math.MaxInt, html: 512 << 10, source: 1 << 20, items: 1000}
 
 // card is one entry.
 type card struct {
