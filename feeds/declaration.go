@@ -8,10 +8,16 @@ import (
 // maxDeclaration bounds an XML declaration, in bytes.
 const maxDeclaration = 1024
 
+// hasDeclaration tells an XML declaration from a processing instruction such as <?xml-stylesheet?>.
+func hasDeclaration(doc []byte) bool {
+	rest, ok := bytes.CutPrefix(doc, []byte("<?xml"))
+	return ok && (len(rest) == 0 || isSpace(rest[0]) || rest[0] == '?')
+}
+
 // declaredEncoding returns the encoding that doc, which may be in any that has ASCII's
 // characters where ASCII has them, says that it is in; "" when it says nothing, or not well.
 func declaredEncoding(doc []byte) string {
-	if !bytes.HasPrefix(doc, []byte("<?xml")) {
+	if !hasDeclaration(doc) {
 		return ""
 	}
 	decl, _, _ := bytes.Cut(doc[:min(len(doc), maxDeclaration)], []byte("?>"))
@@ -27,7 +33,7 @@ func declaredEncoding(doc []byte) string {
 // readDeclaration reads the XML declaration (XML 1.0 §2.8) that doc starts with, and
 // returns where doc goes on: 0 when it has none.
 func readDeclaration(doc []byte) (end int, err error) {
-	if !bytes.HasPrefix(doc, []byte("<?xml")) || len(doc) > 5 && !isSpace(doc[5]) {
+	if !hasDeclaration(doc) {
 		return 0, nil
 	}
 	n := bytes.Index(doc[:min(len(doc), maxDeclaration)], []byte("?>"))

@@ -1,7 +1,7 @@
 """Reads entries with expat and compares them, in canonical form, with what was posted.
 
 Each line of standard input is a JSON object: "posted", "alone" and "feed" name files;
-"managed" tells of each entry how many of its first children are the server's; "batch"
+"encoding" is that of the posted one, null for what it says itself; "managed" tells of each entry how many of its first children are the server's; "batch"
 says that a feed was posted. Each fault found is a line of standard output.
 """
 
@@ -119,8 +119,8 @@ class Entries:
         return self
 
 
-def read(path, drop, depth, inherits):
-    parser = XMLParser(target=Entries(drop, depth, inherits))
+def read(path, drop, depth, inherits, encoding=None):
+    parser = XMLParser(target=Entries(drop, depth, inherits), encoding=encoding)
     with open(path, "rb") as f:
         parser.feed(f.read())
     return parser.close()
@@ -140,7 +140,7 @@ def managed(_, __, tag, attrs):
 
 def check(case):
     batch = case["batch"]
-    posted = read(case["posted"], managed, 2 if batch else 1, batch)
+    posted = read(case["posted"], managed, 2 if batch else 1, batch, case["encoding"])
     plain(case["feed"])
 
     def ours(n):
