@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,18 +22,19 @@ const benchRounds = 5
 
 // benchSection is one part of the benchmark.
 type benchSection struct {
-	name string
-	run  func(ctx context.Context, b *bench) error
+	name  string
+	steps int // how often it calls say
+	run   func(ctx context.Context, b *bench) error
 }
 
 func benchSections() []benchSection {
 	return []benchSection{
-		{"publish", benchPublish},
-		{"post", benchPost},
-		{"poll", benchPoll},
-		{"page", benchPage},
-		{"million", benchMillion},
-		{"memory", benchMemory},
+		{"publish", 2 * benchRounds, benchPublish},
+		{"post", 3 * benchRounds, benchPost},
+		{"poll", 2 * benchRounds, benchPoll},
+		{"page", 2 * benchRounds, benchPage},
+		{"million", 1 + 2*benchRounds, benchMillion},
+		{"memory", 3, benchMemory},
 	}
 }
 
@@ -66,7 +68,7 @@ It works on scratch databases, which it removes.`,
 			if len(args) == 0 || slices.Contains(args, "all") {
 				args = names
 			}
-			b := &bench{time: length, progress: newProgress(cmd.ErrOrStderr())}
+			b := &bench{time: length, progress: newProgress(cmd.ErrOrStderr(), args)}
 			if err := b.run(cmd.Context(), dir, args); err != nil {
 				return err
 			}
@@ -84,8 +86,8 @@ It works on scratch databases, which it removes.`,
 }
 
 // run runs the named sections, each in a directory of its own below dir.
-func (b *bench) run(ctx context.Context, dir string, names []string) error {
-	defer b.progress.Exit()
+func (b *bench) run(ctx context.Context, dir string, names []string) (err error) {
+	defer func() { err = errors.Join(err, b.progress.Finish()) }()
 	for _, s := range benchSections() {
 		if !slices.Contains(names, s.name) {
 			continue
@@ -138,11 +140,18 @@ func (b *bench) say(what string) {
 	_ = b.progress.Add(1)
 }
 
-// newProgress makes a progress bar on w, which stays silent unless it is a terminal.
-func newProgress(w io.Writer) *progressbar.ProgressBar {
+// newProgress makes a progress bar over the named sections on w. It stays silent unless
+// that is a terminal.
+func newProgress(w io.Writer, names []string) *progressbar.ProgressBar {
 	file, ok := w.(*os.File)
 	visible := ok && term.IsTerminal(int(file.Fd()))
-	return progressbar.NewOptions(-1,
+	steps := 0
+	for _, s := range benchSections() {
+		if slices.Contains(names, s.name) {
+			steps += s.steps
+		}
+	}
+	return progressbar.NewOptions(steps,
 		progressbar.OptionSetWriter(w),
 		progressbar.OptionSetVisibility(visible),
 		progressbar.OptionClearOnFinish(),

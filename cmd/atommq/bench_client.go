@@ -50,21 +50,21 @@ func (c *benchClient) do(request []byte, status int) error {
 	return c.discardChunks(bodySoFar)
 }
 
-// fetch sends one request and returns its response.
-func (c *benchClient) fetch(request []byte) (*http.Response, []byte, error) {
+// fetch sends one request and returns its response, which must have status 200.
+func (c *benchClient) fetch(request []byte) (contentType string, body []byte, err error) {
 	if _, err := c.conn.Write(request); err != nil {
-		return nil, nil, fmt.Errorf("send request: %w", err)
+		return "", nil, fmt.Errorf("send request: %w", err)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(c.conn), nil)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read response: %w", err)
+		return "", nil, fmt.Errorf("read response: %w", err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	body, err = io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
 		err = fmt.Errorf("response has status %s: %s", response.Status, body)
 	}
-	return response, body, err
+	return response.Header.Get("Content-Type"), body, err
 }
 
 // readHead reads up to the end of the header, and perhaps further.

@@ -66,7 +66,9 @@ func (s *benchSite) serve(ctx context.Context) error {
 // close stops the server and, if there is one, the bus.
 func (s *benchSite) close() error {
 	err := s.server.Close()
-	<-s.ended
+	if ended := <-s.ended; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
 	if s.node != nil {
 		err = errors.Join(err, s.node.close())
 	}
@@ -152,11 +154,11 @@ func (b *bench) besideBare(ctx context.Context, section, what, unit string, rati
 		return err
 	}
 	defer client.conn.Close()
-	response, body, err := client.fetch(request)
+	contentType, body, err := client.fetch(request)
 	if err != nil {
 		return err
 	}
-	bare, err := openBareSite(ctx, response.Header.Get("Content-Type"), body)
+	bare, err := openBareSite(ctx, contentType, body)
 	if err != nil {
 		return err
 	}

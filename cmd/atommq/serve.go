@@ -106,7 +106,9 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener,
 		log.Warn("requests still under way are cut off", "waited", finishWait)
 		err = server.Close()
 	}
-	<-failed
+	if ended := <-failed; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
 	return err
 }
 

@@ -66,11 +66,7 @@ is its id: --after takes it to go on from there.`,
 		if asJSON {
 			t.show = showJSON(cmd.OutOrStdout())
 		}
-		err = t.run(cmd.Context())
-		if t.follow && cmd.Context().Err() != nil {
-			return nil // Ctrl-C is how following ends
-		}
-		return err
+		return t.run(cmd.Context())
 	}
 	return cmd
 }
@@ -78,40 +74,43 @@ is its id: --after takes it to go on from there.`,
 // run prints until the feed's end or, when following, until ctx ends.
 func (t *tail) run(ctx context.Context) error {
 	away := false
-	for {
-		more, err := t.page(ctx)
+	for ctx.Err() == nil {
+		batch, err := t.client.After(ctx, t.feed, t.after, tailPage)
 		switch {
 		case err == nil:
 			away = false
+			if err := t.print(batch); err != nil {
+				return err
+			}
+			if !batch.More && !t.follow {
+				return nil
+			}
+		case ctx.Err() != nil: // that is why
 		case !t.follow || !passes(err):
 			return err
 		case !away:
 			away = true
 			fmt.Fprintf(t.warn, "atommq: %v; trying again\n", err)
 		}
-		if err == nil && !more && !t.follow {
-			return nil
-		}
-		if !more && !wait(ctx, tailPause) {
-			return context.Cause(ctx)
+		if err != nil || !batch.More {
+			wait(ctx, tailPause)
 		}
 	}
+	if t.follow {
+		return nil // Ctrl-C is how following ends
+	}
+	return context.Cause(ctx)
 }
 
-// page prints the next entries and reports whether there are further ones.
-func (t *tail) page(ctx context.Context) (more bool, err error) {
-	batch, err := t.client.After(ctx, t.feed, t.after, tailPage)
-	if err != nil {
-		return false, err
-	}
+// print shows the entries of a batch and moves the cursor behind it.
+func (t *tail) print(batch *api.Batch) error {
 	for i := range batch.Entries {
 		if err := t.show(&batch.Entries[i]); err != nil {
-			return false, err
+			return err
 		}
-		t.after = batch.Entries[i].ID
 	}
 	t.after = batch.Last
-	return batch.More, nil
+	return nil
 }
 
 // passes reports whether following may get over err: the feed is not there yet, or the
