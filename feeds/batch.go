@@ -48,7 +48,7 @@ func (p *parser) batch(root token) (*Document, error) {
 	if len(drafts) == 0 {
 		return nil, p.fail(root.start, "<%s> holds no entry to publish", root.name.full)
 	}
-	return p.detach(drafts, c), nil
+	return p.detach(drafts, c)
 }
 
 // feedChild reads a child of the feed, and returns a draft if it is an entry.
@@ -130,13 +130,21 @@ func (p *parser) rebase(outer string) (attribute string, edits []edit) {
 }
 
 // detach makes entries that stand without their feed.
-func (p *parser) detach(drafts []*draft, c *feedContext) *Document {
+func (p *parser) detach(drafts []*draft, c *feedContext) (*Document, error) {
 	doc := &Document{Batch: true, Entries: make([]*Entry, len(drafts))}
+	inherited := 0
 	for i, d := range drafts {
 		children := ""
 		if d.seen&seenAuthor == 0 && len(c.authors) > 0 {
 			children = c.authorsFor(d.root.name)
 			d.Absent &^= PartAuthor
+		}
+		inherited += len(d.attributes) + len(children)
+		if inherited > p.lim.Bytes {
+			return nil, &LimitError{What: "what entries inherit from their feed in bytes", Max: p.lim.Bytes}
+		}
+		if len(d.attributes)+d.inner-d.root.start > maxRun {
+			return nil, &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
 		}
 		d.rootEdits(d.attributes, children)
 		xml := splice(p.doc, span{d.root.start, d.end}, d.edits)
@@ -146,7 +154,7 @@ func (p *parser) detach(drafts []*draft, c *feedContext) *Document {
 		d.XML = xml
 		doc.Entries[i] = &d.Entry
 	}
-	return doc
+	return doc, nil
 }
 
 // authorsFor writes the feed's authors in the dress of an entry's root.

@@ -74,14 +74,14 @@ type listJSON struct {
 }
 
 type feedJSON struct {
-	Name       string    `json:"name"`
-	Title      string    `json:"title"`
-	Href       string    `json:"href"`
-	Entries    int64     `json:"entries"`
-	Bytes      int64     `json:"bytes"`
-	LastID     int64     `json:"last_id"`
-	Updated    time.Time `json:"updated"`
-	AppendOnly bool      `json:"append_only"`
+	Name       string `json:"name"`
+	Title      string `json:"title"`
+	Href       string `json:"href"`
+	Entries    int64  `json:"entries"`
+	Bytes      int64  `json:"bytes"`
+	LastID     int64  `json:"last_id"`
+	Updated    string `json:"updated"`
+	AppendOnly bool   `json:"append_only"`
 }
 
 // AppendListJSON appends the list of feeds as a JSON object.
@@ -92,12 +92,12 @@ func AppendListJSON(dst []byte, l *List) []byte {
 		out.Feeds[i] = feedJSON{
 			Name: f.Name, Title: f.title(), Href: l.Base + Path(f.Name),
 			Entries: f.Entries, Bytes: f.Bytes, LastID: f.LastID,
-			Updated: f.Updated.UTC().Truncate(time.Microsecond), AppendOnly: f.AppendOnly,
+			Updated: string(appendTime(nil, f.Updated)), AppendOnly: f.AppendOnly,
 		}
 	}
 	b, err := json.Marshal(out)
 	if err != nil {
-		panic(err) // only a year beyond 9999 gets here, which no clock shows
+		panic(err) // strings and numbers always have a JSON form
 	}
 	return append(append(dst, b...), '\n')
 }

@@ -9,20 +9,16 @@ func LooksLikeAtom(doc []byte) bool {
 	doc = asciiOf(doc)
 	for {
 		doc = bytes.TrimLeft(doc, " \t\r\n")
-		var end string
-		switch {
-		case bytes.HasPrefix(doc, []byte("<?")):
-			end = "?>"
-		case bytes.HasPrefix(doc, []byte("<!--")):
-			end = "-->"
-		default:
+		rest, ok := bytes.CutPrefix(doc, []byte("<?"))
+		closing := "?>"
+		if !ok {
+			rest, ok = bytes.CutPrefix(doc, []byte("<!--"))
+			closing = "-->"
+		}
+		if !ok {
 			return startsWithAtom(doc)
 		}
-		_, rest, ok := bytes.Cut(doc[2:], []byte(end))
-		if !ok {
-			return false
-		}
-		doc = rest
+		_, doc, _ = bytes.Cut(rest, []byte(closing))
 	}
 }
 
