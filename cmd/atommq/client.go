@@ -13,6 +13,9 @@ func newClient(s *settings) (*api.Client, error) {
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, misusef("--url %q: want http(s)://host[:port][/path]", s.URL)
 	}
+	if err := s.checkAccount(); err != nil {
+		return nil, err
+	}
 	return &api.Client{BaseURL: s.URL, Login: s.Login, Passcode: s.Passcode}, nil
 }
 

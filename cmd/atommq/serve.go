@@ -42,6 +42,9 @@ SIGINT it finishes what it accepted; a second signal ends it at once.`,
 
 // serve runs until ctx ends, then finishes.
 func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (err error) {
+	if err := s.checkAccount(); err != nil {
+		return err
+	}
 	listener, err := listen(ctx, s.HTTP)
 	if err != nil {
 		return err

@@ -48,9 +48,9 @@ func settingsTable() []setting {
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.HTTP, n, "127.0.0.1:8080", h) }},
 		{"base-url", "`URL` that clients reach the server under, when it is not the address it listens on",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.BaseURL, n, "", h) }},
-		{"login", "`name` that clients give; without it there are no accounts",
+		{"login", "`name` that clients give, with --passcode; without the two, everybody may come in",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.Login, n, "", h) }},
-		{"passcode", "`password` that goes with --login; other users of the machine can see flags, so put it in the file or the environment",
+		{"passcode", "`password` that goes with --login; other users of the machine see flags, so put it in the file or the environment",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.Passcode, n, "", h) }},
 		{"log-level", "least severe `level` that is logged: debug, info, warn or error",
 			func(f *pflag.FlagSet, s *settings, n, h string) {
@@ -72,7 +72,7 @@ func settingsTable() []setting {
 				s.CacheBytes = 32 << 20
 				f.Var(&s.CacheBytes, n, h)
 			}},
-		{"trusted-proxies", "`networks` of proxies whose X-Forwarded headers count, like 10.0.0.0/8,::1",
+		{"trusted-proxies", "`networks` of proxies whose Forwarded and X-Forwarded headers count, like 10.0.0.0/8,::1",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.Var(&s.TrustedProxies, n, h) }},
 		{"idempotency-window", "`time` for which an Idempotency-Key is remembered",
 			func(f *pflag.FlagSet, s *settings, n, h string) {
@@ -130,6 +130,15 @@ func resolve(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
 		if err := flag.Value.Set(value); err != nil {
 			return fmt.Errorf("%s=%q: %w", source, value, err)
 		}
+	}
+	return nil
+}
+
+// checkAccount refuses half an account: whoever gives one half believes that
+// strangers are kept out.
+func (s *settings) checkAccount() error {
+	if (s.Login == "") != (s.Passcode == "") {
+		return misusef("--login and --passcode go together")
 	}
 	return nil
 }
