@@ -32,7 +32,7 @@ var onMemberPage = place{entry: math.MaxInt, html: 512 << 10, source: 1 << 20, i
 // card is one entry.
 type card struct {
 	ID         int64
-	Href       string // the member's page
+	Href       string // the member's page; of a tombstone there is none
 	Deleted    bool
 	Title      string
 	Lang       string
@@ -88,8 +88,11 @@ func (p *Pages) fill(c *card, v *feeds.View, at place) {
 	c.Links = c.Links[:min(len(c.Links), at.items)]
 	c.Summary = p.show(v.Summary, c.Href, at)
 	c.Content = p.show(v.Content, c.Href, at)
+	// A title made from a post's first line says it once.
+	if c.Summary.Text == c.Title {
+		c.Summary = content{}
+	}
 	if at.excerpt && c.Content.Text == c.Title {
-		// A posted line of text is its own title; once is enough.
 		c.Content = content{}
 	}
 }

@@ -115,10 +115,7 @@ func (p *Pages) memberPage(page *feeds.Page) memberPage {
 	m := page.Members[0]
 	c := p.newCard(m, page.Collection, onMemberPage)
 	title := c.Title
-	switch {
-	case m.Deleted:
-		title = "Deleted entry"
-	case title == "":
+	if title == "" {
 		title = "Untitled"
 	}
 	v := memberPage{

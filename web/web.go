@@ -55,10 +55,10 @@ func (p *Pages) Feed(w http.ResponseWriter, page *feeds.Page) error {
 	return p.write(w, "feed.html", p.feedPage(page))
 }
 
-// Member writes the page of one member, page.Members[0].
+// Member writes the page of one live member, page.Members[0].
 func (p *Pages) Member(w http.ResponseWriter, page *feeds.Page) error {
-	if len(page.Members) == 0 {
-		return errors.New("web: a member's page without a member")
+	if len(page.Members) == 0 || page.Members[0].Deleted {
+		return errors.New("web: a member's page without a live member")
 	}
 	return p.write(w, "member.html", p.memberPage(page))
 }

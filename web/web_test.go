@@ -38,6 +38,7 @@ func TestAPageThatFailsLeavesTheResponseUntouched(t *testing.T) {
 	for name, write := range map[string]func(http.ResponseWriter) error{
 		"template":  func(w http.ResponseWriter) error { return p.Feed(w, pageOf("x")) },
 		"no member": func(w http.ResponseWriter) error { return p.Member(w, pageOf("x")) },
+		"deleted":   func(w http.ResponseWriter) error { return p.Member(w, pageOf("x", tombstone("x", 1))) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := httptest.NewRecorder()
