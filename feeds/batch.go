@@ -9,6 +9,18 @@ type feedContext struct {
 	attrs   []inherited
 	base    string // xml:base
 	authors []Person
+	spent   int // bytes that entries have inherited so far
+}
+
+// spend counts n bytes that an entry inherits, for a thousand entries can inherit much.
+func (c *feedContext) spend(n, most int) error {
+	if n > maxRun {
+		return errRun
+	}
+	if c.spent += n; c.spent > most {
+		return &LimitError{What: "what entries inherit from their feed in bytes", Max: most}
+	}
+	return nil
 }
 
 // inherited is a namespace declaration, xml:lang or xml:space of a feed's start tag.
@@ -101,6 +113,16 @@ func (p *parser) inheritingEntry(t token, c *feedContext) (*draft, error) {
 	}
 	base, edits := p.rebase(c.base)
 	attributes.WriteString(base)
+	more := attributes.Len()
+	for _, e := range edits {
+		more += len(e.text)
+	}
+	if err := c.spend(more, p.lim.Bytes); err != nil {
+		return nil, err
+	}
+	if more+t.end-t.start > maxRun {
+		return nil, errRun
+	}
 	d, err := p.entry(t)
 	if err != nil {
 		return nil, err
@@ -132,19 +154,14 @@ func (p *parser) rebase(outer string) (attribute string, edits []edit) {
 // detach makes entries that stand without their feed.
 func (p *parser) detach(drafts []*draft, c *feedContext) (*Document, error) {
 	doc := &Document{Batch: true, Entries: make([]*Entry, len(drafts))}
-	inherited := 0
 	for i, d := range drafts {
 		children := ""
 		if d.seen&seenAuthor == 0 && len(c.authors) > 0 {
 			children = c.authorsFor(d.root.name)
 			d.Absent &^= PartAuthor
 		}
-		inherited += len(d.attributes) + len(children)
-		if inherited > p.lim.Bytes {
-			return nil, &LimitError{What: "what entries inherit from their feed in bytes", Max: p.lim.Bytes}
-		}
-		if len(d.attributes)+d.inner-d.root.start > maxRun {
-			return nil, &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
+		if err := c.spend(len(children), p.lim.Bytes); err != nil {
+			return nil, err
 		}
 		d.rootEdits(d.attributes, children)
 		xml := splice(p.doc, span{d.root.start, d.end}, d.edits)

@@ -69,6 +69,9 @@ type scanner struct {
 	run     int  // bytes of text up to here, which readers join
 }
 
+// errRun is for what libxml2 would not read.
+var errRun = &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
+
 // newScanner returns a scanner of a document whose characters are all allowed,
 // starting at pos, behind the XML declaration.
 func newScanner(doc []byte, pos int, lim Limits) *scanner {
@@ -188,15 +191,15 @@ func (s *scanner) procInst() (*token, error) {
 
 // take makes the token that ends at end, and goes on behind it.
 func (s *scanner) take(k kind, end int) (*token, error) {
-	if k != charData && k != cdata {
+	size := end - s.pos
+	if k == charData || k == cdata {
+		s.run += size
+		size = s.run
+	} else {
 		s.run = 0
 	}
-	s.run += end - s.pos
-	if s.run > maxRun {
-		return nil, &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
-	}
-	if k != charData && k != cdata {
-		s.run = 0
+	if size > maxRun {
+		return nil, errRun
 	}
 	s.tok.kind, s.tok.start, s.tok.end = k, s.pos, end
 	s.pos = end

@@ -41,7 +41,7 @@ func (s *scanner) startTag() (*token, error) {
 	}
 	t.end = s.pos
 	if t.end-t.start > maxRun {
-		return nil, &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
+		return nil, errRun
 	}
 	if t.space, err = s.push(t); err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (s *scanner) endTag() (*token, error) {
 		return nil, s.fail(start, "</%s> stands where <%s> must be closed", n.full, top.name.full)
 	}
 	if s.pos-start > maxRun {
-		return nil, &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
+		return nil, errRun
 	}
 	s.run = 0
 	return s.pop(start), nil
