@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/xml"
 	"fmt"
@@ -160,13 +161,22 @@ func statusText(resp *http.Response, body []byte) string {
 	return string(line[:min(len(line), 500)])
 }
 
-// batchFeed adds to the Atom model what a follower needs.
+// batchFeed is what a follower needs of a feed document.
 type batchFeed struct {
 	Link  []atom.Link `xml:"http://www.w3.org/2005/Atom link"`
-	Entry []struct {
-		atom.Entry
-		Position int64 `xml:"urn:atommq id"`
-	} `xml:"http://www.w3.org/2005/Atom entry"`
+	Entry []batchItem `xml:"http://www.w3.org/2005/Atom entry"`
+}
+
+// batchItem is atom.Entry with namespaces, so that foreign elements are told from
+// Atom's, and with the id extension.
+type batchItem struct {
+	Position  int64         `xml:"urn:atommq id"`
+	Title     string        `xml:"http://www.w3.org/2005/Atom title"`
+	Link      []atom.Link   `xml:"http://www.w3.org/2005/Atom link"`
+	Published atom.TimeStr  `xml:"http://www.w3.org/2005/Atom published"`
+	Updated   atom.TimeStr  `xml:"http://www.w3.org/2005/Atom updated"`
+	Author    []atom.Person `xml:"http://www.w3.org/2005/Atom author"`
+	Content   atom.Text     `xml:"http://www.w3.org/2005/Atom content"`
 }
 
 func parseBatch(body []byte) (*Batch, error) {
@@ -176,32 +186,25 @@ func parseBatch(body []byte) (*Batch, error) {
 	}
 	b := &Batch{More: href(doc.Link, "next") != ""}
 	for i := range doc.Entry {
-		b.Entries = append(b.Entries, batchEntry(&doc.Entry[i].Entry, doc.Entry[i].Position))
+		b.Entries = append(b.Entries, doc.Entry[i].entry())
 	}
 	return b, nil
 }
 
-func batchEntry(e *atom.Entry, id int64) BatchEntry {
-	out := BatchEntry{
-		ID:        id,
-		Title:     e.Title,
-		Published: parseTime(e.Published),
-		Updated:   parseTime(e.Updated),
-		URL:       href(e.Link, "self"),
+func (i *batchItem) entry() BatchEntry {
+	e := BatchEntry{
+		ID:          i.Position,
+		Title:       i.Title,
+		Published:   parseTime(i.Published),
+		Updated:     parseTime(i.Updated),
+		Content:     i.Content.Body,
+		ContentType: cmp.Or(i.Content.Type, "text"),
+		URL:         href(i.Link, "edit"),
 	}
-	if out.URL == "" {
-		out.URL = href(e.Link, "edit")
+	if len(i.Author) > 0 {
+		e.Author = i.Author[0].Name
 	}
-	if e.Author != nil {
-		out.Author = e.Author.Name
-	}
-	if e.Content != nil {
-		out.Content, out.ContentType = e.Content.Body, e.Content.Type
-	}
-	if out.ContentType == "" {
-		out.ContentType = "text"
-	}
-	return out
+	return e
 }
 
 // parseTime reads an RFC 3339 time; one that cannot be read is the zero time.

@@ -1,0 +1,69 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func TestTheClientPublishesAndFollows(t *testing.T) {
+	s := serve(t, Handler{Login: "me", Passcode: "secret"})
+	c := &Client{BaseURL: s.url + "/", HTTP: s.client, Login: "me", Passcode: "secret"}
+	ctx := context.Background()
+	first, err := c.Publish(ctx, "a/b ü", "text/plain", strings.NewReader("hello"), "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := c.Publish(ctx, "a/b ü", "text/plain", strings.NewReader("hello"), "key")
+	if err != nil || *again != *first || first.ID != 1 {
+		t.Fatalf("published %+v, then %+v, %v", first, again, err)
+	}
+	if _, err := c.Publish(ctx, "a/b ü", "text/html", strings.NewReader("<p>hi"), ""); err != nil {
+		t.Fatal(err)
+	}
+	batch, err := c.After(ctx, "a/b ü", 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Batch{Entries: []BatchEntry{{ID: 1, Title: "hello", Author: "a/b ü", Content: "hello", ContentType: "text", URL: first.Location}}, Last: 1, More: true}
+	if diff := cmp.Diff(want, batch, cmpopts.IgnoreTypes(time.Time{})); diff != "" {
+		t.Errorf("After 0 (-want +got):\n%s", diff)
+	}
+	if at := batch.Entries[0].Published; time.Since(at) > time.Hour {
+		t.Errorf("published %v", at)
+	}
+	batch, err = c.After(ctx, "a/b ü", batch.Last, 10)
+	if err != nil || len(batch.Entries) != 1 || batch.Last != 2 || batch.More || batch.Entries[0].ContentType != "html" {
+		t.Errorf("After 1: %+v, %v", batch, err)
+	}
+	batch, err = c.After(ctx, "a/b ü", 2, 10)
+	if err != nil || len(batch.Entries) != 0 || batch.Last != 2 {
+		t.Errorf("After 2: %+v, %v", batch, err)
+	}
+}
+
+func TestTheClientSaysWhatTheServerSays(t *testing.T) {
+	s := serve(t, Handler{})
+	c := &Client{BaseURL: s.url, HTTP: s.client}
+	_, err := c.After(context.Background(), "none", 0, 10)
+	var refused *StatusError
+	if !errors.As(err, &refused) || refused.Status != http.StatusNotFound || !strings.Contains(refused.Text, "POST an entry") {
+		t.Errorf("After: %v", err)
+	}
+	_, err = c.Publish(context.Background(), "x", "image/png", strings.NewReader("x"), "")
+	if !errors.As(err, &refused) || refused.Status != http.StatusUnsupportedMediaType {
+		t.Errorf("Publish: %v", err)
+	}
+	if _, err := c.Publish(context.Background(), "..", "text/plain", strings.NewReader("x"), ""); err == nil {
+		t.Error("a feed named .. is taken")
+	}
+	if _, err := (&Client{BaseURL: "nonsense"}).After(context.Background(), "x", 0, 1); err == nil {
+		t.Error("a base URL without a host is taken")
+	}
+}
