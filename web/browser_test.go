@@ -73,6 +73,29 @@ func TestTheStylesheetAppliesUnderItsPolicy(t *testing.T) {
 	}
 }
 
+func TestNoPageIsWiderThanItsWindow(t *testing.T) {
+	p := newPages(t)
+	var frames strings.Builder
+	for _, write := range []func(*httptest.ResponseRecorder) error{
+		func(w *httptest.ResponseRecorder) error { return p.Feed(w, namesPage(t)) },
+		func(w *httptest.ResponseRecorder) error { return p.Member(w, namesPage(t)) },
+		func(w *httptest.ResponseRecorder) error { return p.Feeds(w, feedList()) },
+	} {
+		page := html.EscapeString(strings.ReplaceAll(render(t, write).Body.String(), "<details", "<details open"))
+		for _, width := range []string{"320px", "390px", "768px", "1280px"} {
+			frames.WriteString(`<iframe style="width:` + width + `" srcdoc="` + page + `"></iframe>`)
+		}
+	}
+	srv := newRequestLog(t, func(w http.ResponseWriter) error {
+		_, err := w.Write([]byte(`<!DOCTYPE html><link rel=icon href="data:,"><title>not measured</title>` + frames.String() + `<script>
+onload = () => document.title = [...document.querySelectorAll("iframe")].map(f => f.contentDocument.documentElement)
+  .filter(e => e.scrollWidth > e.clientWidth || !e.textContent.includes("AtomMQ")).length + " too wide"
+</script>`))
+		return err
+	})
+	checkRendered(t, browse(t, srv.url+"/"), "0 too wide")
+}
+
 // requestLog serves one page at the first path asked for, and keeps count.
 type requestLog struct {
 	url   string
