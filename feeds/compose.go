@@ -118,7 +118,6 @@ func (b *body) digest(media string) string {
 	head := b.source[:min(len(b.source), enough)]
 	var line string
 	switch {
-	case badChar(head) >= 0 && badChar(head) < len(head)-utf8.UTFMax:
 	case b.mode == modeHTML || media == "text/html":
 		line = firstLine(stripHTML(head))
 	case b.mode == modeText:
@@ -129,7 +128,12 @@ func (b *body) digest(media string) string {
 	if line == "" && b.mode != modeText && b.mode != modeHTML {
 		return b.typ
 	}
-	return strings.ToValidUTF8(line, "")
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !isChar(r) {
+			return -1
+		}
+		return r
+	}, line)
 }
 
 func firstLine(b []byte) string {

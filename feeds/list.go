@@ -1,6 +1,7 @@
 package feeds
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -95,9 +96,11 @@ func AppendListJSON(dst []byte, l *List) []byte {
 			Updated: string(appendTime(nil, f.Updated)), AppendOnly: f.AppendOnly,
 		}
 	}
-	b, err := json.Marshal(out)
-	if err != nil {
+	b := bytes.NewBuffer(dst)
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(out); err != nil {
 		panic(err) // strings and numbers always have a JSON form
 	}
-	return append(append(dst, b...), '\n')
+	return b.Bytes()
 }
