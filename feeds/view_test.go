@@ -1,0 +1,101 @@
+package feeds
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func inspect(t *testing.T, doc string) *View {
+	t.Helper()
+	d, err := Parse([]byte(doc), "", Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := Inspect(testMember(d.Entries[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestInspectReadsWhatAPersonSees(t *testing.T) {
+	got := inspect(t, `<a:entry xmlns:a="http://www.w3.org/2005/Atom" xml:lang="de" xml:base="http://example.org/a/b">
+<a:author><a:name> A
+B </a:name><a:uri>c</a:uri><a:email>d@e</a:email></a:author><a:author><a:name/></a:author>
+<a:source><a:author><a:name>not shown</a:name></a:author></a:source>
+<a:summary type="html" xml:lang="en">&lt;b&gt;<![CDATA[<i>]]></a:summary>
+<a:content src="?c&amp;d" type="image/png" xml:base="c/d"/>
+<a:link href="x"/><a:link rel="http://www.iana.org/assignments/relation/related" type="text/html" title="T" href="y"/><a:link rel="edit" href="z"/>
+<a:category term="t" scheme="s" label="l"/><a:category term="u"/><category term="foreign"/>
+</a:entry>`)
+	want := &View{
+		Authors:    []Person{{"A B", "c", "d@e"}, {}},
+		Summary:    Text{Type: "html", Body: []byte("<b><i>"), Lang: "en", Base: "http://example.org/a/b"},
+		Content:    Text{Type: "image/png", Src: "?c&d", Lang: "de", Base: "http://example.org/a/c/d", Body: []byte{}},
+		Links:      []Link{{Rel: "alternate", Href: "x"}, {"related", "y", "text/html", "T"}},
+		Categories: []Category{{"t", "s", "l"}, {Term: "u"}},
+		Lang:       "de",
+		Base:       "http://example.org/a/b",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
+func TestInspectFallsBackToTheSourcesAuthors(t *testing.T) {
+	v := inspect(t, `<entry><source><author><name>S</name></author></source></entry>`)
+	if d := cmp.Diff([]Person{{Name: "S"}}, v.Authors); d != "" {
+		t.Error(d)
+	}
+}
+
+// Markup taken out of an entry declares every namespace it uses, and no other.
+func TestInspectedMarkupStandsAlone(t *testing.T) {
+	const root = `<entry xmlns="http://www.w3.org/2005/Atom" xmlns:h="http://www.w3.org/1999/xhtml" xmlns:u="urn:u?a&amp;b" xmlns:v="urn:v">`
+	for in, want := range map[string]string{
+		`<content type="xhtml"> <h:div>a<h:br/></h:div> </content>`:                                    `<h:div xmlns:h="http://www.w3.org/1999/xhtml">a<h:br/></h:div>`,
+		`<content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml"><p u:a="b"/></div></content>`: `<div xmlns:u="urn:u?a&amp;b" xmlns="http://www.w3.org/1999/xhtml"><p u:a="b"/></div>`,
+		`<content type="text/xml"><title/></content>`:                                                  `<title xmlns="http://www.w3.org/2005/Atom"/>`,
+		`<content type="text/xml"><u:a xmlns:u="urn:own"/></content>`:                                  `<u:a xmlns:u="urn:own"/>`,
+		`<content type="text/xml"><a xmlns=""><v:b xmlns:v="urn:own"/><v:c/></a></content>`:            `<a xmlns:v="urn:v" xmlns=""><v:b xmlns:v="urn:own"/><v:c/></a>`,
+		`<content type="text/xml"><!-- u:c --><u:a xml:lang="en" b="c"/><?p?></content>`:               `<!-- u:c --><u:a xmlns:u="urn:u?a&amp;b" xml:lang="en" b="c"/><?p?>`,
+		`<content type="text/xml"> PGEv&#10; Pg== </content>`:                                          `<a/>`,
+		`<content type="text/xml"/>`:                                                                   ``,
+		`<content type="IMAGE/SVG+XML"><u:a/></content>`:                                               `<u:a xmlns:u="urn:u?a&amp;b"/>`,
+	} {
+		v := inspect(t, root+in+"</entry>")
+		if string(v.Content.Body) != want {
+			t.Errorf("%s\ngives %s\nnot   %s", in, v.Content.Body, want)
+		}
+	}
+}
+
+func TestInspectKeepsNothingOfADeletedEntry(t *testing.T) {
+	if v, err := Inspect(&Member{Deleted: true}); err == nil {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestReferencesAreResolvedAgainstABase(t *testing.T) {
+	for _, test := range [][3]string{
+		{"http://e/a/b", "c", "http://e/a/c"},
+		{"http://e/a/b", "../c?d", "http://e/c?d"},
+		{"http://e/a/b", "", "http://e/a/b"},
+		{"http://e/a", "urn:x", "urn:x"},
+		{"", "a", "a"},
+		{"../a/b?c#d", "e", "../a/e"},
+		{"a/", "", "a/"},
+		{"a/b", "/c", "/c"},
+		{"a/b", "//h/c", "//h/c"},
+		{"a/b?c", "#d", "a/b#d"},
+		{"a", "b", "b"},
+		{"%zz", "b", "b"},
+		{"http://e/", "%zz", "%zz"},
+		{"//h/a", "b", "//h/b"},
+	} {
+		if got := resolve(test[0], test[1]); got != test[2] {
+			t.Errorf("%q against %q is %q, not %q", test[1], test[0], got, test[2])
+		}
+	}
+}
