@@ -8,26 +8,15 @@ import (
 	"atommq/bus"
 )
 
-// pruneBatch is how many entries one transaction removes at most, so that
-// publishers wait some milliseconds for it and not seconds.
-const pruneBatch = 500
-
-// Prune implements bus.Catalog.
+// Prune implements bus.Catalog, in one transaction.
 func (s *Store) Prune(ctx context.Context, feed string, upTo int64, limit int) (removed int, err error) {
-	for removed < limit {
-		batch := min(pruneBatch, limit-removed)
-		var n int
-		err = s.writer.write(ctx, func() error {
-			n, err = s.writer.prune(feed, upTo, batch)
-			return err
-		})
-		if err != nil {
-			return removed, fmt.Errorf("prune feed %q: %w", feed, translate(ctx, err))
-		}
-		removed += n
-		if n < batch {
-			break
-		}
+	err = s.writer.write(ctx, func() error {
+		var err error
+		removed, err = s.writer.prune(feed, upTo, limit)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("prune feed %q: %w", feed, translate(ctx, err))
 	}
 	return removed, nil
 }

@@ -1,0 +1,67 @@
+package db
+
+import (
+	"os"
+	"regexp"
+	"testing"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// The examples run as "sqlite3 -readonly" would run them, beside an open store.
+func TestTheExamplesInTheDocumentationRun(t *testing.T) {
+	text, err := os.ReadFile("../doc/db.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := openNew(t)
+	mustCommit(t, s, publishing(t, "mycoolfeed", 50)...)
+	prompt, err := sqlx.Open("sqlite3", s.writer.location.url("mode=ro"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer prompt.Close()
+	t.Chdir(t.TempDir()) // for the backup
+	examples := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllSubmatch(text, -1)
+	if len(examples) < 5 {
+		t.Fatalf("%d examples found", len(examples))
+	}
+	for i, example := range examples {
+		rows, err := prompt.QueryxContext(t.Context(), string(example[1]))
+		if err != nil {
+			t.Errorf("%s: %v", example[1], err)
+			continue
+		}
+		n := 0
+		for rows.Next() {
+			n++
+		}
+		if err := rows.Err(); err != nil {
+			t.Errorf("%s: %v", example[1], err)
+		}
+		t.Logf("example %d: %d rows", i, n)
+	}
+	if _, err := os.Stat("backup.db"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Every column is described where its table is.
+func TestTheDocumentationNamesEveryColumn(t *testing.T) {
+	text, err := os.ReadFile("../doc/db.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := openNew(t)
+	var columns []string
+	err = s.reader.SelectContext(t.Context(), &columns, `SELECT DISTINCT c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
+		WHERE t.type = 'table' AND t.name LIKE 'atommq%' AND t.name <> 'atommq_schema' AND c.name <> 'one'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range columns {
+		if !regexp.MustCompile("`" + c + "`").Match(text) {
+			t.Errorf("column %s is not described", c)
+		}
+	}
+}

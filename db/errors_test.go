@@ -1,0 +1,47 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/mattn/go-sqlite3"
+
+	"atommq/bus"
+	"atommq/migrations"
+)
+
+func TestTranslateNamesTheDomainsError(t *testing.T) {
+	tests := []struct {
+		name string
+		err  error
+		want error
+	}{
+		{"full", sqlite3.Error{Code: sqlite3.ErrFull}, bus.ErrFull},
+		{"read-only", sqlite3.Error{Code: sqlite3.ErrReadonly}, bus.ErrReadOnly},
+		{"failing disk", sqlite3.Error{Code: sqlite3.ErrIoErr}, bus.ErrUnavailable},
+		{"broken file", sqlite3.Error{Code: sqlite3.ErrCorrupt}, bus.ErrUnavailable},
+		{"another writer", sqlite3.Error{Code: sqlite3.ErrBusy}, bus.ErrUnavailable},
+		{"wrapped", fmt.Errorf("begin: %w", sqlite3.Error{Code: sqlite3.ErrFull}), bus.ErrFull},
+		{"newer schema", &migrations.NewerError{Found: 2, Known: 1}, bus.ErrNewerSchema},
+	}
+	for _, test := range tests {
+		if got := translate(t.Context(), test.err); !errors.Is(got, test.want) || !errors.Is(got, test.err) {
+			t.Errorf("%s: %v, want %v that wraps the driver's", test.name, got, test.want)
+		}
+	}
+	fault := sqlite3.Error{Code: sqlite3.ErrConstraint}
+	if got := translate(t.Context(), fault); got != error(fault) {
+		t.Errorf("a fault of our own became %v", got)
+	}
+}
+
+func TestTranslatePrefersTheCauseOfTheContext(t *testing.T) {
+	cause := errors.New("caller left")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(cause)
+	if got := translate(ctx, sqlite3.Error{Code: sqlite3.ErrInterrupt}); !errors.Is(got, cause) {
+		t.Errorf("%v, want %v", got, cause)
+	}
+}
