@@ -131,22 +131,15 @@ func (p *parser) inheritingEntry(t token, c *feedContext) (*draft, error) {
 	return d, nil
 }
 
-func (p *parser) has(space, local string) bool {
-	_, ok := p.attrIn(space, local)
-	return ok
-}
-
 // rebase makes the xml:base of the latest start tag, an entry's, good without its
 // feed: as an attribute to add, or as an edit of the one it has.
 func (p *parser) rebase(outer string) (attribute string, edits []edit) {
 	if outer == "" {
 		return "", nil
 	}
-	for i := range p.attrs {
-		if a := &p.attrs[i]; a.space == NamespaceXML && string(a.name.localPart()) == "base" {
-			base := resolve(outer, string(p.value(a.value)))
-			return "", []edit{{a.value, string(appendEscapedValue(nil, base))}}
-		}
+	if a := p.attrOf(NamespaceXML, "base"); a != nil {
+		base := resolve(outer, string(p.value(a.value)))
+		return "", []edit{{a.value, string(appendEscapedValue(nil, base))}}
 	}
 	return ` xml:base="` + string(appendEscapedValue(nil, outer)) + `"`, nil
 }

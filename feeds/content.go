@@ -35,7 +35,7 @@ func (p *parser) textMode(t token) (mode, error) {
 // contentMode returns the mode of the latest start tag, an atom:content (RFC 4287 §4.1.3).
 func (p *parser) contentMode(t token) (mode, error) {
 	typ, typed := p.attr("type")
-	_, remote := p.attr("src")
+	remote := p.has("", "src")
 	switch {
 	case !typed && remote:
 		return modeRemote, nil

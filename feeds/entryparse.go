@@ -147,7 +147,7 @@ func (p *parser) atomChild(d *draft, t token) error {
 	case "contributor":
 		return p.person(t, nil)
 	case "category":
-		if _, ok := p.attr("term"); !ok {
+		if !p.has("", "term") {
 			return p.fail(t.start, `<%s> has no attribute term="…"`, t.name.full)
 		}
 	case "link":
@@ -208,7 +208,7 @@ func (p *parser) linkRelation() string {
 }
 
 func (p *parser) link(d *draft, t token) error {
-	if _, ok := p.attr("href"); !ok {
+	if !p.has("", "href") {
 		return p.fail(t.start, `<%s> has no attribute href="…"`, t.name.full)
 	}
 	switch p.linkRelation() {

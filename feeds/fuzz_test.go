@@ -98,7 +98,7 @@ func checkStructure(t *testing.T, doc []byte) {
 		case startTag:
 			ours.WriteString("<" + tok.space + " " + string(tok.name.localPart()) + ">")
 		case endTag:
-			ours.WriteString("</" + tok.space + " " + string(tok.name.localPart()) + ">")
+			ours.WriteString("</>")
 		case charData, cdata:
 			ours.Write(p.textOf(nil, tok))
 		}
@@ -120,7 +120,7 @@ func checkStructure(t *testing.T, doc []byte) {
 		case xml.StartElement:
 			theirs.WriteString("<" + tok.Name.Space + " " + tok.Name.Local + ">")
 		case xml.EndElement:
-			theirs.WriteString("</" + tok.Name.Space + " " + tok.Name.Local + ">")
+			theirs.WriteString("</>")
 		case xml.CharData:
 			theirs.Write(tok)
 		}

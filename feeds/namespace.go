@@ -39,7 +39,7 @@ func (s *scanner) bind() error {
 // returns the name that it binds prefix to.
 func (s *scanner) namespaceName(prefix []byte, a *attribute) (string, error) {
 	value := s.value(a.value)
-	space := internNamespace(value)
+	space, known := internNamespace(value)
 	switch {
 	case string(prefix) == "xmlns":
 		return "", s.fail(a.start, "the prefix xmlns may not be declared")
@@ -49,27 +49,28 @@ func (s *scanner) namespaceName(prefix []byte, a *attribute) (string, error) {
 		return "", s.fail(a.start, "the namespace %s may not be declared", namespaceXMLNS)
 	case len(space) == 0 && len(prefix) > 0:
 		return "", s.fail(a.start, "the prefix %s is bound to an empty namespace name", prefix)
-	case !isURIReference(space):
+	case !known && !isURIReference(space):
 		return "", s.fail(a.value.start, "the namespace name %q is not a URI (RFC 3986)", space)
 	}
 	return space, nil
 }
 
-// internNamespace is string(b), without an allocation for what entries are made of.
-func internNamespace(b []byte) string {
+// internNamespace is string(b), without an allocation for those known to be URIs that
+// entries are made of.
+func internNamespace(b []byte) (space string, known bool) {
 	switch string(b) {
 	case NamespaceAtom:
-		return NamespaceAtom
+		return NamespaceAtom, true
 	case NamespaceXHTML:
-		return NamespaceXHTML
+		return NamespaceXHTML, true
 	case NamespaceApp:
-		return NamespaceApp
+		return NamespaceApp, true
 	case NamespaceMQ:
-		return NamespaceMQ
+		return NamespaceMQ, true
 	case NamespaceXML:
-		return NamespaceXML
+		return NamespaceXML, true
 	}
-	return string(b)
+	return string(b), false
 }
 
 // resolve gives the latest start tag's attributes their namespaces, refuses

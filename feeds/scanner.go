@@ -19,7 +19,7 @@ const (
 )
 
 // token is a piece of the document: doc[start:end]. An empty-element tag comes
-// as a startTag and an endTag of no length. name, space and empty are a tag's.
+// as a startTag and an endTag of no length. name, space and empty are a start tag's.
 type token struct {
 	kind       kind
 	start, end int
@@ -43,9 +43,8 @@ type span struct{ start, end int }
 
 // element is an open element.
 type element struct {
-	name  name
-	space string
-	bound int // bindings in force outside of it
+	name  []byte // as written
+	bound int    // bindings in force outside of it
 }
 
 // scanner reads a document in UTF-8 token by token, and refuses what is not
@@ -67,22 +66,26 @@ type scanner struct {
 	rooted  bool // the root has begun
 	closing bool // the latest tag was an empty-element tag
 	run     int  // bytes of text up to here, which readers join
+
+	// What open, bound and attrs start in, so that a usual entry needs no more.
+	openBuf  [12]element
+	boundBuf [8]binding
+	attrsBuf [8]attribute
 }
 
 // errRun is for what libxml2 would not read.
 var errRun = &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
 
+var prefixXML = []byte("xml")
+
 // newScanner returns a scanner of a document whose characters are all allowed,
 // starting at pos, behind the XML declaration.
 func newScanner(doc []byte, pos int, lim Limits) *scanner {
-	return &scanner{
-		doc: doc, pos: pos, lim: lim,
-		open:  make([]element, 0, 12),
-		bound: append(make([]binding, 0, 8), binding{}, binding{prefix: []byte("xml"), space: NamespaceXML}),
-		attrs: make([]attribute, 0, 8),
-
-		maxBound: maxBindings,
-	}
+	s := &scanner{doc: doc, pos: pos, lim: lim, maxBound: maxBindings}
+	s.open = s.openBuf[:0]
+	s.bound = append(s.boundBuf[:0], binding{}, binding{prefix: prefixXML, space: NamespaceXML})
+	s.attrs = s.attrsBuf[:0]
+	return s
 }
 
 func (s *scanner) fail(pos int, format string, args ...any) error {
@@ -121,7 +124,7 @@ func (s *scanner) next() (*token, error) {
 
 func (s *scanner) finish() (*token, error) {
 	if n := len(s.open); n > 0 {
-		return nil, s.fail(s.pos, "the document ends, but <%s> is not closed", s.open[n-1].name.full)
+		return nil, s.fail(s.pos, "the document ends, but <%s> is not closed", s.open[n-1].name)
 	}
 	if !s.rooted {
 		return nil, s.fail(s.pos, "the document has no root element")

@@ -120,6 +120,10 @@ func (s *scanner) attributeValue(n name) (span, error) {
 func (s *scanner) endTag() (*token, error) {
 	start := s.pos
 	s.pos += 2
+	if s.closesInnermost() {
+		s.run = 0
+		return s.pop(start), nil
+	}
 	n, err := s.qName("an element's name")
 	if err != nil {
 		return nil, err
@@ -132,14 +136,29 @@ func (s *scanner) endTag() (*token, error) {
 	if len(s.open) == 0 {
 		return nil, s.fail(start, "</%s> closes nothing", n.full)
 	}
-	if top := s.open[len(s.open)-1]; !bytes.Equal(top.name.full, n.full) {
-		return nil, s.fail(start, "</%s> stands where <%s> must be closed", n.full, top.name.full)
+	if top := s.open[len(s.open)-1]; !bytes.Equal(top.name, n.full) {
+		return nil, s.fail(start, "</%s> stands where <%s> must be closed", n.full, top.name)
 	}
 	if s.pos-start > maxRun {
 		return nil, errRun
 	}
 	s.run = 0
 	return s.pop(start), nil
+}
+
+// closesInnermost goes on behind the rest of an end tag that reads as nearly all do: the
+// innermost element's name and ">".
+func (s *scanner) closesInnermost() bool {
+	if len(s.open) == 0 {
+		return false
+	}
+	name := s.open[len(s.open)-1].name
+	end := s.pos + len(name)
+	if end >= len(s.doc) || s.doc[end] != '>' || !bytes.Equal(s.doc[s.pos:end], name) {
+		return false
+	}
+	s.pos = end + 1
+	return true
 }
 
 // push opens the element of a start tag and returns its namespace.
@@ -157,7 +176,7 @@ func (s *scanner) push(t *token) (space string, err error) {
 	if space, err = s.resolve(t); err != nil {
 		return "", err
 	}
-	s.open = append(s.open, element{name: t.name, space: space, bound: outer})
+	s.open = append(s.open, element{name: t.name.full, bound: outer})
 	return space, nil
 }
 
@@ -166,6 +185,6 @@ func (s *scanner) pop(start int) *token {
 	e := s.open[len(s.open)-1]
 	s.open = s.open[:len(s.open)-1]
 	s.bound = s.bound[:e.bound]
-	s.tok = token{kind: endTag, start: start, end: s.pos, name: e.name, space: e.space}
+	s.tok.kind, s.tok.start, s.tok.end = endTag, start, s.pos
 	return &s.tok
 }

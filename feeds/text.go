@@ -161,12 +161,23 @@ func (s *scanner) attr(local string) (value []byte, ok bool) {
 }
 
 func (s *scanner) attrIn(space, local string) (value []byte, ok bool) {
+	a := s.attrOf(space, local)
+	if a == nil {
+		return nil, false
+	}
+	return s.value(a.value), true
+}
+
+// has reports whether the latest start tag has the attribute.
+func (s *scanner) has(space, local string) bool { return s.attrOf(space, local) != nil }
+
+func (s *scanner) attrOf(space, local string) *attribute {
 	for i := range s.attrs {
 		if a := &s.attrs[i]; a.space == space && string(a.name.localPart()) == local {
-			return s.value(a.value), true
+			return a
 		}
 	}
-	return nil, false
+	return nil
 }
 
 // textOf returns what a charData or cdata token stands for, appended to dst.
