@@ -22,8 +22,17 @@ import (
 // TestMain makes the test binary answer to the name atommq, so that what the
 // tests start is the program itself, under the race detector when they are.
 func TestMain(m *testing.M) {
+	// The race detector has every process that ends sleep for a second.
+	if err := os.Setenv(raceOptions, raceAtOnce); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"atommq": main})
 }
+
+const (
+	raceOptions = "GORACE"
+	raceAtOnce  = "atexit_sleep_ms=0"
+)
 
 // processWait bounds how long a server may take to start or to stop.
 const processWait = time.Minute

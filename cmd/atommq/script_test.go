@@ -29,6 +29,7 @@ func TestScripts(t *testing.T) {
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TZ", "UTC")
+			env.Setenv(raceOptions, raceAtOnce)
 			env.Values[serverKey{}] = new(scriptServer)
 			return nil
 		},
@@ -43,7 +44,7 @@ type serverKey struct{}
 type scriptServer struct{ process *process }
 
 func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
-	environment := []string{"HOME=" + ts.Getenv("HOME"), "PATH=" + ts.Getenv("PATH")}
+	environment := []string{"HOME=" + ts.Getenv("HOME"), "PATH=" + ts.Getenv("PATH"), raceOptions + "=" + raceAtOnce}
 	p, err := launch(ts.MkAbs("."), environment, args...)
 	if neg {
 		if err == nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -63,7 +64,7 @@ func TestStoppingFinishesWhatWasAccepted(t *testing.T) {
 }
 
 func TestASecondSignalEndsAtOnce(t *testing.T) {
-	p, err := launch(t.TempDir(), nil, "--db", "atommq.db")
+	p, err := launch(t.TempDir(), os.Environ(), "--db", "atommq.db")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -133,6 +135,21 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// content returns an entry's content as it was published: RFC 4287 §4.1.3.3 has media that is
+// neither text nor XML in base64. What is no base64 stays as it is.
+func content(e *api.BatchEntry) string {
+	switch t := e.ContentType; {
+	case t == "text", t == "html", t == "xhtml", strings.HasPrefix(t, "text/"),
+		strings.HasSuffix(t, "+xml"), strings.HasSuffix(t, "/xml"):
+		return e.Content
+	}
+	decoded, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(e.Content), ""))
+	if err != nil || !utf8.Valid(decoded) {
+		return e.Content
+	}
+	return string(decoded)
+}
+
 // itemJSON is the form of an entry for programs.
 type itemJSON struct {
 	ID          int64     `json:"id"`
@@ -148,7 +165,7 @@ type itemJSON struct {
 func showJSON(w io.Writer) func(*api.BatchEntry) error {
 	lines := json.NewEncoder(w)
 	return func(e *api.BatchEntry) error {
-		return lines.Encode(itemJSON{e.ID, e.Title, e.Author, e.Published, e.Updated, e.ContentType, e.Content, e.URL})
+		return lines.Encode(itemJSON{e.ID, e.Title, e.Author, e.Published, e.Updated, e.ContentType, content(e), e.URL})
 	}
 }
 
@@ -156,13 +173,11 @@ func showJSON(w io.Writer) func(*api.BatchEntry) error {
 // its content below.
 func showText(w io.Writer) func(*api.BatchEntry) error {
 	return func(e *api.BatchEntry) error {
-		content := strings.TrimSpace(printable(e.Content))
-		if content != "" && content != strings.TrimSpace(e.Title) {
-			content = "    " + strings.ReplaceAll(content, "\n", "\n    ") + "\n"
-		} else {
-			content = ""
+		below := ""
+		if text := strings.TrimSpace(printable(content(e))); text != "" && text != strings.TrimSpace(e.Title) {
+			below = "    " + strings.ReplaceAll(text, "\n", "\n    ") + "\n"
 		}
-		_, err := fmt.Fprintf(w, "%d  %s  %s\n%s", e.ID, e.Updated.Local().Format(time.DateTime), printable(e.Title), content)
+		_, err := fmt.Fprintf(w, "%d  %s  %s\n%s", e.ID, e.Updated.Local().Format(time.DateTime), printable(e.Title), below)
 		return err
 	}
 }
