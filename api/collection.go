@@ -92,7 +92,7 @@ func (s *site) writePage(out *output, p *page) {
 		form := e.Form(key, func(m *feeds.Member) []byte {
 			return feeds.AppendMember(nil, m, &p.source.Feed, p.collection)
 		})
-		return out.spill(append(dst, form...))
+		return out.append(dst, form)
 	}
 	out.finish(feeds.AppendFeed(out.buf, doc, member))
 }
@@ -113,7 +113,7 @@ func (out *output) document(p *page, html bool) *feeds.Page {
 		Feed:       p.source.Feed,
 		Collection: p.collection,
 		Base:       p.base,
-		Self:       p.collection + p.view.query(),
+		Self:       p.view.url(p.collection),
 		Next:       p.next,
 		Previous:   p.previous,
 		Members:    out.members,

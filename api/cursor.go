@@ -37,33 +37,23 @@ type view struct {
 
 func (v *view) cursor() bool { return v.order == after || v.order == upTo }
 
-// query returns v as the canonical query of its URL.
-func (v *view) query() string {
-	var b [64]byte
-	q := b[:0]
+// url returns the canonical URL of v's page of a collection.
+func (v *view) url(collection string) string {
+	var b [256]byte
+	url, mark := append(b[:0], collection...), byte('?')
 	if name := v.order.param(); name != "" {
-		q = append(q, name...)
-		q = append(q, '=')
-		q = strconv.AppendInt(q, v.id, 10)
+		url = append(append(append(url, mark), name...), '=')
+		url, mark = strconv.AppendInt(url, v.id, 10), '&'
 	}
 	if v.limit != defaultLimit {
-		if len(q) > 0 {
-			q = append(q, '&')
-		}
-		q = append(q, "limit="...)
-		q = strconv.AppendInt(q, int64(v.limit), 10)
+		url = append(append(url, mark), "limit="...)
+		url = strconv.AppendInt(url, int64(v.limit), 10)
 	}
-	if len(q) == 0 {
-		return ""
-	}
-	return "?" + string(q)
+	return string(url)
 }
 
-// at returns the query of the page with the same limit in another place.
-func (v *view) at(o order, id int64) string {
-	moved := view{order: o, id: id, limit: v.limit}
-	return moved.query()
-}
+// at returns the view of as many entries in another place.
+func (v *view) at(o order, id int64) view { return view{order: o, id: id, limit: v.limit} }
 
 func (o order) param() string {
 	switch o {

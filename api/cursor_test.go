@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -32,10 +33,10 @@ func FuzzCursor(f *testing.F) {
 		if q.After < 0 || q.Before < 0 || q.After == math.MaxInt64 {
 			t.Fatalf("%+v asks %+v", v, q)
 		}
-		again, err := parseView(&http.Request{URL: &url.URL{RawQuery: v.query()[min(1, len(v.query())):]}})
+		again, err := parseView(&http.Request{URL: &url.URL{RawQuery: strings.TrimPrefix(v.url(""), "?")}})
 		v.inclusive = false
 		if err != nil || again != v {
-			t.Fatalf("%+v written as %q reads %+v, %v", v, v.query(), again, err)
+			t.Fatalf("%+v written as %q reads %+v, %v", v, v.url(""), again, err)
 		}
 	})
 }

@@ -74,8 +74,11 @@ func notModified(w http.ResponseWriter, r *http.Request, tag string, modified ti
 		w.WriteHeader(http.StatusNotModified)
 		return true
 	}
-	since, err := http.ParseTime(r.Header.Get("If-Modified-Since"))
-	if err != nil || modified.IsZero() || modified.After(since) {
+	date := r.Header["If-Modified-Since"]
+	if len(date) != 1 || modified.IsZero() {
+		return false
+	}
+	if since, err := http.ParseTime(date[0]); err != nil || modified.After(since) {
 		return false
 	}
 	h["Etag"] = []string{quoted(tag)}

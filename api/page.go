@@ -186,7 +186,8 @@ func (s *site) link(ctx context.Context, p *page) error {
 
 func (p *page) linkIf(link *string, exists bool, o order, id int64) {
 	if exists {
-		*link = p.collection + p.view.at(o, id)
+		there := p.view.at(o, id)
+		*link = there.url(p.collection)
 	}
 }
 

@@ -76,7 +76,7 @@ func (s *site) createdBatch(w http.ResponseWriter, r *http.Request, feed string,
 	}
 	p.view = view{order: after, id: published[0].ID - 1, limit: len(published)}
 	h := w.Header()
-	h["Location"] = []string{p.collection + p.view.query()}
+	h["Location"] = []string{p.view.url(p.collection)}
 	h["Xlastid"] = echo(nil, newest)
 	h["Cache-Control"] = noCache
 	h["Content-Type"] = typeAtomFeed

@@ -104,16 +104,21 @@ func (out *output) contentType(form offer, own []string) {
 	h["Content-Security-Policy"] = sandbox
 }
 
-// spill writes dst out once it is a chunk, and returns what is to be appended to.
-func (out *output) spill(dst []byte) []byte {
-	if len(dst) < chunk {
-		return dst
+// append adds part to dst, and writes out what makes more than a chunk. A part as large as that
+// is not copied: it belongs to all who read it.
+func (out *output) append(dst, part []byte) []byte {
+	if len(dst)+len(part) <= chunk {
+		return append(dst, part...)
 	}
 	if !out.started {
-		out.begin(len(dst), false)
+		out.begin(len(dst)+len(part), false)
 	}
 	out.write(dst)
-	return dst[:0]
+	if len(part) > chunk/2 {
+		out.write(part)
+		return dst[:0]
+	}
+	return append(dst[:0], part...)
 }
 
 // finish writes the rest of the body. The buffer comes back to be used again.
