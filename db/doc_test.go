@@ -26,24 +26,30 @@ func TestTheExamplesInTheDocumentationRun(t *testing.T) {
 	if len(examples) < 5 {
 		t.Fatalf("%d examples found", len(examples))
 	}
-	for i, example := range examples {
-		rows, err := prompt.QueryxContext(t.Context(), string(example[1]))
-		if err != nil {
-			t.Errorf("%s: %v", example[1], err)
-			continue
-		}
-		n := 0
-		for rows.Next() {
-			n++
-		}
-		if err := rows.Err(); err != nil {
+	for _, example := range examples {
+		if err := count(t, prompt, string(example[1])); err != nil {
 			t.Errorf("%s: %v", example[1], err)
 		}
-		t.Logf("example %d: %d rows", i, n)
 	}
 	if _, err := os.Stat("backup.db"); err != nil {
 		t.Error(err)
 	}
+}
+
+// count runs query to its end.
+func count(t *testing.T, db *sqlx.DB, query string) error {
+	t.Helper()
+	rows, err := db.QueryxContext(t.Context(), query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	n := 0
+	for rows.Next() {
+		n++
+	}
+	t.Logf("%s%d rows", query, n)
+	return rows.Err()
 }
 
 // Every column is described where its table is.

@@ -32,7 +32,7 @@ func TestTranslateNamesTheDomainsError(t *testing.T) {
 		}
 	}
 	fault := sqlite3.Error{Code: sqlite3.ErrConstraint}
-	if got := translate(t.Context(), fault); got != error(fault) {
+	if got := translate(t.Context(), fault); !errors.Is(got, fault) || errors.Is(got, bus.ErrUnavailable) {
 		t.Errorf("a fault of our own became %v", got)
 	}
 }

@@ -40,7 +40,8 @@ var (
 
 // Open opens the database that dsn names, a file name or a file: URL with SQLite's
 // parameters, makes it if there is none, and migrates it. The file gets the
-// permissions that the process's umask leaves. An error is one line that says
+// permissions that the process's umask leaves. One that may only be read is opened
+// for that; whatever writes then fails with bus.ErrReadOnly. An error is one line that says
 // what to do; it wraps bus.ErrNewerSchema, ErrReadOnly, ErrFull or ErrUnavailable where they fit.
 func Open(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	loc, err := parse(dsn)

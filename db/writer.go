@@ -88,7 +88,7 @@ func (w *writer) write(ctx context.Context, work func() error) error {
 	if err != nil {
 		w.rollback()
 	}
-	if err == errUnchanged {
+	if errors.Is(err, errUnchanged) {
 		return nil
 	}
 	return err
@@ -181,14 +181,14 @@ func (w *writer) query(query string, args []driver.NamedValue, row func(v []driv
 	defer rows.Close()
 	values := make([]driver.Value, len(rows.Columns()))
 	for {
-		switch err := rows.Next(values); err {
-		case nil:
-			row(values)
-		case io.EOF:
+		err := rows.Next(values)
+		if errors.Is(err, io.EOF) {
 			return nil
-		default:
+		}
+		if err != nil {
 			return err
 		}
+		row(values)
 	}
 }
 
