@@ -36,8 +36,9 @@ func benchPublish(ctx context.Context, b *bench) (err error) {
 	defer func() { err = errors.Join(err, raw.close()) }()
 	post := bus.Post{Feed: benchFeed, Entry: benchEntry(benchEntryBytes)}
 	publish := func(ctx context.Context, d time.Duration) (float64, error) {
+		whole := context.WithoutCancel(ctx) // no entry is given up half-way
 		return rate(ctx, d, benchCallers, func(int) (int, error) {
-			_, err := n.bus.Publish(context.WithoutCancel(ctx), post)
+			_, err := n.bus.Publish(whole, post)
 			return 1, err
 		})
 	}

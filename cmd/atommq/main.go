@@ -84,7 +84,7 @@ Exit status: 0 done, 1 failed, 2 used wrongly.`,
 		CompletionOptions:  cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &misuse{err} })
-	root.PersistentFlags().String("config", "", "file of ATOMMQ_…=value lines (ATOMMQ_CONFIG)")
+	root.PersistentFlags().String("config", "", "`file` of ATOMMQ_…=value lines (ATOMMQ_CONFIG)")
 	root.AddCommand(
 		serveCommand(), publishCommand(), tailCommand(), feedsCommand(),
 		migrateCommand(), benchCommand(), versionCommand(),

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"atommq/bus"
 	"atommq/db"
@@ -23,12 +24,15 @@ type node struct {
 // starts a bus on it.
 func openNode(ctx context.Context, s *settings, log *slog.Logger) (*node, error) {
 	store, err := db.Open(ctx, s.DB, db.Config{})
-	if err != nil {
+	switch {
+	case errors.Is(err, bus.ErrUnavailable), errors.Is(err, bus.ErrReadOnly):
+		return nil, fmt.Errorf("%w: put it right, or name another file with --db", err)
+	case err != nil:
 		return nil, err
 	}
 	b, err := bus.Open(ctx, store, store, bus.Config{
 		CacheBytes: int(s.CacheBytes),
-		KeyWindow:  s.IdempotencyWindow,
+		KeyWindow:  time.Duration(s.IdempotencyWindow),
 		Log:        log,
 	})
 	if err != nil {

@@ -20,7 +20,7 @@ type settings struct {
 	MaxBody           byteSize
 	CacheBytes        byteSize
 	TrustedProxies    prefixes
-	IdempotencyWindow time.Duration
+	IdempotencyWindow period
 	URL               string
 }
 
@@ -74,9 +74,10 @@ func settingsTable() []setting {
 			}},
 		{"trusted-proxies", "`networks` of proxies whose Forwarded and X-Forwarded headers count, like 10.0.0.0/8,::1",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.Var(&s.TrustedProxies, n, h) }},
-		{"idempotency-window", "`time` for which an Idempotency-Key is remembered",
+		{"idempotency-window", "`time` for which an Idempotency-Key is remembered, like 90m or 24h",
 			func(f *pflag.FlagSet, s *settings, n, h string) {
-				f.DurationVar(&s.IdempotencyWindow, n, 24*time.Hour, h)
+				s.IdempotencyWindow = period(24 * time.Hour)
+				f.Var(&s.IdempotencyWindow, n, h)
 			}},
 		{"url", "`URL` of the server to talk to",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.URL, n, "http://127.0.0.1:8080", h) }},

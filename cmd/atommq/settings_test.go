@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
@@ -148,6 +149,27 @@ func TestByteSizeTakesUnits(t *testing.T) {
 		var b byteSize
 		if err := b.Set(text); err == nil {
 			t.Errorf("%q is taken for %d", text, b)
+		}
+	}
+}
+
+func TestPeriodTakesUnits(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"24h": 24 * time.Hour, "90s": 90 * time.Second, "1h30m": 90 * time.Minute, "10m": 10 * time.Minute, "1500ms": 1500 * time.Millisecond,
+	} {
+		var p period
+		if err := p.Set(text); err != nil || time.Duration(p) != want {
+			t.Errorf("%s: got %v, %v", text, time.Duration(p), err)
+		}
+		var again period
+		if err := again.Set(p.String()); err != nil || again != p {
+			t.Errorf("%s is written as %s", text, p.String())
+		}
+	}
+	for _, text := range []string{"", "0", "0s", "-1h", "24", "a day"} {
+		var p period
+		if err := p.Set(text); err == nil {
+			t.Errorf("%q is taken for %v", text, time.Duration(p))
 		}
 	}
 }
