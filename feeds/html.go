@@ -26,6 +26,7 @@ func stripHTML(b []byte) []byte {
 }
 
 // tagEnd returns the length of the tag or comment that b starts with, 0 when it is neither.
+// One that is not closed goes on to the end, as in a browser.
 func tagEnd(b []byte) int {
 	if len(b) < 2 || b[1] != '/' && b[1] != '!' && !('a' <= b[1]|0x20 && b[1]|0x20 <= 'z') {
 		return 0
@@ -36,7 +37,7 @@ func tagEnd(b []byte) int {
 	}
 	n := bytes.Index(b, end)
 	if n < 0 {
-		return 0
+		return len(b)
 	}
 	return n + len(end)
 }

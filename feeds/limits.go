@@ -16,7 +16,7 @@ const (
 	maxQName = 50_000    // bytes of a name, libxml2's own limit
 	// maxBindings bounds the namespace declarations in scope, because each
 	// name searches them.
-	maxBindings = 256
+	maxBindings = 128
 	// maxID bounds atom:id in bytes: it is kept beside the entry.
 	maxID = 4096
 )

@@ -1,6 +1,10 @@
 package feeds
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
 
 const (
 	namespaceXMLNS = "http://www.w3.org/2000/xmlns/"
@@ -90,14 +94,49 @@ func (s *scanner) resolve(t *token) (string, error) {
 				return "", s.fail(a.start, `the prefix %s is not declared; add xmlns:%s="…"`, a.name.prefix(), a.name.prefix())
 			}
 		}
-		for j := range s.attrs[:i] {
-			b := &s.attrs[j]
-			if a.space == b.space && bytes.Equal(a.name.localPart(), b.name.localPart()) {
-				return "", s.fail(a.start, "the attribute %s stands twice in one tag", a.name.full)
+	}
+	if a := duplicate(s.attrs); a != nil {
+		return "", s.fail(a.start, "the attribute %s stands twice in one tag", a.name.full)
+	}
+	return space, nil
+}
+
+// duplicate returns an attribute that has the same expanded name as one before it.
+func duplicate(attrs []attribute) *attribute {
+	const few = 16 // up to here, comparing all beats sorting
+	if len(attrs) > few {
+		return duplicateOfMany(attrs)
+	}
+	for i := range attrs {
+		for j := range attrs[:i] {
+			if compareNames(&attrs[i], &attrs[j]) == 0 {
+				return &attrs[i]
 			}
 		}
 	}
-	return space, nil
+	return nil
+}
+
+func duplicateOfMany(attrs []attribute) *attribute {
+	sorted := make([]*attribute, len(attrs))
+	for i := range attrs {
+		sorted[i] = &attrs[i]
+	}
+	slices.SortStableFunc(sorted, compareNames)
+	for i := 1; i < len(sorted); i++ {
+		if compareNames(sorted[i-1], sorted[i]) == 0 {
+			return sorted[i]
+		}
+	}
+	return nil
+}
+
+// compareNames compares the expanded names of two attributes.
+func compareNames(a, b *attribute) int {
+	if c := bytes.Compare(a.name.localPart(), b.name.localPart()); c != 0 {
+		return c
+	}
+	return strings.Compare(a.space, b.space)
 }
 
 // lookup returns the namespace that prefix is bound to.
