@@ -15,7 +15,7 @@ import (
 // publishing makes n ops of one 200-byte entry each.
 func publishing(t testing.TB, feed string, n int) []*bus.Op {
 	t.Helper()
-	ops := make([]*bus.Op, n)
+	ops, at := make([]*bus.Op, n), time.Now()
 	for i := range ops {
 		id, err := uuid.NewV7()
 		if err != nil {
@@ -25,7 +25,7 @@ func publishing(t testing.TB, feed string, n int) []*bus.Op {
 			Feed: feed, UUID: id.String(), Title: "a title", XML: []byte(strings.Repeat("x", 200)),
 			Absent: feeds.PartID | feeds.PartUpdated | feeds.PartPublished,
 		}}
-		ops[i] = &bus.Op{Kind: bus.OpPublish, Posts: []bus.Posting{{Entry: e}}, At: time.Now()}
+		ops[i] = &bus.Op{Kind: bus.OpPublish, Posts: []bus.Posting{{Entry: e}}, At: at}
 	}
 	return ops
 }
@@ -76,7 +76,7 @@ func BenchmarkRaw(b *testing.B) {
 				b.StopTimer()
 				c.rows, c.written = c.rows[:0], 0
 				for _, op := range publishing(b, "bench", batch) {
-					c.rows = append(c.rows, row{entry: op.Posts[0].Entry, id: next, at: 1})
+					c.rows = append(c.rows, row{entry: op.Posts[0].Entry, id: next, at: op.At.UnixMicro()})
 					next++
 				}
 				b.StartTimer()

@@ -90,10 +90,10 @@ func (l location) url(more ...string) string {
 	return "file:" + path + "?" + params.Encode()
 }
 
-// writer names the connection that writes. It waits for other processes
-// itself, so SQLite does not.
+// writer names the connection that writes. The writer waits for other processes
+// and lets one goroutine in at a time, so SQLite need do neither.
 func (l location) writer(cfg Config) string {
-	return l.url("_busy_timeout=0", "_foreign_keys=1", "_synchronous="+cfg.Synchronous)
+	return l.url("_mutex=no", "_busy_timeout=0", "_foreign_keys=1", "_synchronous="+cfg.Synchronous)
 }
 
 // reader names the connections of the pool.
