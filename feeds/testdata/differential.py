@@ -41,7 +41,7 @@ class Entries:
         if self.depth == 0:
             self.bare = tag[0] != "{"
             if self.bare and not default:
-                declared.append(("", ATOM))
+                declared.insert(0, ("", ATOM))  # where AtomMQ puts it: the writer takes the last prefix of a namespace
         self.scope.append(self.scope[-1] and not default)
         self.depth += 1
         self.path.append(self.name(tag))
