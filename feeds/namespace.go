@@ -54,7 +54,7 @@ func (s *scanner) namespaceName(prefix []byte, a *attribute) (string, error) {
 	case len(space) == 0 && len(prefix) > 0:
 		return "", s.fail(a.start, "the prefix %s is bound to an empty namespace name", prefix)
 	case !known && !isURIReference(space):
-		return "", s.fail(a.value.start, "the namespace name %q is not a URI (RFC 3986)", space)
+		return "", s.fail(a.value.start, "the namespace name %q is not a URI (RFC 3986) that every parser takes", space)
 	}
 	return space, nil
 }

@@ -16,10 +16,11 @@ func isURIReference(s string) bool {
 			return false
 		}
 	}
-	s, fragment, _ := strings.Cut(s, "#")
-	if strings.Contains(fragment, "#") {
+	// libxml2 takes "&amp;" in a namespace name for "&#38;", and "#" may stand only once.
+	if strings.Count(s, "#")+strings.Count(s, "&") > 1 {
 		return false
 	}
+	s, _, _ = strings.Cut(s, "#")
 	s, _, _ = strings.Cut(s, "?")
 	first, _, _ := strings.Cut(s, "/")
 	if scheme, _, ok := strings.Cut(first, ":"); ok {
@@ -30,7 +31,7 @@ func isURIReference(s string) bool {
 	}
 	if rest, ok := strings.CutPrefix(s, "//"); ok {
 		authority, _, _ := strings.Cut(rest, "/")
-		return isAuthority(authority)
+		return isAuthority(authority) && !strings.Contains(authority, "&")
 	}
 	return true
 }
