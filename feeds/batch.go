@@ -174,7 +174,7 @@ func (c *feedContext) authorsFor(root name) string {
 		if a.URI != "" {
 			a.URI = resolve(c.base, a.URI)
 		}
-		w.person("author", a)
+		w.author(a)
 	}
 	return string(w.dst)
 }

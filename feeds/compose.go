@@ -37,16 +37,13 @@ const (
 func Compose(n Note) (*Entry, error) {
 	b := bodyOf(&n)
 	w := writer{dst: make([]byte, 0, 512+len(b.source)*9/8)}
-	root := "entry"
 	if b.mode == modeXML {
 		// So dressed, the document within needs no namespace undone.
 		w.prefix = []byte("atom")
-		root = `entry xmlns="" xmlns:atom`
+		w.raw(`<atom:entry xmlns="" xmlns:atom="` + NamespaceAtom + `">`)
 	} else {
-		root = "entry xmlns"
+		w.raw(`<entry xmlns="` + NamespaceAtom + `">`)
 	}
-	w.open(root)
-	w.raw(`="` + NamespaceAtom + `">`)
 	w.note(&n)
 	w.body(b)
 	w.close("entry")
@@ -61,7 +58,7 @@ func Compose(n Note) (*Entry, error) {
 func (w *writer) note(n *Note) {
 	w.element("title", n.Title)
 	if n.Author.Name != "" {
-		w.person("author", n.Author)
+		w.author(n.Author)
 	}
 	for _, c := range n.Category {
 		w.open("category")

@@ -166,7 +166,7 @@ func isAlphanumeric(c byte) bool {
 // inlineXML reads up to the end of the element t, which holds an XML document. Text
 // alone can be none, so it is base64 of one that XML within XML cannot carry.
 func (p *parser) inlineXML(d *draft, t token) error {
-	elements, text := 0, false
+	elements := 0
 	p.buf = p.buf[:0]
 	for {
 		n, err := p.next()
@@ -186,7 +186,7 @@ func (p *parser) inlineXML(d *draft, t token) error {
 				p.buf = p.textOf(p.buf, n)
 			}
 		case endTag:
-			text = !isBlank(p.buf)
+			text := !isBlank(p.buf)
 			switch {
 			case text && elements > 0:
 				return p.fail(t.start, "<%s> holds text beside an XML document", t.name.full)
@@ -288,7 +288,7 @@ func (p *parser) div(t, n token, count int, text *[]byte) error {
 
 // fold makes any white space one space, and trims it.
 func fold(b []byte) string {
-	if out := bytes.TrimSpace(b); bytes.IndexAny(out, "\t\r\n") < 0 && !bytes.Contains(out, []byte("  ")) {
+	if out := bytes.TrimSpace(b); !bytes.ContainsAny(out, "\t\r\n") && !bytes.Contains(out, []byte("  ")) {
 		return string(out)
 	}
 	return string(bytes.Join(bytes.Fields(b), []byte(" ")))

@@ -60,7 +60,7 @@ func AppendFeed(dst []byte, p *Page, member func(dst []byte, m *Member) []byte) 
 		w.element("subtitle", p.Feed.Subtitle)
 	}
 	w.date("updated", p.Feed.Updated)
-	w.person("author", p.Feed.author())
+	w.author(p.Feed.author())
 	w.element("generator", generator)
 	w.link("self", typeFeed, p.Self)
 	w.link("alternate", typeHTML, p.Alternate)

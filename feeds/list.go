@@ -23,7 +23,7 @@ func AppendList(dst []byte, l *List) []byte {
 	w.element("id", l.Base+"/feeds")
 	w.element("title", "Feeds")
 	w.date("updated", l.updated())
-	w.person("author", Person{Name: generator})
+	w.author(Person{Name: generator})
 	w.element("generator", generator)
 	w.link("self", typeFeed, l.Self)
 	w.link("next", typeFeed, l.Next)

@@ -119,7 +119,7 @@ func (w *writer) managed(m *Member, f *Feed, collection string) {
 	w.memberLink("edit", typeEntry, m, collection)
 	w.memberLink("self", typeEntry, m, collection)
 	if m.Absent&PartAuthor != 0 {
-		w.person("author", f.author())
+		w.author(f.author())
 	}
 	if m.Absent&PartAlternate != 0 {
 		w.memberLink("alternate", typeHTML, m, collection)

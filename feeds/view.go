@@ -156,7 +156,7 @@ func (p *parser) viewText(v *View, t token, modeOf func(token) (mode, error)) (T
 	case modeXHTML:
 		x.Body, err = p.viewXHTML()
 	case modeXML:
-		x.Body, err = p.viewXML(t)
+		x.Body, err = p.viewXML()
 	case modeBase64:
 		var b []byte
 		if b, err = p.text(t); err == nil {
@@ -198,7 +198,7 @@ func (p *parser) viewXHTML() (div []byte, err error) {
 }
 
 // viewXML reads the rest of a content element, and returns the document in it.
-func (p *parser) viewXML(content token) ([]byte, error) {
+func (p *parser) viewXML() ([]byte, error) {
 	inner := p.pos
 	var edits []edit
 	elements := 0

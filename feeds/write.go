@@ -69,8 +69,8 @@ func (w *writer) link(rel, typ, href string) {
 	w.raw("/>")
 }
 
-func (w *writer) person(name string, p Person) {
-	w.open(name)
+func (w *writer) author(p Person) {
+	w.open("author")
 	w.dst = append(w.dst, '>')
 	w.element("name", p.Name)
 	if p.URI != "" {
@@ -79,7 +79,7 @@ func (w *writer) person(name string, p Person) {
 	if p.Email != "" {
 		w.element("email", p.Email)
 	}
-	w.close(name)
+	w.close("author")
 }
 
 // appendEscapedText appends s as the text of an element.
