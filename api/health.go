@@ -32,6 +32,6 @@ func sendOK(w http.ResponseWriter, _ *http.Request) error {
 	h := w.Header()
 	h["Content-Type"] = typeText
 	h["Cache-Control"] = noStore
-	write(w, []byte("ok\n"))
+	writeTo(w, []byte("ok\n"))
 	return nil
 }

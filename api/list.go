@@ -35,7 +35,7 @@ func (s *site) getRoot(w http.ResponseWriter, r *http.Request) error {
 		h["Cache-Control"] = noCache
 		h["Content-Type"] = typeText
 		w.WriteHeader(http.StatusSeeOther)
-		write(w, []byte("The feeds are at /feeds.\n"))
+		writeTo(w, []byte("The feeds are at /feeds.\n"))
 		return nil
 	}
 	return s.getService(w, r)

@@ -151,7 +151,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		body = p.json(requestID(w))
 	}
 	w.WriteHeader(p.Status)
-	write(w, body)
+	writeTo(w, body)
 }
 
 // dropRepresentation takes back what a handler said of the answer that it could not give.

@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"time"
 )
 
 // trustedLength is how much memory a Content-Length is good for before that much has come.
@@ -20,7 +19,7 @@ func (s *site) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > s.maxBody {
 		return nil, s.tooLarge()
 	}
-	body := io.Reader(&pacedBody{body: r.Body, w: w})
+	body := io.Reader(&pacedBody{body: r.Body, w: w, r: r})
 	size := r.ContentLength
 	switch coding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); coding {
 	case "", "identity":
@@ -111,11 +110,11 @@ func openGzip(body io.Reader) (*gzip.Reader, error) {
 	return gz, nil
 }
 
-// pacedBody gives a large body more time as it comes in: a client has to send
-// chunk bytes in stall. What is left after that is for the answer.
+// pacedBody gives a large body more time as it comes in.
 type pacedBody struct {
 	body io.Reader
 	w    http.ResponseWriter
+	r    *http.Request
 	n    int // since the last extension
 }
 
@@ -123,11 +122,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
 	if b.n += n; b.n >= chunk {
 		b.n = 0
-		now := time.Now()
-		c := http.NewResponseController(b.w)
-		// Where the connection takes no deadlines there are none to extend.
-		_ = c.SetReadDeadline(now.Add(stall))
-		_ = c.SetWriteDeadline(now.Add(2 * stall))
+		extendRead(b.w, b.r)
 	}
 	return n, err
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"time"
 
 	"atommq/feeds"
 )
@@ -36,9 +35,8 @@ const typeHTML = "text/html"
 
 const (
 	// chunk is how much is written under one deadline, and how much of a document is
-	// held at a time: a reader has to take chunk bytes in stall.
+	// held at a time.
 	chunk = 256 << 10
-	stall = 30 * time.Second
 	// worthGzip is the size below which gzip saves no packet.
 	worthGzip = 1024
 )
@@ -140,7 +138,7 @@ func (out *output) finish(rest []byte) {
 	if !out.chunked {
 		out.setLength(out.packed.Len())
 		out.w.WriteHeader(out.status)
-		write(out.w, out.packed.Bytes())
+		out.write(out.packed.Bytes())
 	}
 }
 
@@ -177,16 +175,20 @@ func (out *output) setLength(n int) {
 	}
 }
 
+// write sends p in chunks, each with time of its own.
 func (out *output) write(p []byte) {
-	if out.gz == nil {
-		write(out.w, p)
-		return
+	var to io.Writer = out.w
+	if out.gz != nil {
+		to = out.gz
 	}
-	if _, err := out.gz.Write(p); err != nil {
-		panic(http.ErrAbortHandler)
+	for len(p) > chunk {
+		writeTo(to, p[:chunk])
+		p = p[chunk:]
+		extendWrite(out.w, out.r)
 	}
+	writeTo(to, p)
 	if out.chunked {
-		extendWrite(out.w)
+		extendWrite(out.w, out.r)
 	}
 }
 
@@ -221,25 +223,9 @@ func (p *heldPage) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// write sends p in chunks, each with time of its own. A client that has left, or is
-// too slow, takes its connection with it.
-func write(w http.ResponseWriter, p []byte) {
-	for len(p) > chunk {
-		writeChunk(w, p[:chunk])
-		p = p[chunk:]
-		extendWrite(w)
-	}
-	writeChunk(w, p)
-}
-
-func writeChunk(w http.ResponseWriter, p []byte) {
+// writeTo writes p. A client that has left, or is too slow, takes its connection with it.
+func writeTo(w io.Writer, p []byte) {
 	if _, err := w.Write(p); err != nil {
 		panic(http.ErrAbortHandler)
 	}
-}
-
-// extendWrite gives the next chunk its time. Where the connection takes no deadline
-// there is none to extend.
-func extendWrite(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(stall))
 }

@@ -40,7 +40,7 @@ func serve(t testing.TB, h Handler) *server {
 func serveWith(t testing.TB, h Handler, adjust func(*http.Server)) *server {
 	t.Helper()
 	s := &server{t: t, store: new(bustest.Memory)}
-	b, err := bus.Open(context.Background(), s.store, s.store, bus.Config{})
+	b, err := bus.Open(context.Background(), s.store, nil, bus.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,14 +88,11 @@ func TestAReaderThatStopsIsCutOff(t *testing.T) {
 	if _, err := s.bus.Publish(t.Context(), bus.Post{Feed: "large", Entry: large}); err != nil {
 		t.Fatal(err)
 	}
-	conn := s.dial("GET /feeds/large HTTP/1.1\r\nHost: h\r\n\r\n")
+	s.dial("GET /feeds/large HTTP/1.1\r\nHost: h\r\n\r\n") // and reads nothing
 	select {
 	case <-closed:
 	case <-time.After(patience):
 		t.Fatal("the connection is still open")
-	}
-	if n, _ := io.Copy(io.Discard, conn); n >= 12<<20 {
-		t.Errorf("all %d bytes came", n)
 	}
 }
 
