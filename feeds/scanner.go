@@ -211,7 +211,14 @@ func (s *scanner) take(k kind, end int) (*token, error) {
 
 // text reads up to the next markup.
 func (s *scanner) text() (*token, error) {
-	end := len(s.doc)
+	end := s.pos
+	for end < len(s.doc) && isSpace(s.doc[end]) {
+		end++
+	}
+	if end < len(s.doc) && s.doc[end] == '<' {
+		return s.take(charData, end) // indentation: half of all text
+	}
+	end = len(s.doc)
 	if n := bytes.IndexByte(s.doc[s.pos:], '<'); n >= 0 {
 		end = s.pos + n
 	}

@@ -100,19 +100,23 @@ func (s *scanner) attributeValue(n name) (span, error) {
 	if s.pos == len(s.doc) || s.doc[s.pos] != '"' && s.doc[s.pos] != '\'' {
 		return span{}, s.fail(s.pos, "the value of the attribute %s is not in quotes", n.full)
 	}
-	start := s.pos + 1
-	size := bytes.IndexByte(s.doc[start:], s.doc[s.pos])
-	if size < 0 {
+	quote, references := s.doc[s.pos], false
+	v := span{s.pos + 1, s.pos + 1}
+	for ; v.end < len(s.doc) && s.doc[v.end] != quote; v.end++ {
+		switch s.doc[v.end] {
+		case '<':
+			return span{}, s.fail(v.end, `"<" may not stand in an attribute's value; write "&lt;"`)
+		case '&':
+			references = true
+		}
+	}
+	if v.end == len(s.doc) {
 		return span{}, s.fail(s.pos, "the value of the attribute %s is not closed", n.full)
 	}
-	v := span{start, start + size}
-	if at := bytes.IndexByte(s.doc[v.start:v.end], '<'); at >= 0 {
-		return span{}, s.fail(v.start+at, `"<" may not stand in an attribute's value; write "&lt;"`)
-	}
-	if err := s.checkReferences(v.start, v.end); err != nil {
-		return span{}, err
-	}
 	s.pos = v.end + 1
+	if references {
+		return v, s.checkReferences(v.start, v.end)
+	}
 	return v, nil
 }
 
