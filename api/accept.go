@@ -29,7 +29,7 @@ func negotiate(accept []string, offers []offer) int {
 	}
 	best, bestQ, valid := -1, 0, false
 	for i, o := range offers {
-		q, ok := quality(accept, o)
+		q, _, ok := quality(accept, o)
 		valid = valid || ok
 		if q > bestQ {
 			best, bestQ = i, q
@@ -42,9 +42,9 @@ func negotiate(accept []string, offers []offer) int {
 }
 
 // quality returns the weight, in thousandths, that accept gives to o: that of
-// the most specific range. valid tells whether accept holds any range at all.
-func quality(accept []string, o offer) (q int, valid bool) {
-	specific := 0
+// the most specific range, which has the given specificity. valid tells whether accept holds
+// any range at all.
+func quality(accept []string, o offer) (q, specific int, valid bool) {
 	for _, line := range accept {
 		for line != "" {
 			var element string
@@ -56,7 +56,7 @@ func quality(accept []string, o offer) (q int, valid bool) {
 			}
 		}
 	}
-	return q, valid
+	return q, specific, valid
 }
 
 // mediaRange is one element of Accept. Of its parameters only "type" tells

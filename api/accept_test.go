@@ -75,7 +75,7 @@ func FuzzNegotiate(f *testing.F) {
 		}
 		// What is refused outright is never given.
 		if j := negotiate([]string{accept + ",application/atom+xml;q=0,application/atom+xml;type=feed;q=0"}, collectionHTMLForms[:1]); j != -1 && strings.Count(accept, `"`) == 0 {
-			q, _ := quality([]string{accept}, collectionHTMLForms[0])
+			q, _, _ := quality([]string{accept}, collectionHTMLForms[0])
 			if q == 0 {
 				t.Fatalf("offer %d though refused", j)
 			}

@@ -125,11 +125,17 @@ func documentProblem(err error) *problem {
 	return nil
 }
 
-// problemForms are the ways to write a problem; people with curl get the first.
-var problemForms = []offer{
-	{typ: "text/plain"},
-	{typ: "application/problem+json"},
-	{typ: "application/json"},
+// wantsProblemDocument reports whether accept names JSON, and does not want text more. People
+// with curl name nothing.
+func wantsProblemDocument(accept []string) bool {
+	text, _, _ := quality(accept, offer{typ: "text/plain"})
+	for _, typ := range [...]string{"application/problem+json", "application/json"} {
+		q, specific, _ := quality(accept, offer{typ: typ})
+		if specific >= matchType && q > 0 && q >= text {
+			return true
+		}
+	}
+	return false
 }
 
 // fail answers with the problem that err is.
@@ -146,7 +152,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h["X-Content-Type-Options"] = nosniff
 	body := fmt.Appendf(nil, "%d %s: %s\n", p.Status, http.StatusText(p.Status), p.Detail)
 	h["Content-Type"] = typeText
-	if negotiate(r.Header["Accept"], problemForms) > 0 {
+	if wantsProblemDocument(r.Header["Accept"]) {
 		h["Content-Type"] = []string{"application/problem+json"}
 		body = p.json(requestID(w))
 	}
