@@ -171,7 +171,7 @@ func inline(doc []byte) ([]byte, bool) {
 // body appends the content.
 func (w *writer) body(b body) {
 	if len(b.source) == 0 && b.mode == modeText {
-		return // the member's page stands for it
+		return // the link to the member's page stands for it
 	}
 	w.open("content")
 	w.attribute("type", b.typ)

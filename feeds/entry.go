@@ -13,7 +13,7 @@ const (
 	PartUpdated                     // atom:updated: the time of publishing
 	PartPublished                   // atom:published: the time of first publishing
 	PartAuthor                      // atom:author, none in atom:source either: the feed's
-	PartAlternate                   // neither atom:content nor a link "alternate": the member's page
+	PartAlternate                   // a link "alternate", which feed readers open: the member's page
 	PartSummary                     // atom:summary, where content is out of line or base64: becomes empty
 )
 

@@ -76,7 +76,7 @@ func (s seen) absent() Parts {
 		part Parts
 	}{
 		{seenID, PartID}, {seenTitle, PartTitle}, {seenUpdated, PartUpdated}, {seenPublished, PartPublished},
-		{seenAuthor, PartAuthor}, {seenContent | seenAlternate, PartAlternate},
+		{seenAuthor, PartAuthor}, {seenAlternate, PartAlternate},
 	} {
 		if s&m.any == 0 {
 			a |= m.part
