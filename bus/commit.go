@@ -31,7 +31,7 @@ func (b *Bus) commitLoop() {
 		last  time.Time
 	)
 	for {
-		batch = b.queue.take(batch[:0])
+		batch = b.queue.take(batch)
 		if len(batch) == 0 {
 			return
 		}
@@ -42,7 +42,6 @@ func (b *Bus) commitLoop() {
 			ops = append(ops, &t.op)
 		}
 		b.commitBatch(batch, ops)
-		clear(batch)
 		clear(ops)
 	}
 }

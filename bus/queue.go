@@ -71,41 +71,52 @@ func (q *queue) signal() {
 	}
 }
 
-// take returns the next batch, in the order of put, appended to into. It waits until there is one;
-// it returns none once the queue is closed and empty.
-func (q *queue) take(into []*ticket) []*ticket {
+// take returns the next batch, in the order of put, in the memory of the last one, whose callers
+// have their answers. It waits until there is one; it returns none once the queue is closed
+// and empty.
+func (q *queue) take(last []*ticket) []*ticket {
+	want := min(q.length()+len(last), q.batch) // all callers there are
+	batch := last[:0]
 	for {
-		q.gather()
+		q.gather(want)
 		q.mu.Lock()
 		n := q.fits()
-		into = append(into, q.waiting[:n]...)
+		batch = append(batch, q.waiting[:n]...)
 		rest := copy(q.waiting, q.waiting[n:])
 		clear(q.waiting[rest:])
 		q.waiting = q.waiting[:rest]
 		closed := q.closed
 		q.mu.Unlock()
 		if n > 0 || closed {
-			return into
+			clear(last[min(n, len(last)):])
+			return batch
 		}
 		<-q.wake
 	}
 }
 
-// gather lets callers that are ready to publish do so before a batch is taken. The callers
-// that the last commit answered are runnable now; without this, a committer that is quicker than
-// they are takes half of them, then the other half, and pays for two fsyncs.
-// On an idle bus it costs one empty pass of the scheduler.
-func (q *queue) gather() {
-	for before := -1; ; {
-		q.mu.Lock()
-		n := len(q.waiting)
-		q.mu.Unlock()
-		if n == before || n == 0 || n >= q.batch {
-			return
-		}
-		before = n
+// patience is how many passes of the scheduler may bring nobody before a batch is taken.
+const patience = 8
+
+// gather lets callers publish that are ready to, until want of them wait. Those that the last
+// commit answered are runnable now; a committer that is quicker than they are
+// would take half of them, then the other half, and pay for two syncs of the disk. It waits
+// for no time: it yields, and gives up when that brings nobody. A lone publisher is
+// not kept waiting at all.
+func (q *queue) gather(want int) {
+	n := q.length()
+	for idle := 0; n < want && idle < patience; idle++ {
 		runtime.Gosched()
+		if now := q.length(); now > n {
+			n, idle = now, 0
+		}
 	}
+}
+
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting)
 }
 
 // fits counts the waiting tickets that make one batch. Callers hold q.mu.
