@@ -161,7 +161,7 @@ func choose(r *http.Request, offers []offer) (offer, error) {
 	for i, o := range offers {
 		types[i] = o.typ
 	}
-	return offer{}, &problem{
+	return offer{}, &problemError{
 		Status: http.StatusNotAcceptable,
 		Detail: fmt.Sprintf("Nothing here has a type that Accept allows. Ask for one of: %s.", strings.Join(types, ", ")),
 		Extra:  map[string]any{"types": types},

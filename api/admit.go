@@ -29,7 +29,7 @@ func (a *account) matches(r *http.Request) bool {
 // admit reports why a request may not come in.
 func (s *site) admit(r *http.Request) error {
 	if s.account != nil && r.URL.Path != healthPath && !s.account.matches(r) {
-		return &problem{
+		return &problemError{
 			Status: http.StatusUnauthorized,
 			Detail: "This server asks for its login and passcode, by HTTP Basic authentication: curl -u login:passcode …",
 			Header: http.Header{"Www-Authenticate": {`Basic realm="AtomMQ", charset="UTF-8"`}},
@@ -40,7 +40,7 @@ func (s *site) admit(r *http.Request) error {
 	}
 	// Any page on the web could have its reader's browser post to a bus on localhost.
 	if err := s.origins.Check(r); err != nil {
-		return &problem{
+		return &problemError{
 			Status: http.StatusForbidden,
 			Detail: "A browser sent this request on behalf of another site's page. Publish from a program, or from a page of this site.",
 		}

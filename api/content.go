@@ -135,7 +135,7 @@ func describeBody(r *http.Request) (*posted, error) {
 	}
 	typ, params, err := mime.ParseMediaType(lines[0])
 	if err != nil {
-		return nil, &problem{
+		return nil, &problemError{
 			Status: http.StatusUnsupportedMediaType,
 			Detail: fmt.Sprintf("The Content-Type %q cannot be read: %v. Send one like application/atom+xml or text/plain.", lines[0], err),
 			Header: http.Header{"Accept-Post": acceptPost},
@@ -159,7 +159,7 @@ func unsupported(typ string) error {
 	if strings.HasPrefix(typ, "multipart/") {
 		detail = "Content of type %s is not taken. Send the form's fields as application/x-www-form-urlencoded (curl: --data-urlencode instead of -F)."
 	}
-	return &problem{
+	return &problemError{
 		Status: http.StatusUnsupportedMediaType,
 		Detail: fmt.Sprintf(detail, typ),
 		Header: http.Header{"Accept-Post": acceptPost},
@@ -170,7 +170,7 @@ func unsupportedEdit(typ string) error {
 	if typ == "" {
 		typ = "unknown"
 	}
-	return &problem{
+	return &problemError{
 		Status: http.StatusUnsupportedMediaType,
 		Detail: fmt.Sprintf("An entry is edited with an Atom entry, not with content of type %s. GET the entry, change it, and PUT it as application/atom+xml.", typ),
 		Header: http.Header{"Accept": {"application/atom+xml;type=entry, application/xml"}},
@@ -181,7 +181,7 @@ func unknownBody(p *posted) error {
 	if len(p.body) == 0 {
 		return badRequest("The body is empty. Send an Atom entry, text, JSON or form fields.")
 	}
-	return &problem{
+	return &problemError{
 		Status: http.StatusUnsupportedMediaType,
 		Detail: "The body has no Content-Type that says what it is, and does not start like an Atom entry. Send its type: for text, Content-Type: text/plain.",
 		Header: http.Header{"Accept-Post": acceptPost},

@@ -153,14 +153,15 @@ func parseID(s string) (int64, error) {
 // parseLimit reads a page size. A larger one than is given counts as the largest; the next
 // link leads to the rest.
 func parseLimit(s string) (int, error) {
-	if s == "" || strings.Trim(s, "0123456789") != "" || strings.Trim(s, "0") == "" {
+	digits := strings.TrimLeft(s, "0")
+	if digits == "" || strings.Trim(digits, "0123456789") != "" {
 		return 0, badRequest("limit: %q is not a page size. Give a whole number from 1 to %d.", s, maxLimit)
 	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n > maxLimit {
-		return maxLimit, nil //nolint:nilerr // digits alone fail only by being too many
+	if len(digits) > len("1000") {
+		return maxLimit, nil
 	}
-	return n, nil
+	n, err := strconv.Atoi(digits)
+	return min(n, maxLimit), err
 }
 
 // nextPair takes the first pair off a query. It allocates only where the pair is escaped:
@@ -178,7 +179,7 @@ func nextPair(query string) (name, value, rest string, err error) {
 }
 
 func badRequest(format string, args ...any) error {
-	return &problem{Status: http.StatusBadRequest, Detail: fmt.Sprintf(format, args...)}
+	return &problemError{Status: http.StatusBadRequest, Detail: fmt.Sprintf(format, args...)}
 }
 
 func repeated(name string) error { return badRequest("%s stands more than once. Give it once.", name) }

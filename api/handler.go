@@ -156,7 +156,7 @@ func feedName(r *http.Request) (string, error) {
 		err = feeds.CheckName(name)
 	}
 	if err != nil {
-		return "", &problem{
+		return "", &problemError{
 			Status: http.StatusNotFound,
 			Detail: fmt.Sprintf("%q cannot name a feed: %v. A name takes 1 to 255 bytes of UTF-8 without control characters, percent-encoded in the URL.", escaped, err),
 		}
@@ -169,12 +169,12 @@ func noResource(_ http.ResponseWriter, r *http.Request) error {
 	if rest, ok := strings.CutPrefix(r.URL.EscapedPath(), "/feeds/"); ok && strings.Contains(rest, "/") {
 		detail += " A slash in a feed's name is written %2F."
 	}
-	return &problem{Status: http.StatusNotFound, Detail: detail}
+	return &problemError{Status: http.StatusNotFound, Detail: detail}
 }
 
 // noMethod answers methods that chi does not know; resource answers the rest.
 func noMethod(_ http.ResponseWriter, r *http.Request) error {
-	return &problem{
+	return &problemError{
 		Status: http.StatusNotImplemented,
 		Detail: fmt.Sprintf("The method %q is not known here. OPTIONS tells which ones a resource takes.", r.Method),
 	}

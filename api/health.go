@@ -11,7 +11,10 @@ import (
 const readyWait = 2 * time.Second
 
 // getHealth says that the process runs.
-func getHealth(w http.ResponseWriter, r *http.Request) error { return sendOK(w, r) }
+func getHealth(w http.ResponseWriter, _ *http.Request) error {
+	sendOK(w)
+	return nil
+}
 
 // getReady says that the store answers.
 func (s *site) getReady(w http.ResponseWriter, r *http.Request) error {
@@ -19,19 +22,19 @@ func (s *site) getReady(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	if err := s.bus.Ready(ctx); err != nil {
 		s.log.WarnContext(r.Context(), "not ready", "error", err)
-		return &problem{
+		return &problemError{
 			Status: http.StatusServiceUnavailable,
 			Detail: fmt.Sprintf("The storage does not answer. The log has the reason, under request %s.", requestID(w)),
 			Header: retryAfter,
 		}
 	}
-	return sendOK(w, r)
+	sendOK(w)
+	return nil
 }
 
-func sendOK(w http.ResponseWriter, _ *http.Request) error {
+func sendOK(w http.ResponseWriter) {
 	h := w.Header()
 	h["Content-Type"] = typeText
 	h["Cache-Control"] = noStore
 	writeTo(w, []byte("ok\n"))
-	return nil
 }

@@ -169,7 +169,7 @@ func (s *site) precondition(r *http.Request, feed, id string) (int64, error) {
 		return 0, fmt.Errorf("change %s: %w", id, bus.ErrChanged)
 	}
 	if _, ok := anyTag(noneMatch, func(t string, _ bool) bool { return state(t) == current }); ok {
-		return 0, &problem{
+		return 0, &problemError{
 			Status: http.StatusPreconditionFailed,
 			Detail: "The entry exists in the very state that If-None-Match rules out. Leave the field away to change it.",
 		}

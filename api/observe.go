@@ -2,6 +2,7 @@ package api
 
 import (
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -72,7 +73,7 @@ func (s *site) recovered(w http.ResponseWriter, r *http.Request) {
 	if v == nil {
 		return
 	}
-	if v == http.ErrAbortHandler { //nolint:errorlint // the sentinel is compared by identity, as net/http does
+	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(v)
 	}
 	s.log.ErrorContext(r.Context(), "panic while serving", "request", requestID(w), "method", r.Method,
@@ -80,7 +81,7 @@ func (s *site) recovered(w http.ResponseWriter, r *http.Request) {
 	if _, underWay := w.Header()["Content-Type"]; underWay {
 		panic(http.ErrAbortHandler)
 	}
-	s.fail(w, r, &problem{Status: http.StatusInternalServerError, Detail: internalDetail})
+	s.fail(w, r, &problemError{Status: http.StatusInternalServerError, Detail: internalDetail})
 }
 
 func requestID(w http.ResponseWriter) string { return w.Header().Get("X-Request-Id") }

@@ -109,7 +109,7 @@ func (s *site) locate(ctx context.Context, feed string, v *view) error {
 		return s.unknownCursor(ctx, feed, v.uuid, err)
 	}
 	if e.Deleted || e.Absent&feeds.PartPublished != 0 && !e.Edited.Equal(e.Published) {
-		return &problem{
+		return &problemError{
 			Status: http.StatusGone,
 			Detail: fmt.Sprintf("The entry urn:uuid:%s was changed after it was published, which moved it to %d. Go on with after=%d if you have seen that change, else with the Xlastid you last got, or 0 for the beginning.", v.uuid, e.ID, e.ID),
 			Extra:  map[string]any{"id": e.ID},
@@ -130,13 +130,13 @@ func (s *site) unknownCursor(ctx context.Context, feed, uuid string, err error) 
 	case feedErr != nil:
 		return feedErr
 	case f.Pruned > 0:
-		return &problem{
+		return &problemError{
 			Status: http.StatusGone,
 			Detail: fmt.Sprintf("The entry urn:uuid:%s is not, or no longer, in this feed, which has forgotten its entries up to %d. Go on with Xlastid: 0, which is the beginning of what is kept.", uuid, f.Pruned),
 			cause:  err,
 		}
 	}
-	return &problem{
+	return &problemError{
 		Status: http.StatusBadRequest,
 		Detail: fmt.Sprintf("No such entry exists with id urn:uuid:%s in this feed. Give the id of one that does, or Xlastid: 0 for the beginning.", uuid),
 		cause:  err,

@@ -14,8 +14,8 @@ import (
 	"atommq/feeds"
 )
 
-// problem is an answer other than the one asked for: RFC 9457.
-type problem struct {
+// problemError is an answer other than the one asked for: RFC 9457.
+type problemError struct {
 	Status int
 	Detail string // what is wrong, and what to do about it
 	Header http.Header
@@ -23,9 +23,9 @@ type problem struct {
 	cause  error          // for the log
 }
 
-func (p *problem) Error() string { return fmt.Sprintf("%d: %s", p.Status, p.Detail) }
+func (p *problemError) Error() string { return fmt.Sprintf("%d: %s", p.Status, p.Detail) }
 
-func (p *problem) Unwrap() error { return p.cause }
+func (p *problemError) Unwrap() error { return p.cause }
 
 const internalDetail = "Something went wrong that is not your doing. The server's log tells more, under this response's X-Request-ID."
 
@@ -55,8 +55,8 @@ var outcomes = []struct {
 }
 
 // problemOf finds what to say about err. What is unknown is not shown.
-func problemOf(err error) *problem {
-	var p *problem
+func problemOf(err error) *problemError {
+	var p *problemError
 	if errors.As(err, &p) {
 		return p
 	}
@@ -68,18 +68,18 @@ func problemOf(err error) *problem {
 	}
 	for _, o := range outcomes {
 		if errors.Is(err, o.err) {
-			return &problem{Status: o.status, Detail: o.detail, Header: o.header, cause: err}
+			return &problemError{Status: o.status, Detail: o.detail, Header: o.header, cause: err}
 		}
 	}
-	return &problem{Status: http.StatusInternalServerError, Detail: internalDetail, cause: err}
+	return &problemError{Status: http.StatusInternalServerError, Detail: internalDetail, cause: err}
 }
 
-func gapProblem(err error) *problem {
+func gapProblem(err error) *problemError {
 	var gap *bus.GapError
 	if !errors.As(err, &gap) {
 		return nil
 	}
-	return &problem{
+	return &problemError{
 		Status: http.StatusGone,
 		Detail: fmt.Sprintf("Entries that came after %d are no longer kept; %s. Go on with Xlastid: 0, which is the beginning of what is kept.", gap.After, oldestKept(gap)),
 		Extra:  map[string]any{"after": gap.After, "oldest": gap.Oldest},
@@ -95,27 +95,27 @@ func oldestKept(gap *bus.GapError) string {
 }
 
 // documentProblem explains what feeds refuses.
-func documentProblem(err error) *problem {
+func documentProblem(err error) *problemError {
 	var syntax *feeds.SyntaxError
 	var limit *feeds.LimitError
 	var encoding *feeds.EncodingError
 	switch {
 	case errors.As(err, &syntax):
-		return &problem{
+		return &problemError{
 			Status: http.StatusBadRequest,
 			Detail: fmt.Sprintf("Line %d, column %d: %s. Nothing was published; correct the document and send it again.", syntax.Line, syntax.Column, syntax.Reason),
 			Extra:  map[string]any{"line": syntax.Line, "column": syntax.Column},
 			cause:  err,
 		}
 	case errors.As(err, &limit):
-		return &problem{
+		return &problemError{
 			Status: http.StatusRequestEntityTooLarge,
 			Detail: fmt.Sprintf("The limit on the %s is %d. Send less at a time.", limit.What, limit.Max),
 			Extra:  map[string]any{"limit": limit.Max},
 			cause:  err,
 		}
 	case errors.As(err, &encoding):
-		return &problem{
+		return &problemError{
 			Status: http.StatusUnsupportedMediaType,
 			Detail: fmt.Sprintf("The character encoding %q is not understood. Send UTF-8.", encoding.Encoding),
 			Header: http.Header{"Accept-Post": acceptPost},
@@ -167,7 +167,7 @@ func dropRepresentation(h http.Header) {
 	}
 }
 
-func (s *site) logProblem(w http.ResponseWriter, r *http.Request, p *problem, err error) {
+func (s *site) logProblem(w http.ResponseWriter, r *http.Request, p *problemError, err error) {
 	level := slog.LevelDebug
 	if p.Status >= http.StatusInternalServerError && p.Status != http.StatusNotImplemented {
 		level = slog.LevelError
@@ -176,7 +176,7 @@ func (s *site) logProblem(w http.ResponseWriter, r *http.Request, p *problem, er
 		"path", r.URL.EscapedPath(), "status", p.Status, "error", err)
 }
 
-func (p *problem) json(request string) []byte {
+func (p *problemError) json(request string) []byte {
 	members := map[string]any{
 		"type":    "about:blank",
 		"title":   http.StatusText(p.Status),

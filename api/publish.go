@@ -43,7 +43,7 @@ func (s *site) postCollection(w http.ResponseWriter, r *http.Request) error {
 // created answers with the new entry, or with the one that its key has made before.
 func (s *site) created(w http.ResponseWriter, r *http.Request, e *bus.Entry) error {
 	if gone(e) {
-		return &problem{
+		return &problemError{
 			Status: http.StatusGone,
 			Detail: fmt.Sprintf("This Idempotency-Key published the entry urn:uuid:%s, which is gone since. Use a new key to publish anew.", e.UUID),
 		}

@@ -31,7 +31,7 @@ func (s *site) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		defer gunzips.Put(gz)
 		body, size = gz, -1
 	default:
-		return nil, &problem{
+		return nil, &problemError{
 			Status: http.StatusUnsupportedMediaType,
 			Detail: fmt.Sprintf("The Content-Encoding %q is not understood. Send gzip, or the body as it is.", coding),
 			Header: http.Header{"Accept-Encoding": acceptEncoding},
@@ -65,7 +65,7 @@ func (s *site) readAll(body io.Reader, size int64) ([]byte, error) {
 }
 
 func (s *site) tooLarge() error {
-	return &problem{
+	return &problemError{
 		Status: http.StatusRequestEntityTooLarge,
 		Detail: fmt.Sprintf("The body is larger than the %d bytes that this server takes. Send less at a time; the operator sets the limit (--max-body).", s.maxBody),
 		Header: http.Header{"Connection": {"close"}}, // the rest is not read
@@ -79,7 +79,7 @@ func brokenBody(err error) error {
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
 		return brokenGzip(err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &problem{
+		return &problemError{
 			Status: http.StatusBadRequest,
 			Detail: "The body ends before its announced end. Nothing was published; send it again.",
 			cause:  err,
@@ -88,11 +88,11 @@ func brokenBody(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("read the body: %w", err)
 	}
-	return &problem{Status: http.StatusBadRequest, Detail: "The body cannot be read. Nothing was published; send it again.", cause: err}
+	return &problemError{Status: http.StatusBadRequest, Detail: "The body cannot be read. Nothing was published; send it again.", cause: err}
 }
 
 func brokenGzip(err error) error {
-	return &problem{
+	return &problemError{
 		Status: http.StatusBadRequest,
 		Detail: "The body is not the gzip that its Content-Encoding says. Nothing was published; compress it again, or send it as it is.",
 		cause:  err,
@@ -102,7 +102,7 @@ func brokenGzip(err error) error {
 var gunzips = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
 func openGzip(body io.Reader) (*gzip.Reader, error) {
-	gz := gunzips.Get().(*gzip.Reader) //nolint:forcetypeassert // the pool holds nothing else
+	gz := gunzips.Get().(*gzip.Reader)
 	if err := gz.Reset(body); err != nil {
 		gunzips.Put(gz)
 		return nil, err

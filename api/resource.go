@@ -50,16 +50,17 @@ func (res *resource) serve(w http.ResponseWriter, r *http.Request) error {
 		return h(w, r)
 	}
 	if method == http.MethodOptions {
-		return res.options(w, r)
+		res.options(w)
+		return nil
 	}
-	return &problem{
+	return &problemError{
 		Status: http.StatusMethodNotAllowed,
 		Detail: fmt.Sprintf("%s is not possible here; these are: %s.", r.Method, res.allow[0]),
 		Header: http.Header{"Allow": res.allow},
 	}
 }
 
-func (res *resource) options(w http.ResponseWriter, _ *http.Request) error {
+func (res *resource) options(w http.ResponseWriter) {
 	h := w.Header()
 	h["Allow"] = res.allow
 	if _, ok := res.methods[http.MethodPost]; ok {
@@ -67,5 +68,4 @@ func (res *resource) options(w http.ResponseWriter, _ *http.Request) error {
 		h["Accept-Encoding"] = acceptEncoding
 	}
 	w.WriteHeader(http.StatusNoContent)
-	return nil
 }

@@ -67,7 +67,7 @@ var gzips = sync.Pool{New: func() any {
 }}
 
 func newOutput(w http.ResponseWriter, r *http.Request, tag string) *output {
-	out := outputs.Get().(*output) //nolint:forcetypeassert // the pool holds nothing else
+	out := outputs.Get().(*output)
 	out.w, out.r, out.tag, out.status = w, r, tag, http.StatusOK
 	return out
 }
@@ -151,7 +151,7 @@ func (out *output) begin(size int, whole bool) {
 	if size >= worthGzip && (out.r.Method == http.MethodGet || out.r.Method == http.MethodHead) && acceptsGzip(out.r) {
 		h["Content-Encoding"] = codingGzip
 		tag += gzipSuffix
-		out.gz = gzips.Get().(*gzip.Writer) //nolint:forcetypeassert // the pool holds nothing else
+		out.gz = gzips.Get().(*gzip.Writer)
 	}
 	if out.tag != "" {
 		h["Etag"] = []string{quoted(tag)}
