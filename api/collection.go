@@ -134,5 +134,5 @@ func membersOf(members []*feeds.Member, entries []*bus.Entry) []*feeds.Member {
 
 func (s *site) writePageHTML(out *output, p *page) error {
 	doc := out.document(p, true)
-	return out.html(doc.Self, typeAtomFeed, func(w http.ResponseWriter) error { return s.pages.Feed(w, doc) })
+	return out.html(doc.Self, func(w http.ResponseWriter) error { return s.pages.Feed(w, doc) })
 }

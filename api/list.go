@@ -198,7 +198,7 @@ func (s *site) writeList(w http.ResponseWriter, r *http.Request, l *feeds.List, 
 		if notModified(w, r, out.tag, time.Time{}) {
 			return nil
 		}
-		return out.html(l.Self, typeAtomFeed, func(w http.ResponseWriter) error { return s.pages.Feeds(w, l) })
+		return out.html(l.Self, func(w http.ResponseWriter) error { return s.pages.Feeds(w, l) })
 	}
 	if form.typ == "application/json" {
 		w.Header()["Content-Type"] = typeJSON

@@ -95,7 +95,7 @@ func (s *site) writeMember(w http.ResponseWriter, r *http.Request, status int, e
 		Feed: f.Feed, Collection: collection, Base: base, Self: self, Alternate: self,
 		Members: []*feeds.Member{&e.Member},
 	}
-	return out.html(self, typeAtomEntry, func(w http.ResponseWriter) error { return s.pages.Member(w, p) })
+	return out.html(self, func(w http.ResponseWriter) error { return s.pages.Member(w, p) })
 }
 
 func formTag(e *bus.Entry, form offer) string {

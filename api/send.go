@@ -193,7 +193,7 @@ func (out *output) write(p []byte) {
 }
 
 // html has render make a page, and sends it. atom is the URL of the Atom form.
-func (out *output) html(atom string, typ []string, render func(w http.ResponseWriter) error) error {
+func (out *output) html(atom string, render func(w http.ResponseWriter) error) error {
 	held := heldPage{header: make(http.Header), body: out.buf}
 	if err := render(&held); err != nil {
 		return err
@@ -203,7 +203,7 @@ func (out *output) html(atom string, typ []string, render func(w http.ResponseWr
 		h[name] = values
 	}
 	h["X-Content-Type-Options"] = nosniff
-	h["Link"] = []string{"<" + atom + `>; rel="alternate"; type="` + typ[0] + `"`}
+	h["Link"] = []string{"<" + atom + `>; rel="alternate"; type="application/atom+xml"`}
 	out.finish(held.body)
 	return nil
 }
