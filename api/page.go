@@ -108,7 +108,7 @@ func (s *site) locate(ctx context.Context, feed string, v *view) error {
 	if err != nil {
 		return s.unknownCursor(ctx, feed, v.uuid, err)
 	}
-	if e.Deleted || e.Absent&feeds.PartPublished != 0 && !e.Edited.Equal(e.Published) {
+	if e.Edits > 0 {
 		return &problemError{
 			Status: http.StatusGone,
 			Detail: fmt.Sprintf("The entry urn:uuid:%s was changed after it was published, which moved it to %d. Go on with after=%d if you have seen that change, else with the Xlastid you last got, or 0 for the beginning.", v.uuid, e.ID, e.ID),

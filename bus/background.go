@@ -23,7 +23,6 @@ func (b *Bus) watch(ctx context.Context, n Notifier) {
 		if !pause(ctx, watchPause) {
 			return
 		}
-		wake(b.hub.resync(ctx)) // what came meanwhile told nobody
 	}
 }
 

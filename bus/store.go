@@ -70,8 +70,9 @@ type Catalog interface {
 // A Notifier tells of commits by other processes. It is a hint: it may merge,
 // repeat and lose; the bus reads the store to know.
 type Notifier interface {
-	// Watch calls changed, from one goroutine at a time, whenever another
-	// process may have written, until ctx is done; then it returns ctx's cause.
+	// Watch calls changed, from one goroutine at a time, once at the start and
+	// whenever another process may have written, until ctx is done; then it
+	// returns ctx's cause.
 	// Any other error means that watching broke off; the bus calls Watch again.
 	Watch(ctx context.Context, changed func()) error
 }

@@ -106,10 +106,9 @@ func (t *tail) stir(wakes []chan struct{}) []chan struct{} {
 	return wakes
 }
 
-// find returns the index of an earlier version of e, -1 when there is none. Only an
-// edited entry can have one.
+// find returns the index of the former version of e, -1 when there is none.
 func (t *tail) find(e *Entry) int {
-	if !e.Deleted && e.Edited.Equal(e.Published) {
+	if e.Edits == 0 {
 		return -1
 	}
 	return slices.IndexFunc(t.entries, func(o *Entry) bool { return o.UUID == e.UUID })
@@ -189,7 +188,10 @@ func (t *tail) after(cursor int64, limit, bytes int) (page []*Entry, more, ok bo
 	if cursor < t.floor {
 		return nil, false, false
 	}
-	i, _ := slices.BinarySearchFunc(t.entries, cursor+1, byID)
+	i, seen := slices.BinarySearchFunc(t.entries, cursor, byID)
+	if seen {
+		i++
+	}
 	n := fit(t.entries[i:], limit, bytes)
 	return t.entries[i : i+n : i+n], i+n < len(t.entries), true
 }

@@ -44,7 +44,7 @@ func (c *commit) current(feed, uuid string) (e *bus.Entry, appendOnly bool, err 
 }
 
 const updateReplace = `UPDATE atommq_entry
-	SET id = ?, title = ?, published = ?, updated = ?, edited = ?, absent = ?, xml = ? WHERE id = ?`
+	SET id = ?, title = ?, published = ?, updated = ?, edited = ?, absent = ?, edits = edits + 1, xml = ? WHERE id = ?`
 
 func (c *commit) replace(op *bus.Op, old *bus.Entry) error {
 	e, id, at := op.Posts[0].Entry, c.take(), op.At.UnixMicro()
@@ -57,7 +57,7 @@ func (c *commit) replace(op *bus.Op, old *bus.Entry) error {
 	freed := int64(len(old.XML))
 	c.feeds.add(e.Feed, change{at: at, id: id, bytes: int64(len(e.XML)) - freed})
 	c.outcomes = append(c.outcomes, func() {
-		e.ID, e.AtomID, e.Deleted = id, old.AtomID, false
+		e.ID, e.AtomID, e.Edits, e.Deleted = id, old.AtomID, old.Edits+1, false
 		e.Published, e.Updated, e.Edited = moment(published), moment(updated), moment(at)
 		op.Freed = freed
 	})
@@ -66,7 +66,7 @@ func (c *commit) replace(op *bus.Op, old *bus.Entry) error {
 
 func (c *commit) remove(op *bus.Op, old *bus.Entry) error {
 	id, at := c.take(), op.At.UnixMicro()
-	err := c.writer.exec("UPDATE atommq_entry SET id = ?, edited = ?, deleted = 1, xml = '' WHERE id = ?", id, at, old.ID)
+	err := c.writer.exec("UPDATE atommq_entry SET id = ?, edited = ?, edits = edits + 1, deleted = 1, xml = '' WHERE id = ?", id, at, old.ID)
 	if err != nil {
 		return err
 	}
@@ -76,6 +76,7 @@ func (c *commit) remove(op *bus.Op, old *bus.Entry) error {
 		e := op.Posts[0].Entry
 		e.Member = old.Member
 		e.ID, e.Edited, e.Deleted, e.XML = id, moment(at), true, nil
+		e.Edits++
 		op.Freed = freed
 	})
 	return nil

@@ -14,7 +14,7 @@ import (
 
 // entryColumns are the columns of an entry in the order that entryOf and
 // scanEntry take them.
-const entryColumns = "id, feed, uuid, atom_id, title, published, updated, edited, absent, deleted, xml"
+const entryColumns = "id, feed, uuid, atom_id, title, published, updated, edited, absent, edits, deleted, xml"
 
 // entryOf makes an entry of the driver's values.
 func entryOf(v []driver.Value) *bus.Entry {
@@ -28,8 +28,9 @@ func entryOf(v []driver.Value) *bus.Entry {
 		Updated:   moment(v[6].(int64)),
 		Edited:    moment(v[7].(int64)),
 		Absent:    feeds.Parts(v[8].(int64)),
-		Deleted:   v[9].(int64) != 0,
-		XML:       []byte(v[10].(string)),
+		Edits:     v[9].(int64),
+		Deleted:   v[10].(int64) != 0,
+		XML:       []byte(v[11].(string)),
 	}}
 }
 
@@ -37,7 +38,7 @@ func entryOf(v []driver.Value) *bus.Entry {
 func scanEntry(rows *sqlx.Rows) (*bus.Entry, error) {
 	var published, updated, edited int64
 	e := new(bus.Entry)
-	err := rows.Scan(&e.ID, &e.Feed, &e.UUID, &e.AtomID, &e.Title, &published, &updated, &edited, &e.Absent, &e.Deleted, &e.XML)
+	err := rows.Scan(&e.ID, &e.Feed, &e.UUID, &e.AtomID, &e.Title, &published, &updated, &edited, &e.Absent, &e.Edits, &e.Deleted, &e.XML)
 	e.Published, e.Updated, e.Edited = moment(published), moment(updated), moment(edited)
 	return e, err
 }

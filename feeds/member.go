@@ -17,6 +17,7 @@ type Member struct {
 	Updated   time.Time
 	Edited    time.Time // of the last change, app:edited
 	Absent    Parts
+	Edits     int64  // how often it was replaced or deleted
 	Deleted   bool   // a tombstone; XML is then empty
 	XML       []byte // as Entry.XML
 }
@@ -103,7 +104,7 @@ func (w *writer) managed(m *Member, f *Feed, collection string) {
 	w.position(m.ID)
 	if m.Absent&PartID != 0 {
 		w.open("id")
-		w.dst = append(append(append(w.dst, '>'), urnUUID...), m.UUID...)
+		w.dst = appendEscapedText(append(w.dst, '>'), m.AtomURI())
 		w.close("id")
 	}
 	if m.Absent&PartTitle != 0 {

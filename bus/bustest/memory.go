@@ -176,6 +176,7 @@ func (m *Memory) edit(op *bus.Op, carry func(e, old *bus.Entry)) error {
 	op.Freed = int64(len(old.XML))
 	f.Bytes -= op.Freed
 	carry(e, old)
+	e.Edits = old.Edits + 1
 	m.append(e, op.At)
 	return nil
 }
@@ -376,6 +377,7 @@ func (m *Memory) ForgetKeys(ctx context.Context, t time.Time, limit int) (int, e
 // Watch implements bus.Notifier. It tells of every write, the caller's own too.
 func (m *Memory) Watch(ctx context.Context, changed func()) error {
 	hint := make(chan struct{}, 1)
+	hint <- struct{}{}
 	m.mu.Lock()
 	if m.watchers == nil {
 		m.watchers = make(map[chan struct{}]bool)

@@ -39,6 +39,7 @@ CREATE TABLE atommq_entry (
     updated   INTEGER NOT NULL,
     edited    INTEGER NOT NULL,
     absent    INTEGER NOT NULL,
+    edits     INTEGER NOT NULL DEFAULT 0,
     deleted   INTEGER NOT NULL DEFAULT 0,
     xml       TEXT    NOT NULL
 ) STRICT;

@@ -9,12 +9,13 @@ CREATE TABLE atommq_entry (
     updated   INTEGER NOT NULL,
     edited    INTEGER NOT NULL,
     absent    INTEGER NOT NULL,
+    edits     INTEGER NOT NULL DEFAULT 0,
     deleted   INTEGER NOT NULL DEFAULT 0,
     xml       TEXT    NOT NULL
 ) STRICT;
-INSERT INTO "atommq_entry" VALUES(2,'first','019aa000-0000-7000-8000-000000000011','an edited one','tag:example.org,2026:1',1763679600000000,1763679601000000,1763679601000000,28,0,'<entry><title>an edited one</title></entry>');
-INSERT INTO "atommq_entry" VALUES(3,'first','019aa000-0000-7000-8000-000000000012','a deleted one','',1763679600000000,1763679600000000,1763679602000000,29,1,'');
-INSERT INTO "atommq_entry" VALUES(4,'second','019aa000-0000-7000-8000-000000000013','ü','',1763679603000000,1763679603000000,1763679603000000,29,0,'<entry><title>ü</title></entry>');
+INSERT INTO "atommq_entry" VALUES(2,'first','019aa000-0000-7000-8000-000000000011','an edited one','tag:example.org,2026:1',1763679600000000,1763679601000000,1763679601000000,28,1,0,'<entry><title>an edited one</title></entry>');
+INSERT INTO "atommq_entry" VALUES(3,'first','019aa000-0000-7000-8000-000000000012','a deleted one','',1763679600000000,1763679600000000,1763679602000000,29,1,1,'');
+INSERT INTO "atommq_entry" VALUES(4,'second','019aa000-0000-7000-8000-000000000013','ü','',1763679603000000,1763679603000000,1763679603000000,29,0,0,'<entry><title>ü</title></entry>');
 CREATE TABLE atommq_feed (
     name         TEXT    NOT NULL PRIMARY KEY,
     uuid         TEXT    NOT NULL,
