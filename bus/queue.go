@@ -71,28 +71,35 @@ func (q *queue) signal() {
 	}
 }
 
-// take returns the next batch, in the order of put, in the memory of the last one, whose callers
-// have their answers. It waits until there is one; it returns none once the queue is closed
+// wait waits until there is something to take. It reports false once the queue is closed
 // and empty.
-func (q *queue) take(last []*ticket) []*ticket {
-	want := min(q.length()+len(last), q.batch) // all callers there are
-	batch := last[:0]
+func (q *queue) wait() bool {
 	for {
-		q.gather(want)
 		q.mu.Lock()
-		n := q.fits()
-		batch = append(batch, q.waiting[:n]...)
-		rest := copy(q.waiting, q.waiting[n:])
-		clear(q.waiting[rest:])
-		q.waiting = q.waiting[:rest]
-		closed := q.closed
+		n, closed := len(q.waiting), q.closed
 		q.mu.Unlock()
 		if n > 0 || closed {
-			clear(last[min(n, len(last)):])
-			return batch
+			return n > 0
 		}
 		<-q.wake
 	}
+}
+
+// take appends to batch what waits, in the order of put, as far as it has room for so
+// many postings, and returns the room left.
+func (q *queue) take(batch []*ticket, room int) ([]*ticket, int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := 0
+	for n < len(q.waiting) && len(q.waiting[n].op.Posts) <= room {
+		room -= len(q.waiting[n].op.Posts)
+		n++
+	}
+	batch = append(batch, q.waiting[:n]...)
+	rest := copy(q.waiting, q.waiting[n:])
+	clear(q.waiting[rest:])
+	q.waiting = q.waiting[:rest]
+	return batch, room
 }
 
 // patience is how many passes of the scheduler may bring nobody before a batch is
@@ -100,15 +107,11 @@ func (q *queue) take(last []*ticket) []*ticket {
 // up and run its share. 64 callers on two processors fill a batch to 60 with it, to 42 with 8 passes.
 const patience = 200
 
-// gather lets callers publish that are ready to, until want of them wait. Those that the last
-// commit answered are runnable now; a committer that is quicker than they are
-// would take half of them, then the other half, and pay for two syncs of the disk. It waits
-// for no time: it yields, and gives up when that brings nobody. A lone publisher is
-// not kept waiting at all.
+// gather lets callers publish that are ready to, until want of them wait. Those that
+// the last commit answered are runnable now; a committer that is quicker than
+// they are would take half of them, then the other half, and pay for two syncs
+// of the disk. It waits for no time: it yields, and gives up when that brings nobody.
 func (q *queue) gather(want int) {
-	if want < 2 {
-		return
-	}
 	n := q.length()
 	for idle := 0; n < want && idle < patience; idle++ {
 		runtime.Gosched()
@@ -121,18 +124,6 @@ func (q *queue) gather(want int) {
 func (q *queue) length() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.waiting)
-}
-
-// fits counts the waiting tickets that make one batch. Callers hold q.mu.
-func (q *queue) fits() int {
-	postings := 0
-	for i, t := range q.waiting {
-		postings += len(t.op.Posts)
-		if postings > q.batch {
-			return i
-		}
-	}
 	return len(q.waiting)
 }
 

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"atommq/feeds"
@@ -21,13 +22,17 @@ type Store interface {
 // Log keeps entries: one order of ids over all feeds.
 type Log interface {
 	// Commit writes ops as one durable transaction and returns once it is on
-	// disk. Ids are taken in the order of ops, from one counter, and become visible in
-	// order: once any reader on any node has seen id N, none below N
-	// appears. An op that breaks a rule gets that error in its Err and
-	// changes nothing; the others go on. When Commit itself returns an error,
-	// nothing was written for any of them. Feeds that do not exist are made by the first
-	// entry published.
-	Commit(ctx context.Context, ops []*Op) error
+	// disk. They come in pieces: the store writes one inside the transaction
+	// before it asks for the next, so that ops which arrive meanwhile still
+	// join; after the last piece it commits.
+	//
+	// Ids are taken in the order of ops, from one counter, and become visible
+	// in order: once any reader on any node has seen id N, none below N
+	// appears. An op that breaks a rule gets that error in its Err and changes
+	// nothing; the others go on. When Commit itself returns an error, nothing
+	// was written for any of them. Feeds that do not exist are made by the
+	// first entry published.
+	Commit(ctx context.Context, pieces iter.Seq[[]*Op]) error
 
 	// Head returns the newest id in the log, 0 for none. It falls never.
 	Head(ctx context.Context) (int64, error)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"iter"
 	"sync"
 	"time"
 
@@ -26,12 +27,12 @@ type commit struct {
 }
 
 // Commit implements bus.Log.
-func (s *Store) Commit(ctx context.Context, ops []*bus.Op) error {
+func (s *Store) Commit(ctx context.Context, pieces iter.Seq[[]*bus.Op]) error {
 	c := &s.commit
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.reset()
-	err := s.writer.write(ctx, func() error { return c.run(ops) })
+	err := s.writer.write(ctx, func() error { return c.run(pieces) })
 	if err != nil {
 		return fmt.Errorf("write to the log: %w", translate(ctx, err))
 	}
@@ -50,22 +51,18 @@ func (c *commit) reset() {
 }
 
 // run does all of a commit that happens inside the transaction.
-func (c *commit) run(ops []*bus.Op) error {
-	first, last, err := c.reserve(ops)
-	if err != nil {
+func (c *commit) run(pieces iter.Seq[[]*bus.Op]) error {
+	if err := c.begin(); err != nil {
 		return err
 	}
-	if err := c.findKeys(ops); err != nil {
-		return err
-	}
-	c.next = first
-	for _, op := range ops {
-		if op.Err, err = c.apply(op); err != nil {
+	first := c.next
+	for ops := range pieces {
+		if err := c.write(ops); err != nil {
 			return err
 		}
 	}
 	if c.next > first {
-		if err := c.finish(last); err != nil {
+		if err := c.finish(); err != nil {
 			return err
 		}
 	}
@@ -78,20 +75,26 @@ func (c *commit) run(ops []*bus.Op) error {
 	return nil
 }
 
-// reserve takes an id for everything that ops may write. Whoever holds the
-// counter's row is the only one to write, so ids appear in the order they are taken.
-// RETURNING would save a statement but makes SQLite build a temporary table, which takes
-// a third of a small commit's time.
-func (c *commit) reserve(ops []*bus.Op) (first, last int64, err error) {
-	n := 0
+// begin reads the counter. Nobody else can until the transaction ends, so ids
+// appear in the order they are taken.
+func (c *commit) begin() error {
+	return c.writer.query("SELECT last_id FROM atommq_log", nil, func(v []driver.Value) {
+		c.next = v[0].(int64) + 1
+	})
+}
+
+// write does a piece of the ops.
+func (c *commit) write(ops []*bus.Op) error {
+	if err := c.findKeys(ops); err != nil {
+		return err
+	}
 	for _, op := range ops {
-		n += len(op.Posts)
+		var err error
+		if op.Err, err = c.apply(op); err != nil {
+			return err
+		}
 	}
-	if err := c.writer.exec("UPDATE atommq_log SET last_id = last_id + ?", int64(n)); err != nil {
-		return 0, 0, err
-	}
-	err = c.writer.query(readHead, nil, func(v []driver.Value) { last = v[0].(int64) })
-	return last - int64(n) + 1, last, err
+	return c.insert()
 }
 
 // apply does one op. A rule that refuses it is not an error of the commit.
@@ -106,20 +109,13 @@ func (c *commit) apply(op *bus.Op) (rule, err error) {
 	return c.edit(op)
 }
 
-// finish writes what has been gathered, and gives back the ids up to last that
-// no op took, so that the head is the newest entry.
-func (c *commit) finish(last int64) error {
-	if err := c.insert(); err != nil {
-		return err
-	}
+// finish writes what the whole commit comes to.
+func (c *commit) finish() error {
 	if err := c.insertKeys(); err != nil {
 		return err
 	}
 	if err := c.updateFeeds(); err != nil {
 		return err
-	}
-	if c.next > last {
-		return nil
 	}
 	return c.writer.exec("UPDATE atommq_log SET last_id = ?", c.next-1)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"atommq/bus"
+	"atommq/bus/bustest"
 	"atommq/feeds"
 )
 
@@ -38,7 +39,7 @@ func BenchmarkCommit(b *testing.B) {
 				b.StopTimer()
 				ops := publishing(b, "bench", batch)
 				b.StartTimer()
-				if err := s.Commit(b.Context(), ops); err != nil {
+				if err := s.Commit(b.Context(), bustest.Piece(ops...)); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -57,7 +58,7 @@ func BenchmarkCommitKeyed(b *testing.B) {
 			op.Posts[0].Key = op.Posts[0].Entry.UUID
 		}
 		b.StartTimer()
-		if err := s.Commit(b.Context(), ops); err != nil {
+		if err := s.Commit(b.Context(), bustest.Piece(ops...)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"atommq/bus"
+	"atommq/bus/bustest"
 	"atommq/feeds"
 )
 
@@ -24,7 +25,7 @@ func TestAccountsStayExactThroughAnyHistory(t *testing.T) {
 		for i := range ops {
 			ops[i] = h.op(t)
 		}
-		if err := s.Commit(t.Context(), ops); err != nil {
+		if err := s.Commit(t.Context(), bustest.Piece(ops...)); err != nil {
 			t.Fatalf("step %d: %v", step, err)
 		}
 		if h.rand.IntN(5) == 0 {

@@ -102,7 +102,7 @@ var selectKeys = makeChunks("SELECT feed, key, seq, digest, uuid, id FROM atommq
 
 // findKeys looks up the keys of ops.
 func (c *commit) findKeys(ops []*bus.Op) error {
-	units := unitsOf(ops)
+	units := c.keys.unknown(ops)
 	for len(units) > 0 {
 		n := selectKeys.fit(len(units))
 		c.args = c.args[:0]
@@ -118,12 +118,12 @@ func (c *commit) findKeys(ops []*bus.Op) error {
 	return nil
 }
 
-// unitsOf lists the units of ops, each at least once.
-func unitsOf(ops []*bus.Op) []unit {
+// unknown lists the units of ops that no earlier piece of the commit had.
+func (k *keyring) unknown(ops []*bus.Op) []unit {
 	var units []unit
 	for _, op := range ops {
 		for i := range op.Posts {
-			if p := &op.Posts[i]; p.Key != "" && p.Seq == 0 {
+			if p := &op.Posts[i]; p.Key != "" && p.Seq == 0 && k.used[unitOf(p)] == nil {
 				units = append(units, unitOf(p))
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"atommq/bus"
+	"atommq/bus/bustest"
 )
 
 // keyed makes one op of n entries under one key.
@@ -48,7 +49,7 @@ func TestAKeyUsedForFewerEntriesIsRefused(t *testing.T) {
 	s := openNew(t)
 	mustCommit(t, s, keyed(t, "k", 2))
 	more := keyed(t, "k", 3)
-	if err := s.Commit(t.Context(), []*bus.Op{more}); err != nil || !errors.Is(more.Err, bus.ErrKeyReused) {
+	if err := s.Commit(t.Context(), bustest.Piece(more)); err != nil || !errors.Is(more.Err, bus.ErrKeyReused) {
 		t.Errorf("Commit = %v, the op's error %v; want %v", err, more.Err, bus.ErrKeyReused)
 	}
 	if head, err := s.Head(t.Context()); err != nil || head != 2 {

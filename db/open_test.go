@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"atommq/bus"
+	"atommq/bus/bustest"
 )
 
 func TestParseTakesFileNamesAndURLs(t *testing.T) {
@@ -79,7 +80,7 @@ func TestAFileThatMayOnlyBeReadIsServedForReading(t *testing.T) {
 	if page, err := s.Read(t.Context(), bus.Query{Feed: "x", Limit: 10}); err != nil || len(page) != 2 {
 		t.Errorf("Read = %d entries, %v; want 2", len(page), err)
 	}
-	if err := s.Commit(t.Context(), publishing(t, "x", 1)); !errors.Is(err, bus.ErrReadOnly) {
+	if err := s.Commit(t.Context(), bustest.Piece(publishing(t, "x", 1)...)); !errors.Is(err, bus.ErrReadOnly) {
 		t.Errorf("Commit: error %v, want %v", err, bus.ErrReadOnly)
 	}
 	if _, err := s.Configure(t.Context(), "y", bus.Settings{}); !errors.Is(err, bus.ErrReadOnly) {
@@ -141,7 +142,7 @@ func TestAFailedCommitTellsItsCauseAndTheNextOneWorks(t *testing.T) {
 			mustCommit(t, s, publishing(t, "x", 1)...)
 			sqlExec(t, s, test.spoil)
 			ops := publishing(t, "x", 1000)
-			if err := s.Commit(t.Context(), ops); !errors.Is(err, test.want) {
+			if err := s.Commit(t.Context(), bustest.Piece(ops...)); !errors.Is(err, test.want) {
 				t.Fatalf("error %v, want %v", err, test.want)
 			}
 			if id := ops[0].Posts[0].Entry.ID; id != 0 {
@@ -164,7 +165,7 @@ func TestAWriterWaitsForAnotherProcess(t *testing.T) {
 	sqlExec(t, other, "BEGIN IMMEDIATE")
 
 	s.writer.config.BusyTimeout = time.Millisecond
-	if err := s.Commit(t.Context(), publishing(t, "x", 1)); !errors.Is(err, bus.ErrUnavailable) {
+	if err := s.Commit(t.Context(), bustest.Piece(publishing(t, "x", 1)...)); !errors.Is(err, bus.ErrUnavailable) {
 		t.Errorf("past its patience: error %v, want %v", err, bus.ErrUnavailable)
 	}
 
@@ -172,14 +173,14 @@ func TestAWriterWaitsForAnotherProcess(t *testing.T) {
 	cause := errors.New("gone home")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	failed := make(chan error)
-	go func() { failed <- s.Commit(ctx, publishing(t, "x", 1)) }()
+	go func() { failed <- s.Commit(ctx, bustest.Piece(publishing(t, "x", 1)...)) }()
 	cancel(cause)
 	if err := <-failed; !errors.Is(err, cause) {
 		t.Errorf("cancelled: error %v, want %v", err, cause)
 	}
 
 	committed := make(chan error)
-	go func() { committed <- s.Commit(t.Context(), publishing(t, "x", 1)) }()
+	go func() { committed <- s.Commit(t.Context(), bustest.Piece(publishing(t, "x", 1)...)) }()
 	sqlExec(t, other, "COMMIT")
 	if err := <-committed; err != nil {
 		t.Errorf("once the other is done: %v", err)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"atommq/bus"
+	"atommq/bus/bustest"
 )
 
 // childFile names the database that a re-executed test binary publishes to.
@@ -41,7 +42,7 @@ func publishAsChild(path string) error {
 	var t testing.T
 	for range childOps {
 		ops := publishing(&t, "shared", 1)
-		if err := s.Commit(ctx, ops); err != nil {
+		if err := s.Commit(ctx, bustest.Piece(ops...)); err != nil {
 			return err
 		}
 		fmt.Println(ops[0].Posts[0].Entry.ID)

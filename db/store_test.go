@@ -36,7 +36,7 @@ func TestStoreKeepsThePromisesOfAStore(t *testing.T) {
 
 func mustCommit(t testing.TB, s *Store, ops ...*bus.Op) {
 	t.Helper()
-	if err := s.Commit(t.Context(), ops); err != nil {
+	if err := s.Commit(t.Context(), bustest.Piece(ops...)); err != nil {
 		t.Fatal(err)
 	}
 	for i, op := range ops {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,6 +50,45 @@ func testOrder(t *testing.T, s *suite) {
 	}
 	s.wantTitles(bus.Query{Feed: "x"}, "a", "c", "d")
 	s.wantTitles(bus.Query{Feed: "y"}, "b")
+}
+
+func testPieces(t *testing.T, s *suite) {
+	a, b := entry("x", "a"), entry("x", "b")
+	first := publishing(a)
+	pieces := [][]*bus.Op{
+		{keyed("k", 1, entry("x", "first"))},
+		{first, keyed("k", 1, entry("x", "first")), keyed("k", 2, entry("x", "other"))},
+		{replacing(a, "A", 0), publishing(b)},
+		{removing(b, 0), replacing(entry("x", "none"), "none", 0)},
+	}
+	if err := s.Commit(context.Background(), func(yield func([]*bus.Op) bool) {
+		for _, ops := range pieces {
+			if head := s.head(); head != 0 {
+				t.Errorf("Head = %d before the last piece, want 0", head)
+			}
+			for _, op := range ops {
+				op.At = s.at
+			}
+			if !yield(ops) {
+				return
+			}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := []error{nil, nil, nil, bus.ErrKeyReused, nil, nil, nil, bus.ErrNoEntry}
+	for i, op := range slices.Concat(pieces...) {
+		if !errors.Is(op.Err, want[i]) {
+			t.Errorf("op %d: %v, want %v", i, op.Err, want[i])
+		}
+	}
+	if p := pieces[1][1].Posts[0]; !p.Replayed || p.Entry.ID != 1 {
+		t.Errorf("a key of an earlier piece gave %+v", p)
+	}
+	s.wantTitles(bus.Query{Feed: "x"}, "first", "A", "†")
+	if head := s.head(); head != 5 {
+		t.Errorf("Head = %d, want 5", head)
+	}
 }
 
 func testFidelity(t *testing.T, s *suite) {
@@ -238,7 +278,7 @@ func testContext(t *testing.T, s *suite) {
 		"Configure":  func() error { _, err := s.Configure(ctx, "x", bus.Settings{}); return err },
 		"Prune":      func() error { _, err := s.Prune(ctx, "x", 1, 1); return err },
 		"ForgetKeys": func() error { _, err := s.ForgetKeys(ctx, s.at, 1); return err },
-		"Commit":     func() error { return s.Commit(ctx, []*bus.Op{publishing(entry("x", "a"))}) },
+		"Commit":     func() error { return s.Commit(ctx, Piece(publishing(entry("x", "a")))) },
 	}
 	for name, call := range calls {
 		if err := call(); !errors.Is(err, cause) {
@@ -279,7 +319,7 @@ func testConcurrent(t *testing.T, s *suite) {
 			for i := range each {
 				op := publishing(entry("x", fmt.Sprintf("%d/%d", w, i)))
 				op.At = s.at
-				if err := s.Commit(context.Background(), []*bus.Op{op}); err != nil || op.Err != nil {
+				if err := s.Commit(context.Background(), Piece(op)); err != nil || op.Err != nil {
 					t.Errorf("Commit: %v, %v", err, op.Err)
 					return
 				}

@@ -5,6 +5,7 @@ package bustest
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -54,7 +55,11 @@ type memoryUse struct {
 }
 
 // Commit implements bus.Log.
-func (m *Memory) Commit(ctx context.Context, ops []*bus.Op) error {
+func (m *Memory) Commit(ctx context.Context, pieces iter.Seq[[]*bus.Op]) error {
+	var ops []*bus.Op
+	for piece := range pieces {
+		ops = append(ops, piece...)
+	}
 	if m.BeforeCommit != nil {
 		if err := m.BeforeCommit(ops); err != nil {
 			return err
