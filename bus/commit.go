@@ -85,12 +85,15 @@ func (m *batch) take() {
 	}
 }
 
-// pieces hands the ops to the store. While it writes the first, the callers that the last commit
-// answered come back, on the other processors; they make the second, and share the sync of the disk.
+// pieces hands the ops to the store. While it writes one piece, callers that the
+// last commit answered come back on the other processors; they make the next,
+// and share the sync of the disk.
 func (m *batch) pieces(yield func([]*Op) bool) {
 	for done := 0; done < len(m.ops) && yield(m.ops[done:]); {
 		done = len(m.ops)
-		m.queue.gather(min(m.callers-done, m.room))
+		if done < m.callers && m.room > 0 {
+			m.queue.gather()
+		}
 		m.take()
 	}
 }
