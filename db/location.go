@@ -96,9 +96,10 @@ func (l location) writer(cfg Config) string {
 	return l.url("_mutex=no", "_busy_timeout=0", "_foreign_keys=1", "_synchronous="+cfg.Synchronous)
 }
 
-// reader names the connections of the pool.
+// reader names the connections of the pool. Each would keep 2 MiB of pages, which
+// the operating system keeps too.
 func (l location) reader() string {
-	return l.url("mode=ro", "_query_only=1", "_busy_timeout=5000", "_stmt_cache_size=32")
+	return l.url("mode=ro", "_query_only=1", "_busy_timeout=5000", "_stmt_cache_size=32", "_cache_size=-256")
 }
 
 // migrator names the connection that migrates. It holds back no one for long but at

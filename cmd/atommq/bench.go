@@ -29,7 +29,7 @@ type benchSection struct {
 
 func benchSections() []benchSection {
 	return []benchSection{
-		{"publish", 2 * benchRounds, benchPublish},
+		{"publish", 4 * benchRounds, benchPublish},
 		{"post", 3 * benchRounds, benchPost},
 		{"poll", 2 * benchRounds, benchPoll},
 		{"page", 2 * benchRounds, benchPage},
