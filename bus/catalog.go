@@ -14,7 +14,7 @@ const pruneBatch = 1000
 // Feed returns a feed's description, from memory where the feed is in use: ErrNoFeed if
 // there is none. The result must not be changed.
 func (b *Bus) Feed(ctx context.Context, name string) (*Feed, error) {
-	t, err := b.hub.ready(ctx, name)
+	t, err := b.hub.ready(ctx, name, false)
 	if err != nil {
 		return nil, fmt.Errorf("feed %q: %w", name, err)
 	}

@@ -230,14 +230,15 @@ func (h *hub) trim(t *tail, n int) {
 }
 
 // ready returns the tail of a feed with h.mu held, as fresh as the store was when
-// ready was called, or fresher. The caller unlocks, unless there is an error.
-func (h *hub) ready(ctx context.Context, name string) (*tail, error) {
+// ready was called, or fresher; with the feed's newest entries if deep is set.
+// The caller unlocks, unless there is an error.
+func (h *hub) ready(ctx context.Context, name string, deep bool) (*tail, error) {
 	h.mu.Lock()
 	t := h.use(name)
-	for t.loading != nil || t.stale {
+	for t.loading != nil || t.stale || deep && t.shallow {
 		if t.loading == nil {
 			// When t went stale again meanwhile, it still holds what this call asked for.
-			err := h.load(ctx, t)
+			err := h.load(ctx, t, deep)
 			if err != nil {
 				h.mu.Unlock()
 			}
@@ -259,16 +260,17 @@ func (h *hub) ready(ctx context.Context, name string) (*tail, error) {
 // load reads a tail from the store. It is called and returns with h.mu held, and
 // lets go of it meanwhile: changes that come in then are buffered, so that none
 // falls between the reading and the watching.
-func (h *hub) load(ctx context.Context, t *tail) error {
+func (h *hub) load(ctx context.Context, t *tail, deep bool) error {
 	done := make(chan struct{})
 	defer close(done)
 	t.loading, t.stale = done, false
+	deep = deep || len(t.entries) > 0
 	had := t.feed
-	if had != nil && had.LastID != t.known {
-		had = nil // described at another time than its entries
+	if had != nil && had.LastID != t.known || deep && t.shallow {
+		had = nil // the entries are not those of that time, or not there
 	}
 	h.mu.Unlock()
-	got, err := h.read(ctx, t.name, had)
+	got, err := h.read(ctx, t.name, had, deep)
 	h.mu.Lock()
 	t.loading = nil
 	if err != nil {
@@ -294,13 +296,14 @@ func (h *hub) load(ctx context.Context, t *tail) error {
 type loaded struct {
 	feed    *Feed    // nil when there is none
 	same    bool     // nothing came or went since; entries was not read
+	shallow bool     // entries was not asked for
 	entries []*Entry // the newest ones, in order of id
 	whole   bool     // they are all there are
 }
 
-// read reads a feed's description and its newest entries, unless they are as they
-// were when had described them.
-func (h *hub) read(ctx context.Context, name string, had *Feed) (loaded, error) {
+// read reads a feed's description and, if deep is set, its newest entries, unless they
+// are as they were when had described them.
+func (h *hub) read(ctx context.Context, name string, had *Feed, deep bool) (loaded, error) {
 	feed, err := h.store.Feed(ctx, name)
 	if errors.Is(err, ErrNoFeed) {
 		return loaded{whole: true}, nil
@@ -310,6 +313,9 @@ func (h *hub) read(ctx context.Context, name string, had *Feed) (loaded, error) 
 	}
 	if had != nil && feed.LastID == had.LastID && feed.Pruned == had.Pruned {
 		return loaded{feed: feed, same: true}, nil
+	}
+	if !deep {
+		return loaded{feed: feed, shallow: true}, nil
 	}
 	q := Query{Feed: name, Newest: true, Limit: loadEntries, Bytes: h.limit / tailShare / 4}
 	entries, err := h.store.Read(ctx, q)

@@ -25,7 +25,7 @@ func TestMemoryDoesNotGrowWithFeeds(t *testing.T) {
 	h := newHub(endless{}, 1, 1<<20)
 	followed := h.follow("followed")
 	for i := range 5000 {
-		if _, err := h.ready(context.Background(), fmt.Sprint("feed ", i)); err != nil {
+		if _, err := h.ready(context.Background(), fmt.Sprint("feed ", i), true); err != nil {
 			t.Fatal(err)
 		}
 		h.mu.Unlock()
@@ -39,7 +39,7 @@ func TestMemoryDoesNotGrowWithFeeds(t *testing.T) {
 
 func TestMemoryDoesNotGrowWithBacklog(t *testing.T) {
 	h := newHub(endless{}, 1, 1<<20)
-	if _, err := h.ready(context.Background(), "x"); err != nil {
+	if _, err := h.ready(context.Background(), "x", true); err != nil {
 		t.Fatal(err)
 	}
 	h.mu.Unlock()

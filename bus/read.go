@@ -24,7 +24,7 @@ func (b *Bus) Read(ctx context.Context, q Query) (*Slice, error) {
 		q.Bytes = b.config.PageBytes
 	}
 	q.Limit = max(q.Limit, 1)
-	t, err := b.hub.ready(ctx, q.Feed)
+	t, err := b.hub.ready(ctx, q.Feed, true)
 	if err != nil {
 		return nil, fmt.Errorf("read %q: %w", q.Feed, err)
 	}
@@ -63,9 +63,9 @@ func (b *Bus) gap(ctx context.Context, q Query, f *Feed) error {
 
 // readStore reads a page further back than memory reaches.
 func (b *Bus) readStore(ctx context.Context, q Query) (*Slice, error) {
-	beyond := q
-	beyond.Limit++
-	entries, err := b.store.Read(ctx, beyond)
+	wider := q
+	wider.Limit++
+	entries, err := b.store.Read(ctx, wider)
 	if err != nil {
 		return nil, fmt.Errorf("read %q: %w", q.Feed, err)
 	}
@@ -78,8 +78,26 @@ func (b *Bus) readStore(ctx context.Context, q Query) (*Slice, error) {
 		return nil, b.gap(ctx, q, f)
 	}
 	n := fit(entries, q.Limit, q.Bytes)
-	more := n < len(entries) || size(entries) > q.Bytes
+	more := n < len(entries)
+	if !more && size(entries) > q.Bytes {
+		// The bytes ended the page before the limit could tell.
+		rest, err := b.store.Read(ctx, q.beyond(entries[n-1].ID))
+		if err != nil {
+			return nil, fmt.Errorf("read %q: %w", q.Feed, err)
+		}
+		more = len(rest) > 0
+	}
 	return &Slice{Feed: f, Entries: entries[:n], More: more}, nil
+}
+
+// beyond asks for the first entry behind a page that ends with id.
+func (q Query) beyond(id int64) Query {
+	if q.Limit = 1; q.Newest {
+		q.Before = id
+	} else {
+		q.After = id
+	}
+	return q
 }
 
 // Entry returns an entry, or its tombstone with Deleted set, from any feed if feed is

@@ -25,6 +25,7 @@ type tail struct {
 	bytes   int   // cost of entries
 
 	stale    bool          // another process, or a setting, changed the feed: load again
+	shallow  bool          // only the description was loaded; entries holds what came since
 	loading  chan struct{} // closed when the load under way ends
 	buffered []change      // changes that came in during it
 
@@ -133,12 +134,15 @@ func (t *tail) fill(l loaded) {
 	if l.same {
 		return
 	}
-	t.entries, t.floor, t.known, t.bytes = l.entries, 0, 0, 0
+	t.entries, t.floor, t.known, t.bytes, t.shallow = l.entries, 0, 0, 0, l.shallow
 	for _, e := range l.entries {
 		t.bytes += cost(e)
 	}
 	if l.feed != nil {
 		t.known = l.feed.LastID
+	}
+	if l.shallow {
+		t.floor = t.known
 	}
 	if n := len(l.entries); n > 0 {
 		t.known = max(t.known, l.entries[n-1].ID)
