@@ -1,15 +1,15 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 )
 
 // offer is a representation that a resource can give.
 type offer struct {
-	typ   string // media type, lower case
-	param string // the value of its "type" parameter (RFC 5023 §12.1), "" for none
+	typ    string // media type, lower case
+	param  string // the value of its "type" parameter (RFC 5023 §12.1), "" for none
+	format string // the value of the query's "format" that asks for it, "" for none
 }
 
 // specificity of a media range, RFC 9110 §12.5.1.
@@ -149,23 +149,6 @@ func cutOutsideQuotes(s string, sep byte) (before, after string) {
 		}
 	}
 	return s, ""
-}
-
-// choose is negotiate with a 406 that lists the offers.
-func choose(r *http.Request, offers []offer) (offer, error) {
-	i := negotiate(r.Header["Accept"], offers)
-	if i >= 0 {
-		return offers[i], nil
-	}
-	types := make([]string, len(offers))
-	for i, o := range offers {
-		types[i] = o.typ
-	}
-	return offer{}, &problemError{
-		Status: http.StatusNotAcceptable,
-		Detail: fmt.Sprintf("Nothing here has a type that Accept allows. Ask for one of: %s.", strings.Join(types, ", ")),
-		Extra:  map[string]any{"types": types},
-	}
 }
 
 // acceptsGzip reports whether the client takes gzip, RFC 9110 §12.5.3.

@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	collectionForms     = []offer{{typ: "application/atom+xml", param: "feed"}, {typ: "application/xml"}, {typ: "text/xml"}}
-	collectionHTMLForms = append(collectionForms[:len(collectionForms):len(collectionForms)], offer{typ: typeHTML})
+	collectionForms     = []offer{{typ: "application/atom+xml", param: "feed", format: "atom"}, {typ: "application/xml"}, {typ: "text/xml"}}
+	collectionHTMLForms = append(collectionForms[:len(collectionForms):len(collectionForms)], offer{typ: typeHTML, format: "html"})
 )
 
 // getCollection answers with a page of a feed.
@@ -26,7 +26,7 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 	if s.pages != nil {
 		offers = collectionHTMLForms
 	}
-	form, err := choose(r, offers)
+	form, format, err := choose(r, offers)
 	if err != nil {
 		return err
 	}
@@ -34,36 +34,33 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	v.format = format
 	p, err := s.readPage(r, name, v)
 	if err != nil {
 		return err
 	}
-	s.describePage(w, r, p)
-	tag := pageTag(p)
+	describePage(h, r, p)
 	if form.typ == typeHTML {
-		tag += htmlSuffix
+		return s.writePageHTML(w, r, p)
 	}
-	if notModified(w, r, tag, p.source.Updated) {
+	setModified(h, p.modified(), time.Now())
+	tag := pageTag(p)
+	if notModified(w, r, tag, p.modified()) {
 		return nil
 	}
 	out := newOutput(w, r, tag)
 	defer out.release()
-	if form.typ == typeHTML {
-		return s.writePageHTML(out, p)
-	}
 	out.contentType(form, typeAtomFeed)
 	s.writePage(out, p)
 	return nil
 }
 
 // describePage sets the header fields that a 304 carries as well.
-func (s *site) describePage(w http.ResponseWriter, r *http.Request, p *page) {
-	h := w.Header()
+func describePage(h http.Header, r *http.Request, p *page) {
 	h["Cache-Control"] = noCache
 	if p.source.AppendOnly && p.view.order == after && p.more {
 		h["Cache-Control"] = immutable
 	}
-	setModified(h, p.source.Updated, time.Now())
 	if id, ok := p.position(); ok {
 		h["Xlastid"] = echo(r.Header["Xlastid"], id)
 	}
@@ -120,7 +117,7 @@ func (out *output) document(p *page, html bool) *feeds.Page {
 		Cursor:     p.view.cursor(),
 	}
 	if html {
-		doc.Alternate = doc.Self
+		doc.Alternate = p.negotiated()
 	}
 	return doc
 }
@@ -132,7 +129,9 @@ func membersOf(members []*feeds.Member, entries []*bus.Entry) []*feeds.Member {
 	return members
 }
 
-func (s *site) writePageHTML(out *output, p *page) error {
+func (s *site) writePageHTML(w http.ResponseWriter, r *http.Request, p *page) error {
+	out := newOutput(w, r, strconv.FormatInt(p.source.LastID, 10))
+	defer out.release()
 	doc := out.document(p, true)
-	return out.html(doc.Self, func(w http.ResponseWriter) error { return s.pages.Feed(w, doc) })
+	return out.html(doc.Alternate, func(w http.ResponseWriter) error { return s.pages.Feed(w, doc) })
 }

@@ -33,6 +33,7 @@ type view struct {
 	uuid      string // of the entry whose id the cursor is, "" when id has it
 	inclusive bool   // start_at: the entry itself is wanted as well
 	limit     int    // 1 … maxLimit
+	format    string // as in the request, "" for none
 }
 
 func (v *view) cursor() bool { return v.order == after || v.order == upTo }
@@ -47,13 +48,18 @@ func (v *view) url(collection string) string {
 	}
 	if v.limit != defaultLimit {
 		url = append(append(url, mark), "limit="...)
-		url = strconv.AppendInt(url, int64(v.limit), 10)
+		url, mark = strconv.AppendInt(url, int64(v.limit), 10), '&'
+	}
+	if v.format != "" {
+		url = append(append(append(url, mark), "format="...), v.format...)
 	}
 	return string(url)
 }
 
-// at returns the view of as many entries in another place.
-func (v *view) at(o order, id int64) view { return view{order: o, id: id, limit: v.limit} }
+// at returns the view of as many entries, in the same form, in another place.
+func (v *view) at(o order, id int64) view {
+	return view{order: o, id: id, limit: v.limit, format: v.format}
+}
 
 func (o order) param() string {
 	switch o {

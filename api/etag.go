@@ -1,11 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"hash/fnv"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"atommq/feeds"
 )
 
 // The suffixes that tell the forms of one state apart: a strong ETag names bytes, RFC 9110 §8.8.3.3.
@@ -14,16 +17,44 @@ const (
 	gzipSuffix = "-gzip"
 )
 
-// memberTag returns the opaque part of a member's ETag.
-func memberTag(id int64) string { return strconv.FormatInt(id, 10) }
+// memberTag returns the opaque part of the ETag of a member's Atom form: its id, which names what
+// was posted, and, where settings have a part in the bytes, a digest of those. Without a base
+// URL the links begin with the address that the client itself has used.
+func (s *site) memberTag(m *feeds.Member, f *feeds.Feed, base string) string {
+	var settings []string
+	if s.base != "" || len(s.proxies) > 0 {
+		settings = append(settings, base)
+	}
+	if lendsAuthor(m, f) {
+		settings = append(settings, cmp.Or(f.Author.Name, f.Title), f.Author.URI, f.Author.Email)
+	}
+	tag := memberState(m)
+	if len(settings) == 0 {
+		return tag
+	}
+	d := fnv.New64a()
+	for _, setting := range settings {
+		_, _ = d.Write(append([]byte(setting), 0)) // a hash never fails
+	}
+	return tag + "-" + strconv.FormatUint(d.Sum64(), 36)
+}
+
+// lendsAuthor reports whether settings of f stand in the document of m.
+func lendsAuthor(m *feeds.Member, f *feeds.Feed) bool {
+	return m.Absent&feeds.PartAuthor != 0 && (f.Title != "" || f.Author != feeds.Person{})
+}
+
+// memberState is what all forms of one state of a member have in common.
+func memberState(m *feeds.Member) string { return strconv.FormatInt(m.ID, 10) }
+
+// state takes from a member's opaque tag what only tells forms of a state apart.
+func state(tag string) string {
+	tag, _, _ = strings.Cut(tag, "-")
+	return tag
+}
 
 // quoted makes an entity-tag of its opaque part.
 func quoted(tag string) string { return `"` + tag + `"` }
-
-// state takes from an opaque tag what only tells forms of a state apart.
-func state(tag string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(tag, gzipSuffix), htmlSuffix)
-}
 
 // nextTag takes the first entity-tag off a list of them. ok is false where
 // there is none left, or no well-formed one.
@@ -121,7 +152,7 @@ func pageTag(p *page) string {
 		text = append(text, 'a')
 	}
 	_, _ = d.Write(text) // a hash never fails
-	for _, s := range [...]string{p.base, p.next, p.previous, p.source.Title, p.source.Subtitle, p.source.Author.Name, p.source.Author.URI, p.source.Author.Email} {
+	for _, s := range [...]string{p.base, p.view.format, p.next, p.previous, p.source.Title, p.source.Subtitle, p.source.Author.Name, p.source.Author.URI, p.source.Author.Email} {
 		_, _ = d.Write(append(append(b[:0], s...), 0))
 	}
 	tag := strconv.AppendInt(b[:0], p.source.LastID, 10)

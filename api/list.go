@@ -15,8 +15,8 @@ import (
 const typeServiceDocument = "application/atomsvc+xml"
 
 var (
-	listForms     = []offer{{typ: "application/atom+xml", param: "feed"}, {typ: "application/json"}, {typ: "application/xml"}, {typ: "text/xml"}}
-	listHTMLForms = append(listForms[:len(listForms):len(listForms)], offer{typ: typeHTML})
+	listForms     = []offer{{typ: "application/atom+xml", param: "feed", format: "atom"}, {typ: "application/json", format: "json"}, {typ: "application/xml"}, {typ: "text/xml"}}
+	listHTMLForms = append(listForms[:len(listForms):len(listForms)], offer{typ: typeHTML, format: "html"})
 	serviceForms  = []offer{{typ: typeServiceDocument}, {typ: "application/xml"}, {typ: "text/xml"}}
 	rootForms     = append(serviceForms[:len(serviceForms):len(serviceForms)], offer{typ: typeHTML})
 )
@@ -26,7 +26,7 @@ var (
 func (s *site) getRoot(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h["Vary"] = varyAccept
-	form, err := choose(r, rootForms)
+	form, err := accepted(r, rootForms)
 	if err != nil {
 		return err
 	}
@@ -46,6 +46,7 @@ type span struct {
 	path          string
 	after, before string
 	limit, usual  int
+	format        string // as in the request, "" for none
 }
 
 // parseSpan reads the paging parameters of the list at path, which gives usual
@@ -97,6 +98,9 @@ func (p span) from(name, value string) string {
 	}
 	if p.limit != p.usual {
 		q.Set("limit", strconv.Itoa(p.limit))
+	}
+	if p.format != "" {
+		q.Set("format", p.format)
 	}
 	if len(q) == 0 {
 		return p.path
@@ -174,7 +178,7 @@ func (s *site) getList(w http.ResponseWriter, r *http.Request) error {
 	if s.pages != nil {
 		offers = listHTMLForms
 	}
-	form, err := choose(r, offers)
+	form, format, err := choose(r, offers)
 	if err != nil {
 		return err
 	}
@@ -182,23 +186,22 @@ func (s *site) getList(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	p.format = format
 	l, err := s.readList(r, p)
 	if err != nil {
 		return err
 	}
-	return s.writeList(w, r, l, form)
+	p.format = ""
+	return s.writeList(w, r, l, form, l.Base+p.self())
 }
 
-func (s *site) writeList(w http.ResponseWriter, r *http.Request, l *feeds.List, form offer) error {
+// writeList sends a page of the list, whose form Accept decides on at negotiated.
+func (s *site) writeList(w http.ResponseWriter, r *http.Request, l *feeds.List, form offer, negotiated string) error {
 	w.Header()["Cache-Control"] = noCache
-	out := newOutput(w, r, "")
+	out := newOutput(w, r, "list")
 	defer out.release()
 	if form.typ == typeHTML {
-		out.tag = digest(feeds.AppendListJSON(out.buf, l)) + htmlSuffix
-		if notModified(w, r, out.tag, time.Time{}) {
-			return nil
-		}
-		return out.html(l.Self, func(w http.ResponseWriter) error { return s.pages.Feeds(w, l) })
+		return out.html(negotiated, func(w http.ResponseWriter) error { return s.pages.Feeds(w, l) })
 	}
 	if form.typ == "application/json" {
 		w.Header()["Content-Type"] = typeJSON
@@ -230,7 +233,7 @@ func digest(body []byte) string {
 func (s *site) getService(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h["Vary"] = varyAccept
-	form, err := choose(r, serviceForms)
+	form, err := accepted(r, serviceForms)
 	if err != nil {
 		return err
 	}

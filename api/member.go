@@ -13,8 +13,8 @@ import (
 )
 
 var (
-	memberForms     = []offer{{typ: "application/atom+xml", param: "entry"}, {typ: "application/xml"}, {typ: "text/xml"}}
-	memberHTMLForms = append(memberForms[:len(memberForms):len(memberForms)], offer{typ: typeHTML})
+	memberForms     = []offer{{typ: "application/atom+xml", param: "entry", format: "atom"}, {typ: "application/xml"}, {typ: "text/xml"}}
+	memberHTMLForms = append(memberForms[:len(memberForms):len(memberForms)], offer{typ: typeHTML, format: "html"})
 )
 
 // canonicalUUID returns s as entries carry it, if it is the 36 characters of a uuid.
@@ -54,7 +54,7 @@ func (s *site) getMember(w http.ResponseWriter, r *http.Request) error {
 	if s.pages != nil {
 		offers = memberHTMLForms
 	}
-	form, err := choose(r, offers)
+	form, _, err := choose(r, offers)
 	if err != nil {
 		return err
 	}
@@ -66,43 +66,58 @@ func (s *site) getMember(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("get %s: %w", id, bus.ErrDeleted)
 	}
 	h["Cache-Control"] = noCache
-	setModified(h, e.Edited, time.Now())
-	if notModified(w, r, formTag(e, form), e.Edited) {
-		return nil
-	}
-	return s.writeMember(w, r, http.StatusOK, e, form)
-}
-
-// writeMember sends an entry with the header fields that name its state.
-func (s *site) writeMember(w http.ResponseWriter, r *http.Request, status int, e *bus.Entry, form offer) error {
+	h["Xlastid"] = echo(nil, e.ID)
 	f, err := s.bus.Feed(r.Context(), e.Feed)
 	if err != nil {
 		return err
 	}
-	w.Header()["Xlastid"] = echo(nil, e.ID)
-	out := newOutput(w, r, formTag(e, form))
-	out.status = status
-	defer out.release()
 	base := s.baseOf(r)
-	collection := base + feeds.Path(e.Feed)
-	if form.typ != typeHTML {
-		out.contentType(form, typeAtomEntry)
-		out.finish(feeds.AppendDocument(out.buf, &e.Member, &f.Feed, collection))
+	if form.typ == typeHTML {
+		return s.writeMemberHTML(w, r, e, f, base)
+	}
+	modified := e.Edited
+	if lendsAuthor(&e.Member, &f.Feed) {
+		modified = time.Time{} // the feed's settings tell no date
+	}
+	setModified(h, modified, time.Now())
+	if notModified(w, r, s.memberTag(&e.Member, &f.Feed, base), modified) {
 		return nil
 	}
+	s.writeMember(w, r, http.StatusOK, e, f, form)
+	return nil
+}
+
+// writeMember sends an entry's Atom form.
+func (s *site) writeMember(w http.ResponseWriter, r *http.Request, status int, e *bus.Entry, f *bus.Feed, form offer) {
+	base := s.baseOf(r)
+	out := newOutput(w, r, s.memberTag(&e.Member, &f.Feed, base))
+	out.status = status
+	defer out.release()
+	out.contentType(form, typeAtomEntry)
+	out.finish(feeds.AppendDocument(out.buf, &e.Member, &f.Feed, base+feeds.Path(e.Feed)))
+}
+
+func (s *site) writeMemberHTML(w http.ResponseWriter, r *http.Request, e *bus.Entry, f *bus.Feed, base string) error {
+	collection := base + feeds.Path(e.Feed)
 	self := memberURL(collection, &e.Member)
 	p := &feeds.Page{
 		Feed: f.Feed, Collection: collection, Base: base, Self: self, Alternate: self,
 		Members: []*feeds.Member{&e.Member},
 	}
+	out := newOutput(w, r, memberState(&e.Member))
+	defer out.release()
 	return out.html(self, func(w http.ResponseWriter) error { return s.pages.Member(w, p) })
 }
 
-func formTag(e *bus.Entry, form offer) string {
-	if form.typ == typeHTML {
-		return memberTag(e.ID) + htmlSuffix
+// writeChanged answers a request that has made the entry what it now is.
+func (s *site) writeChanged(w http.ResponseWriter, r *http.Request, status int, e *bus.Entry) error {
+	f, err := s.bus.Feed(r.Context(), e.Feed)
+	if err != nil {
+		return err
 	}
-	return memberTag(e.ID)
+	w.Header()["Xlastid"] = echo(nil, e.ID)
+	s.writeMember(w, r, status, e, f, memberForms[0])
+	return nil
 }
 
 // putMember gives an entry new content, RFC 5023 §9.3. Without a precondition the last writer wins.
@@ -126,7 +141,7 @@ func (s *site) putMember(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h["Content-Location"] = []string{memberURL(s.baseOf(r)+feeds.Path(feed), &e.Member)}
 	h["Cache-Control"] = noCache
-	return s.writeMember(w, r, http.StatusOK, e, memberForms[0])
+	return s.writeChanged(w, r, http.StatusOK, e)
 }
 
 // deleteMember leaves a tombstone in an entry's place, RFC 5023 §9.4 and RFC 6721.
@@ -163,7 +178,7 @@ func (s *site) precondition(r *http.Request, feed, id string) (int64, error) {
 	if e.Deleted {
 		return 0, fmt.Errorf("change %s: %w", id, bus.ErrDeleted)
 	}
-	current := memberTag(e.ID)
+	current := memberState(&e.Member)
 	matched, ok := anyTag(match, func(t string, weak bool) bool { return !weak && state(t) == current })
 	if len(match) > 0 && !ok || len(match) == 0 && changedSince(e, unmodified) {
 		return 0, fmt.Errorf("change %s: %w", id, bus.ErrChanged)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"time"
 
 	"atommq/bus"
 	"atommq/feeds"
@@ -37,6 +38,13 @@ func (p *page) last() int64 {
 	return p.entries[len(p.entries)-1].ID
 }
 
+// negotiated returns the URL of the page whose form Accept decides on.
+func (p *page) negotiated() string {
+	v := p.view
+	v.format = ""
+	return v.url(p.collection)
+}
+
 // position returns the id to go on from by cursor, and whether the page names one. On the
 // first newest-first page it is the newest entry's: a reader who has seen the
 // page follows from there.
@@ -52,6 +60,16 @@ func (p *page) position() (int64, bool) {
 		return p.last(), true
 	}
 	return 0, false
+}
+
+// modified returns when the page last changed: the zero time for a feed with settings of
+// its own, which tell no date.
+func (p *page) modified() time.Time {
+	f := p.source
+	if f.Title != "" || f.Subtitle != "" || f.Author != (feeds.Person{}) {
+		return time.Time{}
+	}
+	return f.Updated
 }
 
 // readPage reads the page of a feed that v asks for.

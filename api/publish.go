@@ -52,7 +52,7 @@ func (s *site) created(w http.ResponseWriter, r *http.Request, e *bus.Entry) err
 	h := w.Header()
 	h["Location"] = url
 	h["Content-Location"] = url
-	return s.writeMember(w, r, http.StatusCreated, e, memberForms[0])
+	return s.writeChanged(w, r, http.StatusCreated, e)
 }
 
 // gone reports whether a replayed entry was deleted, or removed by retention.
