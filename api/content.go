@@ -35,7 +35,7 @@ const (
 )
 
 // acceptPost lists what POST takes (W3C LDP §7.1).
-var acceptPost = []string{"application/atom+xml, application/atom+xml;type=entry, application/atom+xml;type=feed, application/xml, text/*, application/json, application/x-www-form-urlencoded"}
+var acceptPost = []string{feeds.AcceptedTypes}
 
 func formOf(typ string) form {
 	switch typ {
@@ -193,10 +193,9 @@ func compose(note feeds.Note, p *posted) (*feeds.Document, error) {
 		note.Title = p.slug
 	}
 	e, err := feeds.Compose(note)
-	var syntax *feeds.SyntaxError
-	if errors.As(err, &syntax) {
-		// Its line and column are those of a document that the sender never saw.
-		return nil, badRequest("This cannot become an entry: %s. Check the type, the link, and the fields for characters that XML does not have.", syntax.Reason)
+	var refused *feeds.NoteError
+	if errors.As(err, &refused) {
+		return nil, badRequest("This cannot become an entry: %s. Check the type, the link, and the fields for characters that XML does not have.", refused.Reason)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("compose an entry: %w", err)

@@ -3,6 +3,7 @@ package feeds
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"math"
 	"strings"
 	"unicode/utf8"
@@ -26,11 +27,12 @@ const (
 )
 
 // Compose makes the entry for a note. Text that XML cannot carry, and media that is
-// neither text nor XML, goes as base64 (RFC 4287 §4.1.3.3). It returns a *SyntaxError for a
+// neither text nor XML, goes as base64 (RFC 4287 §4.1.3.3). It returns a *NoteError for a
 // type that content may not have, and a *LimitError.
 //
 // Base64 is what RFC 4287 asks for JSON too; so that people can read it nevertheless, a JSON
-// note without a summary gets its own text as one, cut to 280 characters. Text that XML
+// note without a summary gets its own text as one, cut to 280 characters, and one without a title that of
+// its object: its member "title", "name" or "subject". Text that XML
 // cannot carry (control characters, bytes that are not UTF-8) has the type
 // application/octet-stream, because under text/plain a reader would show the base64 itself.
 // XML goes in line without its XML declaration; with a DOCTYPE, or malformed, as base64.
@@ -48,6 +50,10 @@ func Compose(n Note) (*Entry, error) {
 	w.body(b)
 	w.close("entry")
 	doc, err := Parse(w.dst, "", Limits{Bytes: math.MaxInt})
+	var syntax *SyntaxError
+	if errors.As(err, &syntax) {
+		return nil, &NoteError{syntax.Reason} // where, is a matter of a document that nobody has seen
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -94,12 +100,11 @@ func bodyOf(n *Note) body {
 	default:
 		b.mode = mediaMode(media)
 	}
-	digest := b.digest(media)
 	if n.Title == "" {
-		n.Title = cut(digest, titleLength)
+		n.Title = cut(b.title(media), titleLength)
 	}
 	if n.Summary == "" && isJSONType(media) {
-		n.Summary = cut(digest, digestLength)
+		n.Summary = cut(plain(fold(b.head())), digestLength)
 	}
 	b.carry()
 	return b
@@ -109,28 +114,36 @@ func isJSONType(media string) bool {
 	return media == "application/json" || strings.HasSuffix(media, "+json")
 }
 
-// digest returns the beginning of the content as one line of plain text, or its type.
-func (b *body) digest(media string) string {
-	const enough = 4096 // bytes to look at: several lines of digestLength characters
-	head := b.source[:min(len(b.source), enough)]
+// head returns as much of the content as titles and summaries are made from: several lines of
+// digestLength characters.
+func (b *body) head() []byte { return b.source[:min(len(b.source), 4096)] }
+
+// title returns the beginning of the content as one line of plain text, what a JSON object calls itself,
+// or the content's type.
+func (b *body) title(media string) string {
 	var line string
 	switch {
 	case b.mode == modeHTML || media == "text/html":
-		line = firstLine(stripHTML(head))
+		line = firstLine(stripHTML(b.head()))
 	case b.mode == modeText:
-		line = firstLine(head)
+		line = firstLine(b.head())
 	case isJSONType(media):
-		line = fold(head)
+		line = fold([]byte(jsonTitle(b.head())))
 	}
 	if line == "" && b.mode != modeText && b.mode != modeHTML {
 		return b.typ
 	}
+	return plain(line)
+}
+
+// plain leaves out what XML cannot carry.
+func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !isChar(r) {
 			return -1
 		}
 		return r
-	}, line)
+	}, s)
 }
 
 func firstLine(b []byte) string {

@@ -37,7 +37,7 @@ func TestComposeCarriesContentExactly(t *testing.T) {
 		},
 		"JSON": {
 			Note{Type: "application/json", Content: []byte("{\n  \"a\": 1\n}")},
-			`<title>{ "a": 1 }</title><summary>{ "a": 1 }</summary><content type="application/json">ewogICJhIjogMQp9</content>`, "application/json",
+			`<title>application/json</title><summary>{ "a": 1 }</summary><content type="application/json">ewogICJhIjogMQp9</content>`, "application/json",
 		},
 		"JSON with a summary": {
 			Note{Type: "application/ld+json", Title: "t", Summary: "s", Content: []byte("{}")},
@@ -117,10 +117,55 @@ func TestComposedTitleIsTheFirstLineCut(t *testing.T) {
 	}
 }
 
+func TestComposedTitleOfHTMLHasNoCode(t *testing.T) {
+	for content, want := range map[string]string{
+		`<script>document.title="owned"</script><p>hello`:                      "hello",
+		"<STYLE type='text/css'>p { color: red }</STYLE >\n<h1>A &amp; b</h1>": "A & b",
+		`a<script src="x"/>b`:                          "a",
+		"<script>if (a</b) c</script>d":                "d",
+		"<style>p{}<b>x":                               "",
+		"<scripture>kept</scripture><styled>too":       "kept too",
+		"<html><head><title>T</title><script>x":        "T",
+		strings.Repeat("<script>x</script>", 1e5) + "": "",
+	} {
+		for _, typ := range []string{"html", "text/html"} {
+			e, err := Compose(Note{Type: typ, Content: []byte(content)})
+			if err != nil || e.Title != want {
+				t.Errorf("%s %.40q: title %q, want %q, %v", typ, content, e.Title, want, err)
+			}
+		}
+	}
+}
+
+func TestComposedTitleOfJSONIsWhatItCallsItself(t *testing.T) {
+	const none = "application/json"
+	for content, want := range map[string]string{
+		`{"title": "The title", "name": "n"}`:                            "The title",
+		`{"name": "n", "subject": "s", "title": "The\n title"}`:          "The title",
+		`{"subject": "s", "a": {"title": "inner"}, "name": "n"}`:         "n",
+		`{"a": [{"title": "inner"}, []], "subject": "s"}`:                "s",
+		`{"a": "title", "b": "x"}`:                                       none,
+		`{"title": 1, "name": null, "subject": ["s"]}`:                   none,
+		`{"title": " ", "name": "n"}`:                                    "n",
+		`["title", "x"]`:                                                 none,
+		`"title"`:                                                        none,
+		`{"a": "` + strings.Repeat("x", 5000) + `", "title": "far"}`:     none,
+		`{"name": "n", "a": "` + strings.Repeat("x", 5000) + `"}`:        "n",
+		strings.Repeat("[", 5000) + strings.Repeat("]", 5000):            none,
+		`{"title": "a\u0000b\ud800"}`:                                    "ab",
+		`{"title": "` + strings.Repeat("x", 100) + `", "name": "short"}`: strings.Repeat("x", 79) + "…",
+	} {
+		e, err := Compose(Note{Type: "application/json", Content: []byte(content)})
+		if err != nil || e.Title != want {
+			t.Errorf("%.60s: title %q, want %q, %v", content, e.Title, want, err)
+		}
+	}
+}
+
 func TestComposeRefusesWhatContentMayNotBe(t *testing.T) {
 	for _, typ := range []string{"multipart/form-data; boundary=x", "message/rfc822", "a", "a/b/c", "\x00"} {
-		var syntax *SyntaxError
-		if _, err := Compose(Note{Type: typ, Content: []byte("x")}); !errors.As(err, &syntax) {
+		var refused *NoteError
+		if _, err := Compose(Note{Type: typ, Content: []byte("x")}); !errors.As(err, &refused) || strings.Contains(err.Error(), "line") {
 			t.Errorf("%q: %v", typ, err)
 		}
 	}

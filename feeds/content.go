@@ -49,7 +49,7 @@ func (p *parser) contentMode(t token) (mode, error) {
 	media, ok := mediaType(typ)
 	switch {
 	case !ok:
-		return 0, p.fail(t.start, `%q is not a media type such as "text/plain" or "image/png"`, typ)
+		return 0, p.fail(t.start, `%.80q is not a media type such as "text/plain" or "image/png"`, typ)
 	case strings.HasPrefix(media, "multipart/"), strings.HasPrefix(media, "message/"):
 		return 0, p.fail(t.start, "%q is a composite media type, which content may not have (RFC 4287 §4.1.3.1)", typ)
 	case remote:

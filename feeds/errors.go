@@ -15,6 +15,11 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Reason)
 }
 
+// NoteError says why a Note makes no entry.
+type NoteError struct{ Reason string }
+
+func (e *NoteError) Error() string { return "no entry can be made of this: " + e.Reason }
+
 // LimitError says which limit a document passes.
 type LimitError struct {
 	What string // "document size in bytes", "element depth" …

@@ -1,9 +1,12 @@
 package feeds
 
-// accepted is what a collection takes (RFC 5023 §8.3.4).
-var accepted = [...]string{
-	typeEntry, typeFeed, "text/plain", "application/json", "application/x-www-form-urlencoded",
-}
+import "strings"
+
+// AcceptedTypes lists the media ranges that a collection takes, as fields like
+// Accept-Post do. "application/*+json" stands for every type with that suffix; a client that
+// knows only whole subtypes finds application/json beside it.
+const AcceptedTypes = "application/atom+xml, " + typeEntry + ", " + typeFeed + ", application/xml, text/*, " +
+	"application/json, application/*+json, application/x-www-form-urlencoded"
 
 // AppendService appends an RFC 5023 service document with one workspace that
 // holds the list's feeds.
@@ -26,7 +29,7 @@ func (w *writer) collection(f *Feed, base string) {
 	w.attribute("href", base+Path(f.Name))
 	w.raw(">")
 	w.element("title", f.title())
-	for _, a := range accepted {
+	for a := range strings.SplitSeq(AcceptedTypes, ", ") { // RFC 5023 §8.3.4
 		w.raw("<accept>")
 		w.raw(a)
 		w.raw("</accept>")
