@@ -83,7 +83,7 @@ func benchmark(b *testing.B, s *server, path string, fields ...string) {
 // BenchmarkTailPoll is the request that a follower makes all day: nothing is new.
 func BenchmarkTailPoll(b *testing.B) {
 	s := serve(b, Handler{BaseURL: "http://127.0.0.1:8080"})
-	s.fill("x", 100)
+	s.fill(100)
 	benchmark(b, s, "/feeds/x", "Xlastid: 100")
 }
 

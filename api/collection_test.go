@@ -52,7 +52,7 @@ func (s *server) walk(path, rel string) (pages []string, end string) {
 
 func TestLinksLeadThroughTheWholeFeedAndBack(t *testing.T) {
 	s := serve(t, Handler{})
-	s.fill("x", 7)
+	s.fill(7)
 	for _, test := range []struct {
 		name, start   string
 		next          []string
@@ -194,7 +194,7 @@ func TestACursorByUUIDOfAChangedEntryIsRefused(t *testing.T) {
 
 func TestAPollWithTheETagIsAnswered304UntilSomethingChanges(t *testing.T) {
 	s := serve(t, Handler{})
-	s.fill("x", 3)
+	s.fill(3)
 	for _, path := range []string{"/feeds/x", "/feeds/x?after=0", "/feeds/x?after=3", "/feeds/x?after=0&limit=2", "/feeds/x?older-than=3"} {
 		tag := s.get(path).want(t, http.StatusOK).Header.Get("ETag")
 		for _, held := range []string{tag, "W/" + tag, `"other", ` + tag, "*"} {
@@ -245,7 +245,7 @@ func TestLastModifiedNeverHidesAChange(t *testing.T) {
 
 func TestHEADHasTheFieldsOfGET(t *testing.T) {
 	s := serve(t, Handler{})
-	s.fill("x", 20)
+	s.fill(20)
 	member := s.member(s.publish("x", "last"))
 	for _, path := range []string{"/feeds/x", "/feeds/x?after=21", "/feeds", "/service", "/", member} {
 		for _, coding := range []string{"identity", "gzip"} {
@@ -267,7 +267,7 @@ func TestHEADHasTheFieldsOfGET(t *testing.T) {
 
 func TestGzipHasAnETagOfItsOwn(t *testing.T) {
 	s := serve(t, Handler{})
-	s.fill("x", 20)
+	s.fill(20)
 	plain := s.get("/feeds/x").want(t, http.StatusOK)
 	packed := s.get("/feeds/x", "Accept-Encoding: gzip").want(t, http.StatusOK)
 	if unpack(t, packed) != plain.body {
@@ -285,7 +285,7 @@ func TestGzipHasAnETagOfItsOwn(t *testing.T) {
 
 func TestFullPagesOfAnAppendOnlyFeedMayBeKept(t *testing.T) {
 	s := serve(t, Handler{})
-	s.fill("x", 5)
+	s.fill(5)
 	s.get("/feeds/x?after=0&limit=2").wantField(t, "Cache-Control", "no-cache")
 	yes := true
 	if _, err := s.bus.Configure(context.Background(), "x", bus.Settings{AppendOnly: &yes}); err != nil {

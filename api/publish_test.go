@@ -60,7 +60,7 @@ func TestWhatACollectionTakes(t *testing.T) {
 
 func TestAFeedDocumentIsPublishedAsOneBatch(t *testing.T) {
 	s := serve(t, Handler{})
-	s.fill("x", 1)
+	s.fill(1)
 	batch := `<feed xmlns="http://www.w3.org/2005/Atom"><title>b</title>` + entry("one") + entry("two") + `</feed>`
 	a := s.do(http.MethodPost, "/feeds/x", batch, atomType).want(t, http.StatusCreated)
 	a.wantField(t, "Xlastid", "3")

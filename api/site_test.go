@@ -34,10 +34,14 @@ type server struct {
 // serve runs h, to which it gives a bus, until the test ends.
 func serve(t testing.TB, h Handler) *server {
 	t.Helper()
-	return serveWith(t, h, func(*http.Server) {})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveOn(t, listener, h)
 }
 
-func serveWith(t testing.TB, h Handler, adjust func(*http.Server)) *server {
+func serveOn(t testing.TB, listener net.Listener, h Handler) *server {
 	t.Helper()
 	s := &server{t: t, store: new(bustest.Memory)}
 	b, err := bus.Open(context.Background(), s.store, nil, bus.Config{})
@@ -52,12 +56,7 @@ func serveWith(t testing.TB, h Handler, adjust func(*http.Server)) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	srv := NewServer(routes, h.Log)
-	adjust(srv)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}
@@ -155,11 +154,11 @@ func (s *server) publish(feed, title string) *answer {
 	return s.do(http.MethodPost, "/feeds/"+feed, entry(title), atomType).want(s.t, http.StatusCreated)
 }
 
-// fill publishes entries e1 … en to feed, with ids 1 … n on a new server.
-func (s *server) fill(feed string, n int) {
+// fill publishes entries e1 … en to feed x, with ids 1 … n on a new server.
+func (s *server) fill(n int) {
 	s.t.Helper()
 	for i := range n {
-		s.publish(feed, fmt.Sprintf("e%d", i+1))
+		s.publish("x", fmt.Sprintf("e%d", i+1))
 	}
 }
 

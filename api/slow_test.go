@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"atommq/bus"
@@ -19,7 +21,7 @@ import (
 const patience = 10 * time.Second
 
 // dial opens a connection that does as little as it is told to.
-func (s *server) dial(send string) net.Conn {
+func (s *server) dial(send string) {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
@@ -32,7 +34,6 @@ func (s *server) dial(send string) net.Conn {
 	if _, err := io.WriteString(conn, send); err != nil {
 		s.t.Fatal(err)
 	}
-	return conn
 }
 
 func TestStalledUploadsAndSlowReadersDelayNobody(t *testing.T) {
@@ -69,73 +70,129 @@ func TestStalledUploadsAndSlowReadersDelayNobody(t *testing.T) {
 }
 
 func TestAStalledUploadIsToldSo(t *testing.T) {
-	s := serveWith(t, Handler{}, func(srv *http.Server) { srv.ReadTimeout = 50 * time.Millisecond })
-	a := s.send("POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: 1000000\r\n\r\nsome of it")
-	a.want(t, http.StatusRequestTimeout).wantText(t, "too slowly")
+	synctest.Test(t, func(t *testing.T) {
+		conn, in := servePipe(t).dial()
+		begun := time.Now()
+		send(t, conn, "POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: 1000000\r\n\r\nsome of it")
+		line, err := in.ReadString('\n')
+		if err != nil || line != "HTTP/1.1 408 Request Timeout\r\n" {
+			t.Errorf("answered %q, %v", line, err)
+		}
+		if took := time.Since(begun); took != 30*time.Second {
+			t.Errorf("the stalled upload was given %v", took)
+		}
+	})
 }
 
 func TestAReaderThatStopsIsCutOff(t *testing.T) {
-	closed := make(chan struct{})
-	s := serveWith(t, Handler{}, func(srv *http.Server) {
-		srv.WriteTimeout = 50 * time.Millisecond
-		srv.ConnState = func(_ net.Conn, state http.ConnState) {
-			if state == http.StateClosed {
-				closed <- struct{}{}
+	synctest.Test(t, func(t *testing.T) {
+		s := servePipe(t)
+		large := &feeds.Entry{XML: []byte(`<entry xmlns="` + feeds.NamespaceAtom + `"><content>` + strings.Repeat("x", 4*chunk) + `</content></entry>`)}
+		if _, err := s.bus.Publish(t.Context(), bus.Post{Feed: "large", Entry: large}); err != nil {
+			t.Fatal(err)
+		}
+		conn, in := s.dial()
+		send(t, conn, "GET /feeds/large HTTP/1.1\r\nHost: h\r\n\r\n")
+		begun := time.Now()
+		for range 2 { // slowly at first, and then not at all
+			if _, err := in.Discard(chunk); err != nil {
+				t.Fatal(err)
 			}
+			<-time.After(50 * time.Second)
+		}
+		<-conn.served
+		if took := time.Since(begun); took != 110*time.Second {
+			t.Errorf("cut off after %v, want 60 s after the reader's last 256 KiB", took)
 		}
 	})
-	large := &feeds.Entry{XML: []byte(`<entry xmlns="` + feeds.NamespaceAtom + `"><content>` + strings.Repeat("x", 12<<20) + `</content></entry>`)}
-	if _, err := s.bus.Publish(t.Context(), bus.Post{Feed: "large", Entry: large}); err != nil {
-		t.Fatal(err)
-	}
-	s.dial("GET /feeds/large HTTP/1.1\r\nHost: h\r\n\r\n") // and reads nothing
-	select {
-	case <-closed:
-	case <-time.After(patience):
-		t.Fatal("the connection is still open")
-	}
 }
 
 // A body that keeps coming may take longer than the time for the first of it.
 func TestALargeBodyGetsMoreTimeAsItMoves(t *testing.T) {
-	s := serveWith(t, Handler{}, func(srv *http.Server) { srv.ReadTimeout = 200 * time.Millisecond })
-	begun := time.Now()
-	body := &paused{left: 3, wait: 150 * time.Millisecond}
-	a, err := s.try(http.MethodPost, "/feeds/x", body, "Content-Type: text/plain")
-	if err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		conn, in := servePipe(t).dial()
+		const pieces = 5
+		send(t, conn, fmt.Sprintf("POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n", pieces*chunk))
+		for range pieces {
+			send(t, conn, strings.Repeat("x", chunk))
+			<-time.After(25 * time.Second)
+		}
+		line, err := in.ReadString('\n')
+		if err != nil || line != "HTTP/1.1 201 Created\r\n" {
+			t.Errorf("answered %q, %v", line, err)
+		}
+	})
+}
+
+// pipes is a listener in memory, on which a synctest bubble has its own time.
+type pipes struct {
+	made   chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.made:
+		return conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return pipeAddr{} }
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "pipe" }
+
+type pipeServer struct {
+	*server
+	listener *pipes
+}
+
+func servePipe(t *testing.T) *pipeServer {
+	l := &pipes{made: make(chan net.Conn), closed: make(chan struct{})}
+	return &pipeServer{serveOn(t, l, Handler{}), l}
+}
+
+// pipeConn is a client's end; served is closed when the server closes its own.
+type pipeConn struct {
+	net.Conn
+	served chan struct{}
+}
+
+type servedConn struct {
+	net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *servedConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+func (s *pipeServer) dial() (*pipeConn, *bufio.Reader) {
+	client, served := net.Pipe()
+	closed := make(chan struct{})
+	s.t.Cleanup(func() {
+		_ = client.Close()
+		<-closed // nothing may outlive the bubble
+	})
+	s.listener.made <- &servedConn{Conn: served, closed: closed}
+	return &pipeConn{client, closed}, bufio.NewReader(client)
+}
+
+func send(t *testing.T, conn net.Conn, text string) {
+	t.Helper()
+	if _, err := io.WriteString(conn, text); err != nil {
 		t.Fatal(err)
-	}
-	a.want(t, http.StatusCreated)
-	if time.Since(begun) < 300*time.Millisecond {
-		t.Error("the test was too quick to show anything")
-	}
-}
-
-// paused is a body of left pieces, each larger than chunk, with a pause before all but the first.
-type paused struct {
-	left int
-	wait time.Duration
-	part io.Reader
-}
-
-func (p *paused) Read(b []byte) (int, error) {
-	for {
-		if p.part == nil {
-			if p.left == 0 {
-				return 0, io.EOF
-			}
-			p.left--
-			p.part = strings.NewReader(strings.Repeat("x", chunk+1))
-			if p.left < 2 {
-				<-time.After(p.wait)
-			}
-		}
-		n, err := p.part.Read(b)
-		if n > 0 {
-			return n, nil
-		}
-		if err != nil {
-			p.part = nil
-		}
 	}
 }
