@@ -96,16 +96,33 @@ func BenchmarkPage(b *testing.B) {
 	benchmark(b, s, "/feeds/x?after=100")
 }
 
-// BenchmarkPost publishes over one connection to a store in memory.
+// BenchmarkPost publishes over one connection to a store in memory, beside a bare chi handler
+// that reads the same body and writes an answer of the same length.
 func BenchmarkPost(b *testing.B) {
 	s := serve(b, Handler{BaseURL: "http://127.0.0.1:8080"})
-	c := dialRaw(b, s.url)
 	body := entry(strings.Repeat("x", 50))
 	request := fmt.Sprintf("POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: application/atom+xml\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := c.ask(request); err != nil {
-			b.Fatal(err)
+	answer := []byte(s.do(http.MethodPost, "/feeds/x", body, atomType).want(b, http.StatusCreated).body)
+	router := chi.NewRouter()
+	router.Post("/feeds/{feed}", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err != nil {
+			panic(http.ErrAbortHandler)
 		}
+		w.Header().Set("Content-Type", "application/atom+xml")
+		w.WriteHeader(http.StatusCreated)
+		_, _ = w.Write(answer)
+	})
+	bare := httptest.NewServer(router)
+	defer bare.Close()
+	for _, side := range []struct{ name, url string }{{"bare", bare.URL}, {"atommq", s.url}} {
+		b.Run(side.name, func(b *testing.B) {
+			c := dialRaw(b, side.url)
+			b.ReportAllocs()
+			for b.Loop() {
+				if n, err := c.ask(request); err != nil || n == 0 {
+					b.Fatalf("%d bytes, %v", n, err)
+				}
+			}
+		})
 	}
 }

@@ -19,8 +19,10 @@ func (s *site) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > s.maxBody {
 		return nil, s.tooLarge()
 	}
-	body := io.Reader(&pacedBody{body: r.Body, w: w, r: r})
-	size := r.ContentLength
+	body, size := io.Reader(r.Body), r.ContentLength
+	if size < 0 || size > chunk {
+		body = &pacedBody{body: body, w: w, r: r}
+	}
 	switch coding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); coding {
 	case "", "identity":
 	case "gzip", "x-gzip":
