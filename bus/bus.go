@@ -100,15 +100,22 @@ func (b *Bus) Close() error {
 	return nil
 }
 
+func (b *Bus) isClosing() bool {
+	select {
+	case <-b.closing:
+		return true
+	default:
+		return false
+	}
+}
+
 // Head returns the newest id that this node has seen.
 func (b *Bus) Head() int64 { return b.hub.head.Load() }
 
 // Ready reports whether the store answers.
 func (b *Bus) Ready(ctx context.Context) error {
-	select {
-	case <-b.closing:
+	if b.isClosing() {
 		return ErrClosed
-	default:
 	}
 	if _, err := b.store.Head(ctx); err != nil {
 		return fmt.Errorf("ready: %w", err)

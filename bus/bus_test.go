@@ -203,6 +203,8 @@ func TestCloseCommitsWhatWasAccepted(t *testing.T) {
 				}
 			})
 		}
+		lagging := b.Follow("x", 0)
+		defer lagging.Close()
 		s := b.Follow("x", 0)
 		defer s.Close()
 		publishing.Go(func() {
@@ -222,6 +224,9 @@ func TestCloseCommitsWhatWasAccepted(t *testing.T) {
 		closing.Wait()
 		if n := stored.Load(); n != 10 {
 			t.Errorf("%d of 10 accepted entries were committed", n)
+		}
+		if _, err := lagging.Next(context.Background(), 1); !errors.Is(err, bus.ErrClosed) {
+			t.Errorf("Next of a lagging follower after Close: %v, want ErrClosed", err)
 		}
 		if err := b.Ready(context.Background()); !errors.Is(err, bus.ErrClosed) {
 			t.Errorf("Ready after Close: %v, want ErrClosed", err)
@@ -423,5 +428,37 @@ func TestAnEntryIsRenderedOncePerForm(t *testing.T) {
 	}
 	if renderings != 2 {
 		t.Errorf("%d renderings, want 2", renderings)
+	}
+}
+
+// pruning is a store in which hook runs before the first read of newest entries.
+type pruning struct {
+	*bustest.Memory
+	hook func()
+}
+
+func (p *pruning) Read(ctx context.Context, q bus.Query) ([]*bus.Entry, error) {
+	if hook := p.hook; hook != nil && q.Newest {
+		p.hook = nil
+		hook()
+	}
+	return p.Memory.Read(ctx, q)
+}
+
+func TestAPruneDuringALoadIsAnnounced(t *testing.T) {
+	store := &pruning{Memory: &bustest.Memory{}}
+	writer := open(t, store.Memory, nil, bus.Config{})
+	for range 10 {
+		publish(t, writer, post("x", "a"))
+	}
+	b := open(t, store, nil, bus.Config{})
+	store.hook = func() {
+		if _, err := store.Prune(context.Background(), "x", 8, 100); err != nil {
+			t.Error(err)
+		}
+	}
+	var gap *bus.GapError
+	if _, err := b.Read(context.Background(), bus.Query{Feed: "x", After: 3, Limit: 100}); !errors.As(err, &gap) {
+		t.Errorf("Read after 3, while 1 to 8 were pruned: %v, want a gap", err)
 	}
 }

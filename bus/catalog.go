@@ -53,9 +53,9 @@ func (b *Bus) Configure(ctx context.Context, name string, s Settings) (*Feed, er
 // small transactions. It returns how many it removed, also when it failed half-way.
 func (b *Bus) Prune(ctx context.Context, name string, upTo int64) (int, error) {
 	total := 0
-	defer b.hub.forget(name)
 	for {
 		n, err := b.store.Prune(ctx, name, upTo, pruneBatch)
+		b.hub.forget(name)
 		total += n
 		if err != nil {
 			return total, fmt.Errorf("prune %q: %w", name, err)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// commit hands op to the committer and waits for the outcome. When ctx ends
-// first, the op may still be committed: the error then does not say.
+// commit queues t and waits for its outcome. When ctx ends first, t may still be
+// committed: the error then does not say.
 func (b *Bus) commit(ctx context.Context, t *ticket) error {
 	t.done = make(chan error, 1)
 	if err := b.queue.put(ctx, t); err != nil {

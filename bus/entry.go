@@ -22,7 +22,7 @@ type form struct {
 
 // maxForms bounds the renderings kept with an entry. Base URLs come from
 // configuration and trusted proxies, so there are few; a surplus is rendered anew.
-const maxForms = 4
+const maxForms = 2
 
 // Form returns the entry's rendering under key, made by render the first time.
 // An entry that stays in the tail cache is so rendered once for all readers.

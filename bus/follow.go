@@ -29,6 +29,9 @@ func (s *Subscription) Cursor() int64 { return s.after }
 // closed. After an error the subscription stands where it stood.
 func (s *Subscription) Next(ctx context.Context, limit int) ([]*Entry, error) {
 	for {
+		if s.bus.isClosing() {
+			return nil, ErrClosed
+		}
 		// Watch first, then read: what comes between the two is not missed.
 		changed := s.bus.hub.watch(s.tail)
 		page, err := s.bus.Read(ctx, Query{Feed: s.tail.name, After: s.after, Limit: limit})

@@ -7,18 +7,20 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
-// How many feeds that nobody follows the hub remembers, and which part of the cache
-// one feed may take.
 const (
+	// idleTails is how many unfollowed feeds the hub remembers.
 	idleTails = 1024
-	tailShare = 4 // a quarter
+	// tailShare is the part of the cache that one feed may take: a quarter.
+	tailShare = 4
+	// changedNames bounds the names that one call of Changed returns; beyond it
+	// every follower reads.
+	changedNames = 1000
+	// resyncTimeout bounds a look at other processes' commits. Publishers wait for it.
+	resyncTimeout = 2 * time.Second
 )
-
-// changedNames is how many feeds a look at other processes' commits names; when more have changed,
-// every follower looks.
-const changedNames = 1000
 
 // hub holds the tails of the feeds in use, within a bound of memory.
 //
@@ -32,14 +34,14 @@ type hub struct {
 	head  atomic.Int64 // newest id seen; only rises
 
 	mu    sync.Mutex
-	tails map[string]*list.Element // of *tail
-	order *list.List               // of *tail, the most recently used first
-	idle  int                      // tails without followers
-	bytes int
+	tails map[string]*tail
+	order *list.List // of the tails that can be freed, the most recently used first
+	idle  int        // tails without followers
+	bytes int        // cost of idle tails and of all entries; a follower pays for its own tail
 }
 
 func newHub(store Store, head int64, limit int) *hub {
-	h := &hub{store: store, limit: limit, tails: make(map[string]*list.Element), order: list.New()}
+	h := &hub{store: store, limit: limit, tails: make(map[string]*tail), order: list.New()}
 	h.head.Store(head)
 	return h
 }
@@ -66,7 +68,7 @@ func (h *hub) apply(ctx context.Context, ops []*Op) (wakes []chan struct{}) {
 	var t *tail
 	for i, c := range changes {
 		if i == 0 || c.entry.Feed != changes[i-1].entry.Feed {
-			t = h.get(c.entry.Feed)
+			t = h.tails[c.entry.Feed]
 		}
 		if t == nil {
 			continue
@@ -74,7 +76,8 @@ func (h *hub) apply(ctx context.Context, ops []*Op) (wakes []chan struct{}) {
 		before := t.bytes
 		t.add(c)
 		h.bytes += t.bytes - before
-		h.cut(t)
+		h.trimToShare(t)
+		h.list(t)
 		wakes = t.stir(wakes)
 	}
 	h.advance(changes[len(changes)-1].entry.ID)
@@ -86,6 +89,8 @@ func (h *hub) apply(ctx context.Context, ops []*Op) (wakes []chan struct{}) {
 // whom that concerns, for the caller to close. Every tail is loaded anew when it is
 // next used, which costs one look at its feed where nothing has changed.
 func (h *hub) resync(ctx context.Context) (wakes []chan struct{}) {
+	ctx, cancel := context.WithTimeout(ctx, resyncTimeout)
+	defer cancel()
 	names, head, more, err := h.store.Changed(ctx, h.head.Load(), changedNames)
 	all := more || err != nil
 	h.mu.Lock()
@@ -93,15 +98,14 @@ func (h *hub) resync(ctx context.Context) (wakes []chan struct{}) {
 	if err == nil {
 		h.advance(head)
 	}
-	for e := h.order.Front(); e != nil; e = e.Next() {
-		t := e.Value.(*tail)
+	for _, t := range h.tails {
 		t.stale = true
 		if all {
 			wakes = t.stir(wakes)
 		}
 	}
 	for _, name := range names {
-		if t := h.get(name); t != nil {
+		if t := h.tails[name]; t != nil {
 			wakes = t.stir(wakes)
 		}
 	}
@@ -112,7 +116,7 @@ func (h *hub) resync(ctx context.Context) (wakes []chan struct{}) {
 func (h *hub) forget(name string) {
 	h.mu.Lock()
 	var wakes []chan struct{}
-	if t := h.get(name); t != nil {
+	if t := h.tails[name]; t != nil {
 		t.stale = true
 		wakes = t.stir(nil)
 	}
@@ -133,26 +137,28 @@ func (h *hub) advance(id int64) {
 	}
 }
 
-// get returns the tail of a feed if there is one. Callers hold h.mu.
-func (h *hub) get(name string) *tail {
-	if e := h.tails[name]; e != nil {
-		return e.Value.(*tail)
-	}
-	return nil
-}
-
 // use returns the tail of a feed, making it if need be, as the most recently
 // used one. Callers hold h.mu.
 func (h *hub) use(name string) *tail {
-	if e := h.tails[name]; e != nil {
-		h.order.MoveToFront(e)
-		return e.Value.(*tail)
+	t := h.tails[name]
+	if t == nil {
+		t = &tail{name: name, stale: true, share: h.limit / tailShare}
+		h.tails[name] = t
+		h.bytes += tailCost
+		h.idle++
 	}
-	t := &tail{name: name, stale: true}
-	h.tails[name] = h.order.PushFront(t)
-	h.bytes += tailCost
-	h.idle++
+	h.list(t)
+	if t.place != nil {
+		h.order.MoveToFront(t.place)
+	}
 	return t
+}
+
+// list enters t among the tails that can be freed, if it is not there. Callers hold h.mu.
+func (h *hub) list(t *tail) {
+	if t.place == nil && (t.followers == 0 || len(t.entries) > 0) {
+		t.place = h.order.PushFront(t)
+	}
 }
 
 // follow counts a follower of a feed, whose tail then stays.
@@ -162,6 +168,7 @@ func (h *hub) follow(name string) *tail {
 	t := h.use(name)
 	if t.followers == 0 {
 		h.idle--
+		h.bytes -= tailCost
 	}
 	t.followers++
 	return t
@@ -173,6 +180,8 @@ func (h *hub) unfollow(t *tail) {
 	t.followers--
 	if t.followers == 0 {
 		h.idle++
+		h.bytes += tailCost
+		h.list(t)
 		h.shrink()
 	}
 }
@@ -190,37 +199,47 @@ func (h *hub) watch(t *tail) <-chan struct{} {
 // shrink brings the cache back within its bounds, from the feeds not used for
 // longest. Callers hold h.mu.
 func (h *hub) shrink() {
-	for n := h.order.Len(); n > 0 && (h.bytes > h.limit || h.idle > idleTails); n-- {
+	for h.bytes > h.limit || h.idle > idleTails {
 		e := h.order.Back()
+		if e == nil {
+			return
+		}
 		t := e.Value.(*tail)
 		h.trim(t, len(t.entries))
+		h.order.Remove(e)
+		t.place = nil
 		if t.followers == 0 && t.loading == nil {
-			h.remove(e)
-		} else {
-			h.order.MoveToFront(e)
+			h.remove(t)
 		}
 	}
 }
 
 // remove takes out an idle tail. Callers hold h.mu.
-func (h *hub) remove(e *list.Element) {
-	h.order.Remove(e)
-	delete(h.tails, e.Value.(*tail).name)
-	h.bytes -= tailCost
+func (h *hub) remove(t *tail) {
+	if h.tails[t.name] != t {
+		return
+	}
+	if t.place != nil {
+		h.order.Remove(t.place)
+		t.place = nil
+	}
+	delete(h.tails, t.name)
+	h.bytes -= t.bytes + tailCost
 	h.idle--
 }
 
-// cut trims t to its share of the cache; to half of it, so that it is not trimmed at every entry.
-// Callers hold h.mu.
-func (h *hub) cut(t *tail) {
-	if share := h.limit / tailShare; t.bytes > share {
-		n, left := 0, t.bytes
-		for n < len(t.entries) && left > share/2 {
-			left -= cost(t.entries[n])
-			n++
-		}
-		h.trim(t, n)
+// trimToShare trims t to its share of the cache; to half of it, so that not
+// every entry trims. Callers hold h.mu.
+func (h *hub) trimToShare(t *tail) {
+	if t.bytes <= t.share {
+		return
 	}
+	n, left := 0, t.bytes
+	for n < len(t.entries) && left > t.share/2 {
+		left -= cost(t.entries[n])
+		n++
+	}
+	h.trim(t, n)
 }
 
 func (h *hub) trim(t *tail, n int) {
@@ -274,22 +293,24 @@ func (h *hub) load(ctx context.Context, t *tail, deep bool) error {
 	h.mu.Lock()
 	t.loading = nil
 	if err != nil {
-		t.stale, t.buffered = true, nil
-		return err
+		t.stale = true
+		t.dropBuffer()
+	} else {
+		before := t.bytes
+		t.fill(got)
+		t.catchUp()
+		h.bytes += t.bytes - before
+		h.trimToShare(t)
 	}
-	before := t.bytes
-	t.fill(got)
-	t.catchUp()
-	h.bytes += t.bytes - before
-	h.cut(t)
 	if t.feed == nil && t.followers == 0 {
-		// Asking for feeds that do not exist must not push out those that do.
-		if e := h.tails[t.name]; e != nil && e.Value.(*tail) == t {
-			h.remove(e)
-		}
+		// Asking for feeds that do not exist, or while the store fails, must not
+		// push out those that do.
+		h.remove(t)
+	} else {
+		h.list(t)
 	}
 	h.shrink()
-	return nil
+	return err
 }
 
 // loaded is what a store says of the end of a feed.
@@ -322,6 +343,12 @@ func (h *hub) read(ctx context.Context, name string, had *Feed, deep bool) (load
 	if err != nil {
 		return loaded{}, err
 	}
+	// What was pruned in between is missing from the entries, so that must be said of the feed.
+	after, err := h.store.Feed(ctx, name)
+	if err != nil {
+		return loaded{}, err
+	}
+	feed.Pruned = after.Pruned
 	slices.Reverse(entries)
 	whole := len(entries) < q.Limit && size(entries) <= q.Bytes
 	return loaded{feed: feed, entries: entries, whole: whole}, nil

@@ -31,7 +31,7 @@ func TestMemoryDoesNotGrowWithFeeds(t *testing.T) {
 		h.mu.Unlock()
 	}
 	checkBounds(t, h)
-	if h.get("followed") != followed {
+	if h.tails["followed"] != followed {
 		t.Error("a tail was dropped from under its follower")
 	}
 	h.unfollow(followed)
@@ -44,31 +44,132 @@ func TestMemoryDoesNotGrowWithBacklog(t *testing.T) {
 	}
 	h.mu.Unlock()
 	for id := int64(2); id < 5000; id++ {
-		e := &Entry{Member: feeds.Member{ID: id, Feed: "x", XML: make([]byte, id%4000)}}
-		h.apply(context.Background(), []*Op{{Kind: OpPublish, Posts: []Posting{{Entry: e}}}})
+		h.apply(context.Background(), []*Op{published("x", id, int(id%4000))})
 		checkBounds(t, h)
 	}
-	if n := len(h.get("x").entries); n == 0 {
+	if n := len(h.tails["x"].entries); n == 0 {
 		t.Error("the tail of a busy feed is empty")
+	}
+}
+
+func TestMemoryDoesNotGrowWhileTheStoreFails(t *testing.T) {
+	h := newHub(broken{}, 1, 1<<20)
+	for i := range 5000 {
+		if _, err := h.ready(context.Background(), fmt.Sprint("feed ", i), true); err == nil {
+			t.Fatal("a broken store gave a tail")
+		}
+	}
+	checkBounds(t, h)
+}
+
+// broken is a store that knows nothing.
+type broken struct{ Store }
+
+func (broken) Feed(context.Context, string) (*Feed, error) { return nil, ErrUnavailable }
+
+func TestMemoryDoesNotGrowDuringALoad(t *testing.T) {
+	s := stalled{reached: make(chan struct{}), release: make(chan struct{})}
+	h := newHub(s, 1, 1<<20)
+	loaded := make(chan error)
+	go func() {
+		_, err := h.ready(context.Background(), "x", true)
+		if err == nil {
+			h.mu.Unlock()
+		}
+		loaded <- err
+	}()
+	<-s.reached
+	for id := int64(2); id < 200; id++ {
+		h.apply(context.Background(), []*Op{published("x", id, 100_000)})
+	}
+	h.mu.Lock()
+	if n := h.tails["x"].pending; n > h.limit/tailShare {
+		t.Errorf("%d bytes wait for a load", n)
+	}
+	h.mu.Unlock()
+	close(s.release)
+	if err := <-loaded; err != nil {
+		t.Fatal(err)
+	}
+	checkBounds(t, h)
+}
+
+// stalled is an endless store whose first answer takes until release.
+type stalled struct {
+	endless
+	reached, release chan struct{}
+}
+
+func (s stalled) Feed(ctx context.Context, name string) (*Feed, error) {
+	select {
+	case <-s.release:
+	default:
+		close(s.reached)
+		<-s.release
+	}
+	return s.endless.Feed(ctx, name)
+}
+
+func published(feed string, id int64, size int) *Op {
+	e := &Entry{Member: feeds.Member{ID: id, Feed: feed, XML: make([]byte, size)}}
+	return &Op{Kind: OpPublish, Posts: []Posting{{Entry: e}}}
+}
+
+func TestFollowedFeedsLeaveTheCacheToEntries(t *testing.T) {
+	h := newHub(endless{}, 1, 1<<20)
+	for i := range 2000 {
+		h.follow(fmt.Sprint("followed ", i))
+	}
+	h.follow("x")
+	if _, err := h.ready(context.Background(), "x", true); err != nil {
+		t.Fatal(err)
+	}
+	h.mu.Unlock()
+	h.apply(context.Background(), []*Op{published("x", 2, 100)})
+	if n := len(h.tails["x"].entries); n != 2 {
+		t.Errorf("the tail of a followed feed holds %d entries, want 2", n)
+	}
+	checkBounds(t, h)
+}
+
+// BenchmarkApply measures what a commit costs while many feeds are followed.
+func BenchmarkApply(b *testing.B) {
+	for _, followed := range []int{10, 40_000} {
+		b.Run(fmt.Sprint(followed, " followed"), func(b *testing.B) {
+			h := newHub(endless{}, 1, 32<<20)
+			for i := range followed {
+				h.follow(fmt.Sprint("followed ", i))
+			}
+			id := int64(1)
+			for b.Loop() {
+				id++
+				h.apply(context.Background(), []*Op{published("x", id, 100)})
+			}
+		})
 	}
 }
 
 // checkBounds checks the cache against its limits, and its sums against its contents.
 func checkBounds(t *testing.T, h *hub) {
 	t.Helper()
-	bytes, idle := 0, 0
-	for e := h.order.Front(); e != nil; e = e.Next() {
-		tail := e.Value.(*tail)
-		bytes += tailCost
+	bytes, idle, listed := 0, 0, 0
+	for _, tail := range h.tails {
 		for _, e := range tail.entries {
 			bytes += cost(e)
 		}
 		if tail.followers == 0 {
+			bytes += tailCost
 			idle++
 		}
+		if tail.place != nil {
+			listed++
+		}
+		if tail.place == nil && (tail.followers == 0 || len(tail.entries) > 0) {
+			t.Fatalf("the tail of %q can never be freed", tail.name)
+		}
 	}
-	if bytes != h.bytes || idle != h.idle || h.order.Len() != len(h.tails) {
-		t.Fatalf("the hub counts %d bytes and %d idle tails, and holds %d and %d", h.bytes, h.idle, bytes, idle)
+	if bytes != h.bytes || idle != h.idle || listed != h.order.Len() {
+		t.Fatalf("the hub counts %d bytes, %d idle and %d listed tails, and holds %d, %d and %d", h.bytes, h.idle, h.order.Len(), bytes, idle, listed)
 	}
 	if h.bytes > h.limit || h.idle > idleTails {
 		t.Fatalf("%d bytes and %d idle tails pass the limits of %d and %d", h.bytes, h.idle, h.limit, idleTails)

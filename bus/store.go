@@ -34,7 +34,7 @@ type Log interface {
 	// first entry published.
 	Commit(ctx context.Context, pieces iter.Seq[[]*Op]) error
 
-	// Head returns the newest id in the log, 0 for none. It falls never.
+	// Head returns the newest id in the log, 0 for none. It never falls.
 	Head(ctx context.Context) (int64, error)
 
 	// Read returns entries and tombstones of a feed, as q asks, at most
@@ -118,8 +118,7 @@ const (
 	OpRemove                    // make it a tombstone with a new id
 )
 
-// Op is one atomic piece of a commit. A store fills in the ids and
-// Err.
+// Op is one atomic piece of a commit. A store sets the entries' ids and Err.
 type Op struct {
 	Kind  OpKind
 	Posts []Posting

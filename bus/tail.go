@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"container/list"
 	"slices"
 )
 
@@ -28,7 +29,10 @@ type tail struct {
 	shallow  bool          // only the description was loaded; entries holds what came since
 	loading  chan struct{} // closed when the load under way ends
 	buffered []change      // changes that came in during it
+	pending  int           // cost of their entries
 
+	share     int           // bound of pending
+	place     *list.Element // in the hub's order; nil for a followed tail without entries
 	followers int
 	wake      chan struct{} // closed at the next change; nil while nobody waits
 }
@@ -62,22 +66,28 @@ func (t *tail) add(c change) {
 	t.known = c.entry.ID
 }
 
-// buffer keeps c until the load under way ends. When too many come in, the load's
-// outcome stands as the older state that it is, to be loaded again.
+// buffer keeps c until the load under way ends. Past the bounds it drops what it
+// has and marks the tail stale: the load's outcome stands as the older state that
+// it is, to be loaded again.
 func (t *tail) buffer(c change) {
-	if len(t.buffered) == tailEntries {
-		t.stale = true
+	if t.stale {
+		return
 	}
-	if !t.stale {
-		t.buffered = append(t.buffered, c)
+	t.buffered = append(t.buffered, c)
+	t.pending += cost(c.entry)
+	if len(t.buffered) > tailEntries || t.pending > t.share {
+		t.stale = true
+		t.dropBuffer()
 	}
 }
+
+func (t *tail) dropBuffer() { t.buffered, t.pending = nil, 0 }
 
 // describe counts c in the feed's description.
 func (t *tail) describe(c change) {
 	f := *t.feed
 	f.LastID = c.entry.ID
-	f.Updated = c.entry.Edited
+	f.Updated = later(f.Updated, c.entry.Edited)
 	f.Entries += c.entries
 	f.Bytes += c.bytes
 	t.feed = &f
@@ -157,7 +167,7 @@ func (t *tail) fill(l loaded) {
 // meanwhile takes none of it: an entry of another process may belong in between.
 func (t *tail) catchUp() {
 	changes := t.buffered
-	t.buffered = nil
+	t.dropBuffer()
 	if t.feed == nil && len(changes) > 0 {
 		t.stale = true
 	}
@@ -250,8 +260,10 @@ func byID(e *Entry, id int64) int {
 	return 0
 }
 
-// cost is what an entry takes in memory: its XML, and about as much for a rendering.
-func cost(e *Entry) int { return 2*len(e.XML) + entryCost }
+// cost is what an entry takes in memory: its XML, and about as much for each form.
+func cost(e *Entry) int {
+	return (1+maxForms)*len(e.XML) + len(e.Title) + len(e.AtomID) + entryCost
+}
 
 // changesOf lists what op committed, in order of id.
 func changesOf(op *Op, into []change) []change {

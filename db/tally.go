@@ -60,7 +60,7 @@ var upsertFeeds = makeChunks("INSERT INTO atommq_feed (name, uuid, created, upda
 		n := i * feedParams
 		fmt.Fprintf(b, "(?%d, ?%d, ?%d, ?%d, ?%d, ?%d, ?%d)", n+1, n+2, n+3, n+3, n+4, n+5, n+6)
 	},
-	" ON CONFLICT (name) DO UPDATE SET updated = excluded.updated, last_id = excluded.last_id,"+
+	" ON CONFLICT (name) DO UPDATE SET updated = CASE WHEN excluded.updated > atommq_feed.updated THEN excluded.updated ELSE atommq_feed.updated END, last_id = excluded.last_id,"+
 		" entries = atommq_feed.entries + excluded.entries, bytes = atommq_feed.bytes + excluded.bytes")
 
 // feedParams is how many parameters a row of upsertFeeds has.

@@ -115,6 +115,16 @@ func testCounts(t *testing.T, s *suite) {
 	want(2, c, op.Posts[0].Entry)
 }
 
+func testUpdated(t *testing.T, s *suite) {
+	s.must(publishing(entry("x", "a")))
+	newest := s.at
+	s.at = s.at.Add(-time.Hour) // another node's clock
+	s.must(publishing(entry("x", "b")))
+	if f := s.feed("x"); !f.Updated.Equal(newest) {
+		t.Errorf("updated = %v, want %v", f.Updated, newest)
+	}
+}
+
 func testFeeds(t *testing.T, s *suite) {
 	for _, name := range []string{"b", "ü", "a", "B", "a/b", "ab"} {
 		s.must(publishing(entry(name, "1")))

@@ -141,7 +141,10 @@ func (m *Memory) append(e *bus.Entry, at time.Time) {
 	}
 	f := m.ensure(e.Feed, at)
 	f.entries = append(f.entries, e)
-	f.LastID, f.Updated = e.ID, at
+	f.LastID = e.ID
+	if at.After(f.Updated) {
+		f.Updated = at
+	}
 	if !e.Deleted {
 		f.Entries++
 		f.Bytes += int64(len(e.XML))

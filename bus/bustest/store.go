@@ -40,6 +40,7 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"a replay shows the entry as it is now", testReplayAfterEdits},
 		{"keys are forgotten after their time", testForgetKeys},
 		{"counts follow every change", testCounts},
+		{"a feed's time of change never falls", testUpdated},
 		{"feeds are listed by name, both ways", testFeeds},
 		{"names that differ in a byte are different feeds", testNames},
 		{"settings change alone and make the feed", testConfigure},
