@@ -14,18 +14,19 @@ import (
 
 // Field values that never change: assigned as they are, no response allocates them.
 var (
-	typeText       = []string{"text/plain; charset=utf-8"}
-	typeAtomFeed   = []string{"application/atom+xml;type=feed;charset=utf-8"}
-	typeAtomEntry  = []string{"application/atom+xml;type=entry;charset=utf-8"}
-	typeXML        = []string{"application/xml; charset=utf-8"}
-	typeTextXML    = []string{"text/xml; charset=utf-8"}
-	typeService    = []string{"application/atomsvc+xml; charset=utf-8"}
-	typeJSON       = []string{"application/json"}
-	noCache        = []string{"no-cache"}
-	noStore        = []string{"no-store"}
-	immutable      = []string{"max-age=31536000, immutable"}
-	nosniff        = []string{"nosniff"}
-	sandbox        = []string{"default-src 'none'; sandbox"} // XHTML within XML is live in a browser
+	typeText      = []string{"text/plain; charset=utf-8"}
+	typeAtomFeed  = []string{"application/atom+xml;type=feed;charset=utf-8"}
+	typeAtomEntry = []string{"application/atom+xml;type=entry;charset=utf-8"}
+	typeXML       = []string{"application/xml; charset=utf-8"}
+	typeTextXML   = []string{"text/xml; charset=utf-8"}
+	typeService   = []string{"application/atomsvc+xml; charset=utf-8"}
+	typeJSON      = []string{"application/json"}
+	noCache       = []string{"no-cache"}
+	noStore       = []string{"no-store"}
+	immutable     = []string{"max-age=31536000, immutable"}
+	nosniff       = []string{"nosniff"}
+	// XHTML within XML is live in a browser; the browser's own view of XML is styled inline.
+	sandbox        = []string{"default-src 'none'; style-src 'unsafe-inline'; sandbox"}
 	varyAccept     = []string{"Accept, Accept-Encoding"}
 	varyCollection = []string{"Accept, Accept-Encoding, Xlastid"}
 	codingGzip     = []string{"gzip"}
