@@ -89,20 +89,17 @@ func entryOf(feed, uuid string, e *feeds.Entry) *Entry {
 	}}
 }
 
-// unit names the postings of one op that share an idempotency key.
-type unit struct{ feed, key string }
-
 // sealUnits numbers the postings of each unit and gives them the digest of all its
 // bytes, so that a repetition with an entry more, fewer or changed is told apart.
 func sealUnits(posts []Posting) {
-	sums := make(map[unit]hash.Hash)
-	count := make(map[unit]int)
+	sums := make(map[Unit]hash.Hash)
+	count := make(map[Unit]int)
 	for i := range posts {
 		p := &posts[i]
 		if p.Key == "" {
 			continue
 		}
-		u := unit{p.Entry.Feed, p.Key}
+		u := p.Unit()
 		h := sums[u]
 		if h == nil {
 			h = sha256.New()
@@ -117,7 +114,7 @@ func sealUnits(posts []Posting) {
 	}
 	for i := range posts {
 		if p := &posts[i]; p.Key != "" {
-			sums[unit{p.Entry.Feed, p.Key}].Sum(p.Digest[:0])
+			sums[p.Unit()].Sum(p.Digest[:0])
 		}
 	}
 }

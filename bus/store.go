@@ -151,3 +151,9 @@ type Posting struct {
 	// Replayed is set by the store when the key was used before; nothing is written then.
 	Replayed bool
 }
+
+// Unit names the postings that an idempotency key covers.
+type Unit struct{ Feed, Key string }
+
+// Unit returns the unit that p belongs to.
+func (p *Posting) Unit() Unit { return Unit{p.Entry.Feed, p.Key} }

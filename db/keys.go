@@ -11,9 +11,6 @@ import (
 	"atommq/feeds"
 )
 
-// unit names the postings that one idempotency key covers.
-type unit struct{ feed, key string }
-
 // use is what became of a unit.
 type use struct {
 	digest [32]byte
@@ -28,7 +25,7 @@ type post struct {
 // keyring knows the idempotency keys of one commit: which were used before, in
 // the table or earlier in the commit, and which are to be remembered.
 type keyring struct {
-	used    map[unit]*use
+	used    map[bus.Unit]*use
 	fresh   []freshKey
 	replays []replay
 }
@@ -57,18 +54,16 @@ func (k *keyring) allow(posts []bus.Posting) bool {
 		if p.Key == "" {
 			continue
 		}
-		if u := k.used[unitOf(p)]; u != nil && (u.digest != p.Digest || p.Seq >= len(u.posts)) {
+		if u := k.used[p.Unit()]; u != nil && (u.digest != p.Digest || p.Seq >= len(u.posts)) {
 			return false
 		}
 	}
 	return true
 }
 
-func unitOf(p *bus.Posting) unit { return unit{p.Entry.Feed, p.Key} }
-
 // replay notes p for answering as before, if its key was used before.
 func (k *keyring) replay(p *bus.Posting) bool {
-	u := k.used[unitOf(p)]
+	u := k.used[p.Unit()]
 	if u == nil || p.Seq >= len(u.posts) {
 		return false
 	}
@@ -78,14 +73,14 @@ func (k *keyring) replay(p *bus.Posting) bool {
 
 // use remembers that p was published as r.
 func (k *keyring) use(p *bus.Posting, r row) {
-	k.know(unitOf(p), p.Digest, post{r.entry.UUID, r.id})
+	k.know(p.Unit(), p.Digest, post{r.entry.UUID, r.id})
 	k.fresh = append(k.fresh, freshKey{p, r})
 }
 
 // know adds the next post of a unit.
-func (k *keyring) know(n unit, digest [32]byte, p post) {
+func (k *keyring) know(n bus.Unit, digest [32]byte, p post) {
 	if k.used == nil {
-		k.used = make(map[unit]*use)
+		k.used = make(map[bus.Unit]*use)
 	}
 	u := k.used[n]
 	if u == nil {
@@ -107,8 +102,8 @@ func (c *commit) findKeys(ops []*bus.Op) error {
 		n := selectKeys.fit(len(units))
 		c.args = c.args[:0]
 		for i, u := range units[:n] {
-			c.bind(2*i+1, u.feed)
-			c.bind(2*i+2, u.key)
+			c.bind(2*i+1, u.Feed)
+			c.bind(2*i+2, u.Key)
 		}
 		if err := c.writer.query(selectKeys.text(n), c.args, c.keys.found); err != nil {
 			return err
@@ -119,12 +114,12 @@ func (c *commit) findKeys(ops []*bus.Op) error {
 }
 
 // unknown lists the units of ops that no earlier piece of the commit had.
-func (k *keyring) unknown(ops []*bus.Op) []unit {
-	var units []unit
+func (k *keyring) unknown(ops []*bus.Op) []bus.Unit {
+	var units []bus.Unit
 	for _, op := range ops {
 		for i := range op.Posts {
-			if p := &op.Posts[i]; p.Key != "" && p.Seq == 0 && k.used[unitOf(p)] == nil {
-				units = append(units, unitOf(p))
+			if p := &op.Posts[i]; p.Key != "" && p.Seq == 0 && k.used[p.Unit()] == nil {
+				units = append(units, p.Unit())
 			}
 		}
 	}
@@ -133,7 +128,7 @@ func (k *keyring) unknown(ops []*bus.Op) []unit {
 
 // found takes a row of selectKeys.
 func (k *keyring) found(v []driver.Value) {
-	n := unit{v[0].(string), v[1].(string)}
+	n := bus.Unit{Feed: v[0].(string), Key: v[1].(string)}
 	known := 0
 	if u := k.used[n]; u != nil {
 		known = len(u.posts)

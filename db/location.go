@@ -102,8 +102,8 @@ func (l location) reader() string {
 	return l.url("mode=ro", "_query_only=1", "_busy_timeout=5000", "_stmt_cache_size=32", "_cache_size=-256")
 }
 
-// migrator names the connection that migrates. It holds back no one for long but at
-// the first start of a new version, which may take a while.
+// migrator names the connection that migrates. Only the first start of
+// a new version holds the lock for long.
 func (l location) migrator(cfg Config) string {
 	wait := max(cfg.BusyTimeout, time.Minute)
 	return l.url(fmt.Sprintf("_busy_timeout=%d", wait.Milliseconds()), "_synchronous="+cfg.Synchronous)

@@ -159,6 +159,34 @@ func TestAFailedCommitTellsItsCauseAndTheNextOneWorks(t *testing.T) {
 	}
 }
 
+func TestAConnectionGivenUpLetsGoOfItsTransaction(t *testing.T) {
+	s := openNew(t)
+	mustCommit(t, s, publishing(t, "x", 1)...)
+	failing, err := s.writer.statement("SELECT abs(-9223372036854775807 - 1)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.writer.stmts["ROLLBACK"] = failing
+	spoilt := errors.New("spoilt")
+	err = s.writer.write(t.Context(), func() error {
+		if err := s.writer.exec("UPDATE atommq_log SET last_id = last_id"); err != nil {
+			return err
+		}
+		return spoilt
+	})
+	if !errors.Is(err, spoilt) {
+		t.Fatal(err)
+	}
+	mustCommit(t, s, publishing(t, "x", 1)...)
+}
+
+func TestAFileThatCannotHaveALogIsRefused(t *testing.T) {
+	_, err := Open(t.Context(), "file:"+filepath.Join(t.TempDir(), "atommq.db")+"?vfs=unix-dotfile", Config{})
+	if !errors.Is(err, bus.ErrUnavailable) || !strings.Contains(err.Error(), "local disk") {
+		t.Errorf("error %v, want one that says what to do", err)
+	}
+}
+
 func TestAWriterWaitsForAnotherProcess(t *testing.T) {
 	s := openNew(t)
 	other := openAt(t, s.writer.location.path)

@@ -4,12 +4,15 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
+
+	"atommq/bus"
 )
 
 // writer owns the one connection that writes. It speaks to the driver without
@@ -28,13 +31,17 @@ type writer struct {
 func (w *writer) prepare(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.wait(ctx, func() error {
+	var mode string
+	err := w.wait(ctx, func() error {
 		if err := w.connect(); err != nil {
 			return err
 		}
-		_, err := w.conn.ExecContext(context.Background(), "PRAGMA journal_mode = WAL", nil)
-		return err
+		return w.query("PRAGMA journal_mode = WAL", nil, func(v []driver.Value) { mode, _ = v[0].(string) })
 	})
+	if err == nil && mode != "wal" {
+		return fmt.Errorf("SQLite cannot keep its write-ahead log there: put the database on a local disk: %w", bus.ErrUnavailable)
+	}
+	return err
 }
 
 // connect opens the connection if it is not. Callers hold w.mu.
@@ -54,6 +61,12 @@ func (w *writer) connect() error {
 func (w *writer) close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.disconnect()
+}
+
+// disconnect closes the connection. Its statements go first: a connection that has any
+// lives on, and keeps its transaction. Callers hold w.mu.
+func (w *writer) disconnect() error {
 	if w.conn == nil {
 		return nil
 	}
@@ -108,8 +121,7 @@ func (w *writer) rollback() {
 		return
 	}
 	if err := w.exec("ROLLBACK"); err != nil && !w.conn.AutoCommit() {
-		_ = w.conn.Close()
-		w.conn, w.stmts = nil, nil
+		_ = w.disconnect() // there is nothing more to give up
 	}
 }
 
@@ -150,7 +162,7 @@ func (w *writer) statement(query string) (*sqlite3.SQLiteStmt, error) {
 	return w.stmts[query], nil
 }
 
-// exec runs query. args are int64, string or []byte.
+// exec runs query. args are what the driver takes: int64, bool, string, []byte or nil.
 func (w *writer) exec(query string, args ...driver.Value) error {
 	return w.execNumbered(query, number(args))
 }

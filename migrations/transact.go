@@ -28,12 +28,13 @@ func transact(ctx context.Context, db *sql.DB, end string, work func(*goose.Prov
 		if _, err := one.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 			return fmt.Errorf("waiting for the right to write: %w", err)
 		}
+		whole := context.WithoutCancel(ctx)
 		err := run(ctx, one, work)
-		if err != nil {
-			end = "ROLLBACK"
+		if err == nil {
+			_, err = one.ExecContext(whole, end)
 		}
-		if _, endErr := one.ExecContext(context.WithoutCancel(ctx), end); err == nil {
-			err = endErr
+		if err != nil {
+			_, _ = one.ExecContext(whole, "ROLLBACK") // SQLite may have done so itself
 		}
 		return err
 	})

@@ -43,8 +43,8 @@ type memoryFeed struct {
 }
 
 type memoryKey struct {
-	feed, key string
-	seq       int
+	bus.Unit
+	seq int
 }
 
 type memoryUse struct {
@@ -120,7 +120,7 @@ func (m *Memory) publish(op *bus.Op) error {
 	return nil
 }
 
-func keyOf(p *bus.Posting) memoryKey { return memoryKey{p.Entry.Feed, p.Key, p.Seq} }
+func keyOf(p *bus.Posting) memoryKey { return memoryKey{p.Unit(), p.Seq} }
 
 func (m *Memory) replay(feed string, use memoryUse) *bus.Entry {
 	if e := m.find(feed, use.uuid); e != nil {
