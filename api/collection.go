@@ -130,6 +130,7 @@ func membersOf(members []*feeds.Member, entries []*bus.Entry) []*feeds.Member {
 }
 
 func (s *site) writePageHTML(w http.ResponseWriter, r *http.Request, p *page) error {
+	w.Header()["Cache-Control"] = noCache // the page's looks may change, if not its entries
 	out := newOutput(w, r, strconv.FormatInt(p.source.LastID, 10))
 	defer out.release()
 	doc := out.document(p, true)

@@ -284,7 +284,7 @@ func TestGzipHasAnETagOfItsOwn(t *testing.T) {
 }
 
 func TestFullPagesOfAnAppendOnlyFeedMayBeKept(t *testing.T) {
-	s := serve(t, Handler{})
+	s := serve(t, Handler{Pages: plainPages{}})
 	s.fill(5)
 	s.get("/feeds/x?after=0&limit=2").wantField(t, "Cache-Control", "no-cache")
 	yes := true
@@ -292,6 +292,7 @@ func TestFullPagesOfAnAppendOnlyFeedMayBeKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.get("/feeds/x?after=0&limit=2").wantField(t, "Cache-Control", "max-age=31536000, immutable")
+	s.get("/feeds/x?after=0&limit=2&format=html").wantField(t, "Cache-Control", "no-cache")
 	s.get("/feeds/x?after=3&limit=2").wantField(t, "Cache-Control", "no-cache")
 	s.get("/feeds/x?limit=2").wantField(t, "Cache-Control", "no-cache")
 }

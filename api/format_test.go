@@ -40,6 +40,7 @@ func TestAnUnknownFormatIsToldTheChoices(t *testing.T) {
 		member + "?format=ATOM":           "atom, html;",
 		"/feeds?format=xml":               "atom, json, html;",
 		"/feeds?format=atom&format=atom":  "more than once",
+		"/feeds?limit=1&limit=2":          "more than once",
 		"/feeds/x?format=atom&after=0&%z": "cannot be read",
 	} {
 		s.get(path).want(t, http.StatusBadRequest).wantText(t, choices)
@@ -79,4 +80,9 @@ func TestLinksKeepTheFormat(t *testing.T) {
 		s.get(path).want(t, http.StatusOK).wantField(t, "Link", "<"+s.url+atom+`>; rel="alternate"; type="application/atom+xml"`)
 	}
 	s.get("/feeds?limit=1&format=json", browser).want(t, http.StatusOK).wantText(t, `"next":"`+s.url+`/feeds?after=x&format=json&limit=1"`)
+}
+
+func TestWithoutPagesABrowserGetsTheServiceDocument(t *testing.T) {
+	s := serve(t, Handler{})
+	s.get("/", "Accept: text/html,application/xml;q=0.9,*/*;q=0.8").want(t, http.StatusOK).wantField(t, "Content-Type", "application/xml; charset=utf-8")
 }

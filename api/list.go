@@ -26,7 +26,11 @@ var (
 func (s *site) getRoot(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h["Vary"] = varyAccept
-	form, err := accepted(r, rootForms)
+	offers := serviceForms
+	if s.pages != nil {
+		offers = rootForms
+	}
+	form, err := accepted(r, offers)
 	if err != nil {
 		return err
 	}
@@ -53,7 +57,7 @@ type span struct {
 // feeds to those who name no limit.
 func parseSpan(r *http.Request, path string, usual int) (span, error) {
 	p := span{path: path, limit: usual, usual: usual}
-	seen := ""
+	seen, limited := "", false
 	for query := r.URL.RawQuery; query != ""; {
 		var name, value string
 		var err error
@@ -62,6 +66,10 @@ func parseSpan(r *http.Request, path string, usual int) (span, error) {
 		}
 		switch name {
 		case "limit":
+			if limited {
+				return p, repeated(name)
+			}
+			limited = true
 			p.limit, err = parseLimit(value)
 		case "after", "before":
 			if seen != "" {

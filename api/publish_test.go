@@ -111,6 +111,7 @@ func TestGzippedBodiesAreTakenUpToTheLimit(t *testing.T) {
 	post(pack(strings.Repeat(" ", 5<<20))).want(t, http.StatusRequestEntityTooLarge)
 	post(pack(entry("packed"))[:40]).want(t, http.StatusBadRequest)
 	post(entry("plain")).want(t, http.StatusBadRequest)
+	s.do(http.MethodPost, "/feeds/x", pack(entry("packed")), atomType, "Content-Encoding: gzip", "Content-Encoding: br").want(t, http.StatusUnsupportedMediaType)
 	// The pooled readers are whole after that.
 	post(pack(entry("packed"))).want(t, http.StatusCreated)
 }

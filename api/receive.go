@@ -23,7 +23,7 @@ func (s *site) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if size < 0 || size > chunk {
 		body = &pacedBody{body: body, w: w, r: r}
 	}
-	switch coding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); coding {
+	switch coding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header["Content-Encoding"], ","))); coding {
 	case "", "identity":
 	case "gzip", "x-gzip":
 		gz, err := openGzip(body)
