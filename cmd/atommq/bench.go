@@ -30,7 +30,7 @@ type benchSection struct {
 func benchSections() []benchSection {
 	return []benchSection{
 		{"publish", 4 * benchRounds, benchPublish},
-		{"post", 3 * benchRounds, benchPost},
+		{"post", 4 * benchRounds, benchPost},
 		{"poll", 2 * benchRounds, benchPoll},
 		{"page", 2 * benchRounds, benchPage},
 		{"million", 1 + 2*benchRounds, benchMillion},
