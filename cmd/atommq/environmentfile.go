@@ -67,6 +67,10 @@ func (r *environmentReader) next() (a assignment, ok bool, err error) {
 		return a, false, fmt.Errorf("no = in %q", strings.TrimSpace(line))
 	}
 	a.name = strings.TrimSpace(name)
+	if words := strings.Fields(a.name); len(words) == 2 && words[0] == "export" {
+		// A shell takes it. systemd passes over the line, and a lost passcode opens the server.
+		return a, false, fmt.Errorf("systemd reads no export: write %s=…", words[1])
+	}
 	r.take(len(name) + 1)
 	a.value, err = r.value()
 	return a, err == nil, err

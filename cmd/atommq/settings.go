@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,8 +36,11 @@ type setting struct {
 // variable returns the setting's name in the environment.
 func (s setting) variable() string { return variable(s.name) }
 
+// variablePrefix tells AtomMQ's variables from others.
+const variablePrefix = "ATOMMQ_"
+
 func variable(name string) string {
-	return "ATOMMQ_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
 // settingsTable lists every setting with its default and its help.
@@ -144,26 +148,42 @@ func (s *settings) checkAccount() error {
 	return nil
 }
 
-// readSettingsFile reads the settings in a file. Variables that do not begin
-// with ATOMMQ_ are somebody else's; one that does and names no setting is a mistake.
+// readSettingsFile reads the settings in a file. Other variables are somebody else's, unless
+// their names are a setting's but for the dress: whoever wrote one believes that it counts.
 func readSettingsFile(path string) (map[string]assignment, error) {
-	known := make(map[string]bool)
-	for _, s := range settingsTable() {
-		known[s.variable()] = true
-	}
 	assignments, err := readEnvironmentFile(path)
 	if err != nil {
 		return nil, err
 	}
 	file := make(map[string]assignment)
 	for _, a := range assignments {
-		if !strings.HasPrefix(a.name, "ATOMMQ_") {
-			continue
-		}
-		if !known[a.name] {
-			return nil, fmt.Errorf("%s:%d: there is no setting %s", path, a.line, a.name)
-		}
 		file[a.name] = a
 	}
+	for _, a := range assignments {
+		if err := checkName(a.name, file); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, a.line, err)
+		}
+	}
 	return file, nil
+}
+
+// checkName refuses a variable in file that looks like a setting and is none.
+func checkName(name string, file map[string]assignment) error {
+	dressed := strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+	bare := !strings.HasPrefix(dressed, variablePrefix)
+	if bare {
+		dressed = variablePrefix + dressed
+	}
+	known := slices.ContainsFunc(settingsTable(), func(s setting) bool { return s.variable() == dressed })
+	switch {
+	case known && name == dressed:
+		return nil
+	case known && bare && file[dressed].line > 0: // then the bare one is another program's
+		return nil
+	case known:
+		return fmt.Errorf("%s is no setting: write %s=…", name, dressed)
+	case !bare:
+		return fmt.Errorf("there is no setting %s", name)
+	}
+	return nil
 }

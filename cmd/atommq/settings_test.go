@@ -76,6 +76,11 @@ func TestWrongSettingsNameTheirSource(t *testing.T) {
 		{"bad value in file", "ATOMMQ_DB=x\nATOMMQ_MAX_BODY=lots\n", nil, file + `:2: ATOMMQ_MAX_BODY="lots": must be a number of bytes above 0`},
 		{"bad value in environment", "", map[string]string{"ATOMMQ_LOG_LEVEL": "loud"}, `ATOMMQ_LOG_LEVEL="loud": must be one of debug, info, warn, error`},
 		{"no equals sign", "ATOMMQ_DB=x\n\nATOMMQ_HTTP\n", nil, file + `:3: no = in "ATOMMQ_HTTP"`},
+		{"exported", "\nexport ATOMMQ_PASSCODE=secret\n", nil, file + ":2: systemd reads no export: write ATOMMQ_PASSCODE=…"},
+		{"exported, another's", "export\tFOO=bar\n", nil, file + ":1: systemd reads no export: write FOO=…"},
+		{"lower case", "atommq_http=:80\n", nil, file + ":1: atommq_http is no setting: write ATOMMQ_HTTP=…"},
+		{"the flag's name", "max-body=1\n", nil, file + ":1: max-body is no setting: write ATOMMQ_MAX_BODY=…"},
+		{"without the prefix", "FOO=bar\nHTTP=:80\n", nil, file + ":2: HTTP is no setting: write ATOMMQ_HTTP=…"},
 		{"open quote", "A=1\nATOMMQ_DB=\"x\ny\n", nil, file + `:2: no closing "`},
 	}
 	for _, tt := range tests {
@@ -86,6 +91,18 @@ func TestWrongSettingsNameTheirSource(t *testing.T) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestConfigFileMayServeOtherPrograms(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "atommq.env")
+	writeFile(t, file, "FOO=bar\nURL=postgres://other\nATOMMQ_URL=http://127.0.0.1:9/\n")
+	s, err := settle([]string{"--config", file}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.URL != "http://127.0.0.1:9/" {
+		t.Errorf("url is %q", s.URL)
 	}
 }
 
