@@ -1,9 +1,6 @@
 package feeds
 
-import (
-	"net/url"
-	"strings"
-)
+import "strings"
 
 // isURIReference reports whether s is an RFC 3986 URI reference, as a namespace name must
 // be: libxml2 reports an error for any other. IP literals are not taken.
@@ -77,28 +74,71 @@ func isIRI(s string) bool {
 	return ok && isScheme(scheme) && rest != "" && !strings.ContainsAny(rest, " \t\r\n<>\"")
 }
 
-// resolve resolves the reference ref against base (RFC 3986 §5.2), which may itself be
-// relative to what only the document's reader knows. What is not understood stays as it is.
+// uriReference is an RFC 3986 reference taken apart: each part with the delimiter that tells
+// it, so that one after the other they are the whole.
+type uriReference struct{ scheme, authority, path, query, fragment string }
+
+// splitReference takes s apart (RFC 3986 appendix B).
+func splitReference(s string) (r uriReference) {
+	if n := strings.IndexByte(s, '#'); n >= 0 {
+		s, r.fragment = s[:n], s[n:]
+	}
+	if n := strings.IndexByte(s, '?'); n >= 0 {
+		s, r.query = s[:n], s[n:]
+	}
+	if n := strings.IndexByte(s, ':'); n > 0 && isScheme(s[:n]) {
+		r.scheme, s = s[:n+1], s[n+1:]
+	}
+	if strings.HasPrefix(s, "//") {
+		n := strings.IndexByte(s[2:]+"/", '/') + 2
+		r.authority, s = s[:n], s[n:]
+	}
+	r.path = s
+	return r
+}
+
+// resolve resolves the reference ref against base (RFC 3986 §5.2.2), which may itself be
+// relative to what only the document's reader knows. IRIs stay as they are written.
 func resolve(base, ref string) string {
-	b, err := url.Parse(base)
-	if err != nil || base == "" {
-		return ref
-	}
-	r, err := url.Parse(ref)
+	b, r := splitReference(base), splitReference(ref)
 	switch {
-	case err != nil:
+	case base == "", r.scheme != "":
 		return ref
-	case ref == "":
-		return base
-	case b.IsAbs(), b.Host != "":
-		return b.ResolveReference(r).String()
-	case r.IsAbs(), r.Host != "", strings.HasPrefix(r.Path, "/"):
-		return ref
+	case r.authority != "":
+		return b.scheme + r.authority + removeDots(r.path) + r.query + r.fragment
+	case r.path == "" && r.query == "":
+		r.path, r.query = b.path, b.query
+	case r.path == "":
+		r.path = b.path
+	case r.path[0] != '/' && b.path == "" && b.authority != "":
+		r.path = removeDots("/" + r.path)
+	case r.path[0] != '/':
+		r.path = removeDots(b.path[:strings.LastIndexByte(b.path, '/')+1] + r.path)
+	default:
+		r.path = removeDots(r.path)
 	}
-	path, _, _ := strings.Cut(base, "#")
-	path, _, _ = strings.Cut(path, "?")
-	if r.Path == "" {
-		return path + ref
+	return b.scheme + b.authority + r.path + r.query + r.fragment
+}
+
+// removeDots takes the segments "." and ".." out of an absolute path (RFC 3986 §5.2.4). In a
+// relative one they stay, for what they lead out of is not known.
+func removeDots(path string) string {
+	if !strings.HasPrefix(path, "/") {
+		return path
 	}
-	return path[:strings.LastIndexByte(path, '/')+1] + ref
+	segments := strings.Split(path, "/")
+	kept := segments[:1]
+	for i, s := range segments[1:] {
+		if s != "." && s != ".." {
+			kept = append(kept, s)
+			continue
+		}
+		if s == ".." && len(kept) > 1 {
+			kept = kept[:len(kept)-1]
+		}
+		if i == len(segments)-2 {
+			kept = append(kept, "")
+		}
+	}
+	return strings.Join(kept, "/")
 }
