@@ -74,7 +74,7 @@ func (p *parser) feedChild(t token, c *feedContext, count int) (*draft, error) {
 			return p.inheritingEntry(t, c)
 		case "author":
 			var a Person
-			err := p.person(t, &a)
+			err := p.person(t, &a, c.base)
 			c.authors = append(c.authors, a)
 			return nil, err
 		}
@@ -98,6 +98,7 @@ func (p *parser) feedContext(root token) *feedContext {
 		}
 	}
 	if !defaulted {
+		p.maxBound--
 		c.attrs = append(c.attrs, inherited{namespaceXMLNS, "xmlns", namespaceEdit(root, false)})
 	}
 	return c
@@ -106,13 +107,21 @@ func (p *parser) feedContext(root token) *feedContext {
 // inheritingEntry reads an entry of a feed, the one whose start tag is t.
 func (p *parser) inheritingEntry(t token, c *feedContext) (*draft, error) {
 	var attributes strings.Builder
+	added := 0
 	for _, in := range c.attrs {
 		if !p.has(in.space, in.local) {
 			attributes.WriteString(in.source)
+			added++
 		}
 	}
 	base, edits := p.rebase(c.base)
 	attributes.WriteString(base)
+	if base != "" {
+		added++
+	}
+	if err := p.room(added); err != nil {
+		return nil, err
+	}
 	more := attributes.Len()
 	for _, e := range edits {
 		more += len(e.text)
@@ -123,6 +132,7 @@ func (p *parser) inheritingEntry(t token, c *feedContext) (*draft, error) {
 	if more+t.end-t.start > maxRun {
 		return nil, errRun
 	}
+	p.names, p.leaps, p.letGo = more, more, t.start-more
 	d, err := p.entry(t)
 	if err != nil {
 		return nil, err
@@ -139,7 +149,7 @@ func (p *parser) rebase(outer string) (attribute string, edits []edit) {
 	}
 	if a := p.attrOf(NamespaceXML, "base"); a != nil {
 		base := resolve(outer, string(p.value(a.value)))
-		return "", []edit{{a.value, string(appendEscapedValue(nil, base))}}
+		return "", []edit{{span{a.value.start - 1, a.value.end + 1}, `"` + string(appendEscapedValue(nil, base)) + `"`}}
 	}
 	return ` xml:base="` + string(appendEscapedValue(nil, outer)) + `"`, nil
 }
@@ -157,12 +167,7 @@ func (p *parser) detach(drafts []*draft, c *feedContext) (*Document, error) {
 			return nil, err
 		}
 		d.rootEdits(d.attributes, children)
-		xml := splice(p.doc, span{d.root.start, d.end}, d.edits)
-		if len(d.edits) == 0 {
-			xml = append([]byte(nil), xml...) // one kept entry must not keep the whole feed
-		}
-		d.XML = xml
-		doc.Entries[i] = &d.Entry
+		doc.Entries[i] = d.finish(p.doc, span{d.root.start, d.end})
 	}
 	return doc, nil
 }
@@ -171,9 +176,6 @@ func (p *parser) detach(drafts []*draft, c *feedContext) (*Document, error) {
 func (c *feedContext) authorsFor(root name) string {
 	w := writer{prefix: root.prefix()}
 	for _, a := range c.authors {
-		if a.URI != "" {
-			a.URI = resolve(c.base, a.URI)
-		}
 		w.author(a)
 	}
 	return string(w.dst)

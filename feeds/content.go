@@ -127,7 +127,7 @@ func (p *parser) plain(t token) error {
 
 // nothing reads up to the end of the element t, which has an attribute src.
 func (p *parser) nothing(t token) error {
-	b, err := p.text(t)
+	b, err := p.elementText(t)
 	if err == nil && !isBlank(b) {
 		err = p.fail(t.start, `<%s> has both an attribute src="…" and content; it takes one of them`, t.name.full)
 	}
@@ -135,7 +135,7 @@ func (p *parser) nothing(t token) error {
 }
 
 func (p *parser) base64(t token) error {
-	b, err := p.text(t)
+	b, err := p.elementText(t)
 	if err == nil && !isBase64(b) {
 		err = p.fail(t.start, `<%s> must hold base64, as its type is neither text nor XML (RFC 4287 §4.1.3.3); for text say type="text"`, t.name.full)
 	}
@@ -230,7 +230,7 @@ func (p *parser) title(d *draft, t token) error {
 		d.Title = fold(text)
 		return err
 	}
-	b, err := p.text(t)
+	b, err := p.elementText(t)
 	if err != nil {
 		return err
 	}

@@ -21,9 +21,9 @@ const (
 type Entry struct {
 	// XML is what was posted, in UTF-8, with these differences only: no byte
 	// order mark, XML declaration or white space around it; without the
-	// elements the server manages (app:edited, the links "edit" and "self",
-	// the id extension), which a client sends back when it edits; and with a
-	// root start tag that always binds the default namespace, and is never an
+	// elements the server manages, which a client sends back when it edits
+	// (app:edited, the link "edit", the link "self" to a member's URI, the id
+	// extension); and with a root start tag that always binds the default namespace, and is never an
 	// empty-element tag. So it reads the same alone and inside a feed that
 	// makes Atom its default namespace.
 	XML []byte

@@ -1,6 +1,9 @@
 package feeds
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // seen is a set of what stood in an entry.
 type seen uint16
@@ -143,9 +146,9 @@ func (p *parser) atomChild(d *draft, t token) error {
 		return p.source(d, t)
 	case "author":
 		d.seen |= seenAuthor
-		return p.person(t, nil)
+		return p.person(t, nil, "")
 	case "contributor":
-		return p.person(t, nil)
+		return p.person(t, nil, "")
 	case "category":
 		if !p.has("", "term") {
 			return p.fail(t.start, `<%s> has no attribute term="…"`, t.name.full)
@@ -160,7 +163,7 @@ func (p *parser) id(d *draft, t token) error {
 	if err := p.once(d, t, seenID); err != nil {
 		return err
 	}
-	b, err := p.text(t)
+	b, err := p.elementText(t)
 	if err != nil {
 		return err
 	}
@@ -179,7 +182,7 @@ func (p *parser) date(d *draft, t token, which seen) error {
 	if err := p.once(d, t, which); err != nil {
 		return err
 	}
-	b, err := p.text(t)
+	b, err := p.elementText(t)
 	if err != nil {
 		return err
 	}
@@ -212,12 +215,40 @@ func (p *parser) link(d *draft, t token) error {
 		return p.fail(t.start, `<%s> has no attribute href="…"`, t.name.full)
 	}
 	switch p.linkRelation() {
-	case "edit", "self":
+	case "edit":
 		return p.cut(d, t)
+	case "self":
+		if href, _ := p.attr("href"); isMemberURL(href) {
+			return p.cut(d, t)
+		}
 	case "alternate":
 		d.seen |= seenAlternate
 	}
 	return p.skip()
+}
+
+// isMemberURL reports whether href reads like what memberLink writes. An "edit" link can
+// only be the server's (RFC 5023 §11.1); a "self" link may be the word of another origin.
+func isMemberURL(href []byte) bool {
+	rest := len(href) - len("6b2f4f0e-1c1d-4a6e-9d7b-0a4d8b4a2f11")
+	return rest > 0 && bytes.HasSuffix(href[:rest], []byte(entriesURL)) && isUUID(href[rest:])
+}
+
+// isUUID reports whether b, which is as long as a UUID, is one in its usual form (RFC 9562 §4).
+func isUUID(b []byte) bool {
+	for i, c := range b {
+		switch i {
+		case 8, 13, 18, 23:
+			if c != '-' {
+				return false
+			}
+		default:
+			if !isHex(c) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // source reads an atom:source: only its authors matter (RFC 4287 §4.2.1).
@@ -225,18 +256,9 @@ func (p *parser) source(d *draft, t token) error {
 	if err := p.once(d, t, seenSource); err != nil {
 		return err
 	}
-	outer := p.depth() - 1
-	for p.depth() > outer {
-		n, err := p.next()
-		if err != nil {
-			return err
-		}
-		if n.kind == startTag && n.space == NamespaceAtom && string(n.name.localPart()) == "author" && p.depth() == outer+2 {
-			d.seen |= seenAuthor
-			if err := p.person(*n, nil); err != nil {
-				return err
-			}
-		}
+	authors, err := p.sourceAuthors()
+	if len(authors) > 0 {
+		d.seen |= seenAuthor
 	}
-	return nil
+	return err
 }

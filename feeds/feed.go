@@ -1,6 +1,9 @@
 package feeds
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Feed describes a feed to the documents about it.
 type Feed struct {
@@ -66,13 +69,22 @@ func AppendFeed(dst []byte, p *Page, member func(dst []byte, m *Member) []byte) 
 	w.link("alternate", typeHTML, p.Alternate)
 	w.link("next", typeFeed, p.Next)
 	w.link("previous", typeFeed, p.Previous)
+	held := 0
 	for _, m := range p.Members {
+		if len(w.dst)-held+len(m.XML) > maxRun {
+			w.raw(gap)
+			held = len(w.dst)
+		}
 		w.dst = append(w.dst, '\n')
 		w.dst = member(w.dst, m)
 	}
 	w.raw("\n</feed>\n")
 	return w.dst
 }
+
+// gap is a long text, after which libxml2 lets go of what it read: it stands between entries
+// whose large tags it might take for one lookup of more than 10,000,000 bytes.
+var gap = strings.Repeat("\n", longText)
 
 const generator = "AtomMQ"
 

@@ -13,7 +13,16 @@ type Limits struct {
 const (
 	maxDepth = 256       // libxml2 takes 257, and a feed adds one
 	maxRun   = 9_000_000 // bytes of text, of a comment, of a tag; libxml2 takes 10,000,000
-	maxQName = 50_000    // bytes of a name, libxml2's own limit
+	maxQName = 1000      // bytes of a qualified name; libxml2 takes 50,000
+	maxHeld  = 9_500_000 // bytes of large tags with no long text between; libxml2 looks back 10,000,000
+	largeTag = 250       // bytes; no smaller one counts, see leap
+	longText = 8192      // bytes; behind such a text libxml2 looks no further back
+	// maxNames bounds the names in an entry, in bytes, each as often as it stands. All
+	// names of a document share libxml2's dictionary, which takes 20,900,000 bytes of
+	// names no longer than maxQName, and a page of a feed is 8 MiB and one entry.
+	maxNames = 10_000_000
+	// spareBindings of them are not for an entry's root, but for the server's elements in it.
+	spareBindings = 4
 	// maxBindings bounds the namespace declarations in scope, because each
 	// name searches them.
 	maxBindings = 128

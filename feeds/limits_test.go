@@ -2,6 +2,7 @@ package feeds
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +20,7 @@ func atLimits(step int) map[string]string {
 		attrs += " a" + strings.Repeat("a", i) + `=""`
 	}
 	declared := ""
-	for i := range maxBindings - 2 + step {
+	for i := range maxBindings - 3 + step { // beside xml, the default, and the root's own
 		declared += " xmlns:a" + strings.Repeat("a", i) + `="urn:a"`
 	}
 	tag := strings.Repeat("x", maxRun-len(`<x a=""/>`)+step)
@@ -38,11 +39,16 @@ func atLimits(step int) map[string]string {
 		"name":        "<entry><" + long + "/></entry>",
 		"target":      "<entry><?" + long + "?></entry>",
 		"attribute":   "<entry><x " + long + `=""/></entry>`,
-		"prefix":      "<entry><" + long + ":x xmlns:" + long + `="urn:a"/></entry>`,
+		"prefix":      "<entry><" + long[:maxQName-8] + ":x" + strings.Repeat("x", 6+step) + " xmlns:" + long[:maxQName-8] + `="urn:a"/></entry>`,
 		"depth":       "<entry>" + strings.Repeat("<x>", depth) + strings.Repeat("</x>", depth) + "</entry>",
 		"batch depth": "<feed><entry>" + strings.Repeat("<x>", depth) + strings.Repeat("</x>", depth) + "</entry></feed>",
 		"attributes":  "<entry><x" + attrs + "/></entry>",
 		"namespaces":  "<entry><x" + declared + "/></entry>",
+		"names":       "<entry>" + strings.Repeat("<"+long[:240]+"/>", 41_666) + strings.Repeat("<n/>", 155+step) + "</entry>",
+		"large tags":  "<entry>" + strings.Repeat(`<x a="`+strings.Repeat("x", 3991)+`"/>`, 2374) + `<x a="` + strings.Repeat("x", 3984+step) + `"/></entry>`,
+		"bindings":    "<entry" + declarations(maxBindings-3-spareBindings+step) + "/>",
+		"root":        "<entry" + attributes(255+step) + "/>",
+		"batch root":  `<feed xmlns="http://www.w3.org/2005/Atom"` + declarations(99) + "><entry" + attributes(156+step) + "/></feed>",
 		"id":          "<entry><id>urn:" + strings.Repeat("a", maxID-len("urn:")+step) + "</id></entry>",
 		"entries":     "<feed>" + strings.Repeat("<entry/>", 1000+step) + "</feed>",
 		"inherited tag": "<feed xmlns:" + long[:100] + `="urn:` + strings.Repeat("x", maxRun/2) + `"><entry a="` +
@@ -50,6 +56,22 @@ func atLimits(step int) map[string]string {
 		"inherited": `<feed xml:lang="` + strings.Repeat("x", 1<<20) + `">` + strings.Repeat("<entry/>", 15+step) + "</feed>",
 		"bytes":     "<entry>" + strings.Repeat("<x/>"+strings.Repeat(" ", 12), 1<<20-1) + strings.Repeat(" ", step) + " </entry>",
 	}
+}
+
+func declarations(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, ` xmlns:p%d="urn:p%d"`, i, i)
+	}
+	return b.String()
+}
+
+func attributes(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, ` a%d=""`, i)
+	}
+	return b.String()
 }
 
 func TestLimitsAreChecked(t *testing.T) {
@@ -75,6 +97,10 @@ func TestLibxml2ReadsWhatStandsAtTheLimits(t *testing.T) {
 		}
 		if _, err := Inspect(testMember(d.Entries[0])); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+		shown := AppendDocument(nil, testMember(d.Entries[0]), testFeed(), testCollection)
+		if _, err := Parse(shown, "", Limits{}); err != nil && name != "names" && name != "large tags" && name != "bytes" {
+			t.Errorf("%s: put back: %v", name, err)
 		}
 		some := d.Entries[:min(len(d.Entries), 2)]
 		for form, b := range map[string][]byte{

@@ -34,6 +34,7 @@ func (s *scanner) bind() error {
 			return &LimitError{What: "namespace declarations in scope", Max: s.maxBound}
 		}
 		a.space = namespaceXMLNS
+		s.names += len(space)
 		s.bound = append(s.bound, binding{prefix, space})
 	}
 	return nil

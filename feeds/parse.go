@@ -34,7 +34,7 @@ func Parse(doc []byte, charset string, lim Limits) (*Document, error) {
 // parser reads what an entry or a feed is made of.
 type parser struct {
 	*scanner
-	buf []byte // what text returned last
+	buf []byte // what elementText returned last
 }
 
 func (p *parser) document() (*Document, error) {
@@ -56,6 +56,14 @@ func (p *parser) document() (*Document, error) {
 
 // single reads a document whose root is an entry.
 func (p *parser) single(start int, root token) (*Document, error) {
+	added := 0
+	if !p.declaresDefault() {
+		added = 1
+		p.maxBound--
+	}
+	if err := p.room(added); err != nil {
+		return nil, err
+	}
 	d, err := p.entry(root)
 	if err != nil {
 		return nil, err
@@ -71,8 +79,19 @@ func (p *parser) single(start int, root token) (*Document, error) {
 		outer.end--
 	}
 	d.rootEdits(namespaceEdit(root, d.defaulted), "")
-	d.XML = splice(p.doc, outer, d.edits)
-	return &Document{Entries: []*Entry{&d.Entry}}, nil
+	return &Document{Entries: []*Entry{d.finish(p.doc, outer)}}, nil
+}
+
+// room checks that the latest start tag, an entry's, may get more attributes, and the
+// entry the server's elements: what is served can be put back.
+func (p *parser) room(more int) error {
+	if len(p.attrs)+more > p.lim.Attributes {
+		return &LimitError{What: "attributes of an entry, with those it is given,", Max: p.lim.Attributes}
+	}
+	if most := p.maxBound - spareBindings; len(p.bound) > most {
+		return &LimitError{What: "namespace declarations in scope of an entry", Max: most}
+	}
+	return nil
 }
 
 // prolog reads up to the root's start tag.
@@ -109,9 +128,9 @@ func (p *parser) skip() error {
 	return nil
 }
 
-// text reads up to the end of the element t, which may hold nothing but text, and returns
+// elementText reads up to the end of the element t, which may hold nothing but text, and returns
 // that. It is good until the next call.
-func (p *parser) text(t token) ([]byte, error) {
+func (p *parser) elementText(t token) ([]byte, error) {
 	var whole []byte // the text, as long as it is a plain piece of the document
 	p.buf = p.buf[:0]
 	for {

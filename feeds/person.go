@@ -4,9 +4,12 @@ package feeds
 type Person struct{ Name, URI, Email string }
 
 // person reads the person construct t (RFC 4287 §3.2) and, unless keep is nil,
-// keeps what it says.
-func (p *parser) person(t token, keep *Person) error {
+// keeps what it says, its URI resolved against the base outside of it and its own.
+func (p *parser) person(t token, keep *Person, base string) error {
 	var got [3]bool
+	if keep != nil {
+		_, base = p.inherit("", base)
+	}
 	for {
 		n, err := p.next()
 		if err != nil {
@@ -14,7 +17,7 @@ func (p *parser) person(t token, keep *Person) error {
 		}
 		switch n.kind {
 		case startTag:
-			if err := p.personPart(t, *n, keep, &got); err != nil {
+			if err := p.personPart(t, *n, keep, base, &got); err != nil {
 				return err
 			}
 		case endTag:
@@ -26,7 +29,7 @@ func (p *parser) person(t token, keep *Person) error {
 	}
 }
 
-func (p *parser) personPart(t, n token, keep *Person, got *[3]bool) error {
+func (p *parser) personPart(t, n token, keep *Person, base string, got *[3]bool) error {
 	i := -1
 	if n.space == NamespaceAtom {
 		i = indexOf(string(n.name.localPart()), "name", "uri", "email")
@@ -38,10 +41,14 @@ func (p *parser) personPart(t, n token, keep *Person, got *[3]bool) error {
 		return p.fail(n.start, "<%s> has a second <%s>", t.name.full, n.name.full)
 	}
 	got[i] = true
-	b, err := p.text(n)
+	b, err := p.elementText(n)
 	if err != nil || keep == nil {
 		return err
 	}
 	*[]*string{&keep.Name, &keep.URI, &keep.Email}[i] = fold(b)
+	if i == 1 && keep.URI != "" {
+		_, base = p.inherit("", base)
+		keep.URI = resolve(base, keep.URI)
+	}
 	return nil
 }

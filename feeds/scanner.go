@@ -67,6 +67,10 @@ type scanner struct {
 	closing bool // the latest tag was an empty-element tag
 	run     int  // bytes of text up to here, which readers join
 
+	names int // bytes of names and namespace names so far
+	letGo int // up to where libxml2 has surely let go of what it read
+	leaps int // bytes behind letGo that it may still hold, see leap
+
 	// What open, bound and attrs start in, so that a usual entry needs no more.
 	openBuf  [12]element
 	boundBuf [8]binding
@@ -107,19 +111,19 @@ func (s *scanner) next() (*token, error) {
 	case len(rest) == 0:
 		return s.finish()
 	case rest[0] != '<':
-		return s.text()
+		return s.readText()
 	case len(rest) == 1:
 		return nil, s.fail(s.pos, "the document ends in the middle of a tag")
 	}
 	switch rest[1] {
 	case '/':
-		return s.endTag()
+		return s.readEndTag()
 	case '?':
-		return s.procInst()
+		return s.readProcInst()
 	case '!':
 		return s.declaration()
 	}
-	return s.startTag()
+	return s.readStartTag()
 }
 
 func (s *scanner) finish() (*token, error) {
@@ -137,16 +141,16 @@ func (s *scanner) declaration() (*token, error) {
 	rest := s.doc[s.pos:]
 	switch {
 	case bytes.HasPrefix(rest, []byte("<!--")):
-		return s.comment()
+		return s.readComment()
 	case bytes.HasPrefix(rest, []byte("<![CDATA[")):
-		return s.cdata()
+		return s.readCDATA()
 	case bytes.HasPrefix(rest, []byte("<!DOCTYPE")):
 		return nil, s.fail(s.pos, "a DOCTYPE is not taken; remove it and write characters in place of its entities")
 	}
 	return nil, s.fail(s.pos, `"<!" starts neither a comment nor a CDATA section; write "<" in text as "&lt;"`)
 }
 
-func (s *scanner) comment() (*token, error) {
+func (s *scanner) readComment() (*token, error) {
 	body := s.pos + len("<!--")
 	n := bytes.Index(s.doc[body:], []byte("--"))
 	if n < 0 {
@@ -158,7 +162,7 @@ func (s *scanner) comment() (*token, error) {
 	return s.take(comment, body+n+len("-->"))
 }
 
-func (s *scanner) cdata() (*token, error) {
+func (s *scanner) readCDATA() (*token, error) {
 	if len(s.open) == 0 {
 		return nil, s.fail(s.pos, "a CDATA section stands outside the root element")
 	}
@@ -170,7 +174,7 @@ func (s *scanner) cdata() (*token, error) {
 	return s.take(cdata, body+n+len("]]>"))
 }
 
-func (s *scanner) procInst() (*token, error) {
+func (s *scanner) readProcInst() (*token, error) {
 	start := s.pos
 	target, end, err := s.ncName(start+2, "a processing instruction's target")
 	if err != nil {
@@ -189,12 +193,16 @@ func (s *scanner) procInst() (*token, error) {
 	if n > 0 && !isSpace(s.doc[end]) {
 		return nil, s.fail(end, "white space is missing after a processing instruction's target")
 	}
+	s.names += len(target)
 	return s.take(procInst, end+n+len("?>"))
 }
 
 // take makes the token that ends at end, and goes on behind it.
 func (s *scanner) take(k kind, end int) (*token, error) {
 	size := end - s.pos
+	if k == charData && size >= longText {
+		s.letGo, s.leaps = end, 0
+	}
 	if k == charData || k == cdata {
 		s.run += size
 		size = s.run
@@ -209,8 +217,8 @@ func (s *scanner) take(k kind, end int) (*token, error) {
 	return &s.tok, nil
 }
 
-// text reads up to the next markup.
-func (s *scanner) text() (*token, error) {
+// readText reads up to the next markup.
+func (s *scanner) readText() (*token, error) {
 	end := s.pos
 	for end < len(s.doc) && isSpace(s.doc[end]) {
 		end++
@@ -295,8 +303,12 @@ func (s *scanner) qName(what string) (name, error) {
 			return name{}, s.fail(end, "%s has more than one colon", what)
 		}
 	}
+	if end-start > maxQName {
+		return name{}, &LimitError{What: "a name in bytes", Max: maxQName}
+	}
 	n.full = s.doc[start:end]
 	s.pos = end
+	s.names += end - start
 	return n, nil
 }
 

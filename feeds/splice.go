@@ -1,5 +1,7 @@
 package feeds
 
+import "bytes"
+
 // edit replaces a span of a document by text.
 type edit struct {
 	span
@@ -7,10 +9,15 @@ type edit struct {
 }
 
 // splice returns doc[outer.start:outer.end] with edits made, which are in order
-// and do not overlap. Without edits it is a part of doc itself.
+// and do not overlap. It is a part of doc itself where there is nothing to edit, unless
+// that would keep much more in memory than it is.
 func splice(doc []byte, outer span, edits []edit) []byte {
 	if len(edits) == 0 {
-		return doc[outer.start:outer.end:outer.end]
+		part := doc[outer.start:outer.end:outer.end]
+		if cap(doc) > len(part)+len(part)/4+1024 {
+			return bytes.Clone(part)
+		}
+		return part
 	}
 	size := outer.end - outer.start
 	for _, e := range edits {
@@ -23,6 +30,13 @@ func splice(doc []byte, outer span, edits []edit) []byte {
 		at = e.end
 	}
 	return append(out, doc[at:outer.end]...)
+}
+
+// finish returns the entry that stands in outer. It is a copy, for the draft holds on to the document.
+func (d *draft) finish(doc []byte, outer span) *Entry {
+	e := d.Entry
+	e.XML = splice(doc, outer, d.edits)
+	return &e
 }
 
 // namespaceEdit returns what the root of an entry lacks, so that its default

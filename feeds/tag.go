@@ -21,8 +21,8 @@ func (a *attribute) declares() (prefix []byte, ok bool) {
 	return nil, false
 }
 
-// startTag reads a start tag or an empty-element tag.
-func (s *scanner) startTag() (*token, error) {
+// readStartTag reads a start tag or an empty-element tag.
+func (s *scanner) readStartTag() (*token, error) {
 	if len(s.open) == 0 && s.rooted {
 		return nil, s.fail(s.pos, "the document has a second root element; send several entries in a <feed>")
 	}
@@ -40,14 +40,33 @@ func (s *scanner) startTag() (*token, error) {
 		return nil, err
 	}
 	t.end = s.pos
-	if t.end-t.start > maxRun {
-		return nil, errRun
+	if t.end-t.start > largeTag {
+		if err := s.leap(t.end - t.start); err != nil {
+			return nil, err
+		}
 	}
 	if t.space, err = s.push(t); err != nil {
 		return nil, err
 	}
+	if s.names > maxNames {
+		return nil, &LimitError{What: "the names in an entry in bytes", Max: maxNames}
+	}
 	s.run, s.closing = 0, t.empty
 	return t, nil
+}
+
+// leap counts a large tag. libxml2 lets go of what it has read only where the end of a
+// token lies 250 to 500 bytes before the end of its buffer, which grows by 4,000. So
+// each large tag may cost it one such chance, and those bytes; a long text never does.
+func (s *scanner) leap(size int) error {
+	if size > maxRun {
+		return errRun
+	}
+	s.leaps += size + 4000
+	if s.leaps > maxHeld && s.pos-s.letGo > maxHeld {
+		return &LimitError{What: "large tags without long text between them in bytes", Max: maxHeld}
+	}
+	return nil
 }
 
 // attributes reads a start tag from behind its name to its end.
@@ -120,8 +139,8 @@ func (s *scanner) attributeValue(n name) (span, error) {
 	return v, nil
 }
 
-// endTag reads an end tag.
-func (s *scanner) endTag() (*token, error) {
+// readEndTag reads an end tag.
+func (s *scanner) readEndTag() (*token, error) {
 	start := s.pos
 	s.pos += 2
 	if s.closesInnermost() {

@@ -45,6 +45,8 @@ func Inspect(m *Member) (*View, error) {
 	}
 	p := parser{scanner: newScanner(m.XML, 0, Limits{Depth: maxDepth, Attributes: math.MaxInt})}
 	p.maxBound = math.MaxInt
+	// Nor are these limits in the way of what Parse took, and gave attributes.
+	p.letGo, p.names = len(m.XML), -len(m.XML)
 	v, err := p.view()
 	if err != nil {
 		return nil, fmt.Errorf("inspect entry %d: %w", m.ID, err)
@@ -96,7 +98,7 @@ func (p *parser) viewChild(v *View, t token, source *[]Person) (err error) {
 	switch string(t.name.localPart()) {
 	case "author":
 		var a Person
-		err = p.person(t, &a)
+		err = p.person(t, &a, "")
 		v.Authors = append(v.Authors, a)
 		return err
 	case "source":
@@ -109,15 +111,15 @@ func (p *parser) viewChild(v *View, t token, source *[]Person) (err error) {
 		v.Content, err = p.viewText(v, t, p.contentMode)
 		return err
 	case "link":
-		v.Links = append(v.Links, Link{p.linkRelation(), p.string("href"), p.string("type"), p.string("title")})
+		v.Links = append(v.Links, Link{p.linkRelation(), p.attrString("href"), p.attrString("type"), p.attrString("title")})
 	case "category":
-		v.Categories = append(v.Categories, Category{p.string("term"), p.string("scheme"), p.string("label")})
+		v.Categories = append(v.Categories, Category{p.attrString("term"), p.attrString("scheme"), p.attrString("label")})
 	}
 	return p.skip()
 }
 
-// string is attr for those who need a string of their own.
-func (p *parser) string(local string) string {
+// attrString is attr for those who need a string of their own.
+func (p *parser) attrString(local string) string {
 	b, _ := p.attr(local)
 	return string(b)
 }
@@ -132,7 +134,7 @@ func (p *parser) sourceAuthors() (authors []Person, err error) {
 		}
 		if t.kind == startTag && t.space == NamespaceAtom && string(t.name.localPart()) == "author" && p.depth() == outer+2 {
 			var a Person
-			if err := p.person(*t, &a); err != nil {
+			if err := p.person(*t, &a, ""); err != nil {
 				return nil, err
 			}
 			authors = append(authors, a)
@@ -147,7 +149,7 @@ func (p *parser) viewText(v *View, t token, modeOf func(token) (mode, error)) (T
 	if err != nil {
 		return Text{}, err
 	}
-	x := Text{Type: p.string("type"), Src: p.string("src")}
+	x := Text{Type: p.attrString("type"), Src: p.attrString("src")}
 	x.Lang, x.Base = p.inherit(v.Lang, v.Base)
 	if x.Type == "" && m == modeText {
 		x.Type = "text"
@@ -159,11 +161,11 @@ func (p *parser) viewText(v *View, t token, modeOf func(token) (mode, error)) (T
 		x.Body, err = p.viewXML()
 	case modeBase64:
 		var b []byte
-		if b, err = p.text(t); err == nil {
+		if b, err = p.elementText(t); err == nil {
 			x.Body, err = decodeBase64(b)
 		}
 	default:
-		x.Body, err = p.text(t)
+		x.Body, err = p.elementText(t)
 		x.Body = bytes.Clone(x.Body)
 	}
 	return x, err

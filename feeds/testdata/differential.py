@@ -6,6 +6,7 @@ says that a feed was posted. Each fault found is a line of standard output.
 """
 
 import json
+import re
 import sys
 from xml.etree.ElementTree import C14NWriterTarget, XMLParser
 from xml.parsers import expat
@@ -13,6 +14,7 @@ from xml.parsers import expat
 ATOM = "http://www.w3.org/2005/Atom"
 APP = ("http://www.w3.org/2007/app", "http://purl.org/atom/app#")
 XML = "{http://www.w3.org/XML/1998/namespace}"
+MEMBER = re.compile(r"/entries/[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 MANAGED = {"{%s}edited" % ns for ns in APP} | {"{urn:atommq}id"}
 RELATION = "http://www.iana.org/assignments/relation/"
 
@@ -134,7 +136,8 @@ def plain(path):
 
 def managed(_, __, tag, attrs):
     if tag == "{%s}link" % ATOM:
-        return attrs.get("rel", "").removeprefix(RELATION) in ("edit", "self")
+        rel = attrs.get("rel", "").removeprefix(RELATION)
+        return rel == "edit" or rel == "self" and bool(MEMBER.search(attrs.get("href", "")))
     return tag in MANAGED
 
 

@@ -1,0 +1,102 @@
+package feeds
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"weak"
+)
+
+func parseOne(t *testing.T, doc string) *Entry {
+	t.Helper()
+	d, err := Parse([]byte(doc), "", Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Entries[0]
+}
+
+// The value goes in with its own quotes, whatever those of the entry were.
+func TestABaseInAnyQuotesIsRebased(t *testing.T) {
+	for _, quote := range []string{`"`, `'`} {
+		e := parseOne(t, `<feed xml:base="http://e/it's/"><entry xml:base=`+quote+"x"+quote+`/></feed>`)
+		if _, err := Parse(e.XML, "", Limits{}); err != nil {
+			t.Errorf("%v: %s", err, e.XML)
+		}
+		if !strings.Contains(string(e.XML), ` xml:base="http://e/it's/x"`) {
+			t.Errorf("%s", e.XML)
+		}
+	}
+}
+
+func TestAnInheritedAuthorKeepsTheMeaningOfItsURI(t *testing.T) {
+	for author, want := range map[string]string{
+		`<author xml:base="http://a/"><name>n</name><uri>me</uri></author>`:                   "http://a/me",
+		`<author xml:base="g/"><name>n</name><uri>me</uri></author>`:                          "http://e/f/g/me",
+		`<author xml:base="g/"><name>n</name><uri xml:base="../h/"> me </uri></author>`:       "http://e/f/h/me",
+		`<author><name xml:base="http://other/">n</name><uri xml:lang="en">me</uri></author>`: "http://e/f/me",
+	} {
+		e := parseOne(t, `<feed xml:base="http://e/f/">`+author+`<entry xml:base="http://x/"/></feed>`)
+		v, err := Inspect(testMember(e))
+		if err != nil || len(v.Authors) != 1 || v.Authors[0].URI != want {
+			t.Errorf("%s: %+v %v", author, v, err)
+		}
+	}
+}
+
+// A page shares one dictionary of names and one window on what was read.
+func TestLibxml2ReadsAPageOfWhatEachEntryMayHold(t *testing.T) {
+	xmllint := tool(t, "xmllint", "libxml2-utils")
+	const pageBytes = 8 << 20 // after which the bus ends a page
+	for name, entry := range map[string]func(i, size int) string{
+		"names": func(i, size int) string {
+			var b strings.Builder
+			for n := 0; b.Len() < size; n++ {
+				fmt.Fprintf(&b, "<x%d-%d-%s/>", i, n, strings.Repeat("a", 900))
+			}
+			return b.String()
+		},
+		"large tags": func(_, size int) string {
+			return strings.Repeat(`<x a="`+strings.Repeat("x", 3991)+`"/>`, size/4000)
+		},
+	} {
+		var entries []*Entry
+		for i, size := range []int{1 << 20, pageBytes - 1<<20 - 1<<10, 9_400_000} {
+			entries = append(entries, parseOne(t, "<entry>"+entry(i, size)+"</entry>"))
+		}
+		file := filepath.Join(t.TempDir(), "page.xml")
+		if err := os.WriteFile(file, page(entries), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(xmllint, "--noout", "--nonet", file).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v %.200s", name, err, out)
+		}
+	}
+}
+
+// A kept entry holds no memory that is not its own.
+func TestAnEntryLetsGoOfWhatStandsAroundIt(t *testing.T) {
+	const entry = `<entry xmlns="http://www.w3.org/2005/Atom"><title>x</title></entry>`
+	space := strings.Repeat(" ", 1<<20)
+	for name, posted := range map[string]string{
+		"white space": entry + space,
+		"feed":        "<feed xmlns='http://www.w3.org/2005/Atom'>" + space + entry + "</feed>",
+		"edited":      "<entry/>" + space,
+	} {
+		doc := []byte(posted)
+		whole := weak.Make(&doc[0])
+		d, err := Parse(doc, "", Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		runtime.GC()
+		if whole.Value() != nil {
+			t.Errorf("%s: %d bytes keep %d", name, len(d.Entries[0].XML), len(posted))
+		}
+		runtime.KeepAlive(d)
+	}
+}
