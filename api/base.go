@@ -9,17 +9,20 @@ import (
 	"strings"
 )
 
+// CheckBaseURL returns why base cannot be a Handler's BaseURL, nil when it can.
+func CheckBaseURL(base string) error {
+	_, err := parseBase(base)
+	return err
+}
+
 // parseBase checks a configured base URL and takes its trailing slash off.
 func parseBase(base string) (string, error) {
 	if base == "" {
 		return "", nil
 	}
 	u, err := url.Parse(base)
-	if err != nil {
-		return "", fmt.Errorf("api: base URL: %w", err)
-	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", fmt.Errorf("api: base URL %q: want http(s)://host[:port][/path]", base)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("%q: want http(s)://host[:port][/path]", base)
 	}
 	return strings.TrimRight(base, "/"), nil
 }

@@ -80,7 +80,7 @@ func (h Handler) Routes() (http.Handler, error) {
 	}
 	base, err := parseBase(h.BaseURL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("api: base URL %w", err)
 	}
 	s := &site{
 		bus:     h.Bus,

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -53,7 +52,7 @@ func benchCommand() *cobra.Command {
 	}
 	var (
 		dir    string
-		length time.Duration
+		length = period(4 * time.Second)
 		asJSON bool
 	)
 	cmd := &cobra.Command{
@@ -63,24 +62,30 @@ func benchCommand() *cobra.Command {
 the same run: the rows that SQLite takes without a bus, what an HTTP handler does
 that only writes bytes. Both share the processors with the load generator.
 It works on scratch databases, which it removes.`,
-		Args: cobra.OnlyValidArgs,
+		Args: func(_ *cobra.Command, given []string) error {
+			for _, section := range given {
+				if section != "all" && !slices.Contains(names, section) {
+					return fmt.Errorf("no section %q: there are %s and all", section, strings.Join(names, ", "))
+				}
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 || slices.Contains(args, "all") {
 				args = names
 			}
-			b := &bench{time: length, progress: newProgress(cmd.ErrOrStderr(), args)}
+			b := &bench{time: time.Duration(length), progress: newProgress(cmd.ErrOrStderr(), args)}
 			if err := b.run(cmd.Context(), dir, args); err != nil {
 				return err
 			}
 			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(b.findings)
+				return newEncoder(cmd.OutOrStdout()).Encode(b.findings)
 			}
 			return writeFindings(cmd.OutOrStdout(), b.findings)
 		},
 	}
-	cmd.ValidArgs = append(names, "all")
 	cmd.Flags().StringVar(&dir, "dir", ".", "`directory` for the scratch databases: it decides which disk is measured")
-	cmd.Flags().DurationVar(&length, "time", 4*time.Second, "`time` for each comparison")
+	cmd.Flags().Var(&length, "time", "`time` for each comparison")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	return cmd
 }

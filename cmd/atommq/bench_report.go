@@ -67,7 +67,7 @@ func (f finding) MarshalJSON() ([]byte, error) {
 // writeFindings writes a table for people.
 func writeFindings(w io.Writer, findings []finding) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "SECTION\tWHAT\tAtomMQ\tCEILING\tRATIO\tBUDGET\t")
+	fmt.Fprintln(table, "SECTION\tWHAT\tAtomMQ\tCEILING\tRATIO\tBUDGET")
 	for _, f := range findings {
 		ceiling, ratio := "", ""
 		if f.Ceiling > 0 {
@@ -80,7 +80,7 @@ func writeFindings(w io.Writer, findings []finding) error {
 		} else if verdict != "" {
 			verdict += " MISSED"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s %s\t%s\t%s\t%s\t\n",
+		fmt.Fprintf(table, "%s\t%s\t%s %s\t%s\t%s\t%s\n",
 			f.Section, f.What, thousands(f.Value), f.Unit, ceiling, ratio, verdict)
 	}
 	return table.Flush()

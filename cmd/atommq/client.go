@@ -1,7 +1,11 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
 	"net/url"
+	"syscall"
 
 	"atommq/api"
 	"atommq/feeds"
@@ -25,4 +29,23 @@ func feedName(arg string) (string, error) {
 		return "", misusef("feed %q: %w", arg, err)
 	}
 	return arg, nil
+}
+
+// explain says of what a client met how to get over it here: what the server says is meant for
+// every kind of client.
+func explain(c *api.Client, feed string, err error) error {
+	refused, _ := errors.AsType[*api.StatusError](err)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("connection refused at %s: does the server run? --url names another address", c.BaseURL)
+	case refused == nil:
+		return err
+	case refused.Status == http.StatusNotFound:
+		return fmt.Errorf("there is no such feed yet: %s", feed)
+	case refused.Status == http.StatusUnauthorized && c.Passcode == "":
+		return errors.New("the server asks who you are: give --login and --passcode (or ATOMMQ_LOGIN, ATOMMQ_PASSCODE)")
+	case refused.Status == http.StatusUnauthorized:
+		return errors.New("the server knows no such account: correct --login and --passcode (or ATOMMQ_LOGIN, ATOMMQ_PASSCODE)")
+	}
+	return err
 }

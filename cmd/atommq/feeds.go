@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -65,7 +65,7 @@ type feedJSON struct {
 }
 
 func (n *node) listJSON(ctx context.Context, w io.Writer) error {
-	lines := json.NewEncoder(w)
+	lines := newEncoder(w)
 	return n.eachFeed(ctx, func(f *bus.Feed) error {
 		return lines.Encode(feedJSON{f.Name, f.Title, f.AppendOnly, f.Entries, f.Bytes, f.LastID, f.Pruned, f.Updated})
 	})
@@ -98,7 +98,7 @@ func feedsSetCommand() *cobra.Command {
 		Use:     "set FEED",
 		Short:   "Change the properties of a feed, making it if there is none",
 		Example: `  atommq feeds set orders --title 'Orders of the shop' --append-only`,
-		Args:    cobra.ExactArgs(1),
+		Args:    oneFeed,
 	}
 	s := declare(cmd, "db")
 	cmd.Flags().StringVar(&title, "title", "", "`title` of the feed")
@@ -128,50 +128,72 @@ func feedsSetCommand() *cobra.Command {
 			return err
 		}
 		return withNode(cmd.Context(), s, func(n *node) error {
-			_, err := n.bus.Configure(cmd.Context(), feed, change)
-			return err
+			f, err := n.bus.Configure(cmd.Context(), feed, change)
+			if err != nil {
+				return err
+			}
+			return writeSettings(cmd.OutOrStdout(), f)
 		})
 	}
 	return cmd
 }
 
+// writeSettings writes the properties that a feed has now, on one line.
+func writeSettings(w io.Writer, f *bus.Feed) error {
+	has := []string{"open to edits"}
+	if f.AppendOnly {
+		has[0] = "append-only"
+	}
+	for _, p := range []struct{ name, value string }{
+		{"title", f.Title}, {"subtitle", f.Subtitle}, {"author", f.Author.Name},
+	} {
+		if p.value != "" {
+			has = append(has, fmt.Sprintf("%s %q", p.name, p.value))
+		}
+	}
+	_, err := fmt.Fprintf(w, "%s: %s\n", f.Name, strings.Join(has, ", "))
+	return err
+}
+
 func feedsPruneCommand() *cobra.Command {
-	var upTo, keep int64
+	var upTo, keep wholeNumber
 	cmd := &cobra.Command{
 		Use:   "prune FEED (--keep N | --upto ID)",
 		Short: "Remove the oldest entries of a feed",
 		Long: `Prune removes entries for good. A reader whose cursor is older than what was removed is
 told so, with the oldest id that is left.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneFeed,
 	}
 	s := declare(cmd, "db")
-	cmd.Flags().Int64Var(&keep, "keep", 0, "keep the newest `N` entries")
-	cmd.Flags().Int64Var(&upTo, "upto", 0, "remove entries up to and including `ID`")
+	cmd.Flags().Var(&keep, "keep", "keep the newest `N` entries")
+	cmd.Flags().Var(&upTo, "upto", "remove entries up to and including `ID`")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if cmd.Flags().Changed("keep") == cmd.Flags().Changed("upto") {
 			return misusef("give either --keep or --upto")
-		}
-		if keep < 0 || upTo < 0 {
-			return misusef("--keep and --upto take no negative numbers")
 		}
 		feed, err := feedName(args[0])
 		if err != nil {
 			return err
 		}
-		return withNode(cmd.Context(), s, func(n *node) error {
+		err = withNode(cmd.Context(), s, func(n *node) error {
+			last := int64(upTo)
 			if cmd.Flags().Changed("keep") {
 				var err error
-				if upTo, err = n.surplus(cmd.Context(), feed, keep); err != nil {
+				if last, err = n.surplus(cmd.Context(), feed, int64(keep)); err != nil {
 					return err
 				}
 			}
-			removed, err := n.bus.Prune(cmd.Context(), feed, upTo)
+			removed, err := n.bus.Prune(cmd.Context(), feed, last)
 			if err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "removed %d\n", removed)
 			return err
 		})
+		if errors.Is(err, bus.ErrNoFeed) {
+			return fmt.Errorf("prune %q: %w", feed, bus.ErrNoFeed) // which step found out is nobody's matter
+		}
+		return err
 	}
 	return cmd
 }

@@ -75,15 +75,17 @@ or a line ATOMMQ_MAX_BODY=… in the file that --config names, which systemd can
 read as an EnvironmentFile. Flags win, then the environment, then the file.
 
 Exit status: 0 done, 1 failed, 2 used wrongly.`,
+		Version:       versionLine(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(*cobra.Command, []string) error {
-			return misusef("which command?")
+			return misusef("no command given")
 		},
 		DisableSuggestions: true,
 		CompletionOptions:  cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &misuse{err} })
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(flagMisuse)
 	root.PersistentFlags().String("config", "", "`file` of ATOMMQ_…=value lines (ATOMMQ_CONFIG)")
 	root.AddCommand(
 		serveCommand(), publishCommand(), tailCommand(), feedsCommand(),
@@ -100,7 +102,7 @@ Exit status: 0 done, 1 failed, 2 used wrongly.`,
 func prepare(cmd *cobra.Command) {
 	args := cmd.Args
 	if args == nil {
-		args = cobra.NoArgs
+		args = noArguments
 	}
 	cmd.Args = func(cmd *cobra.Command, given []string) error {
 		if err := args(cmd, given); err != nil {

@@ -20,7 +20,7 @@ func migrateCommand() *cobra.Command {
 		Short: "Bring a database to this version's schema, or show how far it is",
 		Long: `Migrate changes the schema of a database. Serve does so by itself when it starts, so
 this is for those who want to see it happen.`,
-		RunE: func(*cobra.Command, []string) error { return misusef("up or status?") },
+		RunE: func(*cobra.Command, []string) error { return misusef("no command given: up or status") },
 	}
 	up := &cobra.Command{Use: "up", Short: "Take the steps that are pending, making the database if there is none"}
 	upSettings := declare(up, "db")
@@ -57,6 +57,9 @@ const migrationWait = time.Minute
 
 // withDatabase opens the database that s names, as it is, for as long as do takes.
 func withDatabase(s *settings, do func(*sql.DB) error) (err error) {
+	if err := checkDatabase(s.DB); err != nil {
+		return err
+	}
 	separator := "?"
 	if strings.Contains(s.DB, "?") {
 		separator = "&"

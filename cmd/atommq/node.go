@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"atommq/bus"
@@ -23,6 +21,9 @@ type node struct {
 // openNode opens the database that s names, making or migrating it if need be, and
 // starts a bus on it.
 func openNode(ctx context.Context, s *settings, log *slog.Logger) (*node, error) {
+	if err := checkDatabase(s.DB); err != nil {
+		return nil, err
+	}
 	store, err := db.Open(ctx, s.DB, db.Config{})
 	switch {
 	case errors.Is(err, bus.ErrUnavailable), errors.Is(err, bus.ErrReadOnly):
@@ -56,15 +57,4 @@ func withNode(ctx context.Context, s *settings, do func(*node) error) error {
 		return err
 	}
 	return errors.Join(do(n), n.close())
-}
-
-// mustExist keeps a mistyped --db from making a new database.
-func mustExist(dsn string) error {
-	if strings.HasPrefix(dsn, "file:") {
-		return nil
-	}
-	if _, err := os.Stat(dsn); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("database %s: no such file: name one with --db", dsn)
-	}
-	return nil
 }

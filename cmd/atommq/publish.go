@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,7 +38,7 @@ names, or standard input. An Atom entry is sent as it is, an Atom feed document 
 atomic batch; anything else becomes the content of a new entry.`,
 		Example: `  atommq publish mycoolfeed hello world
   atommq publish orders --title 'order 17' --type application/json --file order.json --key order-17`,
-		Args: cobra.MinimumNArgs(1),
+		Args: feedAndMore,
 	}
 	s := declare(cmd, "url", "login", "passcode")
 	cmd.Flags().StringVar(&p.title, "title", "", "`title` of the entry")
@@ -62,7 +60,7 @@ atomic batch; anything else becomes the content of a new entry.`,
 			return err
 		}
 		if asJSON {
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(receiptJSON{receipt.ID, receipt.Location})
+			return newEncoder(cmd.OutOrStdout()).Encode(receiptJSON{receipt.ID, receipt.Location})
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d %s\n", receipt.ID, receipt.Location)
 		return err
@@ -95,24 +93,36 @@ func (p *publication) publish(ctx context.Context, client *api.Client, stdin io.
 	case mediaType == "":
 		mediaType = "text/plain; charset=utf-8"
 	}
-	return client.Publish(ctx, p.feed, mediaType, bytes.NewReader(body), p.key)
+	receipt, err := client.Publish(ctx, p.feed, mediaType, bytes.NewReader(body), p.key)
+	if err != nil {
+		return nil, explain(client, p.feed, err)
+	}
+	return receipt, nil
 }
 
-// body reads what is to be sent.
+// body reads what is to be sent. Nothing is sent only under a title: an entry without either is
+// more often a script's empty variable than meant.
 func (p *publication) body(stdin io.Reader) ([]byte, error) {
-	switch {
-	case p.file != "" && len(p.text) > 0:
-		return nil, misusef("give either words or --file")
-	case len(p.text) > 0:
-		return []byte(strings.Join(p.text, " ")), nil
-	case p.file != "" && p.file != "-":
-		return os.ReadFile(p.file)
-	}
-	body, err := io.ReadAll(stdin)
-	if err == nil && len(body) == 0 {
-		err = errors.New("nothing to publish: standard input is empty")
+	body, source, err := p.read(stdin)
+	if err == nil && len(body) == 0 && p.title == "" {
+		err = fmt.Errorf("nothing to publish: %s; an entry without content needs a --title", source)
 	}
 	return body, err
+}
+
+// read returns what is to be sent, and what to call its absence.
+func (p *publication) read(stdin io.Reader) (body []byte, absence string, err error) {
+	switch {
+	case p.file != "" && len(p.text) > 0:
+		return nil, "", misusef("give either words or --file")
+	case len(p.text) > 0:
+		return []byte(strings.Join(p.text, " ")), "the text is empty", nil
+	case p.file != "" && p.file != "-":
+		body, err = os.ReadFile(p.file)
+		return body, p.file + " is empty", err
+	}
+	body, err = io.ReadAll(stdin)
+	return body, "standard input is empty", err
 }
 
 // compose makes an Atom entry of a title and content.

@@ -45,6 +45,9 @@ func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (e
 	if err := s.checkAccount(); err != nil {
 		return err
 	}
+	if err := s.checkBaseURL(); err != nil {
+		return err
+	}
 	listener, err := listen(ctx, s.HTTP)
 	if err != nil {
 		return err
@@ -87,7 +90,7 @@ func (n *node) server(s *settings, log *slog.Logger) (*http.Server, error) {
 	}
 	routes, err := h.Routes()
 	if err != nil {
-		return nil, &misuse{err}
+		return nil, err
 	}
 	return api.NewServer(routes, log), nil
 }

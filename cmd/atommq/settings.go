@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"atommq/api"
 )
 
 // settings holds the value of every setting.
@@ -144,6 +146,14 @@ func resolve(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
 func (s *settings) checkAccount() error {
 	if (s.Login == "") != (s.Passcode == "") {
 		return misusef("--login and --passcode go together")
+	}
+	return nil
+}
+
+// checkBaseURL refuses a URL that no link can begin with, before anything is opened.
+func (s *settings) checkBaseURL() error {
+	if err := api.CheckBaseURL(s.BaseURL); err != nil {
+		return misusef("--base-url %w", err)
 	}
 	return nil
 }

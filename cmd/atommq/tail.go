@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +27,7 @@ const (
 type tail struct {
 	client *api.Client
 	feed   string
-	after  int64
+	after  wholeNumber
 	follow bool
 	show   func(*api.BatchEntry) error
 	warn   io.Writer
@@ -47,10 +46,10 @@ on; a server that goes away and comes back is waited for. The number before an e
 is its id: --after takes it to go on from there.`,
 		Example: `  atommq tail mycoolfeed --follow
   atommq tail mycoolfeed --after 42 --json`,
-		Args: cobra.ExactArgs(1),
+		Args: oneFeed,
 	}
 	s := declare(cmd, "url", "login", "passcode")
-	cmd.Flags().Int64Var(&t.after, "after", 0, "begin after this `id`; 0 is the beginning of what is kept")
+	cmd.Flags().Var(&t.after, "after", "begin after this `id`; 0 is the beginning of what is kept")
 	cmd.Flags().BoolVarP(&t.follow, "follow", "f", false, "go on with what is published from now on")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, one object per line")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -60,9 +59,6 @@ is its id: --after takes it to go on from there.`,
 		}
 		if t.feed, err = feedName(args[0]); err != nil {
 			return err
-		}
-		if t.after < 0 {
-			return misusef("--after takes no negative number")
 		}
 		t.show, t.warn = showText(cmd.OutOrStdout()), cmd.ErrOrStderr()
 		if asJSON {
@@ -77,7 +73,7 @@ is its id: --after takes it to go on from there.`,
 func (t *tail) run(ctx context.Context) error {
 	away := false
 	for ctx.Err() == nil {
-		batch, err := t.client.After(ctx, t.feed, t.after, tailPage)
+		batch, err := t.client.After(ctx, t.feed, int64(t.after), tailPage)
 		switch {
 		case err == nil:
 			away = false
@@ -89,10 +85,11 @@ func (t *tail) run(ctx context.Context) error {
 			}
 		case ctx.Err() != nil: // that is why
 		case !t.follow || !passes(err):
-			return err
+			return explain(t.client, t.feed, err)
 		case !away:
 			away = true
-			fmt.Fprintf(t.warn, "atommq: %v; trying again\n", err)
+			reason := strings.TrimRight(explain(t.client, t.feed, err).Error(), ".")
+			fmt.Fprintf(t.warn, "atommq: %s; trying again\n", reason)
 		}
 		if err != nil || !batch.More {
 			wait(ctx, tailPause)
@@ -111,7 +108,7 @@ func (t *tail) print(batch *api.Batch) error {
 			return err
 		}
 	}
-	t.after = batch.Last
+	t.after = wholeNumber(batch.Last)
 	return nil
 }
 
@@ -163,7 +160,7 @@ type itemJSON struct {
 }
 
 func showJSON(w io.Writer) func(*api.BatchEntry) error {
-	lines := json.NewEncoder(w)
+	lines := newEncoder(w)
 	return func(e *api.BatchEntry) error {
 		return lines.Encode(itemJSON{e.ID, e.Title, e.Author, e.Published, e.Updated, e.ContentType, content(e), e.URL})
 	}

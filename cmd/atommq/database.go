@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// databaseMagic begins every file of SQLite 3 that is not empty
+// (https://www.sqlite.org/fileformat2.html#magic_header_string).
+const databaseMagic = "SQLite format 3\x00"
+
+// checkDatabase finds what is wrong with the file that --db names, and says what to do, where
+// SQLite would only call it unable to open. A name with parameters is left to SQLite.
+func checkDatabase(dsn string) error {
+	if hasParameters(dsn) {
+		return nil
+	}
+	info, err := os.Stat(dsn)
+	switch dir := filepath.Dir(dsn); {
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("database %s: there is no directory %s: make it, or name another file with --db", dsn, dir)
+		}
+	case err != nil: // SQLite will meet it as well
+	case info.IsDir():
+		return fmt.Errorf("database %s: is a directory: name a file in it with --db", dsn)
+	case info.Size() > 0 && !startsAsDatabase(dsn):
+		return fmt.Errorf("database %s: is not a database: name another file with --db", dsn)
+	}
+	return nil
+}
+
+// mustExist keeps a mistyped --db from making a new database.
+func mustExist(dsn string) error {
+	if hasParameters(dsn) {
+		return nil
+	}
+	if _, err := os.Stat(dsn); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("database %s: no such file: name one with --db", dsn)
+	}
+	return nil
+}
+
+func hasParameters(dsn string) bool { return strings.HasPrefix(dsn, "file:") }
+
+// startsAsDatabase reports whether a file may be a database; one that cannot be read may.
+func startsAsDatabase(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	start := make([]byte, len(databaseMagic))
+	n, err := io.ReadFull(f, start)
+	return err != nil && n == 0 || bytes.Equal(start, []byte(databaseMagic))
+}
