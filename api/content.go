@@ -1,12 +1,14 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -70,8 +72,8 @@ func (s *site) receiveDocument(w http.ResponseWriter, r *http.Request) (*feeds.D
 	if p.body, err = s.receive(w, r); err != nil {
 		return nil, err
 	}
-	if f == formAtom || f != formJSON && feeds.LooksLikeAtom(p.body) {
-		return s.parse(p)
+	if f == formAtom || f != formJSON && feeds.LooksLikeAtom(p.body) || unsaid(f) && hasAtomDoctype(p.body) {
+		return s.parse(p) // which says what it does not take of a DOCTYPE, and where
 	}
 	var note feeds.Note
 	switch f {
@@ -88,6 +90,17 @@ func (s *site) receiveDocument(w http.ResponseWriter, r *http.Request) (*feeds.D
 		return nil, err
 	}
 	return compose(note, p)
+}
+
+// unsaid reports whether the media type is what a client sends that was told none: curl -d says
+// that everything is a form.
+func unsaid(f form) bool { return f == formGuess || f == formFields }
+
+// hasAtomDoctype reports whether body is Atom but for a document type declaration.
+func hasAtomDoctype(body []byte) bool {
+	prolog, declaration, found := bytes.Cut(body[:min(len(body), 1<<10)], []byte("<!DOCTYPE"))
+	root := bytes.TrimLeft(declaration, " \t\r\n")
+	return found && feeds.LooksLikeAtom(slices.Concat(prolog, []byte("<"), root))
 }
 
 // receiveEntry reads the one entry that a PUT brings.
@@ -251,6 +264,9 @@ func jsonNote(p *posted) (feeds.Note, error) {
 // fieldNote reads a form's fields.
 func fieldNote(p *posted) (feeds.Note, error) {
 	note := feeds.Note{Type: "text"}
+	if bytes.HasPrefix(bytes.TrimLeft(p.body, " \t\r\n"), []byte("<")) {
+		return note, markupAsForm()
+	}
 	fields, err := url.ParseQuery(string(p.body))
 	if err != nil {
 		return note, badRequest("The form cannot be read: %v. Percent-encode its values (curl: --data-urlencode), or send text as text/plain.", err)
@@ -272,6 +288,15 @@ func fieldNote(p *posted) (feeds.Note, error) {
 		return note, badRequest("The form says nothing: it needs a title, content, summary or link. Plain text goes with Content-Type: text/plain.")
 	}
 	return note, nil
+}
+
+// markupAsForm refuses a body that nobody means as fields.
+func markupAsForm() error {
+	return &problemError{
+		Status: http.StatusUnsupportedMediaType,
+		Detail: "The Content-Type says that this is a form (as curl does unless told), and the body is markup that starts with neither <entry nor <feed. Say what it is: Content-Type: text/html for a page, Content-Type: text/plain for other markup.",
+		Header: http.Header{"Accept-Post": acceptPost},
+	}
 }
 
 // setField takes one field. Only content may hold characters that XML does not

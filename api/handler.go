@@ -166,7 +166,12 @@ func feedName(r *http.Request) (string, error) {
 
 func noResource(_ http.ResponseWriter, r *http.Request) error {
 	detail := "There is nothing at this path. Feeds are listed at /feeds; a feed is at /feeds/{name}."
-	if rest, ok := strings.CutPrefix(r.URL.EscapedPath(), "/feeds/"); ok && strings.Contains(rest, "/") {
+	path := r.URL.EscapedPath()
+	if trimmed := strings.TrimRight(path, "/"); trimmed != "" && trimmed != path {
+		// Not a redirect: clients that post would drop the body, or go on with the wrong URL for good.
+		detail = fmt.Sprintf("There is nothing at this path because of the slash at its end. Leave it out: %s.", trimmed)
+	}
+	if rest, ok := strings.CutPrefix(path, "/feeds/"); ok && strings.Contains(rest, "/") {
 		detail += " A slash in a feed's name is written %2F."
 	}
 	return &problemError{Status: http.StatusNotFound, Detail: detail}
