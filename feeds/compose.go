@@ -23,6 +23,7 @@ type Note struct {
 const (
 	typeOctets   = "application/octet-stream"
 	titleLength  = 80  // characters of a title made from content
+	jsonLength   = 60  // characters of a title that is JSON
 	digestLength = 280 // characters of a summary made from content
 )
 
@@ -31,8 +32,9 @@ const (
 // type that content may not have, and a *LimitError.
 //
 // Base64 is what RFC 4287 asks for JSON too; so that people can read it nevertheless, a JSON
-// note without a summary gets its own text as one, cut to 280 characters, and one without a title that of
-// its object: its member "title", "name" or "subject". Text that XML
+// note without a summary gets its own text as one, cut to 280 characters (RFC 4287 §4.1.2 demands one beside base64),
+// and one without a title that of its object: its member "title", "name" or "subject", or else its own text without white
+// space, cut to 60 characters. Text that XML
 // cannot carry (control characters, bytes that are not UTF-8) has the type
 // application/octet-stream, because under text/plain a reader would show the base64 itself.
 // XML goes in line without its XML declaration; with a DOCTYPE, or malformed, as base64.
@@ -118,8 +120,8 @@ func isJSONType(media string) bool {
 // digestLength characters.
 func (b *body) head() []byte { return b.source[:min(len(b.source), 4096)] }
 
-// title returns the beginning of the content as one line of plain text, what a JSON object calls itself,
-// or the content's type.
+// title returns the beginning of the content as one line of plain text, what a JSON object calls itself or
+// its beginning, or the content's type.
 func (b *body) title(media string) string {
 	var line string
 	switch {
@@ -129,6 +131,9 @@ func (b *body) title(media string) string {
 		line = firstLine(b.head())
 	case isJSONType(media):
 		line = fold([]byte(jsonTitle(b.head())))
+		if line == "" {
+			line = cut(compactJSON(b.head()), jsonLength)
+		}
 	}
 	if line == "" && b.mode != modeText && b.mode != modeHTML {
 		return b.typ

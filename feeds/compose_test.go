@@ -37,7 +37,7 @@ func TestComposeCarriesContentExactly(t *testing.T) {
 		},
 		"JSON": {
 			Note{Type: "application/json", Content: []byte("{\n  \"a\": 1\n}")},
-			`<title>application/json</title><summary>{ "a": 1 }</summary><content type="application/json">ewogICJhIjogMQp9</content>`, "application/json",
+			`<title>{"a":1}</title><summary>{ "a": 1 }</summary><content type="application/json">ewogICJhIjogMQp9</content>`, "application/json",
 		},
 		"JSON with a summary": {
 			Note{Type: "application/ld+json", Title: "t", Summary: "s", Content: []byte("{}")},
@@ -137,23 +137,24 @@ func TestComposedTitleOfHTMLHasNoCode(t *testing.T) {
 	}
 }
 
-func TestComposedTitleOfJSONIsWhatItCallsItself(t *testing.T) {
-	const none = "application/json"
+func TestComposedTitleOfJSONIsWhatItCallsItselfOrItsBeginning(t *testing.T) {
 	for content, want := range map[string]string{
 		`{"title": "The title", "name": "n"}`:                            "The title",
 		`{"name": "n", "subject": "s", "title": "The\n title"}`:          "The title",
 		`{"subject": "s", "a": {"title": "inner"}, "name": "n"}`:         "n",
 		`{"a": [{"title": "inner"}, []], "subject": "s"}`:                "s",
-		`{"a": "title", "b": "x"}`:                                       none,
-		`{"title": 1, "name": null, "subject": ["s"]}`:                   none,
 		`{"title": " ", "name": "n"}`:                                    "n",
-		`["title", "x"]`:                                                 none,
-		`"title"`:                                                        none,
-		`{"a": "` + strings.Repeat("x", 5000) + `", "title": "far"}`:     none,
 		`{"name": "n", "a": "` + strings.Repeat("x", 5000) + `"}`:        "n",
-		strings.Repeat("[", 5000) + strings.Repeat("]", 5000):            none,
 		`{"title": "a\u0000b\ud800"}`:                                    "ab",
 		`{"title": "` + strings.Repeat("x", 100) + `", "name": "short"}`: strings.Repeat("x", 79) + "…",
+
+		"{\n\t\"a\": \"a title\",\r\n \"b\": [1, 2] }":              `{"a":"a title","b":[1,2]}`,
+		`{"title": 1, "name": null, "subject": ["s"]}`:               `{"title":1,"name":null,"subject":["s"]}`,
+		`["a \" b", " \\ ", 1]`:                                      `["a \" b"," \\ ",1]`,
+		`"title"`:                                                    `"title"`,
+		`{"a": "` + strings.Repeat("x", 5000) + `", "title": "far"}`: `{"a":"` + strings.Repeat("x", 53) + "…",
+		strings.Repeat("[", 5000) + strings.Repeat("]", 5000):        strings.Repeat("[", 59) + "…",
+		strings.Repeat(" ", 5000) + "1":                              "application/json",
 	} {
 		e, err := Compose(Note{Type: "application/json", Content: []byte(content)})
 		if err != nil || e.Title != want {

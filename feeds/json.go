@@ -63,3 +63,24 @@ func skipJSON(d *json.Decoder) (json.Token, error) {
 		}
 	}
 }
+
+// compactJSON returns head without the white space between tokens. Where head ends inside a
+// string, so does the result; json.Compact would refuse it.
+func compactJSON(head []byte) string {
+	out := make([]byte, 0, len(head))
+	quoted, escaped := false, false
+	for _, c := range head {
+		switch {
+		case escaped:
+			escaped = false
+		case c == '\\':
+			escaped = quoted
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == ' ' || c == '\t' || c == '\r' || c == '\n'):
+			continue
+		}
+		out = append(out, c)
+	}
+	return string(out)
+}

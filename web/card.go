@@ -1,9 +1,11 @@
 package web
 
 import (
+	"bytes"
 	"math"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"atommq/feeds"
 )
@@ -95,7 +97,26 @@ func (p *Pages) fill(c *card, v *feeds.View, at place) {
 	if at.excerpt && c.Content.Text == c.Title {
 		c.Content = content{}
 	}
+	c.sayJSONOnce(v, at)
 }
+
+// sayJSONOnce leaves out a summary that is the beginning of the JSON below it, and on a feed page JSON
+// that is the title already. A server makes both of JSON that brings neither.
+func (c *card) sayJSONOnce(v *feeds.View, at place) {
+	if _, kind := classify(v.Content.Type); kind != kindJSON {
+		return
+	}
+	json := withoutSpace(truncate(v.Content.Body, at.source))
+	summary := strings.TrimSuffix(withoutSpace([]byte(c.Summary.Text)), "…")
+	if summary != "" && strings.HasPrefix(json, summary) {
+		c.Summary = content{}
+	}
+	if at.excerpt && json == withoutSpace([]byte(c.Title)) {
+		c.Content = content{}
+	}
+}
+
+func withoutSpace(b []byte) string { return string(bytes.Join(bytes.Fields(b), nil)) }
 
 // Clipped reports whether the member's page shows more.
 func (c card) Clipped() bool { return c.Summary.Clipped || c.Content.Clipped }
