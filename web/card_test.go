@@ -1,0 +1,46 @@
+package web
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"atommq/feeds"
+)
+
+func TestJSONIsShownOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		note       feeds.Note
+		part       string // of the JSON as the page has it
+		feed, self int    // how often the feed's page and the member's own show it
+	}{
+		"as title":                 {feeds.Note{Content: []byte(`{"order": 17}`)}, "order", 1, 2},
+		"under a title of its own": {feeds.Note{Content: []byte(`{"name": "n", "order": 17}`)}, "order", 1, 1},
+		"larger than its summary":  {feeds.Note{Content: []byte(`{"a":"` + strings.Repeat("x y ", 100) + `","order":17}`)}, "order", 1, 1},
+		"with a summary of its own": {
+			feeds.Note{Title: "t", Summary: "An order came.", Content: []byte(`{"order": 17}`)}, "order", 2, 2,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.note.Type = "application/json"
+			e, err := feeds.Compose(test.note)
+			if err != nil {
+				t.Fatal(err)
+			}
+			page := pageOf("f", post(t, "f", 1, string(e.XML)))
+			for _, shown := range []struct {
+				want  int
+				write func(w *httptest.ResponseRecorder) error
+			}{
+				{test.feed, func(w *httptest.ResponseRecorder) error { return newPages(t).Feed(w, page) }},
+				{test.self, func(w *httptest.ResponseRecorder) error { return newPages(t).Member(w, page) }},
+			} {
+				body := render(t, shown.write).Body.String()
+				_, body, _ = strings.Cut(body, "<main")
+				if got := strings.Count(body, test.part); got != shown.want {
+					t.Errorf("%q stands %d times, want %d:\n%s", test.part, got, shown.want, body)
+				}
+			}
+		})
+	}
+}
