@@ -22,16 +22,24 @@ func checkDatabase(dsn string) error {
 		return nil
 	}
 	info, err := os.Stat(dsn)
-	switch dir := filepath.Dir(dsn); {
+	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("database %s: there is no directory %s: make it, or name another file with --db", dsn, dir)
-		}
-	case err != nil: // SQLite will meet it as well
+		return checkDirectory(dsn)
+	case err != nil:
+		return fmt.Errorf("database %s: %w: put it right, or name another file with --db", dsn, err)
 	case info.IsDir():
 		return fmt.Errorf("database %s: is a directory: name a file in it with --db", dsn)
 	case info.Size() > 0 && !startsAsDatabase(dsn):
 		return fmt.Errorf("database %s: is not a database: name another file with --db", dsn)
+	}
+	return nil
+}
+
+// checkDirectory refuses a new file where there is no directory for it.
+func checkDirectory(dsn string) error {
+	dir := filepath.Dir(dsn)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("database %s: there is no directory %s: make it, or name another file with --db", dsn, dir)
 	}
 	return nil
 }
