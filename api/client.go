@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,9 +40,11 @@ type Batch struct {
 }
 
 // BatchEntry is one entry, as far as the Atom model of golang.org/x/tools/blog/atom
-// goes: it has no XHTML, categories or extensions; URL leads to the whole entry.
+// goes: it has no XHTML, categories or extensions; URL leads to the whole entry. Of one that
+// was deleted (RFC 6721) there are ID, Updated, which is when that was, and the URL it had.
 type BatchEntry struct {
 	ID                 int64
+	Deleted            bool
 	Title              string
 	Published, Updated time.Time
 	Author             string // the first one's name
@@ -85,8 +88,7 @@ func (c *Client) Publish(ctx context.Context, feed, contentType string, body io.
 	return &Receipt{ID: id, Location: resp.Header.Get("Location")}, nil
 }
 
-// After reads at most limit (1 to 1000) entries with ids above after; tombstones are
-// passed over. Refusals are a *StatusError: status 404 while there is no such feed, 410 where entries after
+// After reads at most limit (1 to 1000) entries with ids above after. Refusals are a *StatusError: status 404 while there is no such feed, 410 where entries after
 // the cursor are no longer kept.
 func (c *Client) After(ctx context.Context, feed string, after int64, limit int) (*Batch, error) {
 	req, err := c.request(ctx, http.MethodGet, feed, "?limit="+strconv.Itoa(limit), nil)
@@ -165,6 +167,14 @@ func statusText(resp *http.Response, body []byte) string {
 type batchFeed struct {
 	Link  []atom.Link `xml:"http://www.w3.org/2005/Atom link"`
 	Entry []batchItem `xml:"http://www.w3.org/2005/Atom entry"`
+	Gone  []tombstone `xml:"http://purl.org/atompub/tombstones/1.0 deleted-entry"`
+}
+
+// tombstone is a deleted-entry, RFC 6721 §3, with the id extension.
+type tombstone struct {
+	Position int64        `xml:"urn:atommq id"`
+	When     atom.TimeStr `xml:"when,attr"`
+	Link     []atom.Link  `xml:"http://www.w3.org/2005/Atom link"`
 }
 
 // batchItem is atom.Entry with namespaces, so that foreign elements are told from
@@ -188,6 +198,10 @@ func parseBatch(body []byte) (*Batch, error) {
 	for i := range doc.Entry {
 		b.Entries = append(b.Entries, doc.Entry[i].entry())
 	}
+	for _, t := range doc.Gone {
+		b.Entries = append(b.Entries, BatchEntry{ID: t.Position, Deleted: true, Updated: parseTime(t.When), URL: href(t.Link, "self")})
+	}
+	slices.SortFunc(b.Entries, func(x, y BatchEntry) int { return cmp.Compare(x.ID, y.ID) })
 	return b, nil
 }
 

@@ -48,6 +48,31 @@ func TestTheClientPublishesAndFollows(t *testing.T) {
 	}
 }
 
+func TestTheClientHasTombstonesInTheirPlace(t *testing.T) {
+	s := serve(t, Handler{})
+	c := &Client{BaseURL: s.url, HTTP: s.client}
+	ctx := context.Background()
+	first, err := c.Publish(ctx, "x", "text/plain", strings.NewReader("one"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.do(http.MethodDelete, strings.TrimPrefix(first.Location, s.url), "").want(t, http.StatusNoContent)
+	if _, err := c.Publish(ctx, "x", "text/plain", strings.NewReader("two"), ""); err != nil {
+		t.Fatal(err)
+	}
+	batch, err := c.After(ctx, "x", 0, 10)
+	if err != nil || len(batch.Entries) != 2 {
+		t.Fatalf("After 0: %+v, %v", batch, err)
+	}
+	gone, kept := batch.Entries[0], batch.Entries[1]
+	if !gone.Deleted || gone.ID != 2 || gone.URL != first.Location || time.Since(gone.Updated) > time.Hour {
+		t.Errorf("the tombstone is %+v", gone)
+	}
+	if kept.Deleted || kept.ID != 3 || kept.Title != "two" {
+		t.Errorf("the entry is %+v", kept)
+	}
+}
+
 func TestTheClientSaysWhatTheServerSays(t *testing.T) {
 	s := serve(t, Handler{})
 	c := &Client{BaseURL: s.url, HTTP: s.client}

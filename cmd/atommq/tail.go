@@ -159,9 +159,20 @@ type itemJSON struct {
 	URL         string    `json:"url,omitempty"`
 }
 
+// tombstoneJSON is the form of a deleted entry for programs.
+type tombstoneJSON struct {
+	ID      int64     `json:"id"`
+	Deleted bool      `json:"deleted"`
+	Updated time.Time `json:"updated"`
+	URL     string    `json:"url,omitempty"`
+}
+
 func showJSON(w io.Writer) func(*api.BatchEntry) error {
 	lines := newEncoder(w)
 	return func(e *api.BatchEntry) error {
+		if e.Deleted {
+			return lines.Encode(tombstoneJSON{e.ID, true, e.Updated, e.URL})
+		}
 		return lines.Encode(itemJSON{e.ID, e.Title, e.Author, e.Published, e.Updated, e.ContentType, content(e), e.URL})
 	}
 }
@@ -170,11 +181,14 @@ func showJSON(w io.Writer) func(*api.BatchEntry) error {
 // its content below.
 func showText(w io.Writer) func(*api.BatchEntry) error {
 	return func(e *api.BatchEntry) error {
-		below := ""
+		title, below := printable(e.Title), ""
+		if e.Deleted {
+			title = "deleted " + e.URL // which entry that was
+		}
 		if text := strings.TrimSpace(printable(content(e))); text != "" && text != strings.TrimSpace(e.Title) {
 			below = "    " + strings.ReplaceAll(text, "\n", "\n    ") + "\n"
 		}
-		_, err := fmt.Fprintf(w, "%d  %s  %s\n%s", e.ID, e.Updated.Local().Format(time.DateTime), printable(e.Title), below)
+		_, err := fmt.Fprintf(w, "%d  %s  %s\n%s", e.ID, e.Updated.Local().Format(time.DateTime), title, below)
 		return err
 	}
 }
