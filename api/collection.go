@@ -22,11 +22,7 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 	}
 	h := w.Header()
 	h["Vary"] = varyCollection
-	offers := collectionForms
-	if s.pages != nil {
-		offers = collectionHTMLForms
-	}
-	form, format, err := choose(r, offers)
+	form, format, err := choose(r, s.forms(collectionForms, collectionHTMLForms))
 	if err != nil {
 		return err
 	}

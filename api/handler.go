@@ -121,6 +121,14 @@ func trustOrigin(origins *http.CrossOriginProtection, base string) error {
 	return nil
 }
 
+// forms returns what a resource offers: with HTML where there are pages.
+func (s *site) forms(plain, withHTML []offer) []offer {
+	if s.pages == nil {
+		return plain
+	}
+	return withHTML
+}
+
 func (s *site) router() http.Handler {
 	r := chi.NewRouter()
 	r.Use(routeEscaped)

@@ -26,11 +26,7 @@ var (
 func (s *site) getRoot(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h["Vary"] = varyAccept
-	offers := serviceForms
-	if s.pages != nil {
-		offers = rootForms
-	}
-	form, err := accepted(r, offers)
+	form, err := accepted(r, s.forms(serviceForms, rootForms))
 	if err != nil {
 		return err
 	}
@@ -182,11 +178,7 @@ func (s *site) linkList(ctx context.Context, l *feeds.List, p span, beyond bool)
 func (s *site) getList(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h["Vary"] = varyAccept
-	offers := listForms
-	if s.pages != nil {
-		offers = listHTMLForms
-	}
-	form, format, err := choose(r, offers)
+	form, format, err := choose(r, s.forms(listForms, listHTMLForms))
 	if err != nil {
 		return err
 	}

@@ -50,11 +50,7 @@ func (s *site) getMember(w http.ResponseWriter, r *http.Request) error {
 	}
 	h := w.Header()
 	h["Vary"] = varyAccept
-	offers := memberForms
-	if s.pages != nil {
-		offers = memberHTMLForms
-	}
-	form, _, err := choose(r, offers)
+	form, _, err := choose(r, s.forms(memberForms, memberHTMLForms))
 	if err != nil {
 		return err
 	}
@@ -120,13 +116,19 @@ func (s *site) writeChanged(w http.ResponseWriter, r *http.Request, status int, 
 	return nil
 }
 
+// changing returns the entry that r is to change, and the id that it must still have then,
+// 0 for any.
+func (s *site) changing(r *http.Request) (feed, id string, ifID int64, err error) {
+	if feed, id, err = memberName(r); err != nil {
+		return "", "", 0, err
+	}
+	ifID, err = s.precondition(r, feed, id)
+	return feed, id, ifID, err
+}
+
 // putMember gives an entry new content, RFC 5023 §9.3. Without a precondition the last writer wins.
 func (s *site) putMember(w http.ResponseWriter, r *http.Request) error {
-	feed, id, err := memberName(r)
-	if err != nil {
-		return err
-	}
-	ifID, err := s.precondition(r, feed, id)
+	feed, id, ifID, err := s.changing(r)
 	if err != nil {
 		return err
 	}
@@ -146,11 +148,7 @@ func (s *site) putMember(w http.ResponseWriter, r *http.Request) error {
 
 // deleteMember leaves a tombstone in an entry's place, RFC 5023 §9.4 and RFC 6721.
 func (s *site) deleteMember(w http.ResponseWriter, r *http.Request) error {
-	feed, id, err := memberName(r)
-	if err != nil {
-		return err
-	}
-	ifID, err := s.precondition(r, feed, id)
+	feed, id, ifID, err := s.changing(r)
 	if err != nil {
 		return err
 	}

@@ -20,9 +20,6 @@ func (b *Bus) Follow(feed string, after int64) *Subscription {
 	return &Subscription{bus: b, tail: b.hub.follow(feed), after: after}
 }
 
-// Cursor returns the id that Next reads on from.
-func (s *Subscription) Cursor() int64 { return s.after }
-
 // Next returns the entries and tombstones after those of the call before, in
 // order, at most limit, and waits when there are none. Its errors are those of Bus.Read,
 // without ErrNoFeed; the context's cause; and ErrClosed when the bus is

@@ -103,8 +103,8 @@ func (q *queue) take(batch []*ticket, room int) ([]*ticket, int) {
 }
 
 // patience is how many passes of the scheduler may bring nobody before a batch is
-// closed: some 20 µs on an idle processor, about what another one takes to wake
-// up and run its share.
+// closed: enough for another processor to wake up and run its share. With a
+// twentieth of it, batches of 64 callers were far from full.
 const patience = 200
 
 // gather lets callers publish that are ready to, until one waits. Those that the

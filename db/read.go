@@ -115,8 +115,7 @@ func (s *Store) Head(ctx context.Context) (int64, error) {
 	return head, nil
 }
 
-// changedSpan is how many new ids Changed looks through at most, some 50 ms of
-// work. An index over the feeds' newest ids would answer at once, but cost every commit a page.
+// changedSpan is how many new ids Changed looks through at most. An index over the feeds' newest ids would answer at once, but cost every commit a page.
 const changedSpan = 50_000
 
 // Changed implements bus.Log. Past changedSpan new entries, there is more than
