@@ -20,6 +20,8 @@ var (
 	ErrReadOnly    = errors.New("storage is read-only")
 	ErrUnavailable = errors.New("storage is unavailable")
 	ErrNewerSchema = errors.New("database was made by a newer AtomMQ")
+	ErrNoQueue     = errors.New("no such queue")
+	ErrClaimLost   = errors.New("claim is no longer held")
 	ErrClosed      = errors.New("bus is closed")
 )
 

@@ -15,6 +15,8 @@ import (
 type Store interface {
 	Log
 	Catalog
+	Queues
+	Nodes
 	// Close releases the store. No call may be under way.
 	Close() error
 }
@@ -72,6 +74,42 @@ type Catalog interface {
 	ForgetKeys(ctx context.Context, t time.Time, limit int) (removed int, err error)
 }
 
+// Queues keeps the queues of the feeds, and the work that waits in them.
+type Queues interface {
+	// Queue returns a queue of a feed as it is now: ErrNoQueue if there is none.
+	Queue(ctx context.Context, feed, name string) (*Queue, error)
+
+	// Queues returns at most limit queues in bytewise order of feed and name, the first ones after the
+	// queue that after names.
+	Queues(ctx context.Context, after QueueName, limit int) ([]*Queue, error)
+
+	// ConfigureQueue changes a queue's settings. It makes the queue, and its feed, if there is
+	// none: the queue sees every entry from then on.
+	ConfigureQueue(ctx context.Context, feed, name string, s QueueSettings) (*Queue, error)
+
+	// Waiting returns at most limit of a queue's entries that were not acked, those that a consumer
+	// has now included, in the order of claims, after the place that after names (the zero
+	// Place is the beginning). It changes nothing.
+	Waiting(ctx context.Context, queue int64, after Place, limit int) ([]Place, error)
+
+	// Fetch returns the entries with these ids, in order of id. Those that are gone are left out.
+	Fetch(ctx context.Context, ids []int64) ([]*Entry, error)
+}
+
+// Nodes keeps account of the processes that hold claims, so that the claims of one that died
+// go to others.
+type Nodes interface {
+	// Join enters this process as a new node, a number above 0 that is never given again.
+	Join(ctx context.Context) (node int64, err error)
+
+	// Leave returns a node's claims to their queues, their attempts counted, and strikes it out.
+	Leave(ctx context.Context, node int64) error
+
+	// Recover does so for every node whose process is gone, and returns the ids of the queues that got
+	// work back. It costs next to nothing when there is none.
+	Recover(ctx context.Context) (queues []int64, err error)
+}
+
 // A Notifier tells of commits by other processes. It is a hint: it may merge,
 // repeat and lose; the bus reads the store to know.
 type Notifier interface {
@@ -85,6 +123,7 @@ type Notifier interface {
 // Query asks for a page of one feed.
 type Query struct {
 	Feed   string
+	Prefix bool  // every feed whose name starts with Feed, in one order of ids
 	After  int64 // only ids above it
 	Before int64 // only ids below it; 0 for no bound
 	Newest bool  // the newest ones first; otherwise the oldest ones first
@@ -98,6 +137,9 @@ type Query struct {
 type Feed struct {
 	feeds.Feed
 	Pruned int64 // newest id removed by retention, 0 for none
+	// UntilAcked says that an entry leaves the feed once every queue has acked it. A feed
+	// that is born from a Posting with a Queue has it.
+	UntilAcked bool
 }
 
 // Settings are the properties of a feed that its owner chooses. A nil field is left as it is.
@@ -106,6 +148,7 @@ type Settings struct {
 	Subtitle   *string
 	Author     *feeds.Person
 	AppendOnly *bool
+	UntilAcked *bool
 }
 
 // OpKind says what an Op does.
@@ -113,15 +156,26 @@ type OpKind uint8
 
 // The kinds of Op.
 const (
-	OpPublish OpKind = iota + 1 // append Posts
+	OpPublish OpKind = iota + 1 // append Posts, and settle claims
 	OpReplace                   // give Posts[0].Entry, found by feed and uuid, new content and a new id
 	OpRemove                    // make it a tombstone with a new id
+	OpClaim                     // hand out waiting work, as Order says
+	OpDrop                      // remove the feed Drop with all its entries, queues and work
 )
 
 // Op is one atomic piece of a commit. A store sets the entries' ids and Err.
+//
+// What it means for queues: OpPublish writes work for every queue that the feed has by then. OpReplace
+// gives the entry's remaining work, claimed or not, its new id, to be handed out anew
+// with no attempt counted; a queue that has acked the entry does not get it again. OpRemove
+// removes the entry's work. A claim that lost its work so is settled by any verdict without effect.
 type Op struct {
 	Kind  OpKind
 	Posts []Posting
+	// Settle, with OpPublish, says what became of claims, of this node only.
+	Settle []Settlement
+	Order  Order  // of OpClaim
+	Drop   string // of OpDrop: a feed's name
 	// IfID, with OpReplace and OpRemove, is the id that the entry must have:
 	// ErrChanged if it has another. 0 takes any.
 	IfID int64
@@ -150,6 +204,13 @@ type Posting struct {
 	Digest [32]byte
 	// Replayed is set by the store when the key was used before; nothing is written then.
 	Replayed bool
+
+	// Queue is the name of a queue that the posting makes if the feed does not have it: the one
+	// it was sent through. "" for none.
+	Queue      string
+	Rank       uint8         // 9 - priority, 0 to 9: the lower, the earlier
+	AckTimeout time.Duration // that the publisher asks for; 0 for none
+	Expires    time.Time     // no queue hands it out from then on; zero for never
 }
 
 // Unit names the postings that an idempotency key covers.

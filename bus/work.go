@@ -1,0 +1,82 @@
+package bus
+
+import "time"
+
+// QueueName names a queue.
+type QueueName struct{ Feed, Name string }
+
+// DefaultQueue is the name of the queue that /queue/x means on feed x.
+const DefaultQueue = "default"
+
+// Queue is a group of competing consumers on a feed, as the store knows it.
+type Queue struct {
+	ID int64 // of the queue, never given again
+	QueueName
+	AckTimeout time.Duration // of its claims where neither message nor consumer names one; 0 for none
+	Attempts   int           // after so many, an entry becomes a dead letter
+	Waiting    int64         // entries not acked, those that a consumer has now included
+	Created    time.Time
+}
+
+// What a queue has that nobody configured.
+const (
+	DefaultAckTimeout = 30 * time.Minute
+	DefaultAttempts   = 10
+)
+
+// QueueSettings are the properties of a queue that its owner chooses. A nil field is left as it is, or
+// as its default in a queue that is new.
+type QueueSettings struct {
+	AckTimeout *time.Duration
+	Attempts   *int
+}
+
+// Place is where an entry stands in a queue: by rank, then by id.
+type Place struct {
+	Rank uint8 // 9 - priority
+	ID   int64
+}
+
+// Claim is an entry handed to one consumer of a queue. Node and Attempt are its fence: whoever gets the
+// entry after it has another of the two.
+type Claim struct {
+	Place
+	Queue      int64
+	Node       int64
+	Attempt    int           // 1 the first time
+	Bytes      int64         // of the entry's XML
+	AckTimeout time.Duration // that its publisher asked for; 0 for none
+	Expires    time.Time     // zero for never
+}
+
+// Order asks for work of a queue.
+type Order struct {
+	Node  int64
+	Queue int64
+	Count int // at least 1
+
+	// Claims is set by the store: at most Count, the first ones waiting, by rank and id, as everything
+	// before this op in the commit left them. Fewer than Count: no more is waiting. Entries past their Expires are
+	// passed over; they are gone from the queue as if acked, counted in Expired.
+	Claims  []Claim
+	Expired int
+}
+
+// Verdict says what became of a claim.
+type Verdict uint8
+
+// The verdicts on a claim.
+const (
+	Acked    Verdict = iota + 1 // done: the entry leaves the queue
+	Released                    // it waits in its place again, the attempt counted
+	Returned                    // it waits in its place again, as if it had not been handed out
+)
+
+// Settlement is a verdict on a claim.
+type Settlement struct {
+	Claim
+	Verdict Verdict
+	// Gone is set by the store: the entry left its feed, which keeps entries until acked, with the
+	// last queue's ack.
+	Gone bool
+}
