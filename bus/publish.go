@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -19,6 +20,27 @@ type Post struct {
 	// Key is an idempotency key, "" for none. Posts of one call that share feed
 	// and key are one unit: published together, once.
 	Key string
+
+	// Queue names the queue that the entry is sent through, "" for none: it begins with this entry if the feed does not have
+	// it, and a feed that begins with this entry keeps entries until acked.
+	Queue      string
+	Priority   Priority
+	AckTimeout time.Duration // for whoever gets the entry from a queue; 0 leaves it to them
+	Expires    time.Time     // no queue hands it out from then on; zero for never
+}
+
+// Priority of an entry in queues. The zero value is the default, 4.
+type Priority uint8
+
+// PriorityOf returns the priority n, 0 to 9, the higher the earlier.
+func PriorityOf(n int) Priority { return Priority(n + 1) }
+
+// rank is what stores sort by.
+func (p Priority) rank() uint8 {
+	if p == 0 {
+		return 9 - 4
+	}
+	return 10 - uint8(p)
 }
 
 // Published is the outcome of one Post.
