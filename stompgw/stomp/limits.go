@@ -1,0 +1,32 @@
+package stomp
+
+import "math"
+
+// Limits bounds a frame. A field of zero or less means its default. Each is checked
+// before memory is taken for what it bounds.
+type Limits struct {
+	Headers     int // in a frame, repeated ones included; default 128
+	HeaderBytes int // of the command, the headers and the empty line after them; default 64 KiB
+	BodyBytes   int // of the body; default 16 MiB
+}
+
+const defaultHeaders = 128
+
+func (l Limits) withDefaults() Limits {
+	if l.Headers <= 0 {
+		l.Headers = defaultHeaders
+	}
+	if l.HeaderBytes <= 0 {
+		l.HeaderBytes = 64 << 10
+	}
+	if l.BodyBytes <= 0 {
+		l.BodyBytes = 16 << 20
+	}
+	// Lengths of frames are sums of these.
+	l.HeaderBytes = min(l.HeaderBytes, math.MaxInt/4)
+	l.BodyBytes = min(l.BodyBytes, math.MaxInt/4)
+	return l
+}
+
+// frame is the length of the longest frame, with its NUL.
+func (l Limits) frame() int { return l.HeaderBytes + l.BodyBytes + 1 }
