@@ -1,12 +1,17 @@
 package feeds
 
-// NamespaceStomp is that of the element <message>, which keeps what a STOMP client
-// sent beside the body.
-const NamespaceStomp = "urn:atommq:stomp"
+import (
+	"bytes"
+	"encoding/base64"
+	"math"
+	"mime"
+	"strings"
+	"unicode/utf8"
+)
 
 // Message is an entry as a queue or topic client sees it: headers and a body.
 type Message struct {
-	Type string // media type of Body, "" when the sender gave none
+	Type string // media type of Body as the sender wrote it, "" when it gave none
 	// Header is the sender's own headers in their order, repeated ones included; without
 	// those that the transport owns, which the gateway filters.
 	Header []Field
@@ -16,20 +21,291 @@ type Message struct {
 // Field is a header of a message.
 type Field struct{ Name, Value string }
 
-// ComposeMessage makes the entry that carries m. A title of "" is taken from the first
-// header "title", or else made from the body, as Compose does. Any bytes are taken in names,
-// values, type and body, and MessageOf gives them back exactly.
+// headerTitle is the header that titles are made of, and that tells them.
+const headerTitle = "title"
+
+// ComposeMessage makes the entry that carries m, as Parse would read it. A title of "" is
+// that of the first header "title" which is not blank, or else made from the body. Any bytes are taken
+// in names, values, type and body, and MessageOf gives them back exactly.
+//
+// The body is readable text wherever its bytes are text and its type does not say that they
+// are an image or the like; XML that XML can hold unchanged stands in line; the rest is base64. Type
+// and headers stand in an element of their own, see NamespaceStomp.
+//
+// An entry is at most five times as large as its message, and usually some 250 bytes and 40 for
+// each header larger; base64 makes four bytes of three. It returns a *LimitError for
+// headers of millions of bytes; a body has no limit here.
 func ComposeMessage(title string, m *Message) (*Entry, error) {
-	return Compose(Note{Title: title, Type: m.Type, Content: m.Body})
+	b := carry(m)
+	if title == "" {
+		title = m.title()
+	}
+	if title == "" {
+		title = cut(b.messageTitle(), titleLength)
+	}
+	e := &Entry{Title: fold([]byte(plain(title))), Absent: absentOfMessage}
+	if b.mode == modeBase64 && len(b.source) > 0 {
+		e.Absent |= PartSummary
+	}
+	w := writer{dst: make([]byte, 0, b.room(m)+len(e.Title))}
+	w.composed(e.Title, m, b)
+	if len(w.dst) > maxRun {
+		return parsed(w.dst)
+	}
+	e.XML = w.dst // within maxRun no limit can be passed: each counts bytes of the document
+	return e, nil
 }
 
-// MessageOf returns m as a message: byte for byte what ComposeMessage was given, or, for an
-// entry born in Atom, its content as the body and what else is known of it as headers.
-// Body may be a part of m.XML: it must not be changed.
-func MessageOf(m *Member) (*Message, error) {
-	v, err := Inspect(m)
+// absentOfMessage is what no composed message has.
+const absentOfMessage = PartID | PartUpdated | PartPublished | PartAuthor | PartAlternate
+
+// title returns what the sender calls the message.
+func (m *Message) title() string {
+	for i := range m.Header {
+		if f := &m.Header[i]; f.Name == headerTitle && strings.TrimSpace(f.Value) != "" {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// parsed reads a composed entry that may pass a limit.
+func parsed(xml []byte) (*Entry, error) {
+	doc, err := Parse(xml, "", Limits{Bytes: math.MaxInt})
 	if err != nil {
 		return nil, err
 	}
-	return &Message{Type: v.Content.Type, Body: v.Content.Body}, nil
+	return doc.Entries[0], nil
+}
+
+// messageBody is the body of a message, and the content that carries it.
+type messageBody struct {
+	body         // its typ is the content's
+	media string // media type of the sender, "" when that is none
+}
+
+// carry finds how the body is carried.
+func carry(m *Message) messageBody {
+	media, charset, ok := splitType(m.Type)
+	b := messageBody{body{typ: "text", mode: modeText, source: m.Body}, media}
+	top, _, _ := strings.Cut(media, "/")
+	opaque := false // what others call base64
+	switch {
+	case !ok, media == "text/plain":
+	case media == "text/html":
+		b.typ, b.mode = "html", modeHTML
+	case isXMLType(media):
+		if isInline(m.Body) {
+			b.typ, b.mode = m.Type, modeXML
+			return b
+		}
+	case top == "text":
+		b.typ = m.Type
+	case top == "application", isJSONType(media), top == "multipart", top == "message":
+		opaque = top == "application" || isJSONType(media)
+	default:
+		b.typ, b.mode = m.Type, modeBase64
+		return b
+	}
+	if !readable(m.Body, top, charset) {
+		b.typ, b.mode = typeOctets, modeBase64
+		if opaque {
+			b.typ = m.Type
+		}
+	}
+	return b
+}
+
+// splitType takes a media type apart; ok is false for what cannot be a content's type.
+func splitType(typ string) (media, charset string, ok bool) {
+	switch typ {
+	case "":
+		return "", "", false
+	case "text/plain", "text/html", "application/json", "application/xml", typeOctets:
+		return typ, "", true // without the allocations of the general case
+	}
+	media, param, err := mime.ParseMediaType(typ)
+	if err != nil || !strings.Contains(media, "/") || !isText(typ) {
+		return "", "", false
+	}
+	return media, param["charset"], true
+}
+
+// readable reports whether a body is text that XML can carry, and that reads in UTF-8 as its sender
+// meant it.
+func readable(b []byte, top, charset string) bool {
+	if top == "text" && charset != "" {
+		switch encodings[strings.ToLower(charset)] {
+		case encodingUTF8, encodingASCII:
+		case encodingLatin1:
+			if checkASCII(b) != nil {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return badChar(b) < 0
+}
+
+// isText reports whether XML can carry s as it is.
+func isText(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < 0x20 || c >= 0x80 {
+			return badChar([]byte(s[i:])) < 0
+		}
+	}
+	return true
+}
+
+// isInline reports whether doc is an XML document that can stand in an entry, and come back
+// from there byte for byte: it has no XML declaration, no DOCTYPE, and no line end for a
+// parser to change.
+func isInline(doc []byte) bool {
+	if len(doc) == 0 || len(doc) > maxRun/2 || badChar(doc) >= 0 || hasDeclaration(doc) {
+		return false
+	}
+	lim := Limits{}.withDefaults()
+	lim.Depth -= 2 // of the entry and its content
+	p := parser{scanner: newScanner(doc, 0, lim)}
+	p.maxBound -= 2 * spareBindings // for the entry's own, and those of a feed around it
+	return bytes.IndexByte(doc, '\r') < 0 && p.epilog() == nil
+}
+
+// messageTitle makes a title from the body: of binary data, its type.
+func (b messageBody) messageTitle() string {
+	switch {
+	case isJSONType(b.media):
+		b.typ, b.mode = b.media, modeBase64
+	case b.mode == modeBase64 && strings.HasPrefix(b.media, "text/"):
+		b.mode = modeText
+	}
+	return b.title(b.media)
+}
+
+// room is how many bytes the entry will usually take.
+func (b messageBody) room(m *Message) int {
+	n := 320 + len(m.Type) + len(b.typ) + len(b.source)
+	switch b.mode {
+	case modeText, modeHTML:
+		n += len(b.source) / 16
+	case modeBase64:
+		n += len(b.source)/3 + 4
+	}
+	for i := range m.Header {
+		n += 48 + len(m.Header[i].Name) + len(m.Header[i].Value)
+	}
+	return n
+}
+
+// The layout of a composed message: readMessage relies on it.
+const (
+	messageStart = `<entry xmlns="` + NamespaceAtom + `">`
+	messageXML   = `<atom:entry xmlns="" xmlns:atom="` + NamespaceAtom + `">` // the document within needs no namespace undone
+	messageOpen  = `<stomp:message xmlns:stomp="` + NamespaceStomp + `"`
+	messageClose = `</stomp:message>`
+	headerOpen   = `<stomp:header name="`
+	headerClose  = `</stomp:header>`
+)
+
+// composed appends the entry.
+func (w *writer) composed(title string, m *Message, b messageBody) {
+	if b.mode == modeXML {
+		w.prefix = []byte("atom")
+		w.raw(messageXML)
+	} else {
+		w.raw(messageStart)
+	}
+	w.element("title", title)
+	w.raw(messageOpen)
+	if m.Type != "" {
+		w.raw(" content-type")
+		if !w.value(m.Type) {
+			w.raw(` base64="content-type"`)
+		}
+	}
+	w.raw(">")
+	for i := range m.Header {
+		w.header(&m.Header[i])
+	}
+	w.raw(messageClose)
+	w.messageContent(b)
+	w.close("entry")
+}
+
+// header appends a header of the sender.
+func (w *writer) header(f *Field) {
+	w.raw(`<stomp:header name`)
+	name, value := w.value(f.Name), isText(f.Value)
+	switch {
+	case !name && !value:
+		w.raw(` base64="name value"`)
+	case !name:
+		w.raw(` base64="name"`)
+	case !value:
+		w.raw(` base64="value"`)
+	}
+	w.raw(">")
+	if value {
+		w.dst = appendEscapedText(w.dst, f.Value)
+	} else {
+		w.dst = base64.StdEncoding.AppendEncode(w.dst, []byte(f.Value))
+	}
+	w.raw(headerClose)
+}
+
+// value appends `="s"`, and reports whether s did not have to go as base64.
+func (w *writer) value(s string) bool {
+	w.raw(`="`)
+	exact := isText(s)
+	if exact {
+		w.dst = appendEscapedValue(w.dst, s)
+	} else {
+		w.dst = base64.StdEncoding.AppendEncode(w.dst, []byte(s))
+	}
+	w.raw(`"`)
+	return exact
+}
+
+// messageContent appends the content; an empty body has none.
+func (w *writer) messageContent(b messageBody) {
+	if len(b.source) == 0 {
+		return
+	}
+	w.open("content")
+	w.attribute("type", b.typ)
+	w.raw(">")
+	switch {
+	case b.mode == modeXML:
+		w.dst = append(w.dst, b.source...)
+	case b.mode != modeBase64:
+		w.parted(b.source)
+	case base64.StdEncoding.EncodedLen(len(b.source)) < maxRun:
+		w.dst = base64.StdEncoding.AppendEncode(w.dst, b.source)
+	default:
+		w.parted(base64.StdEncoding.AppendEncode(nil, b.source))
+	}
+	w.close("content")
+}
+
+// parted appends text of any length. libxml2 takes no piece of it longer than 10,000,000
+// bytes, but any number that comments part.
+func (w *writer) parted(b []byte) {
+	const (
+		piece   = 1 << 18
+		longest = len("&amp;") // that a byte is written as
+	)
+	start := len(w.dst)
+	for len(b) > 0 {
+		n := min(piece, len(b))
+		for n < len(b) && !utf8.RuneStart(b[n]) {
+			n--
+		}
+		if len(w.dst)-start+longest*n > maxRun {
+			w.raw("<!---->")
+			start = len(w.dst)
+		}
+		w.dst = appendEscapedText(w.dst, b[:n])
+		b = b[n:]
+	}
 }

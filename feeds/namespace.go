@@ -72,6 +72,8 @@ func internNamespace(b []byte) (space string, known bool) {
 		return NamespaceApp, true
 	case NamespaceMQ:
 		return NamespaceMQ, true
+	case NamespaceStomp:
+		return NamespaceStomp, true
 	case NamespaceXML:
 		return NamespaceXML, true
 	}

@@ -17,6 +17,9 @@ type View struct {
 	Categories []Category
 	Lang       string // xml:lang in force at the root
 	Base       string // xml:base in force at the root
+	// Message is the type and the headers that a STOMP client sent, without the body, which
+	// is the content; nil for an entry born in Atom.
+	Message *Message
 }
 
 // Text is a text construct or a content element.
@@ -92,6 +95,10 @@ func (p *parser) inherit(lang, base string) (string, string) {
 }
 
 func (p *parser) viewChild(v *View, t token, source *[]Person) (err error) {
+	if t.space == NamespaceStomp && string(t.name.localPart()) == "message" && v.Message == nil {
+		v.Message, err = p.message()
+		return err
+	}
 	if t.space != NamespaceAtom {
 		return p.skip()
 	}

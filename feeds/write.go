@@ -140,12 +140,10 @@ func cut(s string, n int) string {
 	if len(s) <= n || utf8.RuneCountInString(s) <= n {
 		return s
 	}
-	var b strings.Builder
-	for _, r := range s {
-		if n--; n == 0 {
-			break
-		}
-		b.WriteRune(r)
+	end := 0
+	for ; n > 1; n-- {
+		_, size := utf8.DecodeRuneInString(s[end:])
+		end += size
 	}
-	return strings.TrimRight(b.String(), " ") + "…"
+	return strings.TrimRight(s[:end], " ") + "…"
 }
