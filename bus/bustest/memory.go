@@ -5,19 +5,19 @@ package bustest
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"time"
-
-	"github.com/google/uuid"
 
 	"atommq/bus"
 	"atommq/feeds"
 )
 
 // Memory is a bus.Store and bus.Notifier that keeps everything in memory, for
-// tests. Its zero value is ready.
+// tests. Its zero value is ready. Several buses may share one: each joins it as a node.
 type Memory struct {
 	// BeforeCommit, if set, runs before a commit writes anything: it may fail
 	// the commit with the error it returns, or hold it up by not returning.
@@ -25,22 +25,21 @@ type Memory struct {
 	// BeforeRead, if set, does the same for every reading call.
 	BeforeRead func() error
 
-	mu       sync.Mutex
-	head     int64
-	feeds    map[string]*memoryFeed
-	keys     map[memoryKey]memoryUse
-	watchers map[chan struct{}]bool
+	mu        sync.Mutex
+	head      int64
+	feeds     map[string]*memoryFeed
+	keys      map[memoryKey]memoryUse
+	queues    map[int64]*memoryQueue
+	lastQueue int64
+	nodes     map[int64]bool // true for those alive
+	lastNode  int64
+	watchers  map[chan struct{}]bool
 }
 
 var (
 	_ bus.Store    = (*Memory)(nil)
 	_ bus.Notifier = (*Memory)(nil)
 )
-
-type memoryFeed struct {
-	bus.Feed
-	entries []*bus.Entry // in order of id
-}
 
 type memoryKey struct {
 	bus.Unit
@@ -88,12 +87,18 @@ func (m *Memory) write(op *bus.Op) error {
 				e.Published = old.Published
 			}
 		})
-	default:
+	case bus.OpRemove:
 		return m.edit(op, func(e, old *bus.Entry) {
 			e.AtomID, e.Title, e.Absent = old.AtomID, old.Title, old.Absent
 			e.Published, e.Updated = old.Published, old.Updated
 			e.Deleted = true
 		})
+	case bus.OpClaim:
+		return m.claim(&op.Order, op.At)
+	case bus.OpDrop:
+		return m.drop(op.Drop)
+	default:
+		panic(fmt.Sprintf("op of kind %d", op.Kind))
 	}
 }
 
@@ -103,13 +108,31 @@ func (m *Memory) publish(op *bus.Op) error {
 			return bus.ErrKeyReused
 		}
 	}
+	for _, s := range op.Settle {
+		if !m.knows(s.Node) {
+			return bus.ErrClaimLost
+		}
+	}
+	for i := range op.Settle {
+		m.settle(&op.Settle[i])
+	}
 	for i := range op.Posts {
 		p := &op.Posts[i]
 		if use, ok := m.keys[keyOf(p)]; p.Key != "" && ok {
 			p.Entry, p.Replayed = m.replay(p.Entry.Feed, use), true
 			continue
 		}
+		f := m.ensure(p.Entry.Feed, op.At)
+		if !f.decided {
+			f.decided, f.UntilAcked = true, p.Queue != ""
+		}
+		if p.Queue != "" {
+			m.ensureQueue(f, p.Queue, op.At)
+		}
 		m.append(p.Entry, op.At)
+		for _, q := range f.queues {
+			q.add(p)
+		}
 		if p.Key != "" {
 			if m.keys == nil {
 				m.keys = make(map[memoryKey]memoryUse)
@@ -151,18 +174,6 @@ func (m *Memory) append(e *bus.Entry, at time.Time) {
 	}
 }
 
-func (m *Memory) ensure(name string, at time.Time) *memoryFeed {
-	f := m.feeds[name]
-	if f == nil {
-		f = &memoryFeed{Feed: bus.Feed{Feed: feeds.Feed{Name: name, UUID: uuid.NewString(), Created: at, Updated: at}}}
-		if m.feeds == nil {
-			m.feeds = make(map[string]*memoryFeed)
-		}
-		m.feeds[name] = f
-	}
-	return f
-}
-
 // edit puts op's entry in the place of the one it names, once carry has taken
 // over from that what stays.
 func (m *Memory) edit(op *bus.Op, carry func(e, old *bus.Entry)) error {
@@ -179,13 +190,14 @@ func (m *Memory) edit(op *bus.Op, carry func(e, old *bus.Entry)) error {
 		return bus.ErrChanged
 	}
 	f := m.feeds[old.Feed]
-	f.entries = slices.DeleteFunc(slices.Clone(f.entries), func(o *bus.Entry) bool { return o == old })
-	f.Entries--
+	f.remove(old)
 	op.Freed = int64(len(old.XML))
-	f.Bytes -= op.Freed
 	carry(e, old)
 	e.Edits = old.Edits + 1
 	m.append(e, op.At)
+	for _, q := range f.queues {
+		q.renew(old.ID, e)
+	}
 	return nil
 }
 
@@ -216,11 +228,7 @@ func (m *Memory) Read(ctx context.Context, q bus.Query) ([]*bus.Entry, error) {
 	if err := m.readable(ctx); err != nil {
 		return nil, err
 	}
-	f := m.feeds[q.Feed]
-	if f == nil {
-		return nil, nil
-	}
-	entries := slices.Clone(f.entries)
+	entries := m.entries(q)
 	if q.Newest {
 		slices.Reverse(entries)
 	}
@@ -238,6 +246,20 @@ func (m *Memory) Read(ctx context.Context, q bus.Query) ([]*bus.Entry, error) {
 	}
 	return page, nil
 }
+
+// entries returns a copy of those of the feeds that q asks for, in order of id.
+func (m *Memory) entries(q bus.Query) []*bus.Entry {
+	var all []*bus.Entry
+	for name, f := range m.feeds {
+		if name == q.Feed || (q.Prefix && strings.HasPrefix(name, q.Feed)) {
+			all = append(all, f.entries...)
+		}
+	}
+	slices.SortFunc(all, byID)
+	return all
+}
+
+func byID(a, b *bus.Entry) int { return cmp.Compare(a.ID, b.ID) }
 
 // Find implements bus.Log.
 func (m *Memory) Find(ctx context.Context, feed, uuid string) (*bus.Entry, error) {
@@ -281,105 +303,6 @@ func (m *Memory) Changed(ctx context.Context, after int64, limit int) ([]string,
 		return nil, m.head, true, nil
 	}
 	return names, m.head, false, nil
-}
-
-// Feed implements bus.Catalog.
-func (m *Memory) Feed(ctx context.Context, name string) (*bus.Feed, error) {
-	defer m.reading()()
-	if err := m.readable(ctx); err != nil {
-		return nil, err
-	}
-	f := m.feeds[name]
-	if f == nil {
-		return nil, bus.ErrNoFeed
-	}
-	row := f.Feed
-	return &row, nil
-}
-
-// Feeds implements bus.Catalog.
-func (m *Memory) Feeds(ctx context.Context, after, before string, limit int) ([]*bus.Feed, error) {
-	defer m.reading()()
-	if err := m.readable(ctx); err != nil {
-		return nil, err
-	}
-	var all []*bus.Feed
-	for name, f := range m.feeds {
-		if name > after && (before == "" || name < before) {
-			row := f.Feed
-			all = append(all, &row)
-		}
-	}
-	slices.SortFunc(all, func(a, b *bus.Feed) int { return cmp.Compare(a.Name, b.Name) })
-	if n := len(all) - limit; n > 0 && before != "" {
-		return all[n:], nil
-	}
-	return all[:min(limit, len(all))], nil
-}
-
-// Configure implements bus.Catalog.
-func (m *Memory) Configure(ctx context.Context, name string, s bus.Settings) (*bus.Feed, error) {
-	defer m.reading()()
-	if err := context.Cause(ctx); err != nil {
-		return nil, err
-	}
-	f := m.ensure(name, time.Now().UTC().Truncate(time.Microsecond))
-	set(&f.Title, s.Title)
-	set(&f.Subtitle, s.Subtitle)
-	set(&f.Author, s.Author)
-	set(&f.AppendOnly, s.AppendOnly)
-	m.notify()
-	row := f.Feed
-	return &row, nil
-}
-
-func set[T any](field, value *T) {
-	if value != nil {
-		*field = *value
-	}
-}
-
-// Prune implements bus.Catalog.
-func (m *Memory) Prune(ctx context.Context, feed string, upTo int64, limit int) (int, error) {
-	defer m.reading()()
-	if err := context.Cause(ctx); err != nil {
-		return 0, err
-	}
-	f := m.feeds[feed]
-	if f == nil {
-		return 0, bus.ErrNoFeed
-	}
-	n := 0
-	for _, e := range f.entries {
-		if n == limit || e.ID > upTo {
-			break
-		}
-		f.Pruned = e.ID
-		if !e.Deleted {
-			f.Entries--
-			f.Bytes -= int64(len(e.XML))
-		}
-		n++
-	}
-	f.entries = slices.Clone(f.entries[n:])
-	m.notify()
-	return n, nil
-}
-
-// ForgetKeys implements bus.Catalog.
-func (m *Memory) ForgetKeys(ctx context.Context, t time.Time, limit int) (int, error) {
-	defer m.reading()()
-	if err := context.Cause(ctx); err != nil {
-		return 0, err
-	}
-	n := 0
-	for k, use := range m.keys {
-		if n < limit && use.used.Before(t) {
-			delete(m.keys, k)
-			n++
-		}
-	}
-	return n, nil
 }
 
 // Watch implements bus.Notifier. It tells of every write, the caller's own too.

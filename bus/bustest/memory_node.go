@@ -1,0 +1,82 @@
+package bustest
+
+import (
+	"context"
+	"slices"
+)
+
+// Join implements bus.Nodes.
+func (m *Memory) Join(ctx context.Context) (int64, error) {
+	defer m.reading()()
+	if err := context.Cause(ctx); err != nil {
+		return 0, err
+	}
+	m.lastNode++
+	if m.nodes == nil {
+		m.nodes = make(map[int64]bool)
+	}
+	m.nodes[m.lastNode] = true
+	return m.lastNode, nil
+}
+
+// Die makes node look like one whose process is gone, until Recover strikes it out.
+func (m *Memory) Die(node int64) {
+	defer m.reading()()
+	if m.knows(node) {
+		m.nodes[node] = false
+	}
+}
+
+// knows reports whether a node joined and was not struck out.
+func (m *Memory) knows(node int64) bool {
+	_, ok := m.nodes[node]
+	return ok
+}
+
+// Leave implements bus.Nodes.
+func (m *Memory) Leave(ctx context.Context, node int64) error {
+	defer m.reading()()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	m.strike(node)
+	m.notify()
+	return nil
+}
+
+// Recover implements bus.Nodes.
+func (m *Memory) Recover(ctx context.Context) ([]int64, error) {
+	defer m.reading()()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	var queues []int64
+	for node, alive := range m.nodes {
+		if !alive {
+			queues = append(queues, m.strike(node)...)
+		}
+	}
+	if len(queues) > 0 {
+		m.notify()
+	}
+	slices.Sort(queues)
+	return slices.Compact(queues), nil
+}
+
+// strike returns node's claims to their queues, which it names, and forgets it.
+func (m *Memory) strike(node int64) (queues []int64) {
+	delete(m.nodes, node)
+	for _, q := range m.queues {
+		got := false
+		for _, w := range q.all {
+			if w.Node == node {
+				q.release(w)
+				got = true
+			}
+		}
+		if got {
+			queues = append(queues, q.ID)
+		}
+	}
+	return queues
+}

@@ -1,0 +1,275 @@
+package bustest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"atommq/bus"
+)
+
+type memoryQueue struct {
+	bus.Queue
+	feed  *memoryFeed
+	all   lineup // what was not acked
+	ready lineup // those of it that nobody has
+}
+
+// memoryWork is an entry in a queue. Its Node is 0 while nobody has it, and its Attempt the
+// number of those that count so far.
+type memoryWork struct {
+	bus.Claim
+	entry *bus.Entry
+}
+
+// lineup is work in the order of claims.
+type lineup []*memoryWork
+
+func (l lineup) find(p bus.Place) (int, bool) {
+	return slices.BinarySearchFunc(l, p, func(w *memoryWork, p bus.Place) int { return comparePlaces(w.Place, p) })
+}
+
+func comparePlaces(a, b bus.Place) int {
+	return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID))
+}
+
+func (l *lineup) insert(w *memoryWork) {
+	i, _ := l.find(w.Place)
+	*l = slices.Insert(*l, i, w)
+}
+
+func (l *lineup) remove(w *memoryWork) {
+	if i, ok := l.find(w.Place); ok {
+		*l = slices.Delete(*l, i, i+1)
+	}
+}
+
+// add makes work of what was posted.
+func (q *memoryQueue) add(p *bus.Posting) {
+	w := &memoryWork{entry: p.Entry, Claim: bus.Claim{
+		Place:      bus.Place{Rank: p.Rank, ID: p.Entry.ID},
+		Queue:      q.ID,
+		Bytes:      int64(len(p.Entry.XML)),
+		AckTimeout: p.AckTimeout,
+		Expires:    p.Expires,
+	}}
+	q.all.insert(w)
+	q.ready.insert(w)
+}
+
+// renew makes the work on the entry that had the id old work on e.
+func (q *memoryQueue) renew(old int64, e *bus.Entry) {
+	i := slices.IndexFunc(q.all, func(w *memoryWork) bool { return w.ID == old })
+	if i < 0 {
+		return
+	}
+	w := q.all[i]
+	q.remove(w)
+	if e.Deleted {
+		return
+	}
+	w.ID, w.Node, w.Attempt, w.Bytes, w.entry = e.ID, 0, 0, int64(len(e.XML)), e
+	q.all.insert(w)
+	q.ready.insert(w)
+}
+
+func (q *memoryQueue) remove(w *memoryWork) {
+	q.all.remove(w)
+	q.ready.remove(w)
+}
+
+// drop removes the work that match names.
+func (q *memoryQueue) drop(match func(*memoryWork) bool) {
+	q.all = slices.DeleteFunc(q.all, match)
+	q.ready = slices.DeleteFunc(q.ready, match)
+}
+
+// acked removes w, and its entry from a feed that keeps it until then, once no other queue has it.
+func (q *memoryQueue) acked(w *memoryWork) (gone bool) {
+	q.remove(w)
+	if !q.feed.UntilAcked {
+		return false
+	}
+	for _, other := range q.feed.queues {
+		if _, waits := other.all.find(w.Place); waits {
+			return false
+		}
+	}
+	q.feed.remove(w.entry)
+	return true
+}
+
+// release lets w wait again.
+func (q *memoryQueue) release(w *memoryWork) {
+	w.Node = 0
+	q.ready.insert(w)
+}
+
+func (m *Memory) claim(o *bus.Order, at time.Time) error {
+	if !m.knows(o.Node) {
+		return bus.ErrClaimLost
+	}
+	q := m.queues[o.Queue]
+	if q == nil {
+		return bus.ErrNoQueue
+	}
+	o.Claims, o.Expired = nil, 0
+	for len(o.Claims) < o.Count && len(q.ready) > 0 {
+		w := q.ready[0]
+		if !w.Expires.IsZero() && !at.Before(w.Expires) {
+			q.acked(w)
+			o.Expired++
+			continue
+		}
+		q.ready = q.ready[1:]
+		w.Node = o.Node
+		w.Attempt++
+		o.Claims = append(o.Claims, w.Claim)
+	}
+	return nil
+}
+
+// settle does what s says, unless the claim has lost its work.
+func (m *Memory) settle(s *bus.Settlement) {
+	s.Gone = false
+	q := m.queues[s.Queue]
+	if q == nil {
+		return
+	}
+	i, ok := q.all.find(s.Place)
+	if !ok || q.all[i].Node != s.Node || q.all[i].Attempt != s.Attempt {
+		return
+	}
+	w := q.all[i]
+	switch s.Verdict {
+	case bus.Acked:
+		s.Gone = q.acked(w)
+	case bus.Released:
+		q.release(w)
+	case bus.Returned:
+		w.Attempt--
+		q.release(w)
+	}
+}
+
+func (f *memoryFeed) queue(name string) *memoryQueue {
+	for _, q := range f.queues {
+		if q.Name == name {
+			return q
+		}
+	}
+	return nil
+}
+
+func (m *Memory) ensureQueue(f *memoryFeed, name string, at time.Time) *memoryQueue {
+	if q := f.queue(name); q != nil {
+		return q
+	}
+	m.lastQueue++
+	q := &memoryQueue{feed: f, Queue: bus.Queue{
+		ID:         m.lastQueue,
+		QueueName:  bus.QueueName{Feed: f.Name, Name: name},
+		AckTimeout: bus.DefaultAckTimeout,
+		Attempts:   bus.DefaultAttempts,
+		Created:    at,
+	}}
+	if m.queues == nil {
+		m.queues = make(map[int64]*memoryQueue)
+	}
+	m.queues[q.ID] = q
+	f.queues = append(f.queues, q)
+	return q
+}
+
+func (q *memoryQueue) row() *bus.Queue {
+	row := q.Queue
+	row.Waiting = int64(len(q.all))
+	return &row
+}
+
+// Queue implements bus.Queues.
+func (m *Memory) Queue(ctx context.Context, feed, name string) (*bus.Queue, error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return nil, err
+	}
+	if f := m.feeds[feed]; f != nil {
+		if q := f.queue(name); q != nil {
+			return q.row(), nil
+		}
+	}
+	return nil, bus.ErrNoQueue
+}
+
+// Queues implements bus.Queues.
+func (m *Memory) Queues(ctx context.Context, after bus.QueueName, limit int) ([]*bus.Queue, error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return nil, err
+	}
+	var list []*bus.Queue
+	for _, q := range m.queues {
+		if compareNames(q.QueueName, after) > 0 {
+			list = append(list, q.row())
+		}
+	}
+	slices.SortFunc(list, func(a, b *bus.Queue) int { return compareNames(a.QueueName, b.QueueName) })
+	return list[:min(limit, len(list))], nil
+}
+
+func compareNames(a, b bus.QueueName) int {
+	return cmp.Or(cmp.Compare(a.Feed, b.Feed), cmp.Compare(a.Name, b.Name))
+}
+
+// ConfigureQueue implements bus.Queues.
+func (m *Memory) ConfigureQueue(ctx context.Context, feed, name string, s bus.QueueSettings) (*bus.Queue, error) {
+	defer m.reading()()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	q := m.ensureQueue(m.ensure(feed, now), name, now)
+	set(&q.AckTimeout, s.AckTimeout)
+	set(&q.Attempts, s.Attempts)
+	m.notify()
+	return q.row(), nil
+}
+
+// Waiting implements bus.Queues.
+func (m *Memory) Waiting(ctx context.Context, queue int64, after bus.Place, limit int) ([]bus.Place, error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return nil, err
+	}
+	var page []bus.Place
+	if q := m.queues[queue]; q != nil {
+		i, found := q.all.find(after)
+		if found {
+			i++
+		}
+		for _, w := range q.all[i:min(i+limit, len(q.all))] {
+			page = append(page, w.Place)
+		}
+	}
+	return page, nil
+}
+
+// Fetch implements bus.Queues.
+func (m *Memory) Fetch(ctx context.Context, ids []int64) ([]*bus.Entry, error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return nil, err
+	}
+	var list []*bus.Entry
+	for _, f := range m.feeds {
+		for _, id := range ids {
+			i, ok := slices.BinarySearchFunc(f.entries, id, func(e *bus.Entry, id int64) int { return cmp.Compare(e.ID, id) })
+			if ok {
+				list = append(list, f.entries[i])
+			}
+		}
+	}
+	slices.SortFunc(list, byID)
+	return list, nil
+}
