@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -130,4 +131,53 @@ func testFeed() *Feed {
 		Name: "a b", UUID: "0f8fad5b-d9cb-469f-a165-70867728950e",
 		Created: testTime, Updated: testTime, LastID: 42, Entries: 1, Bytes: 100,
 	}
+}
+
+// benchMessages are what STOMP clients usually send, by the kind of their body: 200 bytes.
+func benchMessages() map[string]*Message {
+	header := []Field{{"order", "4711"}, {"customer", "ACME & Co."}, {"trace", "00-4bf92f3577b34da6a3ce929d0e0e4736"}}
+	text := strings.Repeat("All's well & good.\n", 11)[:200]
+	return map[string]*Message{
+		"text":    {Type: "text/plain", Header: header, Body: []byte(text)},
+		"charset": {Type: "text/plain; charset=utf-8", Header: header, Body: []byte(text)},
+		"json":    {Type: "application/json", Header: header, Body: []byte(`{"id": 4711, "name": "an order", "lines": [` + strings.Repeat(`{"n": 1}, `, 14) + `{"n": 15}]}`)},
+		"xml":     {Type: "application/xml", Header: header, Body: []byte("<order>" + strings.Repeat("<line n='1'/>", 14) + "</order>")},
+		"image":   {Type: "image/png", Header: header, Body: bytes.Repeat([]byte("\x89PNG\xff"), 40)},
+	}
+}
+
+func BenchmarkComposeMessage(b *testing.B) {
+	for name, m := range benchMessages() {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := ComposeMessage("", m); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkMessageOf(b *testing.B) {
+	for name, m := range benchMessages() {
+		b.Run(name, func(b *testing.B) {
+			member := testMember(entryOf(b, m))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := MessageOf(member); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("atom", func(b *testing.B) {
+		m, _ := benchMember(b)
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := MessageOf(m); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

@@ -148,6 +148,11 @@ func TestComposedTitleOfJSONIsWhatItCallsItselfOrItsBeginning(t *testing.T) {
 		`{"title": "a\u0000b\ud800"}`:                                    "ab",
 		`{"title": "` + strings.Repeat("x", 100) + `", "name": "short"}`: strings.Repeat("x", 79) + "…",
 
+		`{"a": "\"title", "title\n": "\"", "name": "\u006e\""`: `n"`,
+		`{"a": "title", "b": {"name": "inner`:                  `{"a":"title","b":{"name":"inner`,
+		`{"name": "n", "name`:                                  "n",
+		`{"name": "\x"}`:                                       `{"name":"\x"}`,
+
 		"{\n\t\"a\": \"a title\",\r\n \"b\": [1, 2] }":               `{"a":"a title","b":[1,2]}`,
 		`{"title": 1, "name": null, "subject": ["s"]}`:               `{"title":1,"name":null,"subject":["s"]}`,
 		`["a \" b", " \\ ", 1]`:                                      `["a \" b"," \\ ",1]`,

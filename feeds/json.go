@@ -2,75 +2,101 @@ package feeds
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strings"
+	"unicode/utf8"
 )
 
 // titleMembers are the members of a JSON object that may name it, the best first.
 var titleMembers = [...]string{"title", "name", "subject"}
 
 // jsonTitle returns what the object that head begins is called, "" when it does not say.
-// Where head ends, so does the search.
+// Where head ends, so does the search. It reads no more than it must to tell the object's own
+// members from those within: whether all of it is JSON is for others to say.
 func jsonTitle(head []byte) string {
-	d := json.NewDecoder(bytes.NewReader(head))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+	head = bytes.TrimLeft(head, " \t\r\n")
+	if len(head) == 0 || head[0] != '{' {
 		return ""
 	}
 	var found [len(titleMembers)]string
-	for found[0] == "" && d.More() {
-		name, err := d.Token()
-		if err != nil {
-			break
-		}
-		var value any
-		if value, err = skipJSON(d); err != nil {
-			break
-		}
-		text, _ := value.(string)
-		for i, member := range titleMembers {
-			if name == member && strings.TrimSpace(text) != "" {
-				found[i] = text
+	depth := 0
+	for i := 0; i < len(head) && found[0] == ""; i++ {
+		switch head[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case '"':
+			name := jsonString(head[i:])
+			if name == nil {
+				return cmp.Or(found[:]...)
+			}
+			i += len(name) - 1
+			if n := titleMember(name); n >= 0 && depth == 1 {
+				found[n] = unquote(jsonString(memberValue(head[i+1:])))
 			}
 		}
 	}
-	for _, text := range found {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
+	return cmp.Or(found[:]...)
 }
 
-// skipJSON reads a value, and returns its first token.
-func skipJSON(d *json.Decoder) (json.Token, error) {
-	var first json.Token
-	for depth := 0; ; {
-		t, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		if first == nil {
-			first = t
-		}
-		switch t {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		}
-		if depth == 0 {
-			return first, nil
-		}
-	}
+// titleMember returns the place in titleMembers of a quoted name, -1 for none.
+func titleMember(name []byte) int {
+	return indexOf(string(name[1:len(name)-1]), titleMembers[:]...)
 }
 
-// compactJSON returns head without the white space between tokens. Where head ends inside a
-// string, so does the result; json.Compact would refuse it.
+// jsonString returns the string that b begins with, in its quotes; nil for none, and for one that
+// does not end.
+func jsonString(b []byte) []byte {
+	if len(b) == 0 || b[0] != '"' {
+		return nil
+	}
+	for i := 1; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return b[:i+1]
+		}
+	}
+	return nil
+}
+
+// memberValue returns b from the value on, where b goes on behind a member's name; else nil.
+func memberValue(b []byte) []byte {
+	b = bytes.TrimLeft(b, " \t\r\n")
+	if len(b) == 0 || b[0] != ':' {
+		return nil
+	}
+	return bytes.TrimLeft(b[1:], " \t\r\n")
+}
+
+// unquote returns what a quoted string says, "" for none, for one that is blank or no JSON.
+func unquote(quoted []byte) string {
+	if quoted == nil {
+		return ""
+	}
+	s := string(quoted[1 : len(quoted)-1])
+	if bytes.IndexByte(quoted, '\\') >= 0 && json.Unmarshal(quoted, &s) != nil {
+		return ""
+	}
+	if strings.TrimSpace(s) == "" {
+		return ""
+	}
+	return s
+}
+
+// compactJSON returns head without the white space between tokens, or enough of it to cut a title
+// from. Where head ends inside a string, so does the result; json.Compact would refuse it.
 func compactJSON(head []byte) string {
-	out := make([]byte, 0, len(head))
+	const enough = utf8.UTFMax * (jsonLength + 1)
+	out := make([]byte, 0, min(len(head), enough))
 	quoted, escaped := false, false
 	for _, c := range head {
 		switch {
+		case len(out) == enough:
+			return string(out)
 		case escaped:
 			escaped = false
 		case c == '\\':
