@@ -2,6 +2,7 @@ package feeds
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"math"
 	"mime"
@@ -28,22 +29,17 @@ const headerTitle = "title"
 // that of the first header "title" which is not blank, or else made from the body. Any bytes are taken
 // in names, values, type and body, and MessageOf gives them back exactly.
 //
-// The body is readable text wherever its bytes are text and its type does not say that they
-// are an image or the like; XML that XML can hold unchanged stands in line; the rest is base64. Type
-// and headers stand in an element of their own, see NamespaceStomp.
+// The body is readable text wherever its bytes are text, and its type is not that of an image or the
+// like; XML that XML can hold unchanged stands in line; the rest is base64. Type and headers
+// stand in an element of their own, see NamespaceStomp.
 //
-// An entry is at most five times as large as its message, and usually some 250 bytes and 40 for
-// each header larger; base64 makes four bytes of three. It returns a *LimitError for
-// headers of millions of bytes; a body has no limit here.
+// The entry is some 200 bytes and 40 for each header larger than the message. Base64 makes
+// four bytes of three, "&" and a carriage return five of one; a header that is the title, and the type
+// of a body that goes under it, stand twice. It returns a *LimitError for headers of millions of
+// bytes; a body has no limit here.
 func ComposeMessage(title string, m *Message) (*Entry, error) {
 	b := carry(m)
-	if title == "" {
-		title = m.title()
-	}
-	if title == "" {
-		title = cut(b.messageTitle(), titleLength)
-	}
-	e := &Entry{Title: fold([]byte(plain(title))), Absent: absentOfMessage}
+	e := &Entry{Title: b.entryTitle(cmp.Or(title, m.title())), Absent: absentOfMessage}
 	if b.mode == modeBase64 && len(b.source) > 0 {
 		e.Absent |= PartSummary
 	}
@@ -69,6 +65,14 @@ func (m *Message) title() string {
 	return ""
 }
 
+// entryTitle returns the title given, or else one made from the body, as Parse will read it.
+func (b messageBody) entryTitle(given string) string {
+	if t := fold([]byte(plain(given))); t != "" {
+		return t
+	}
+	return fold([]byte(cut(b.messageTitle(), titleLength)))
+}
+
 // parsed reads a composed entry that may pass a limit.
 func parsed(xml []byte) (*Entry, error) {
 	doc, err := Parse(xml, "", Limits{Bytes: math.MaxInt})
@@ -80,38 +84,28 @@ func parsed(xml []byte) (*Entry, error) {
 
 // messageBody is the body of a message, and the content that carries it.
 type messageBody struct {
-	body         // its typ is the content's
-	media string // media type of the sender, "" when that is none
+	body         // typ and mode are the content's
+	media string // the sender's media type without parameters, "" when content could not have it
 }
 
 // carry finds how the body is carried.
 func carry(m *Message) messageBody {
 	media, charset, ok := splitType(m.Type)
-	b := messageBody{body{typ: "text", mode: modeText, source: m.Body}, media}
+	b := messageBody{body{typ: m.Type, source: m.Body}, media}
 	top, _, _ := strings.Cut(media, "/")
-	opaque := false // what others call base64
+	opaque := ok && mediaMode(media) == modeBase64 && top != "multipart" && top != "message"
 	switch {
-	case !ok, media == "text/plain":
-	case media == "text/html":
+	case isXMLType(media) && isInline(m.Body):
+		b.mode = modeXML
+	case opaque && top != "application" && !isJSONType(media), !readable(m.Body, top, charset):
+		b.mode = modeBase64
+		if !opaque {
+			b.typ = typeOctets
+		}
+	case media == typeHTML:
 		b.typ, b.mode = "html", modeHTML
-	case isXMLType(media):
-		if isInline(m.Body) {
-			b.typ, b.mode = m.Type, modeXML
-			return b
-		}
-	case top == "text":
-		b.typ = m.Type
-	case top == "application", isJSONType(media), top == "multipart", top == "message":
-		opaque = top == "application" || isJSONType(media)
-	default:
-		b.typ, b.mode = m.Type, modeBase64
-		return b
-	}
-	if !readable(m.Body, top, charset) {
-		b.typ, b.mode = typeOctets, modeBase64
-		if opaque {
-			b.typ = m.Type
-		}
+	case top != "text", media == "text/plain", isXMLType(media):
+		b.typ = "text"
 	}
 	return b
 }
@@ -160,7 +154,7 @@ func isText(s string) bool {
 
 // isInline reports whether doc is an XML document that can stand in an entry, and come back
 // from there byte for byte: it has no XML declaration, no DOCTYPE, and no line end for a
-// parser to change.
+// parser to change. Half of what libxml2 takes leaves room for the entry around it.
 func isInline(doc []byte) bool {
 	if len(doc) == 0 || len(doc) > maxRun/2 || badChar(doc) >= 0 || hasDeclaration(doc) {
 		return false

@@ -3,6 +3,7 @@ package feeds
 import (
 	"bytes"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -119,5 +120,146 @@ func TestMessageKeepsItsLayout(t *testing.T) {
 	for _, name := range []string{"text", "html", "text-csv", "json", "xml", "image", "empty", "headers", "no-type-at-all"} {
 		msg := messages[name].msg
 		golden(t, filepath.Join("accepted", "message-"+name+".xml"), entryOf(t, &msg).XML)
+	}
+}
+
+const (
+	editedStart = messageStart + "<title>t</title>" + messageOpen
+	editedJSON  = editedStart + ` content-type="application/json"><stomp:header name="a">b</stomp:header></stomp:message>`
+)
+
+var (
+	ab       = []Field{{"a", "b"}}
+	received = testTime.Format("2006-01-02T15:04:05.000000Z")
+	byServer = []Field{{"atom-id", "urn:uuid:6b2f4f0e-1c1d-4a6e-9d7b-0a4d8b4a2f11"}, {"published", received}, {"updated", received}}
+)
+
+// edited are entries that HTTP clients made of composed ones, and what is received then.
+var edited = map[string]struct {
+	doc  string
+	want Message
+}{
+	"new text":      {editedJSON + "<content type=\"text\">a&#13;\r\nb</content></entry>", Message{"application/json", ab, []byte("a\r\nb")}},
+	"text, untyped": {editedJSON + "<content>a</content></entry>", Message{"application/json", ab, []byte("a")}},
+	"in pieces":     {editedJSON + `<content type="text">a<!-- b -->c<![CDATA[&]]></content></entry>`, Message{"application/json", ab, []byte("ac&")}},
+	"now base64":    {editedJSON + `<content type="application/json">e3 0=</content></entry>`, Message{"application/json", ab, []byte("{}")}},
+	"now octets":    {editedJSON + `<content type="application/octet-stream">e30=</content></entry>`, Message{"application/json", ab, []byte("{}")}},
+	"now html":      {editedJSON + `<content type="html">&lt;p></content></entry>`, Message{"text/html", ab, []byte("<p>")}},
+	"now xhtml":     {editedJSON + `<content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml"/></content></entry>`, Message{"application/xhtml+xml", ab, []byte(`<div xmlns="http://www.w3.org/1999/xhtml"/>`)}},
+	"now an image":  {editedJSON + `<content type="image/png">AA==</content></entry>`, Message{"image/png", ab, []byte{0}}},
+	"now XML":       {editedJSON + `<content type="text/xml"><a xmlns=""/></content></entry>`, Message{"text/xml", ab, []byte(`<a xmlns=""/>`)}},
+	"now elsewhere": {editedJSON + `<content type="text/html" src="../x?a&amp;b"/></entry>`, Message{"text/html", append(ab[:1:1], Field{"content-src", "../x?a&b"}), nil}},
+	"no content":    {editedJSON + `</entry>`, Message{"application/json", ab, nil}},
+	"only summary":  {editedJSON + `<summary type="html">&lt;p></summary></entry>`, Message{"text/html", ab, []byte("<p>")}},
+	"with an author": {
+		editedJSON + `<content type="text">a</content><author><name>A</name></author></entry>`, Message{"application/json", ab, []byte("a")},
+	},
+	"second message": {
+		editedJSON + `<content type="text">a</content><stomp:message xmlns:stomp="urn:atommq:stomp" content-type="b"/></entry>`, Message{"application/json", ab, []byte("a")},
+	},
+	"html that stays": {
+		editedStart + ` content-type="text/html; charset=utf-8"></stomp:message><content type="html">&lt;p></content></entry>`, Message{"text/html; charset=utf-8", nil, []byte("<p>")},
+	},
+	"html that came": {
+		editedStart + `></stomp:message><content type="html">&lt;p></content></entry>`, Message{"text/html", nil, []byte("<p>")},
+	},
+	"other prefixes": {
+		`<a:entry xmlns:a="http://www.w3.org/2005/Atom" xmlns:s="urn:atommq:stomp">
+ <s:message content-type=' x	y '>
+  <s:header base64='name value' name="QQ=="> Yg== </s:header><s:header name='c'><!-- -->d<![CDATA[<e>]]><x>f</x></s:header> text <x><s:header name="y"/></x><header/>
+ </s:message><a:content>g</a:content></a:entry>`, Message{" x y ", []Field{{"A", "b"}, {"c", "d<e>f"}}, []byte("g")},
+	},
+	"no base64": {
+		editedStart + ` content-type="?" base64="content-type"><stomp:header name="?" base64="name value x">?</stomp:header></stomp:message></entry>`,
+		Message{"?", []Field{{"?", "?"}}, nil},
+	},
+	"not a child of the entry": {
+		`<entry><x>` + messageOpen + `/></x><content>a</content></entry>`, Message{"text/plain", byServer, []byte("a")},
+	},
+}
+
+func TestEditedMessageKeepsItsHeaders(t *testing.T) {
+	for name, test := range edited {
+		t.Run(name, func(t *testing.T) {
+			d, err := Parse([]byte(test.doc), "", Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareReaders(t, d.Entries[0])
+			checkMessage(t, d.Entries[0], &test.want)
+		})
+	}
+}
+
+func checkMessage(t *testing.T, e *Entry, want *Message) {
+	t.Helper()
+	got, err := MessageOf(testMember(e))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("-want +received:\n%s\n%s", d, e.XML)
+	}
+}
+
+func TestAtomEntryIsReceivedAsAMessage(t *testing.T) {
+	for name, test := range map[string]struct {
+		doc    string // within the entry
+		typ    string
+		body   string
+		header []Field // before the server's
+		src    string  // the header content-src, behind them
+	}{
+		"nothing":   {"", "", "", nil, ""},
+		"text":      {"<content> a\n</content>", "text/plain", " a\n", nil, ""},
+		"html":      {`<content type="html">&lt;p></content>`, "text/html", "<p>", nil, ""},
+		"xhtml":     {`<content type="xhtml"> <h:div xmlns:h="http://www.w3.org/1999/xhtml">a</h:div></content>`, "application/xhtml+xml", `<h:div xmlns:h="http://www.w3.org/1999/xhtml">a</h:div>`, nil, ""},
+		"XML":       {`<content type="image/svg+xml"><svg/></content>`, "image/svg+xml", `<svg xmlns="http://www.w3.org/2005/Atom"/>`, nil, ""},
+		"csv":       {`<content type="text/csv">a,b</content>`, "text/csv", "a,b", nil, ""},
+		"base64":    {`<content type="image/png"> AA= = </content>`, "image/png", "\x00", nil, ""},
+		"elsewhere": {`<content src="b" xml:base="http://e/a" type="image/png"/><summary>s</summary>`, "image/png", "", []Field{{"summary", "s"}}, "http://e/b"},
+		"untyped":   {`<content src="http://e/"/>`, "", "", nil, "http://e/"},
+		"summary":   {`<summary type="html">&lt;p></summary>`, "text/html", "<p>", nil, ""},
+		"everything": {
+			`<title type="html"> A &lt;b>
+b</title><author><name>A
+B</name><uri>http://e/a</uri><email>a@e</email></author><author><name>C</name></author><summary type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml"><p>a</p>
+<p>b</p></div></summary><category term="x"/><category term="y, z"/><link rel="related" href="r"/><link href="/l?a&amp;b"/><link href="m"/><content>c</content>`,
+			"text/plain", "c", []Field{
+				{"title", "A b"}, {"author", "A B"}, {"author-email", "a@e"}, {"author-uri", "http://e/a"}, {"summary", "a b"},
+				{"category", "x,y, z"}, {"link", "http://e/l?a&b"},
+			}, "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := Parse([]byte(`<entry xml:base="http://e/x/">`+test.doc+"</entry>"), "", Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := &Message{Type: test.typ, Header: append(test.header, byServer...), Body: []byte(test.body)}
+			want.add("content-src", test.src)
+			checkMessage(t, d.Entries[0], want)
+		})
+	}
+}
+
+func TestMessageOfATombstoneIsNone(t *testing.T) {
+	if m, err := MessageOf(&Member{Deleted: true}); err == nil {
+		t.Errorf("%+v", m)
+	}
+}
+
+func TestMessageTakesTheTitleItIsGiven(t *testing.T) {
+	m := &Message{Header: []Field{{"title", "header"}}, Body: []byte("body")}
+	for given, want := range map[string]string{
+		"given":                  "given",
+		" a\r\n b\x00":           "a b",
+		"":                       "header",
+		"\x00":                   "body",
+		strings.Repeat("x", 100): strings.Repeat("x", 100),
+	} {
+		if e, err := ComposeMessage(given, m); err != nil || e.Title != want {
+			t.Errorf("%q: %q, not %q; %v", given, e.Title, want, err)
+		}
 	}
 }

@@ -26,6 +26,11 @@ func MessageOf(m *Member) (*Message, error) {
 	if msg, ok := readMessage(m.XML); ok {
 		return msg, nil
 	}
+	return inspectMessage(m)
+}
+
+// inspectMessage reads a message in any layout.
+func inspectMessage(m *Member) (*Message, error) {
 	v, err := Inspect(m)
 	if err != nil {
 		return nil, err

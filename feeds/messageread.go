@@ -148,14 +148,14 @@ func (m *Message) readContent(rest []byte) bool {
 		return false
 	}
 	typ, rest, ok := bytes.Cut(rest, []byte(`"`))
-	if !ok || !isNormalised(typ) || len(rest) == 0 || rest[0] != '>' {
+	if !ok || len(rest) == 0 || rest[0] != '>' {
 		return false
 	}
 	end := bytes.IndexByte(rest, '<')
 	if string(rest[max(end, 0):]) != contentClose {
 		return false
 	}
-	return m.decode(string(typ), rest[1:end:end])
+	return m.decode(valueOf(string(typ)), rest[1:end:end])
 }
 
 // decode makes the body from a content of the given type.
