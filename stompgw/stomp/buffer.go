@@ -60,8 +60,11 @@ func (b *buffer) note(n int) {
 // room left.
 func (b *buffer) resize(wanted int) {
 	held := b.data[b.start:b.end]
-	if size := b.size(len(held), wanted); size != len(b.data) {
+	switch size := b.size(len(held), wanted); {
+	case size != len(b.data):
 		b.data, b.calm = make([]byte, size), 0
+	case b.start == 0:
+		return
 	}
 	b.start, b.end = 0, copy(b.data, held)
 }

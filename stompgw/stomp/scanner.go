@@ -108,15 +108,15 @@ func (s *scanner) scanBetween(rest []byte) bool {
 	return false
 }
 
-// line finds the end of the line at s.from, which must lie in the frame's first max
-// bytes, and returns the line without LF. It reports false when more bytes or no more
-// bytes are needed; full tells the latter.
-func (s *scanner) line(frame []byte, max int) (text []byte, ok, full bool) {
-	window := frame[s.at:min(len(frame), max)]
+// line returns the line that begins at s.from, without its LF. Without ok it is not
+// whole: it needs more bytes or, when full is set, reaches beyond the frame's first
+// limit bytes and is never to be whole.
+func (s *scanner) line(frame []byte, limit int) (text []byte, ok, full bool) {
+	window := frame[s.at:min(len(frame), limit)]
 	i := bytes.IndexByte(window, '\n')
 	if i < 0 {
 		s.at += len(window)
-		return frame[s.from:s.at], false, s.at == max
+		return frame[s.from:s.at], false, s.at == limit
 	}
 	text = frame[s.from : s.at+i]
 	s.at += i + 1
@@ -133,7 +133,10 @@ func (s *scanner) line(frame []byte, max int) (text []byte, ok, full bool) {
 // every version, and nobody's bytes are changed. CONNECT is read before there is a version.
 func (s *scanner) scanCommand(frame []byte) bool {
 	text, ok, full := s.line(frame, min(longestCommand+len("\r\n"), s.limits.HeaderBytes))
-	if full || bytes.IndexByte(text, 0) >= 0 {
+	if i := bytes.IndexByte(text, 0); i >= 0 {
+		return s.fail(frame, noCommand(text[:i+1]))
+	}
+	if full {
 		return s.fail(frame, noCommand(text))
 	}
 	if !ok {
@@ -301,18 +304,15 @@ func (s *scanner) padded(f *Frame) bool {
 	if s.version != V10 {
 		return false
 	}
-	names := ""
+	var later bool
 	switch f.Command {
 	case CONNECT:
-		names = "accept-version"
+		_, later = f.Get("accept-version")
 	case CONNECTED:
-		names = "version"
+		_, later = f.Get("version")
 	case STOMP:
-		return false
-	default:
-		return true
+		later = true
 	}
-	_, later := f.Get(names)
 	return !later
 }
 
