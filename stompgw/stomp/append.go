@@ -64,12 +64,9 @@ func AppendText(dst, body []byte) []byte {
 func AppendEnd(dst []byte) []byte { return append(dst, "\n\x00\n"...) }
 
 func appendText[T ~[]byte | ~string](dst []byte, v Version, text T, name bool) []byte {
-	from := len(dst)
-	dst = append(dst, text...)
-	if plain(dst[from:]) {
-		return dst
+	if plain([]byte(text)) { // not a copy: the compiler sees that nobody writes to it
+		return append(dst, text...)
 	}
-	dst = dst[:from]
 	for i := range len(text) {
 		dst = appendByte(dst, v, text[i], name)
 	}

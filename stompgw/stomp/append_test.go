@@ -83,12 +83,13 @@ func TestNoHeaderForgesAnother(t *testing.T) {
 }
 
 func TestAppendingAllocatesNothing(t *testing.T) {
-	dst := make([]byte, 0, 1000)
-	value := []byte("a:b")
+	dst := make([]byte, 0, 2000)
+	value, long := []byte("a:b"), strings.Repeat("x", 300)
 	if n := testing.AllocsPerRun(1000, func() {
 		b := AppendCommand(dst, MESSAGE)
 		b = AppendHeader(b, V12, "destination", "/queue/a:b")
 		b = AppendHeader(b, V12, "content-type", value)
+		b = AppendHeader(b, V12, long, long)
 		b = AppendHeaderInt(b, V12, "message-id", 1<<40)
 		_ = AppendBody(b, body200)
 	}); n != 0 {
