@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +31,15 @@ func testEmpty(t *testing.T, s *suite) {
 	}
 	if _, err := s.Prune(ctx, "x", 1, 1); !errors.Is(err, bus.ErrNoFeed) {
 		t.Errorf("Prune: %v, want ErrNoFeed", err)
+	}
+	if _, err := s.Queue(ctx, "x", "q"); !errors.Is(err, bus.ErrNoQueue) {
+		t.Errorf("Queue: %v, want ErrNoQueue", err)
+	}
+	if list, err := s.Queues(ctx, bus.QueueName{}, 10); err != nil || len(list) != 0 {
+		t.Errorf("Queues = %v, %v, want none", list, err)
+	}
+	if list, err := s.Recover(ctx); err != nil || len(list) != 0 {
+		t.Errorf("Recover = %v, %v, want none", list, err)
 	}
 	if list, err := s.Feeds(ctx, "", "", 10); err != nil || len(list) != 0 {
 		t.Errorf("Feeds = %v, %v, want none", list, err)
@@ -269,16 +277,24 @@ func testContext(t *testing.T, s *suite) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(cause)
 	calls := map[string]func() error{
-		"Head":       func() error { _, err := s.Head(ctx); return err },
-		"Read":       func() error { _, err := s.Read(ctx, bus.Query{Feed: "x", Limit: 1}); return err },
-		"Find":       func() error { _, err := s.Find(ctx, "x", "u"); return err },
-		"Changed":    func() error { _, _, _, err := s.Changed(ctx, 0, 1); return err },
-		"Feed":       func() error { _, err := s.Feed(ctx, "x"); return err },
-		"Feeds":      func() error { _, err := s.Feeds(ctx, "", "", 1); return err },
-		"Configure":  func() error { _, err := s.Configure(ctx, "x", bus.Settings{}); return err },
-		"Prune":      func() error { _, err := s.Prune(ctx, "x", 1, 1); return err },
-		"ForgetKeys": func() error { _, err := s.ForgetKeys(ctx, s.at, 1); return err },
-		"Commit":     func() error { return s.Commit(ctx, Piece(publishing(entry("x", "a")))) },
+		"Head":           func() error { _, err := s.Head(ctx); return err },
+		"Read":           func() error { _, err := s.Read(ctx, bus.Query{Feed: "x", Limit: 1}); return err },
+		"Find":           func() error { _, err := s.Find(ctx, "x", "u"); return err },
+		"Changed":        func() error { _, _, _, err := s.Changed(ctx, 0, 1); return err },
+		"Feed":           func() error { _, err := s.Feed(ctx, "x"); return err },
+		"Feeds":          func() error { _, err := s.Feeds(ctx, "", "", 1); return err },
+		"Configure":      func() error { _, err := s.Configure(ctx, "x", bus.Settings{}); return err },
+		"Prune":          func() error { _, err := s.Prune(ctx, "x", 1, 1); return err },
+		"ForgetKeys":     func() error { _, err := s.ForgetKeys(ctx, s.at, 1); return err },
+		"Queue":          func() error { _, err := s.Queue(ctx, "x", "q"); return err },
+		"Queues":         func() error { _, err := s.Queues(ctx, bus.QueueName{}, 1); return err },
+		"ConfigureQueue": func() error { _, err := s.ConfigureQueue(ctx, "x", "q", bus.QueueSettings{}); return err },
+		"Waiting":        func() error { _, err := s.Waiting(ctx, 1, bus.Place{}, 1); return err },
+		"Fetch":          func() error { _, err := s.Fetch(ctx, []int64{1}); return err },
+		"Join":           func() error { _, err := s.Join(ctx); return err },
+		"Leave":          func() error { return s.Leave(ctx, 1) },
+		"Recover":        func() error { _, err := s.Recover(ctx); return err },
+		"Commit":         func() error { return s.Commit(ctx, Piece(publishing(entry("x", "a")))) },
 	}
 	for name, call := range calls {
 		if err := call(); !errors.Is(err, cause) {
@@ -304,58 +320,5 @@ func testLargeCommit(t *testing.T, s *suite) {
 	}
 	if f := s.feed("feed 0"); f.Entries != 5 || f.LastID != 2801 {
 		t.Errorf("feed 0 has %d entries up to %d, want 5 up to 2801", f.Entries, f.LastID)
-	}
-}
-
-func testConcurrent(t *testing.T, s *suite) {
-	const writers, each = 4, 100
-	var writing, reading sync.WaitGroup
-	done := make(chan struct{})
-	for range 4 {
-		reading.Go(func() { walk(t, s, writers*each, done) })
-	}
-	for w := range writers {
-		writing.Go(func() {
-			for i := range each {
-				op := publishing(entry("x", fmt.Sprintf("%d/%d", w, i)))
-				op.At = s.at
-				if err := s.Commit(context.Background(), Piece(op)); err != nil || op.Err != nil {
-					t.Errorf("Commit: %v, %v", err, op.Err)
-					return
-				}
-			}
-		})
-	}
-	writing.Wait()
-	close(done)
-	reading.Wait()
-}
-
-// walk follows feed x with a cursor until want entries were seen, each once, or
-// nothing is left to come.
-func walk(t *testing.T, s *suite, want int, done <-chan struct{}) {
-	var after int64
-	seen := 0
-	for last := false; ; {
-		select {
-		case <-done:
-			last = true
-		default:
-		}
-		page, err := s.Read(context.Background(), bus.Query{Feed: "x", After: after, Limit: 10})
-		if err != nil {
-			t.Errorf("Read: %v", err)
-			return
-		}
-		if len(page) == 0 && last {
-			break
-		}
-		if len(page) > 0 {
-			seen += len(page)
-			after = page[len(page)-1].ID
-		}
-	}
-	if seen != want {
-		t.Errorf("a reader saw %d entries of %d", seen, want)
 	}
 }

@@ -29,6 +29,7 @@ type Memory struct {
 	head      int64
 	feeds     map[string]*memoryFeed
 	keys      map[memoryKey]memoryUse
+	replays   []*bus.Posting // of the commit under way
 	queues    map[int64]*memoryQueue
 	lastQueue int64
 	nodes     map[int64]bool // true for those alive
@@ -72,6 +73,10 @@ func (m *Memory) Commit(ctx context.Context, pieces iter.Seq[[]*bus.Op]) error {
 	for _, op := range ops {
 		op.Err = m.write(op)
 	}
+	for _, p := range m.replays {
+		p.Entry = m.replay(p)
+	}
+	m.replays = nil
 	m.notify()
 	return nil
 }
@@ -118,21 +123,12 @@ func (m *Memory) publish(op *bus.Op) error {
 	}
 	for i := range op.Posts {
 		p := &op.Posts[i]
-		if use, ok := m.keys[keyOf(p)]; p.Key != "" && ok {
-			p.Entry, p.Replayed = m.replay(p.Entry.Feed, use), true
+		if _, ok := m.keys[keyOf(p)]; p.Key != "" && ok {
+			p.Replayed = true
+			m.replays = append(m.replays, p)
 			continue
 		}
-		f := m.ensure(p.Entry.Feed, op.At)
-		if !f.decided {
-			f.decided, f.UntilAcked = true, p.Queue != ""
-		}
-		if p.Queue != "" {
-			m.ensureQueue(f, p.Queue, op.At)
-		}
-		m.append(p.Entry, op.At)
-		for _, q := range f.queues {
-			q.add(p)
-		}
+		m.post(p, op.At)
 		if p.Key != "" {
 			if m.keys == nil {
 				m.keys = make(map[memoryKey]memoryUse)
@@ -143,13 +139,30 @@ func (m *Memory) publish(op *bus.Op) error {
 	return nil
 }
 
+// post appends what is posted, and makes work of it.
+func (m *Memory) post(p *bus.Posting, at time.Time) {
+	f := m.ensure(p.Entry.Feed, at)
+	if !f.decided {
+		f.decided, f.UntilAcked = true, p.Queue != ""
+	}
+	if p.Queue != "" {
+		m.ensureQueue(f, p.Queue, at)
+	}
+	m.append(p.Entry, at)
+	for _, q := range f.queues {
+		q.add(p)
+	}
+}
+
 func keyOf(p *bus.Posting) memoryKey { return memoryKey{p.Unit(), p.Seq} }
 
-func (m *Memory) replay(feed string, use memoryUse) *bus.Entry {
-	if e := m.find(feed, use.uuid); e != nil {
+// replay returns what was published under p's key, as it is after the commit.
+func (m *Memory) replay(p *bus.Posting) *bus.Entry {
+	use := m.keys[keyOf(p)]
+	if e := m.find(p.Entry.Feed, use.uuid); e != nil {
 		return e
 	}
-	return &bus.Entry{Member: feeds.Member{Feed: feed, UUID: use.uuid, ID: use.id}}
+	return &bus.Entry{Member: feeds.Member{Feed: p.Entry.Feed, UUID: use.uuid, ID: use.id}}
 }
 
 // append gives e the next id and puts it at the end of its feed.

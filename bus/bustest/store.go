@@ -2,7 +2,6 @@ package bustest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -48,6 +47,43 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"changed feeds are named", testChanged},
 		{"a call ends with the cause of its context", testContext},
 		{"a large commit is one commit", testLargeCommit},
+		{"a prefix reads the feeds that begin with it, in one order of ids", testPrefix},
+		{"a queue has its defaults until it is configured", testQueueSettings},
+		{"queues are listed by feed and name", testQueueList},
+		{"a queue gets the work published since it began", testQueueBeginning},
+		{"a posting makes the queue that it was sent through", testPostingQueue},
+		{"a refused or replayed posting makes no queue", testRefusedQueue},
+		{"a replay makes no work", testReplayedWork},
+		{"the first entry decides whether a feed keeps what was acked", testUntilAckedBirth},
+		{"what waits is paged in the order of claims", testWaiting},
+		{"entries are fetched by id", testFetch},
+		{"claims follow rank, then id", testClaimOrder},
+		{"an entry is handed out once in each queue", testClaimOnce},
+		{"a claim says what the publisher asked for", testClaimFidelity},
+		{"a claim sees what came before it in the commit", testClaimInCommit},
+		{"a claim sees edits before it in the commit", testClaimAfterEdits},
+		{"expired work is passed over and counted", testExpired},
+		{"expired work counts as acked in a feed that keeps until then", testExpiredUntilAcked},
+		{"work does not expire while it is claimed", testClaimedMayExpire},
+		{"a large backlog is claimed and acked whole", testBacklog},
+		{"claimers never share an entry and together get all", testConcurrentClaims},
+		{"released work keeps its place and its attempts", testRelease},
+		{"returned work counts as never handed out", testReturn},
+		{"acked work leaves the queue", testAck},
+		{"an entry kept until acked leaves with the last queue's ack", testUntilAcked},
+		{"a change of the setting spares what was acked before", testUntilAckedLater},
+		{"acks of several queues in one op see each other", testAcksTogether},
+		{"posts and settlements stand or fall together", testSettleAtomic},
+		{"a claim that is no longer the newest settles nothing", testStaleClaim},
+		{"an edit gives the remaining work a new id and a new start", testEditedWork},
+		{"a removal takes the entry's work", testRemovedWork},
+		{"pruning takes the work of what it removes", testPrunedWork},
+		{"a dropped feed takes its entries, queues and work", testDrop},
+		{"a feed can begin again in the commit that drops it", testDropInCommit},
+		{"every node has a number of its own", testJoin},
+		{"a node that nobody knows claims and settles nothing", testUnknownNode},
+		{"a node that leaves gives its claims back", testLeave},
+		{"the claims of a dead node are recovered", testRecover},
 		{"any history reads as the model says", testModel},
 		{"readers see ids in order while writers commit", testConcurrent},
 	}
@@ -135,9 +171,7 @@ func (s *suite) must(ops ...*bus.Op) {
 func (s *suite) refused(op *bus.Op, want error) {
 	s.Helper()
 	s.commit(op)
-	if !errors.Is(op.Err, want) {
-		s.Fatalf("op.Err = %v, want %v", op.Err, want)
-	}
+	s.wantErr(op, want)
 }
 
 func (s *suite) read(q bus.Query) []*bus.Entry {

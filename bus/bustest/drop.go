@@ -1,0 +1,90 @@
+package bustest
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"atommq/bus"
+)
+
+func testDrop(t *testing.T, s *suite) {
+	ctx := context.Background()
+	node := s.join()
+	s.refused(dropping("x"), bus.ErrNoFeed)
+	x := entry("x", "1")
+	s.must(through("q", x), keyed("k", 1, entry("x", "2")), through("q", entry("y", "3")), publishing(entry("x", "4")))
+	q, y := s.queue("x", "q"), s.queue("y", "q")
+	held := s.claim(node, q, 1, 1)
+	s.must(dropping("x"))
+	if _, err := s.Feed(ctx, "x"); !errors.Is(err, bus.ErrNoFeed) {
+		t.Errorf("Feed: %v, want ErrNoFeed", err)
+	}
+	if _, err := s.Queue(ctx, "x", "q"); !errors.Is(err, bus.ErrNoQueue) {
+		t.Errorf("Queue: %v, want ErrNoQueue", err)
+	}
+	if _, err := s.Find(ctx, "", x.UUID); !errors.Is(err, bus.ErrNoEntry) {
+		t.Errorf("Find: %v, want ErrNoEntry", err)
+	}
+	if list, err := s.Fetch(ctx, []int64{1, 2, 3, 4}); err != nil || len(list) != 1 {
+		t.Errorf("Fetch = %d entries, %v, want that of y", len(list), err)
+	}
+	if page := s.waiting(q.ID, bus.Place{}, 10); len(page) != 0 {
+		t.Errorf("the dropped queue has %v waiting", page)
+	}
+	s.wantTitles(bus.Query{Feed: "x"})
+	s.refused(claiming(node, q.ID, 1), bus.ErrNoQueue)
+	s.must(settling(bus.Acked, held...))
+	s.refused(dropping("x"), bus.ErrNoFeed)
+	s.wantWaiting(y, 3)
+	if head := s.head(); head != 4 {
+		t.Errorf("Head = %d, want 4", head)
+	}
+	replay := keyed("k", 1, entry("x", "2"))
+	s.must(replay)
+	if p := replay.Posts[0]; !p.Replayed || p.Entry.ID != 2 {
+		t.Errorf("a replay of what was dropped = %+v, replayed %v", p.Entry.Member, p.Replayed)
+	}
+	anew := entry("x", "5")
+	s.must(publishing(anew))
+	s.wantAccount("x", 5, anew)
+	if f := s.feed("x"); f.UntilAcked {
+		t.Error("a feed that begins again is as it was before")
+	}
+	if again := s.open("x", "q"); again.ID == q.ID || again.Waiting != 0 {
+		t.Errorf("a queue that begins again = %+v, before %+v", again, q)
+	}
+}
+
+func testDropInCommit(t *testing.T, s *suite) {
+	s.must(through("q", entry("x", "1")))
+	before := s.queue("x", "q")
+	last := entry("x", "4")
+	made := []*bus.Op{through("r", entry("x", "2")), dropping("x"), dropping("x"), publishing(entry("y", "3")), through("q", last)}
+	s.commit(made...)
+	for i, op := range made {
+		if want := []error{nil, nil, bus.ErrNoFeed, nil, nil}[i]; !errors.Is(op.Err, want) {
+			t.Errorf("op %d: %v, want %v", i, op.Err, want)
+		}
+	}
+	s.wantAccount("x", 4, last)
+	after := s.queue("x", "q")
+	if s.wantWaiting(after, 4); after.ID == before.ID {
+		t.Errorf("the queue has the id %d of the one before", after.ID)
+	}
+	if _, err := s.Queue(context.Background(), "x", "r"); !errors.Is(err, bus.ErrNoQueue) {
+		t.Errorf("Queue: %v, want ErrNoQueue", err)
+	}
+	s.must(publishing(entry("z", "5")), dropping("z"))
+	if _, err := s.Feed(context.Background(), "z"); !errors.Is(err, bus.ErrNoFeed) {
+		t.Errorf("Feed: %v, want ErrNoFeed", err)
+	}
+	if head := s.head(); head != 5 {
+		t.Errorf("Head = %d, want 5", head)
+	}
+	next := entry("x", "6")
+	s.must(publishing(next))
+	if next.ID != 6 {
+		t.Errorf("the next id is %d, want 6", next.ID)
+	}
+}

@@ -1,0 +1,112 @@
+package bustest
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"atommq/bus"
+)
+
+// Mortal is a store that can make a node look like one whose process is gone.
+type Mortal interface{ Die(node int64) }
+
+var _ Mortal = (*Memory)(nil)
+
+func (s *suite) leave(node int64) {
+	s.Helper()
+	if err := s.Leave(context.Background(), node); err != nil {
+		s.Fatalf("Leave(%d): %v", node, err)
+	}
+}
+
+func (s *suite) recovered() []int64 {
+	s.Helper()
+	queues, err := s.Recover(context.Background())
+	if err != nil {
+		s.Fatalf("Recover: %v", err)
+	}
+	slices.Sort(queues)
+	return queues
+}
+
+func testJoin(t *testing.T, s *suite) {
+	seen := make(map[int64]bool)
+	for range 10 {
+		node := s.join()
+		if node <= 0 || seen[node] {
+			t.Fatalf("Join = %d after %v", node, seen)
+		}
+		seen[node] = true
+		if len(seen)%2 == 0 {
+			s.leave(node)
+		}
+	}
+}
+
+func testUnknownNode(_ *testing.T, s *suite) {
+	q, node := s.open("x", "q"), s.join()
+	s.series("x", 2)
+	held := s.claim(node, q, 1, 1)
+	for _, unknown := range []int64{0, -1, node + 1} {
+		s.refused(claiming(unknown, q.ID, 1), bus.ErrClaimLost)
+		claim := held[0]
+		claim.Node = unknown
+		s.refused(settling(bus.Acked, claim), bus.ErrClaimLost)
+	}
+	s.wantWaiting(q, 1, 2)
+	s.claim(node, q, 5, 2)
+}
+
+func testLeave(t *testing.T, s *suite) {
+	q, other, a, b := s.open("x", "q"), s.open("x", "other"), s.join(), s.join()
+	s.must(ranked("x", 5, 0, 9, 5)...)
+	held := s.claim(a, q, 2, 2, 1)
+	s.claim(b, q, 1, 4)
+	s.claim(a, other, 1, 2)
+	s.leave(a)
+	s.leave(a)
+	s.refused(settling(bus.Acked, held...), bus.ErrClaimLost)
+	s.refused(claiming(a, q.ID, 1), bus.ErrClaimLost)
+	s.wantWaiting(q, 2, 1, 4, 3)
+	if diff := cmp.Diff([]int{2, 2, 1}, attempts(s.claim(b, q, 5, 2, 1, 3))); diff != "" {
+		t.Errorf("attempts (-want +got):\n%s", diff)
+	}
+	s.claim(s.join(), other, 5, 2, 1, 4, 3)
+}
+
+func testRecover(t *testing.T, s *suite) {
+	store, mortal := s.Store.(Mortal)
+	if !mortal {
+		t.Skip("nodes of this store die only with their process")
+	}
+	q, other, idle := s.open("x", "q"), s.open("x", "other"), s.open("y", "idle")
+	a, b, c := s.join(), s.join(), s.join()
+	s.must(ranked("x", 5, 0, 9, 5)...)
+	s.must(publishing(entry("y", "5")))
+	held := s.claim(a, q, 2, 2, 1)
+	s.claim(b, q, 1, 4)
+	s.claim(c, other, 1, 2)
+	s.claim(b, idle, 1, 5)
+	if queues := s.recovered(); len(queues) != 0 {
+		t.Fatalf("Recover = %v while all nodes live", queues)
+	}
+	store.Die(a)
+	store.Die(c)
+	want := []int64{q.ID, other.ID}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, s.recovered()); diff != "" {
+		t.Fatalf("queues that got work back (-want +got):\n%s", diff)
+	}
+	if queues := s.recovered(); len(queues) != 0 {
+		t.Errorf("Recover = %v, the second time", queues)
+	}
+	s.refused(settling(bus.Acked, held...), bus.ErrClaimLost)
+	if diff := cmp.Diff([]int{2, 2, 1}, attempts(s.claim(b, q, 5, 2, 1, 3))); diff != "" {
+		t.Errorf("attempts (-want +got):\n%s", diff)
+	}
+	s.claim(b, other, 5, 2, 1, 4, 3)
+	s.wantWaiting(idle, 5)
+}
