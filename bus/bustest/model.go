@@ -3,8 +3,9 @@ package bustest
 import (
 	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,130 +15,158 @@ import (
 	"atommq/feeds"
 )
 
-// testModel runs random histories on the store and on a Memory, and compares
-// all that can be read.
+// testModel runs a random history on the store and on a Memory, and compares all
+// that can be read.
 func testModel(t *testing.T, s *suite) {
-	r := rand.New(rand.NewPCG(1, 2))
-	model := &suite{TB: t, Store: &Memory{}, at: s.at}
-	h := &history{r: r, names: []string{"a", "b", "c"}}
-	for step := range 150 {
-		ours, theirs := h.batch()
-		s.commit(ours...)
-		model.commit(theirs...)
-		for i := range ours {
-			compareOps(t, step, theirs[i], ours[i])
-		}
-		h.learn(ours)
-		if r.IntN(10) == 0 {
-			h.prune(t, s, model)
-		}
+	const steps = 400
+	w := &twins{TB: t, store: s, model: &suite{TB: t, Store: &Memory{}, at: s.at}, nodes: make(map[int64]int64), queues: make(map[int64]int64)}
+	h := &history{r: rand.New(rand.NewPCG(1, 2)), twins: w, feeds: []string{"a", "a/b", "b"}}
+	for range 3 {
+		h.join()
 	}
-	for _, name := range h.names {
-		for _, newest := range []bool{false, true} {
-			q := bus.Query{Feed: name, Newest: newest, Limit: 10_000}
-			if diff := cmp.Diff(members(model.read(q)), members(s.read(q)), equateEmpty); diff != "" {
-				t.Fatalf("feed %q (-model +store):\n%s", name, diff)
-			}
+	for w.step = range steps {
+		ops := h.batch()
+		w.commit(ops)
+		h.learn(ops)
+		if h.r.IntN(4) == 0 {
+			h.meddle()
 		}
-		ignore := cmpopts.IgnoreFields(feeds.Feed{}, "UUID", "Created")
-		if diff := cmp.Diff(model.feed(name), s.feed(name), ignore); diff != "" {
-			t.Fatalf("feed %q (-model +store):\n%s", name, diff)
+		if w.step%20 == 0 || w.step == steps-1 {
+			w.compare(h.feeds)
 		}
-	}
-	if s.head() != model.head() {
-		t.Errorf("Head = %d, want %d", s.head(), model.head())
 	}
 }
 
-func compareOps(t *testing.T, step int, want, got *bus.Op) {
-	t.Helper()
+// twins are the store under test and the Memory that it is to be like. They number nodes and queues
+// as they please.
+type twins struct {
+	testing.TB
+	step          int
+	store, model  *suite
+	nodes, queues map[int64]int64 // the model's for the store's
+}
+
+// commit has both commit ops, given in the store's numbers, and compares what they say of it.
+func (w *twins) commit(ops []*bus.Op) {
+	w.Helper()
+	var theirs []*bus.Op
+	for _, op := range ops {
+		theirs = append(theirs, w.translate(op))
+	}
+	w.store.commit(ops...)
+	w.model.commit(theirs...)
+	for i := range ops {
+		w.compareOps(theirs[i], ops[i])
+	}
+}
+
+// translate returns a copy of op for the model.
+func (w *twins) translate(op *bus.Op) *bus.Op {
+	c := *op
+	c.Posts = slices.Clone(op.Posts)
+	for i, p := range c.Posts {
+		c.Posts[i].Entry = &bus.Entry{Member: p.Entry.Member}
+	}
+	c.Settle = slices.Clone(op.Settle)
+	for i := range c.Settle {
+		c.Settle[i].Claim = w.claim(c.Settle[i].Claim)
+	}
+	c.Order.Node, c.Order.Queue = w.nodes[op.Order.Node], w.queues[op.Order.Queue]
+	return &c
+}
+
+// claim returns c in the model's numbers.
+func (w *twins) claim(c bus.Claim) bus.Claim {
+	c.Node, c.Queue = w.nodes[c.Node], w.queues[c.Queue]
+	return c
+}
+
+func (w *twins) compareOps(want, got *bus.Op) {
+	w.Helper()
 	if !errors.Is(got.Err, want.Err) {
-		t.Fatalf("step %d: error %v, want %v", step, got.Err, want.Err)
+		w.Fatalf("step %d: error %v, want %v", w.step, got.Err, want.Err)
 	}
 	if want.Err != nil {
 		return
 	}
 	if got.Freed != want.Freed {
-		t.Fatalf("step %d: Freed %d, want %d", step, got.Freed, want.Freed)
+		w.Fatalf("step %d: Freed %d, want %d", w.step, got.Freed, want.Freed)
 	}
 	for i := range want.Posts {
-		w, g := want.Posts[i], got.Posts[i]
-		if diff := cmp.Diff(w.Entry.Member, g.Entry.Member, equateEmpty); diff != "" || w.Replayed != g.Replayed {
-			t.Fatalf("step %d, posting %d: replayed %v, want %v (-model +store):\n%s", step, i, g.Replayed, w.Replayed, diff)
+		p, q := want.Posts[i], got.Posts[i]
+		if diff := cmp.Diff(p.Entry.Member, q.Entry.Member, equateEmpty); diff != "" || p.Replayed != q.Replayed {
+			w.Fatalf("step %d, posting %d: replayed %v, want %v (-model +store):\n%s", w.step, i, q.Replayed, p.Replayed, diff)
 		}
 	}
-}
-
-// history makes up ops, twice each, so that two stores can have their own.
-type history struct {
-	r     *rand.Rand
-	names []string
-	known []feeds.Member // published ones
-	count int
-}
-
-func (h *history) batch() (ours, theirs []*bus.Op) {
-	for range 1 + h.r.IntN(8) {
-		op := h.op()
-		ours, theirs = append(ours, op), append(theirs, clone(op))
-	}
-	return ours, theirs
-}
-
-func clone(op *bus.Op) *bus.Op {
-	c := *op
-	c.Posts = nil
-	for _, p := range op.Posts {
-		p.Entry = &bus.Entry{Member: p.Entry.Member}
-		c.Posts = append(c.Posts, p)
-	}
-	return &c
-}
-
-func (h *history) op() *bus.Op {
-	if h.r.IntN(3) == 0 && len(h.known) > 0 {
-		old := &bus.Entry{Member: h.known[h.r.IntN(len(h.known))]}
-		ifID := []int64{0, 0, old.ID, old.ID + 1}[h.r.IntN(4)]
-		if h.r.IntN(3) == 0 {
-			return removing(old, ifID)
-		}
-		return replacing(old, h.title(), ifID)
-	}
-	var list []*bus.Entry
-	for range 1 + h.r.IntN(3) {
-		list = append(list, entry(h.names[h.r.IntN(len(h.names))], h.title()))
-	}
-	if h.r.IntN(3) == 0 {
-		for _, e := range list {
-			e.Feed = list[0].Feed
-		}
-		return keyed(fmt.Sprint("key ", h.r.IntN(30)), byte(h.r.IntN(2)), list[:1]...)
-	}
-	return publishing(list...)
-}
-
-func (h *history) title() string {
-	h.count++
-	return fmt.Sprintf("%0*d", 1+h.r.IntN(20), h.count)
-}
-
-func (h *history) learn(ops []*bus.Op) {
-	for _, op := range ops {
-		if op.Err == nil {
-			for _, p := range op.Posts {
-				h.known = append(h.known, p.Entry.Member)
-			}
+	for i := range want.Settle {
+		if got.Settle[i].Gone != want.Settle[i].Gone {
+			w.Fatalf("step %d, settlement %d: Gone %v, want %v", w.step, i, got.Settle[i].Gone, want.Settle[i].Gone)
 		}
 	}
+	var claims []bus.Claim
+	for _, c := range got.Order.Claims {
+		claims = append(claims, w.claim(c))
+	}
+	if diff := cmp.Diff(want.Order.Claims, claims, cmpopts.EquateEmpty()); diff != "" || want.Order.Expired != got.Order.Expired {
+		w.Fatalf("step %d: %d expired, want %d; claims (-model +store):\n%s", w.step, got.Order.Expired, want.Order.Expired, diff)
+	}
 }
 
-func (h *history) prune(t *testing.T, s, model *suite) {
-	t.Helper()
-	name, upTo, limit := h.names[h.r.IntN(len(h.names))], h.r.Int64N(s.head()), 1+h.r.IntN(5)
-	want, wantErr := model.Prune(context.Background(), name, upTo, limit)
-	got, err := s.Prune(context.Background(), name, upTo, limit)
-	if got != want || !errors.Is(err, wantErr) {
-		t.Fatalf("Prune(%q, %d, %d) = %d, %v, want %d, %v", name, upTo, limit, got, err, want, wantErr)
+// list returns the store's queues, once they are compared with the model's.
+func (w *twins) list() []*bus.Queue {
+	w.Helper()
+	ctx := context.Background()
+	got, err := w.store.Queues(ctx, bus.QueueName{}, 1000)
+	want, _ := w.model.Queues(ctx, bus.QueueName{}, 1000)
+	ignore := cmpopts.IgnoreFields(bus.Queue{}, "ID", "Created")
+	if diff := cmp.Diff(want, got, ignore, cmpopts.EquateEmpty()); diff != "" || err != nil {
+		w.Fatalf("step %d: queues: %v (-model +store):\n%s", w.step, err, diff)
+	}
+	for i, q := range got {
+		if id, known := w.queues[q.ID]; known && id != want[i].ID {
+			w.Fatalf("step %d: %v has the id of another queue", w.step, q.QueueName)
+		}
+		w.queues[q.ID] = want[i].ID
+	}
+	return got
+}
+
+// compare compares all that can be read of the feeds and their queues.
+func (w *twins) compare(names []string) {
+	w.Helper()
+	for _, q := range w.list() {
+		want := w.model.waiting(w.queues[q.ID], bus.Place{}, 10_000)
+		if diff := cmp.Diff(want, w.store.waiting(q.ID, bus.Place{}, 10_000)); diff != "" {
+			w.Fatalf("step %d: waiting in %v (-model +store):\n%s", w.step, q.QueueName, diff)
+		}
+	}
+	for _, name := range names {
+		w.compareFeed(name)
+		w.compareReads(bus.Query{Feed: name})
+		w.compareReads(bus.Query{Feed: name, Newest: true})
+		w.compareReads(bus.Query{Feed: name, Prefix: true})
+	}
+	w.compareReads(bus.Query{Prefix: true, Newest: true})
+	if w.store.head() != w.model.head() {
+		w.Fatalf("step %d: Head = %d, want %d", w.step, w.store.head(), w.model.head())
+	}
+}
+
+func (w *twins) compareFeed(name string) {
+	w.Helper()
+	want, wantErr := w.model.Feed(context.Background(), name)
+	got, err := w.store.Feed(context.Background(), name)
+	ignore := cmpopts.IgnoreFields(feeds.Feed{}, "UUID", "Created")
+	if diff := cmp.Diff(want, got, ignore); diff != "" || !errors.Is(err, wantErr) {
+		w.Fatalf("step %d: feed %q: %v, want %v (-model +store):\n%s", w.step, name, err, wantErr, diff)
+	}
+}
+
+func (w *twins) compareReads(q bus.Query) {
+	w.Helper()
+	q.Limit = 10_000
+	if diff := cmp.Diff(members(w.model.read(q)), members(w.store.read(q)), equateEmpty); diff != "" {
+		w.Fatalf("step %d: Read(%+v) (-model +store):\n%s", w.step, q, diff)
 	}
 }
 
@@ -147,4 +176,54 @@ func members(entries []*bus.Entry) []feeds.Member {
 		out = append(out, e.Member)
 	}
 	return out
+}
+
+// prune prunes both, and compares.
+func (w *twins) prune(feed string, upTo int64, limit int) {
+	w.Helper()
+	want, wantErr := w.model.Prune(context.Background(), feed, upTo, limit)
+	got, err := w.store.Prune(context.Background(), feed, upTo, limit)
+	if got != want || !errors.Is(err, wantErr) {
+		w.Fatalf("step %d: Prune(%q, %d, %d) = %d, %v, want %d, %v", w.step, feed, upTo, limit, got, err, want, wantErr)
+	}
+}
+
+// each does the same to both.
+func (w *twins) each(do func(s *suite)) {
+	w.Helper()
+	do(w.store)
+	do(w.model)
+}
+
+func (w *twins) join() (node int64) {
+	w.Helper()
+	node = w.store.join()
+	w.nodes[node] = w.model.join()
+	return node
+}
+
+// bury ends a node of both: its process dies, where the store can show that, and is found dead.
+func (w *twins) bury(node int64) {
+	w.Helper()
+	mortal, ok := w.store.Store.(Mortal)
+	if !ok {
+		w.leave(node)
+		return
+	}
+	mortal.Die(node)
+	w.model.Store.(Mortal).Die(w.nodes[node])
+	got := make(map[int64]bool)
+	for _, id := range w.store.recovered() {
+		got[w.queues[id]] = true
+	}
+	want := w.model.recovered()
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got)), cmpopts.EquateEmpty()); diff != "" {
+		w.Fatalf("step %d: queues that got work back (-model +store):\n%s", w.step, diff)
+	}
+}
+
+func (w *twins) leave(node int64) {
+	w.Helper()
+	w.store.leave(node)
+	w.model.leave(w.nodes[node])
 }
