@@ -27,3 +27,24 @@ func TestWritingAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations to write a feed", allocs)
 	}
 }
+
+func TestMessagesAllocateLittle(t *testing.T) {
+	m := benchMessages()["text"]
+	member := testMember(entryOf(t, m))
+	for name, test := range map[string]struct {
+		most float64
+		do   func() error
+	}{
+		"compose": {8, func() error { _, err := ComposeMessage("", m); return err }},
+		"read":    {8, func() error { _, err := MessageOf(member); return err }},
+	} {
+		allocs := testing.AllocsPerRun(100, func() {
+			if err := test.do(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if allocs > test.most {
+			t.Errorf("%s: %v allocations for a text of 200 bytes with three headers", name, allocs)
+		}
+	}
+}

@@ -3,9 +3,11 @@ package feeds
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -103,16 +105,68 @@ func TestLibxml2ReadsWhatStandsAtTheLimits(t *testing.T) {
 			t.Errorf("%s: put back: %v", name, err)
 		}
 		some := d.Entries[:min(len(d.Entries), 2)]
-		for form, b := range map[string][]byte{
-			"alone":     AppendDocument(nil, testMember(some[0]), testFeed(), testCollection),
-			"in a feed": page(some),
-		} {
-			if err := os.WriteFile(file, b, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if out, err := exec.Command(xmllint, "--noout", "--nonet", file).CombinedOutput(); err != nil {
-				t.Errorf("%s, %s: %v %.200s", name, form, err, out)
-			}
+		checkShown(t, xmllint, file, name, some)
+	}
+}
+
+// checkShown has libxml2 read the first entry alone, and all of them in a feed, from a file it may write.
+func checkShown(t *testing.T, xmllint, file, name string, entries []*Entry) {
+	t.Helper()
+	for form, b := range map[string][]byte{
+		"alone":     AppendDocument(nil, testMember(entries[0]), testFeed(), testCollection),
+		"in a feed": page(entries),
+	} {
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(xmllint, "--noout", "--nonet", file).CombinedOutput(); err != nil {
+			t.Errorf("%s, %s: %v %.200s", name, form, err, out)
+		}
+	}
+}
+
+// A message may be larger, and its XML deeper, than what an entry may hold in one piece.
+func TestLibxml2ReadsMessagesBeyondTheLimits(t *testing.T) {
+	xmllint := tool(t, "xmllint", "libxml2-utils")
+	file := filepath.Join(t.TempDir(), "document.xml")
+	nested := func(n int) string { return strings.Repeat("<x>", n) + strings.Repeat("</x>", n) }
+	for name, m := range map[string]*Message{
+		"text":          {Body: []byte(strings.Repeat("é&", maxRun/2))},
+		"CSV":           {Type: "text/csv", Body: []byte(strings.Repeat("x", 2*maxRun))},
+		"base64":        {Type: "image/png", Body: []byte(strings.Repeat("\x00", 2*maxRun))},
+		"large XML":     {Type: "text/xml", Body: []byte("<a>" + strings.Repeat("<b/>", maxRun/10) + "</a>")},
+		"larger XML":    {Type: "text/xml", Body: []byte("<a>" + strings.Repeat("<b/>", maxRun/3) + "</a>")},
+		"XML text":      {Type: "text/xml", Body: []byte("<a>" + strings.Repeat("x", maxRun) + "</a>")},
+		"deep":          {Type: "text/xml", Body: []byte(nested(maxDepth - 2))},
+		"too deep":      {Type: "text/xml", Body: []byte(nested(maxDepth - 1))},
+		"bound":         {Type: "text/xml", Body: []byte("<a" + declarations(maxBindings-3*spareBindings) + "/>")},
+		"too bound":     {Type: "text/xml", Body: []byte("<a" + declarations(maxBindings) + "/>")},
+		"attributes":    {Type: "text/xml", Body: []byte("<a" + attributes(256) + "/>")},
+		"many headers":  {Header: slices.Repeat([]Field{{strings.Repeat("n", 300), "v"}}, 20_000)},
+		"large headers": {Header: []Field{{strings.Repeat("n", maxRun/2), strings.Repeat("v", maxRun/2)}}},
+	} {
+		e := entryOf(t, m)
+		checkMessage(t, e, m)
+		d, err := Parse(page([]*Entry{e, e}), "", Limits{Bytes: math.MaxInt})
+		if err != nil || len(d.Entries) != 2 {
+			t.Errorf("%s: put back: %v", name, err)
+		}
+		checkShown(t, xmllint, file, name, []*Entry{e, e})
+	}
+}
+
+func TestLimitsOfHeadersAreChecked(t *testing.T) {
+	for name, m := range map[string]*Message{
+		"value":   {Header: []Field{{"a", strings.Repeat("x", maxRun+1)}}},
+		"name":    {Header: []Field{{strings.Repeat("x", maxRun), ""}}},
+		"names":   {Header: slices.Repeat([]Field{{strings.Repeat("n", 300), ""}}, 30_000)},
+		"title":   {Header: []Field{{"title", strings.Repeat("&", maxRun/5+1)}}},
+		"type":    {Type: "text/" + strings.Repeat("x", maxRun)},
+		"no text": {Header: []Field{{"a", strings.Repeat("\x00", maxRun)}}},
+	} {
+		var limit *LimitError
+		if _, err := ComposeMessage("", m); !errors.As(err, &limit) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // Whatever a STOMP client sends becomes an entry that Parse takes, alone and in a feed, and
@@ -31,7 +30,7 @@ func FuzzMessage(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(&sent, got, cmpopts.EquateEmpty()); d != "" {
+			if d := cmp.Diff(&sent, got, exactly); d != "" {
 				t.Errorf("%s (-sent +received):\n%s\n%s", name, d, e.XML)
 			}
 		}
@@ -75,7 +74,7 @@ func compareReaders(t *testing.T, e *Entry) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(thorough, direct, cmpopts.EquateEmpty()); d != "" {
+	if d := cmp.Diff(thorough, direct, exactly); d != "" {
 		t.Errorf("-parser +direct reader:\n%s\n%s", d, e.XML)
 	}
 	if !bytes.Equal(xml, e.XML) {
