@@ -1,0 +1,27 @@
+package feeds
+
+import "fmt"
+
+// Annotate returns the entry of a live member with further headers for those who read it as a message,
+// before those it has. Everything else in it stays as it is.
+func Annotate(m *Member, header []Field) (*Entry, error) {
+	msg, err := MessageOf(m)
+	if err != nil {
+		return nil, fmt.Errorf("annotate entry %d: %w", m.ID, err)
+	}
+	all := append(append(make([]Field, 0, len(header)+len(msg.Header)), header...), msg.Header...)
+	if _, born := readMessage(m.XML); born {
+		return ComposeMessage(m.Title, &Message{Type: msg.Type, Header: all, Body: msg.Body})
+	}
+	prefix, inner := rootTag(m.XML)
+	w := writer{dst: make([]byte, 0, len(m.XML)+512), prefix: prefix}
+	w.dst = append(w.dst, m.XML[:inner]...)
+	w.raw(`<stomp:message xmlns:stomp="` + NamespaceStomp + `">`)
+	for i := range all {
+		w.header(&all[i])
+	}
+	w.raw(messageClose)
+	w.dst = append(w.dst, m.XML[inner:]...)
+	e := &Entry{ID: m.AtomID, Title: m.Title, Published: m.Published, Updated: m.Updated, Absent: m.Absent, XML: w.dst}
+	return e, nil
+}
