@@ -45,7 +45,7 @@ func (r *Reader) Next() (*Frame, error) {
 		r.frame.Fields, r.lines = nil, nil // a frame with more of them is rare: keep no memory for it
 	}
 	for !r.scan(r.data[r.start:r.end]) {
-		r.skip()
+		r.drop()
 		if err := r.fill(r.wanted()); err != nil {
 			return nil, r.ended(err)
 		}
@@ -65,10 +65,15 @@ func (r *Reader) Pending() bool { return r.scan(r.data[r.start:r.end]) }
 // Buffered returns how many bytes were read that belong to no frame returned yet.
 func (r *Reader) Buffered() int { return r.end - r.start }
 
-// skip lets go of the line ends in front of a frame.
-func (r *Reader) skip() {
+// drop lets go of the line ends in front of a frame, and of the frame before it: its
+// slices would keep a buffer in memory that is given back.
+func (r *Reader) drop() {
 	r.start += r.lead
 	r.forget()
+	if r.frame.Body != nil {
+		clear(r.frame.Fields[:cap(r.frame.Fields)])
+		r.frame.Body = nil
+	}
 }
 
 // ended translates what ends a source.

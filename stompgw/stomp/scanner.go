@@ -11,20 +11,24 @@ import (
 type scanner struct {
 	limits  Limits
 	version Version
+	lines   []line // the headers
 	fault   *Error // what ended it
+	progress
+}
 
+// progress is how far the scanner is in one frame.
+type progress struct {
 	step    step
 	lead    int // line ends in front of the frame
 	at      int // how far the frame has been looked at
 	from    int // where the line begins that is being looked at
 	command Command
-	crlf    bool   // lines may end in CRLF
-	escaped bool   // headers hold escape sequences
-	counted bool   // there is a content-length
-	lines   []line // the headers
-	head    int    // where the body begins
-	body    int    // its length
-	size    int    // of the whole frame with its NUL; 0 while unknown
+	crlf    bool // lines may end in CRLF
+	escaped bool // headers hold escape sequences
+	counted bool // there is a content-length
+	head    int  // where the body begins
+	body    int  // its length
+	size    int  // of the whole frame with its NUL; 0 while unknown
 }
 
 // line is one header: name from start to colon, value from behind it to end.
@@ -43,21 +47,11 @@ const (
 
 // restart begins with the next frame.
 func (s *scanner) restart() {
-	s.forget()
-	s.fault = nil
-	s.step = between
+	s.progress, s.lines, s.fault = progress{}, s.lines[:0], nil
 }
 
 // forget takes note that the line ends in front of the frame are gone.
 func (s *scanner) forget() { s.lead = 0 }
-
-// begin clears what belonged to the frame before.
-func (s *scanner) begin() {
-	s.at, s.from, s.head, s.body, s.size = 0, 0, 0, 0, 0
-	s.counted, s.escaped = false, false
-	s.lines = s.lines[:0]
-	s.step = inCommand
-}
 
 // scan looks at what came since the last call. held begins where the frame, or the
 // line ends before it, began then. It reports whether it needs no more: fault is set, or
@@ -100,7 +94,7 @@ func (s *scanner) scanBetween(rest []byte) bool {
 		case c == '\r' && rest[i+1] == '\n':
 		default:
 			s.lead += i
-			s.begin()
+			s.step = inCommand
 			return true
 		}
 	}
