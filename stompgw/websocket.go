@@ -1,0 +1,92 @@
+package stompgw
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/coder/websocket"
+)
+
+// subprotocols are the names of STOMP among WebSocket's subprotocols, as IANA registered them; the
+// one preferred first.
+var subprotocols = [...]string{"v12.stomp", "v11.stomp", "v10.stomp"}
+
+// WebSocket returns the handler of STOMP over WebSocket (RFC 6455). Its connections count as
+// the server's own: its limits bind them, and Shutdown ends them.
+//
+// A client's messages, text or binary, are a stream of STOMP: a frame may be spread over several
+// and one may hold many. The server answers with one message for each frame, of the
+// kind that the client sent last; a frame that is not UTF-8 is always binary, because a text
+// message cannot carry it (RFC 6455 §5.6).
+//
+// A browser connects on behalf of the pages that origins lets in, or of the site's own where it is nil.
+// Programs that are no browser send no Origin and are not asked.
+func (s *Server) WebSocket(origins *http.CrossOriginProtection) http.Handler {
+	if origins == nil {
+		origins = http.NewCrossOriginProtection()
+	}
+	return &webSocketHandler{
+		server:  s,
+		origins: origins,
+		pieces:  sync.Pool{New: func() any { return new([pieceBytes]byte) }},
+	}
+}
+
+type webSocketHandler struct {
+	server  *Server
+	origins *http.CrossOriginProtection
+	pieces  sync.Pool // of *[pieceBytes]byte
+}
+
+func (h *webSocketHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		w.Header().Set("Upgrade", "websocket")
+		http.Error(w, "STOMP over WebSocket is spoken here: connect with a WebSocket client. Feeds are at /feeds.", http.StatusUpgradeRequired)
+		return
+	}
+	if !h.admits(r) {
+		http.Error(w, "A browser opened this connection on behalf of another site's page. Connect from a program, or from a page of this site.", http.StatusForbidden)
+		return
+	}
+	taken := &hijacker{ResponseWriter: w}
+	ws, err := websocket.Accept(taken, r, &websocket.AcceptOptions{
+		Subprotocols:       subprotocols[:],
+		InsecureSkipVerify: true, // h.origins has verified
+	})
+	if err != nil {
+		return // Accept has answered
+	}
+	c := newWebSocketConn(ws, taken.conn)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer c.Close()
+		h.server.ServeConn(c)
+	}()
+	c.receive(&h.pieces)
+	<-done
+}
+
+// admits applies the rule for requests that change something, which a handshake by GET would
+// escape: any page on the web could have its reader's browser connect to a bus on localhost.
+func (h *webSocketHandler) admits(r *http.Request) bool {
+	changing := *r
+	changing.Method = http.MethodPost
+	return h.origins.Check(&changing) == nil
+}
+
+// hijacker keeps the connection that a handler takes over, whose deadlines package websocket
+// does not show. The HTTP server has removed its own by then.
+type hijacker struct {
+	http.ResponseWriter
+	conn net.Conn
+}
+
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffers, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	h.conn = conn
+	return conn, buffers, err
+}

@@ -1,0 +1,148 @@
+package stompgw
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/coder/websocket"
+)
+
+// closeWait is how long a client may take to answer that a connection is being closed
+// (RFC 6455 §7.1.1).
+const closeWait = 2 * time.Second
+
+// webSocketConn is a WebSocket connection as the stream of bytes that a session reads
+// and writes.
+//
+// What arrives comes through a pipe, written by receive in a goroutine of its own: package
+// websocket gives up a connection whose read passes a deadline, a pipe goes on. Pings are
+// answered there too, whatever the session does.
+type webSocketConn struct {
+	net.Conn          // the session's end of the pipe: its Read and SetReadDeadline
+	far      net.Conn // receive's end
+	ws       *websocket.Conn
+	raw      net.Conn     // under ws
+	kind     atomic.Int32 // of the client's last message, a websocket.MessageType
+}
+
+func newWebSocketConn(ws *websocket.Conn, raw net.Conn) *webSocketConn {
+	c := &webSocketConn{ws: ws, raw: raw}
+	c.Conn, c.far = net.Pipe()
+	c.kind.Store(int32(websocket.MessageText))
+	// Messages pass through in pieces: what bounds them is the limits on frames.
+	ws.SetReadLimit(-1)
+	return c
+}
+
+// pieceBytes is how much of a message passes through the pipe at a time.
+const pieceBytes = 16 << 10
+
+// receive passes on what the client sends until either side closes the connection.
+func (c *webSocketConn) receive(pieces *sync.Pool) {
+	defer c.far.Close()
+	for {
+		kind, message, err := c.ws.Reader(context.Background())
+		if err != nil {
+			return
+		}
+		c.kind.Store(int32(kind))
+		piece := pieces.Get().(*[pieceBytes]byte)
+		_, err = io.CopyBuffer(c.far, message, piece[:])
+		pieces.Put(piece)
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (c *webSocketConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if errors.Is(err, io.ErrClosedPipe) {
+		err = net.ErrClosed
+	}
+	return n, err
+}
+
+// Write sends the frames in p, each as a message of its own: some clients take a message for
+// a frame.
+func (c *webSocketConn) Write(p []byte) (int, error) {
+	written := 0
+	for written < len(p) {
+		frame := p[written:]
+		frame = frame[:frameLength(frame)]
+		if err := c.ws.Write(context.Background(), c.kindOf(frame), frame); err != nil {
+			return written, err
+		}
+		written += len(frame)
+	}
+	return written, nil
+}
+
+func (c *webSocketConn) kindOf(frame []byte) websocket.MessageType {
+	if kind := websocket.MessageType(c.kind.Load()); kind != websocket.MessageText || utf8.Valid(frame) {
+		return kind
+	}
+	return websocket.MessageBinary
+}
+
+// frameLength returns the length of the frame that begins p, as the Append functions of
+// package stomp write it, with the newline behind it; or of the heart-beat. Where p ends
+// inside the frame, that is len(p), and the client puts it together.
+func frameLength(p []byte) int {
+	if p[0] == '\n' {
+		return 1
+	}
+	head := bytes.Index(p, []byte("\n\n"))
+	if head < 0 {
+		return len(p)
+	}
+	end := head + 2
+	if n, ok := contentLength(p[:head+1]); ok {
+		end += min(n, len(p)-end)
+	} else if body := bytes.IndexByte(p[end:], 0); body >= 0 {
+		end += body
+	} else {
+		return len(p)
+	}
+	for _, c := range []byte("\x00\n") {
+		if end < len(p) && p[end] == c {
+			end++
+		}
+	}
+	return end
+}
+
+// contentLength finds that header in a frame's head.
+func contentLength(head []byte) (int, bool) {
+	_, value, found := bytes.Cut(head, []byte("\ncontent-length:"))
+	if !found {
+		return 0, false
+	}
+	value, _, _ = bytes.Cut(value, []byte("\n"))
+	n, err := strconv.Atoi(string(value))
+	return n, err == nil && n >= 0
+}
+
+// Close says goodbye to the client, and waits a little for its answer, so that what was
+// written arrives. It may be called again.
+func (c *webSocketConn) Close() error {
+	_ = c.Conn.Close() // a pipe's Close does not fail
+	_ = c.raw.SetDeadline(time.Now().Add(closeWait))
+	return c.ws.Close(websocket.StatusNormalClosure, "")
+}
+
+func (c *webSocketConn) LocalAddr() net.Addr                { return c.raw.LocalAddr() }
+func (c *webSocketConn) RemoteAddr() net.Addr               { return c.raw.RemoteAddr() }
+func (c *webSocketConn) SetWriteDeadline(t time.Time) error { return c.raw.SetWriteDeadline(t) }
+
+func (c *webSocketConn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
