@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
 )
@@ -104,5 +105,41 @@ func TestWhatJustFitsTheLimitsIsRead(t *testing.T) {
 				t.Errorf("%q, %s: %v", sent, way, err)
 			}
 		}
+	}
+}
+
+func TestHostileStreamsEndInABreachWithinTheLimits(t *testing.T) {
+	limits := Limits{HeaderBytes: 10_000, BodyBytes: 100_000}
+	for name, tt := range map[string]struct{ first, endless string }{
+		"headers":              {"SEND\n", "a:b\n"},
+		"a header line":        {"SEND\na:", "x"},
+		"a header name":        {"SEND\n", "x"},
+		"commands":             {"", "SEND\n"},
+		"a body":               {"SEND\n\n", "x"},
+		"line ends in a body":  {"SEND\n\n", "\r\n"},
+		"bodies too long":      {"", "SEND\ncontent-length:3\n\nabcd\x00"},
+		"NULs":                 {"", "\x00"},
+		"NULs behind a frame":  {"SEND\n\n", "\x00"},
+		"NULs behind a header": {"SEND\na:b\n", "\x00"},
+		"CRs":                  {"", "\r"},
+		"binary":               {"", "\x80\xff\x01\x00\n:\\"},
+		"backslashes":          {"SEND\n", `\`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for v := V10; v <= V12; v++ {
+				src := io.MultiReader(strings.NewReader(tt.first), &endless{text: []byte(tt.endless)})
+				r := reader(src, v, limits)
+				var err error
+				for err == nil {
+					_, err = r.Next()
+				}
+				if breach := new(Error); !errors.As(err, &breach) {
+					t.Errorf("%s: %v", v, err)
+				}
+				if len(r.data) > limits.withDefaults().frame() {
+					t.Errorf("%s: takes %d bytes", v, len(r.data))
+				}
+			}
+		})
 	}
 }

@@ -181,3 +181,20 @@ func TestReadingAllocatesNothingPerFrame(t *testing.T) {
 		}
 	}
 }
+
+func TestFrameBegunBehindLargeOneMovesIntoSmallBuffer(t *testing.T) {
+	const begun = 5000
+	next := AppendBody([]byte("SEND\n"), make([]byte, 2*begun))
+	sent := append(AppendBody([]byte("SEND\n"), make([]byte, 1<<20)), next[:begun]...)
+	// All is there at once, as it may be when a buffer has grown before.
+	r := NewReader(bytes.NewReader(next[begun:]), Limits{})
+	r.data, r.end = sent, len(sent)
+	for range 2 {
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(r.data) > 4*begun {
+		t.Errorf("%d bytes for a frame of %d", len(r.data), len(next))
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -27,7 +28,7 @@ func (c *chunked) Read(p []byte) (int, error) {
 	return c.src.Read(p[:min(n, len(p))])
 }
 
-// FuzzReader: the same bytes are the same frames however they arrive; no
+// FuzzReader: bytes are read as the reference reads them, however they arrive; no
 // buffer passes the limits; and what was read, written again, reads the same.
 func FuzzReader(f *testing.F) {
 	for _, tt := range transcripts {
@@ -40,6 +41,9 @@ func FuzzReader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sent []byte, version uint8, steps []byte) {
 		v := Version(version % 3)
 		want := read(reader(bytes.NewReader(sent), v, limits))
+		if frames, ok := reference(sent, v, limits); !strings.HasPrefix(want, frames) || ok != strings.HasSuffix(want, "= EOF\n") {
+			t.Fatalf("is read as\n%sand should be as\n%s", want, frames)
+		}
 		var r *Reader
 		sources := []io.Reader{
 			iotest.OneByteReader(bytes.NewReader(sent)),
