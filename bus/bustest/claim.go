@@ -13,11 +13,11 @@ import (
 	"atommq/bus"
 )
 
-// ranked publishes one entry of each rank, in this order, each in an op of its own.
-func ranked(feed string, ranks ...uint8) []*bus.Op {
+// ranked makes ops that publish one entry each into feed x, of these ranks.
+func ranked(ranks ...uint8) []*bus.Op {
 	var ops []*bus.Op
 	for _, rank := range ranks {
-		op := publishing(entry(feed, fmt.Sprint("rank ", rank)))
+		op := publishing(entry("x", fmt.Sprint("rank ", rank)))
 		op.Posts[0].Rank = rank
 		ops = append(ops, op)
 	}
@@ -26,9 +26,9 @@ func ranked(feed string, ranks ...uint8) []*bus.Op {
 
 func testClaimOrder(_ *testing.T, s *suite) {
 	q, node := s.open("x", "q"), s.join()
-	s.must(ranked("x", 5, 9, 0, 5)...)
+	s.must(ranked(5, 9, 0, 5)...)
 	s.claim(node, q, 2, 3, 1)
-	s.must(ranked("x", 9, 5, 0)...)
+	s.must(ranked(9, 5, 0)...)
 	s.claim(node, q, 1, 7)
 	s.claim(node, q, 10, 4, 6, 2, 5)
 	s.claim(node, q, 10)
@@ -134,7 +134,7 @@ func testExpiredUntilAcked(_ *testing.T, s *suite) {
 	s.wantTitles(bus.Query{Feed: "x"}, "1", "2")
 	s.claim(node, other, 2, 2)
 	s.wantTitles(bus.Query{Feed: "x"}, "2")
-	s.wantAccount("x", 2, op.Posts[1].Entry)
+	s.wantAccount(2, op.Posts[1].Entry)
 }
 
 // testClaimedMayExpire shows that a claim in time outlives its entry's end.
@@ -171,7 +171,7 @@ func testBacklog(t *testing.T, s *suite) {
 	if slices.ContainsFunc(acks.Settle, func(s bus.Settlement) bool { return !s.Gone }) {
 		t.Error("a last ack left its entry")
 	}
-	s.wantAccount("x", n, list[n-1])
+	s.wantAccount(n, list[n-1])
 }
 
 func testConcurrentClaims(t *testing.T, s *suite) {

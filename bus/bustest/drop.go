@@ -47,7 +47,7 @@ func testDrop(t *testing.T, s *suite) {
 	}
 	anew := entry("x", "5")
 	s.must(publishing(anew))
-	s.wantAccount("x", 5, anew)
+	s.wantAccount(5, anew)
 	if f := s.feed("x"); f.UntilAcked {
 		t.Error("a feed that begins again is as it was before")
 	}
@@ -67,7 +67,7 @@ func testDropInCommit(t *testing.T, s *suite) {
 			t.Errorf("op %d: %v, want %v", i, op.Err, want)
 		}
 	}
-	s.wantAccount("x", 4, last)
+	s.wantAccount(4, last)
 	after := s.queue("x", "q")
 	if s.wantWaiting(after, 4); after.ID == before.ID {
 		t.Errorf("the queue has the id %d of the one before", after.ID)

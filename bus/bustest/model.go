@@ -94,7 +94,7 @@ func (w *twins) compareOps(want, got *bus.Op) {
 	}
 	for i := range want.Posts {
 		p, q := want.Posts[i], got.Posts[i]
-		if diff := cmp.Diff(p.Entry.Member, q.Entry.Member, equateEmpty); diff != "" || p.Replayed != q.Replayed {
+		if diff := cmp.Diff(p.Entry.Member, q.Entry.Member, bytewise); diff != "" || p.Replayed != q.Replayed {
 			w.Fatalf("step %d, posting %d: replayed %v, want %v (-model +store):\n%s", w.step, i, q.Replayed, p.Replayed, diff)
 		}
 	}
@@ -165,7 +165,7 @@ func (w *twins) compareFeed(name string) {
 func (w *twins) compareReads(q bus.Query) {
 	w.Helper()
 	q.Limit = 10_000
-	if diff := cmp.Diff(members(w.model.read(q)), members(w.store.read(q)), equateEmpty); diff != "" {
+	if diff := cmp.Diff(members(w.model.read(q)), members(w.store.read(q)), bytewise); diff != "" {
 		w.Fatalf("step %d: Read(%+v) (-model +store):\n%s", w.step, q, diff)
 	}
 }

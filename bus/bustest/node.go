@@ -62,7 +62,7 @@ func testUnknownNode(_ *testing.T, s *suite) {
 
 func testLeave(t *testing.T, s *suite) {
 	q, other, a, b := s.open("x", "q"), s.open("x", "other"), s.join(), s.join()
-	s.must(ranked("x", 5, 0, 9, 5)...)
+	s.must(ranked(5, 0, 9, 5)...)
 	held := s.claim(a, q, 2, 2, 1)
 	s.claim(b, q, 1, 4)
 	s.claim(a, other, 1, 2)
@@ -84,7 +84,7 @@ func testRecover(t *testing.T, s *suite) {
 	}
 	q, other, idle := s.open("x", "q"), s.open("x", "other"), s.open("y", "idle")
 	a, b, c := s.join(), s.join(), s.join()
-	s.must(ranked("x", 5, 0, 9, 5)...)
+	s.must(ranked(5, 0, 9, 5)...)
 	s.must(publishing(entry("y", "5")))
 	held := s.claim(a, q, 2, 2, 1)
 	s.claim(b, q, 1, 4)

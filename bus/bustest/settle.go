@@ -14,11 +14,11 @@ import (
 
 func testRelease(t *testing.T, s *suite) {
 	q, a, b := s.open("x", "q"), s.join(), s.join()
-	s.must(ranked("x", 5, 5, 9, 0)...)
+	s.must(ranked(5, 5, 9, 0)...)
 	claims := s.claim(a, q, 4, 4, 1, 2, 3)
 	s.must(settling(bus.Released, claims[2], claims[0]))
 	s.wantWaiting(q, 4, 1, 2, 3)
-	s.must(ranked("x", 5, 0)...)
+	s.must(ranked(5, 0)...)
 	again := s.claim(b, q, 10, 4, 6, 2, 5)
 	if diff := cmp.Diff([]int{2, 1, 2, 1}, attempts(again)); diff != "" {
 		t.Errorf("attempts (-want +got):\n%s", diff)
@@ -59,7 +59,7 @@ func testAck(_ *testing.T, s *suite) {
 	s.wantWaiting(other, 1, 2, 3, 4)
 	s.claim(node, q, 10, 4)
 	s.must(settling(bus.Acked, s.claim(node, other, 10, 1, 2, 3, 4)...))
-	s.wantAccount("x", 4, list...)
+	s.wantAccount(4, list...)
 }
 
 func testUntilAcked(t *testing.T, s *suite) {
@@ -74,12 +74,12 @@ func testUntilAcked(t *testing.T, s *suite) {
 	first := settling(bus.Acked, claims[:2]...)
 	s.must(first)
 	s.wantGone(first, false, false)
-	s.wantAccount("x", 4, before, a, b, c)
+	s.wantAccount(4, before, a, b, c)
 	last := settling(bus.Acked, s.claim(node, other, 2, 2, 3)...)
 	last.Settle[1].Verdict = bus.Released
 	s.must(last)
 	s.wantGone(last, true, false)
-	s.wantAccount("x", 4, before, b, c)
+	s.wantAccount(4, before, b, c)
 	if _, err := s.Find(context.Background(), "x", a.UUID); !errors.Is(err, bus.ErrNoEntry) {
 		t.Errorf("Find: %v, want ErrNoEntry", err)
 	}
@@ -91,11 +91,11 @@ func testUntilAcked(t *testing.T, s *suite) {
 	last.Settle = append(last.Settle, settling(bus.Acked, claims[2]).Settle...)
 	s.must(last)
 	s.wantGone(last, true, false, true)
-	s.wantAccount("x", 4, before)
+	s.wantAccount(4, before)
 	next := entry("x", "d")
 	s.must(publishing(next))
 	s.wantWaiting(q, 5)
-	s.wantAccount("x", 5, before, next)
+	s.wantAccount(5, before, next)
 }
 
 func testUntilAckedLater(_ *testing.T, s *suite) {
@@ -111,7 +111,7 @@ func testUntilAckedLater(_ *testing.T, s *suite) {
 	op = settling(bus.Acked, claims[2])
 	s.must(op)
 	s.wantGone(op, false)
-	s.wantAccount("x", 3, list[0], list[2])
+	s.wantAccount(3, list[0], list[2])
 }
 
 func testAcksTogether(_ *testing.T, s *suite) {
@@ -122,7 +122,7 @@ func testAcksTogether(_ *testing.T, s *suite) {
 	op := settling(bus.Acked, ours[0], theirs[0], theirs[1])
 	s.must(op, settling(bus.Acked, ours[1]))
 	s.wantGone(op, false, true, false)
-	s.wantAccount("x", 2)
+	s.wantAccount(2)
 	s.must(publishing(entry("x", "3")))
 	ours, theirs = s.claim(node, q, 1, 3), s.claim(node, other, 1, 3)
 	first, second, again := settling(bus.Acked, theirs...), settling(bus.Acked, ours...), settling(bus.Acked, ours...)
@@ -130,7 +130,7 @@ func testAcksTogether(_ *testing.T, s *suite) {
 	s.wantGone(first, false)
 	s.wantGone(second, true)
 	s.wantGone(again, false)
-	s.wantAccount("x", 3)
+	s.wantAccount(3)
 }
 
 func testSettleAtomic(t *testing.T, s *suite) {
@@ -146,9 +146,7 @@ func testSettleAtomic(t *testing.T, s *suite) {
 	s.wantGone(reused, false, false)
 	s.wantWaiting(q, 1, 2, 3)
 
-	if err := s.Leave(context.Background(), b); err != nil {
-		t.Fatal(err)
-	}
+	s.leave(b)
 	lost := through("new", entry("x", "lost"), entry("lost", "lost"))
 	foreign := claims[1]
 	foreign.Node = b
@@ -185,7 +183,7 @@ func testStaleClaim(_ *testing.T, s *suite) {
 	s.must(settling(bus.Acked, held...))
 	s.wantStale(q, stale, 2)
 	s.wantStale(q, held, 2)
-	s.wantAccount("x", 2, list[1])
+	s.wantAccount(2, list[1])
 }
 
 // wantStale checks that no verdict on claims changes what waits in q.
@@ -238,7 +236,7 @@ func testEditedWork(t *testing.T, s *suite) {
 	last := settling(bus.Acked, anew[0], others[1])
 	s.must(last)
 	s.wantGone(last, false, true)
-	s.wantAccount("x", 3, b)
+	s.wantAccount(3, b)
 }
 
 func testRemovedWork(_ *testing.T, s *suite) {
@@ -259,7 +257,7 @@ func testRemovedWork(_ *testing.T, s *suite) {
 
 func testPrunedWork(t *testing.T, s *suite) {
 	q, other, node := s.open("x", "q"), s.open("x", "other"), s.join()
-	s.must(ranked("x", 9, 5, 0, 5)...)
+	s.must(ranked(9, 5, 0, 5)...)
 	s.must(publishing(entry("y", "5")))
 	held := s.claim(node, q, 2, 3, 2)
 	if n, err := s.Prune(context.Background(), "x", 2, 10); err != nil || n != 2 {

@@ -144,18 +144,18 @@ func (s *suite) wantErr(op *bus.Op, want error) {
 	}
 }
 
-// wantAccount checks that a feed has these live entries and knows it. Nothing was pruned from it.
-func (s *suite) wantAccount(feed string, lastID int64, live ...*bus.Entry) {
+// wantAccount checks that feed x has these entries alone, and knows it, with none pruned.
+func (s *suite) wantAccount(lastID int64, live ...*bus.Entry) {
 	s.Helper()
 	var bytes int64
 	for _, e := range live {
 		bytes += int64(len(e.XML))
 	}
-	f := s.feed(feed)
+	f := s.feed("x")
 	if f.Entries != int64(len(live)) || f.Bytes != bytes || f.LastID != lastID || f.Pruned != 0 {
 		s.Fatalf("feed = %+v, want %d entries of %d bytes, last id %d, none pruned", f, len(live), bytes, lastID)
 	}
-	if diff := cmp.Diff(ids(live), ids(s.read(bus.Query{Feed: feed, Limit: 10_000}))); diff != "" {
-		s.Fatalf("ids in feed %q (-want +got):\n%s", feed, diff)
+	if diff := cmp.Diff(ids(live), ids(s.read(bus.Query{Feed: "x", Limit: 10_000}))); diff != "" {
+		s.Fatalf("ids in the feed (-want +got):\n%s", diff)
 	}
 }
