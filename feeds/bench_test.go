@@ -139,6 +139,7 @@ func benchMessages() map[string]*Message {
 	text := strings.Repeat("All's well & good.\n", 11)[:200]
 	return map[string]*Message{
 		"text":    {Type: "text/plain", Header: header, Body: []byte(text)},
+		"line":    {Type: "text/plain", Body: bytes.Repeat([]byte("All's well. "), 400)},
 		"charset": {Type: "text/plain; charset=utf-8", Header: header, Body: []byte(text)},
 		"json":    {Type: "application/json", Header: header, Body: []byte(`{"id": 4711, "name": "an order", "lines": [` + strings.Repeat(`{"n": 1}, `, 14) + `{"n": 15}]}`)},
 		"xml":     {Type: "application/xml", Header: header, Body: []byte("<order>" + strings.Repeat("<line n='1'/>", 14) + "</order>")},

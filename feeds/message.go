@@ -95,13 +95,13 @@ func carry(m *Message) messageBody {
 	top, _, _ := strings.Cut(media, "/")
 	opaque := ok && mediaMode(media) == modeBase64 && top != "multipart" && top != "message"
 	switch {
-	case isXMLType(media) && isInline(m.Body):
-		b.mode = modeXML
-	case opaque && top != "application" && !isJSONType(media), !readable(m.Body, top, charset):
+	case opaque && top != "application" && !isJSONType(media), !readable(m.Body, charset):
 		b.mode = modeBase64
 		if !opaque {
 			b.typ = typeOctets
 		}
+	case isXMLType(media) && isInline(m.Body):
+		b.mode = modeXML
 	case media == typeHTML:
 		b.typ, b.mode = "html", modeHTML
 	case top != "text", media == "text/plain", isXMLType(media):
@@ -127,15 +127,15 @@ func splitType(typ string) (media, charset string, ok bool) {
 
 // readable reports whether a body is text that XML can carry, and that reads in UTF-8 as its sender
 // meant it.
-func readable(b []byte, top, charset string) bool {
-	if top == "text" && charset != "" {
-		switch encodings[strings.ToLower(charset)] {
-		case encodingUTF8, encodingASCII:
-		case encodingLatin1:
-			if checkASCII(b) != nil {
-				return false
-			}
-		default:
+func readable(b []byte, charset string) bool {
+	switch encodings[strings.ToLower(charset)] {
+	case encodingUTF8, encodingASCII:
+	case encodingLatin1:
+		if checkASCII(b) != nil {
+			return false
+		}
+	default:
+		if charset != "" {
 			return false
 		}
 	}
@@ -152,27 +152,32 @@ func isText(s string) bool {
 	return true
 }
 
-// isInline reports whether doc is an XML document that can stand in an entry, and come back
+// isInline reports whether doc, which is text, is an XML document that can stand in an entry, and come back
 // from there byte for byte: it has no XML declaration, no DOCTYPE, and no line end for a
 // parser to change. Half of what libxml2 takes leaves room for the entry around it.
 func isInline(doc []byte) bool {
-	if len(doc) == 0 || len(doc) > maxRun/2 || badChar(doc) >= 0 || hasDeclaration(doc) {
+	if len(doc) > maxRun/2 || hasDeclaration(doc) || bytes.IndexByte(doc, '\r') >= 0 {
 		return false
 	}
 	lim := Limits{}.withDefaults()
 	lim.Depth -= 2 // of the entry and its content
 	p := parser{scanner: newScanner(doc, 0, lim)}
 	p.maxBound -= 2 * spareBindings // for the entry's own, and those of a feed around it
-	return bytes.IndexByte(doc, '\r') < 0 && p.epilog() == nil
+	return p.epilog() == nil
 }
 
 // messageTitle makes a title from the body: of binary data, its type.
 func (b messageBody) messageTitle() string {
+	const enough = 2 * utf8.UTFMax * titleLength // whatever the line's white space
 	switch {
 	case isJSONType(b.media):
 		b.typ, b.mode = b.media, modeBase64
 	case b.mode == modeBase64 && strings.HasPrefix(b.media, "text/"):
 		b.mode = modeText
+	}
+	if b.mode == modeText {
+		b.source = bytes.TrimLeft(b.head(), " \t\r\n")
+		b.source = b.source[:min(len(b.source), enough)]
 	}
 	return b.title(b.media)
 }

@@ -40,6 +40,7 @@ var messages = map[string]struct {
 	"xml-crlf":         {Message{Type: "text/xml", Body: []byte("<a>\r\n</a>")}, "<a>", "text"},
 	"xml-prefix":       {Message{Type: "text/xml", Body: []byte("<atom:a/>")}, "<atom:a/>", "text"},
 	"xml-escape":       {Message{Type: "text/xml", Body: []byte("</atom:content><a/>")}, "</atom:content><a/>", "text"},
+	"xml-latin1":       {Message{Type: "text/xml; charset=latin1", Body: []byte("<a>é</a>")}, "<a>é</a>", "application/octet-stream"},
 	"xml-none":         {Message{Type: "text/xml", Body: []byte("hello")}, "hello", "text"},
 	"xml-binary":       {Message{Type: "text/xml", Body: []byte("\x01")}, "", "application/octet-stream"},
 	"xml-only-comment": {Message{Type: "text/xml", Body: []byte("<!-- -->")}, "<!-- -->", "text"},
