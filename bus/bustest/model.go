@@ -26,7 +26,7 @@ func testModel(t *testing.T, s *suite) {
 	}
 	for w.step = range steps {
 		ops := h.batch()
-		w.commit(ops)
+		w.commit(ops, 1+h.r.IntN(len(ops)))
 		h.learn(ops)
 		if h.r.IntN(4) == 0 {
 			h.meddle()
@@ -46,15 +46,16 @@ type twins struct {
 	nodes, queues map[int64]int64 // the model's for the store's
 }
 
-// commit has both commit ops, given in the store's numbers, and compares what they say of it.
-func (w *twins) commit(ops []*bus.Op) {
+// commit has both commit ops, given in the store's numbers, in pieces of size, and compares what
+// they say of it.
+func (w *twins) commit(ops []*bus.Op, size int) {
 	w.Helper()
 	var theirs []*bus.Op
 	for _, op := range ops {
 		theirs = append(theirs, w.translate(op))
 	}
-	w.store.commit(ops...)
-	w.model.commit(theirs...)
+	w.store.commitBy(size, ops)
+	w.model.commitBy(size, theirs)
 	for i := range ops {
 		w.compareOps(theirs[i], ops[i])
 	}

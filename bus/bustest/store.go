@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,11 +149,17 @@ func removing(old *bus.Entry, ifID int64) *bus.Op {
 // commit commits ops a second after the commit before.
 func (s *suite) commit(ops ...*bus.Op) {
 	s.Helper()
+	s.commitBy(len(ops), ops)
+}
+
+// commitBy does so in pieces of size ops.
+func (s *suite) commitBy(size int, ops []*bus.Op) {
+	s.Helper()
 	s.at = s.at.Add(time.Second)
 	for _, op := range ops {
 		op.At = s.at
 	}
-	if err := s.Commit(context.Background(), Piece(ops...)); err != nil {
+	if err := s.Commit(context.Background(), slices.Chunk(ops, size)); err != nil {
 		s.Fatalf("Commit: %v", err)
 	}
 }
