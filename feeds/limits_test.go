@@ -131,11 +131,11 @@ func TestLibxml2ReadsMessagesBeyondTheLimits(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "document.xml")
 	nested := func(n int) string { return strings.Repeat("<x>", n) + strings.Repeat("</x>", n) }
 	for name, m := range map[string]*Message{
-		"text":          {Body: []byte(strings.Repeat("é&", maxRun/2))},
-		"CSV":           {Type: "text/csv", Body: []byte(strings.Repeat("x", 2*maxRun))},
-		"base64":        {Type: "image/png", Body: []byte(strings.Repeat("\x00", 2*maxRun))},
+		"text":          {Body: []byte(strings.Repeat("é&", maxRun/5))},
+		"CSV":           {Type: "text/csv", Body: []byte(strings.Repeat("x", maxRun+1))},
+		"base64":        {Type: "image/png", Body: []byte(strings.Repeat("\x00", maxRun/4*3+1))},
 		"large XML":     {Type: "text/xml", Body: []byte("<a>" + strings.Repeat("<b/>", maxRun/10) + "</a>")},
-		"larger XML":    {Type: "text/xml", Body: []byte("<a>" + strings.Repeat("<b/>", maxRun/3) + "</a>")},
+		"larger XML":    {Type: "text/xml", Body: []byte("<a>" + strings.Repeat("<b/>", maxRun/7) + "</a>")},
 		"XML text":      {Type: "text/xml", Body: []byte("<a>" + strings.Repeat("x", maxRun) + "</a>")},
 		"deep":          {Type: "text/xml", Body: []byte(nested(maxDepth - 2))},
 		"too deep":      {Type: "text/xml", Body: []byte(nested(maxDepth - 1))},
