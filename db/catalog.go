@@ -17,7 +17,7 @@ import (
 
 const (
 	selectFeeds = `SELECT name, uuid, title, subtitle, author_name, author_uri, author_email,
-		append_only, created, updated, last_id, pruned_id, entries, bytes FROM atommq_feed `
+		append_only, created, updated, last_id, pruned_id, entries, bytes, coalesce(until_acked, 0) AS until_acked FROM atommq_feed `
 	readFeed        = selectFeeds + "WHERE name = ?"
 	readFeedsAfter  = selectFeeds + "WHERE name > ? ORDER BY name LIMIT ?"
 	readFeedsBefore = selectFeeds + "WHERE name < ? ORDER BY name DESC LIMIT ?"
@@ -39,6 +39,7 @@ type feedRow struct {
 	PrunedID    int64 `db:"pruned_id"`
 	Entries     int64
 	Bytes       int64
+	UntilAcked  bool `db:"until_acked"`
 }
 
 func (r *feedRow) feed() *bus.Feed {
@@ -56,7 +57,8 @@ func (r *feedRow) feed() *bus.Feed {
 			Entries:    r.Entries,
 			Bytes:      r.Bytes,
 		},
-		Pruned: r.PrunedID,
+		Pruned:     r.PrunedID,
+		UntilAcked: r.UntilAcked,
 	}
 }
 
@@ -94,20 +96,16 @@ func (s *Store) Feeds(ctx context.Context, after, before string, limit int) ([]*
 }
 
 const (
-	makeFeed = "INSERT INTO atommq_feed (name, uuid, created, updated) VALUES (?1, ?2, ?3, ?3) ON CONFLICT (name) DO NOTHING"
-	setFeed  = `UPDATE atommq_feed SET title = coalesce(?, title), subtitle = coalesce(?, subtitle),
+	insertFeed = "INSERT INTO atommq_feed (name, uuid, created, updated) VALUES (?1, ?2, ?3, ?3) ON CONFLICT (name) DO NOTHING"
+	setFeed    = `UPDATE atommq_feed SET title = coalesce(?, title), subtitle = coalesce(?, subtitle),
 		author_name = coalesce(?, author_name), author_uri = coalesce(?, author_uri), author_email = coalesce(?, author_email),
-		append_only = coalesce(?, append_only) WHERE name = ?`
+		append_only = coalesce(?, append_only), until_acked = coalesce(?, until_acked) WHERE name = ?`
 )
 
 // Configure implements bus.Catalog.
 func (s *Store) Configure(ctx context.Context, name string, set bus.Settings) (*bus.Feed, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return nil, fmt.Errorf("make a uuid: %w", err)
-	}
-	err = s.writer.write(ctx, func() error {
-		if err := s.writer.exec(makeFeed, name, id.String(), time.Now().UnixMicro()); err != nil {
+	err := s.writer.write(ctx, func() error {
+		if err := s.writer.makeFeed(name); err != nil {
 			return err
 		}
 		return s.writer.exec(setFeed, append(settingsArgs(set), name)...)
@@ -118,9 +116,18 @@ func (s *Store) Configure(ctx context.Context, name string, set bus.Settings) (*
 	return s.Feed(ctx, name)
 }
 
+// makeFeed makes a feed, if there is none.
+func (w *writer) makeFeed(name string) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("make a uuid: %w", err)
+	}
+	return w.exec(insertFeed, name, id.String(), time.Now().UnixMicro())
+}
+
 // settingsArgs returns the arguments of setFeed, nil for what stays.
 func settingsArgs(set bus.Settings) []driver.Value {
-	args := make([]driver.Value, 6, 7)
+	args := make([]driver.Value, 7, 8)
 	if set.Title != nil {
 		args[0] = *set.Title
 	}
@@ -132,6 +139,9 @@ func settingsArgs(set bus.Settings) []driver.Value {
 	}
 	if set.AppendOnly != nil {
 		args[5] = *set.AppendOnly
+	}
+	if set.UntilAcked != nil {
+		args[6] = *set.UntilAcked
 	}
 	return args
 }

@@ -20,9 +20,17 @@ type commit struct {
 	next     int64 // the id to give next
 	rows     []row // published in this commit
 	written  int   // how many of rows are in the table
+	works    []work
+	verdicts []verdict
+	settled  int   // how many of verdicts are carried out
+	dirty    bool  // something was written beside rows
+	living   int64 // a node that is known to be, 0 for none
 	feeds    tally
+	roster   roster
 	keys     keyring
 	args     []driver.NamedValue
+	leavers  leavers
+	ids      []int64  // for its memory
 	outcomes []func() // what to tell the ops once all is on disk
 }
 
@@ -36,7 +44,7 @@ func (s *Store) Commit(ctx context.Context, pieces iter.Seq[[]*bus.Op]) error {
 	if err != nil {
 		return fmt.Errorf("write to the log: %w", translate(ctx, err))
 	}
-	c.settle()
+	c.tell()
 	return nil
 }
 
@@ -44,9 +52,13 @@ func (s *Store) Commit(ctx context.Context, pieces iter.Seq[[]*bus.Op]) error {
 func (c *commit) reset() {
 	clear(c.rows)
 	clear(c.args)
+	clear(c.verdicts)
 	clear(c.outcomes)
-	c.rows, c.args, c.outcomes, c.written = c.rows[:0], c.args[:0], c.outcomes[:0], 0
+	c.rows, c.works, c.verdicts, c.args, c.outcomes = c.rows[:0], c.works[:0], c.verdicts[:0], c.args[:0], c.outcomes[:0]
+	c.written, c.settled, c.dirty, c.living = 0, 0, false, 0
 	c.feeds.reset()
+	c.roster.reset()
+	c.leavers.reset()
 	c.keys.reset()
 }
 
@@ -61,15 +73,16 @@ func (c *commit) run(pieces iter.Seq[[]*bus.Op]) error {
 			return err
 		}
 	}
-	if c.next > first {
-		if err := c.finish(); err != nil {
+	changed := c.dirty || c.next > first
+	if changed {
+		if err := c.finish(c.next > first); err != nil {
 			return err
 		}
 	}
 	if err := c.answerReplays(); err != nil {
 		return err
 	}
-	if c.next == first {
+	if !changed {
 		return errUnchanged
 	}
 	return nil
@@ -88,33 +101,53 @@ func (c *commit) write(ops []*bus.Op) error {
 	if err := c.findKeys(ops); err != nil {
 		return err
 	}
+	if err := c.findQueues(ops); err != nil {
+		return err
+	}
 	for _, op := range ops {
 		var err error
 		if op.Err, err = c.apply(op); err != nil {
 			return err
 		}
 	}
-	return c.insert()
+	return c.flush()
 }
 
 // apply does one op. A rule that refuses it is not an error of the commit.
 func (c *commit) apply(op *bus.Op) (rule, err error) {
-	if op.Kind == bus.OpPublish {
-		return c.publish(op), nil
+	switch op.Kind {
+	case bus.OpPublish:
+		return c.publish(op)
+	case bus.OpReplace, bus.OpRemove:
+		return c.edit(op)
+	case bus.OpClaim:
+		return c.claim(op)
+	case bus.OpDrop:
+		return c.drop(op.Drop)
 	}
-	// The entry may have been published earlier in this commit.
+	return nil, fmt.Errorf("there is no op %d", op.Kind)
+}
+
+// flush writes what ops before left to be written together, for one that depends on it.
+func (c *commit) flush() error {
 	if err := c.insert(); err != nil {
-		return nil, err
+		return err
 	}
-	return c.edit(op)
+	if err := c.insertWork(); err != nil {
+		return err
+	}
+	return c.settleClaims()
 }
 
 // finish writes what the whole commit comes to.
-func (c *commit) finish() error {
+func (c *commit) finish(published bool) error {
 	if err := c.insertKeys(); err != nil {
 		return err
 	}
 	if err := c.updateFeeds(); err != nil {
+		return err
+	}
+	if err := c.updateQueues(); err != nil || !published {
 		return err
 	}
 	return c.writer.exec("UPDATE atommq_log SET last_id = ?", c.next-1)
@@ -127,10 +160,16 @@ func (c *commit) take() int64 {
 	return id
 }
 
-// settle tells the ops what was written.
-func (c *commit) settle() {
+// tell tells the ops what was written.
+func (c *commit) tell() {
 	for i := range c.rows {
 		c.rows[i].settle()
+	}
+	for _, v := range c.verdicts {
+		v.Gone = false
+	}
+	for _, s := range c.leavers.gone {
+		s.Gone = true
 	}
 	for _, tell := range c.outcomes {
 		tell()

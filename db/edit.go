@@ -8,6 +8,10 @@ import (
 
 // edit gives an entry new content, or makes it a tombstone, under a new id.
 func (c *commit) edit(op *bus.Op) (rule, err error) {
+	// The entry may have been published earlier in this commit.
+	if err := c.flush(); err != nil {
+		return nil, err
+	}
 	e := op.Posts[0].Entry
 	old, appendOnly, err := c.current(e.Feed, e.UUID)
 	if err != nil {
@@ -54,6 +58,9 @@ func (c *commit) replace(op *bus.Op, old *bus.Entry) error {
 	if err != nil {
 		return err
 	}
+	if err := c.renew(old.Feed, old.ID, id, int64(len(e.XML))); err != nil {
+		return err
+	}
 	freed := int64(len(old.XML))
 	c.feeds.add(e.Feed, change{at: at, id: id, bytes: int64(len(e.XML)) - freed})
 	c.outcomes = append(c.outcomes, func() {
@@ -68,6 +75,9 @@ func (c *commit) remove(op *bus.Op, old *bus.Entry) error {
 	id, at := c.take(), op.At.UnixMicro()
 	err := c.writer.exec("UPDATE atommq_entry SET id = ?, edited = ?, edits = edits + 1, deleted = 1, xml = '' WHERE id = ?", id, at, old.ID)
 	if err != nil {
+		return err
+	}
+	if err := c.withdraw(old.Feed, old.ID); err != nil {
 		return err
 	}
 	freed := int64(len(old.XML))

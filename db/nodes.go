@@ -1,21 +1,124 @@
 package db
 
 import (
+	"cmp"
 	"context"
+	"database/sql/driver"
 	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
 )
 
-// Join implements bus.Nodes.
-func (s *Store) Join(context.Context) (int64, error) {
-	return 0, errors.New("db: Join is not built")
+// Join implements bus.Nodes. Who sees the node in the table finds its lock held: it is taken inside the transaction.
+func (s *Store) Join(ctx context.Context) (node int64, err error) {
+	err = s.writer.write(ctx, func() error {
+		args := number([]driver.Value{time.Now().UnixMicro()})
+		err := s.writer.query("INSERT INTO atommq_node (started) VALUES (?) RETURNING id", args,
+			func(v []driver.Value) { node = v[0].(int64) })
+		if err != nil {
+			return err
+		}
+		return s.locks.hold(node)
+	})
+	if err != nil {
+		return 0, errors.Join(fmt.Errorf("join as a node: %w", translate(ctx, err)), s.locks.release(node))
+	}
+	return node, nil
 }
 
 // Leave implements bus.Nodes.
-func (s *Store) Leave(context.Context, int64) error {
-	return errors.New("db: Leave is not built")
+func (s *Store) Leave(ctx context.Context, node int64) error {
+	if _, err := s.strikeOut(ctx, node); err != nil {
+		return fmt.Errorf("leave as node %d: %w", node, translate(ctx, err))
+	}
+	return s.locks.release(node)
 }
 
 // Recover implements bus.Nodes.
-func (s *Store) Recover(context.Context) ([]int64, error) {
-	return nil, errors.New("db: Recover is not built")
+func (s *Store) Recover(ctx context.Context) (queues []int64, err error) {
+	var nodes []int64
+	if err := s.reader.SelectContext(ctx, &nodes, "SELECT id FROM atommq_node"); err != nil {
+		return nil, fmt.Errorf("list the nodes: %w", translate(ctx, err))
+	}
+	for _, node := range nodes {
+		alive, err := s.locks.held(node)
+		if err != nil {
+			return queues, fmt.Errorf("see whether node %d lives: %w", node, err)
+		}
+		if alive {
+			continue
+		}
+		more, err := s.strikeOut(ctx, node)
+		queues = append(queues, more...)
+		if err != nil {
+			return queues, fmt.Errorf("recover the claims of node %d: %w", node, translate(ctx, err))
+		}
+	}
+	slices.Sort(queues)
+	return slices.Compact(queues), nil
+}
+
+// strikeBatch is how many claims one transaction returns, so that publishers wait little behind it.
+const strikeBatch = 1000
+
+// strikeOut returns a node's claims to their queues, in small transactions, and removes it. From the first
+// one on it can neither claim nor settle.
+func (s *Store) strikeOut(ctx context.Context, node int64) (queues []int64, err error) {
+	for more := true; more; {
+		var some []int64
+		err := s.writer.write(ctx, func() (err error) {
+			some, more, err = s.writer.strikeSome(node)
+			return err
+		})
+		if err != nil {
+			return queues, err
+		}
+		queues = append(queues, some...)
+	}
+	return queues, nil
+}
+
+const (
+	selectBatch   = "SELECT queue, rank, id FROM atommq_claim WHERE node = ? ORDER BY queue, rank, id LIMIT 1 OFFSET ?"
+	ofBatch       = " FROM atommq_claim WHERE node = ? AND (queue, rank, id) <= (?, ?, ?)"
+	selectHolders = "SELECT DISTINCT queue" + ofBatch
+	returnBatch   = `INSERT INTO atommq_ready (queue, rank, id, attempts, bytes, ack_timeout, expires)
+		SELECT queue, rank, id, attempts, bytes, ack_timeout, expires` + ofBatch
+	deleteBatch = "DELETE" + ofBatch
+)
+
+// strikeSome returns a batch of a node's claims, and the queues they went to; with the last one it removes the node.
+func (w *writer) strikeSome(node int64) (queues []int64, more bool, err error) {
+	if n, err := w.change("UPDATE atommq_node SET gone = 1 WHERE id = ?", node); err != nil || n == 0 {
+		return nil, false, cmp.Or(err, errUnchanged)
+	}
+	batch, more, err := w.batchOf(node)
+	if err != nil {
+		return nil, false, err
+	}
+	err = w.query(selectHolders, number(batch), func(v []driver.Value) { queues = append(queues, v[0].(int64)) })
+	if err != nil {
+		return nil, false, err
+	}
+	if err := w.exec(returnBatch, batch...); err != nil {
+		return nil, false, err
+	}
+	if err := w.exec(deleteBatch, batch...); err != nil {
+		return nil, false, err
+	}
+	if !more {
+		err = w.exec("DELETE FROM atommq_node WHERE id = ?", node)
+	}
+	return queues, more, err
+}
+
+// batchOf returns the arguments of ofBatch for the first claims of a node, and whether it has more.
+func (w *writer) batchOf(node int64) (batch []driver.Value, more bool, err error) {
+	batch = []driver.Value{node, int64(math.MaxInt64), int64(0), int64(0)}
+	err = w.query(selectBatch, number([]driver.Value{node, int64(strikeBatch - 1)}), func(v []driver.Value) {
+		batch, more = []driver.Value{node, v[0], v[1], v[2]}, true
+	})
+	return batch, more, err
 }

@@ -48,8 +48,32 @@ func (w *writer) prune(feed string, upTo int64, limit int) (removed int, err err
 	if count == 0 {
 		return 0, errUnchanged
 	}
+	if err := w.pruneWork(feed, last); err != nil {
+		return 0, err
+	}
 	if err := w.exec(pruneDelete, feed, last); err != nil {
 		return 0, err
 	}
 	return int(count), w.exec(pruneUpdate, last, live, bytes, feed)
+}
+
+const queueIDs = "SELECT id FROM atommq_queue WHERE feed = ?"
+
+// pruneWork removes the work of a feed's entries up to the id last.
+func (w *writer) pruneWork(feed string, last int64) error {
+	var queues []int64
+	err := w.query(queueIDs, number([]driver.Value{feed}), func(v []driver.Value) { queues = append(queues, v[0].(int64)) })
+	if err != nil {
+		return err
+	}
+	for _, queue := range queues {
+		n, err := w.removeWork(queue, 1, last)
+		if err != nil {
+			return err
+		}
+		if err := w.exec(updateWaiting, -n, queue); err != nil {
+			return err
+		}
+	}
+	return nil
 }

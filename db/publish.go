@@ -23,10 +23,13 @@ func (r *row) settle() {
 	e.Updated = moment(micros(e.Updated, r.at))
 }
 
-// publish takes ids for op's entries, and leaves writing them to insert.
-func (c *commit) publish(op *bus.Op) (rule error) {
+// publish takes ids for op's entries, and leaves writing them, their work and what settles claims to flush.
+func (c *commit) publish(op *bus.Op) (rule, err error) {
 	if !c.keys.allow(op.Posts) {
-		return bus.ErrKeyReused
+		return bus.ErrKeyReused, nil
+	}
+	if held, err := c.heldByAll(op.Settle); err != nil || !held {
+		return bus.ErrClaimLost, err
 	}
 	at := op.At.UnixMicro()
 	for i := range op.Posts {
@@ -34,14 +37,28 @@ func (c *commit) publish(op *bus.Op) (rule error) {
 		if p.Key != "" && c.keys.replay(p) {
 			continue
 		}
-		r := row{entry: p.Entry, id: c.take(), at: at}
-		c.rows = append(c.rows, r)
-		c.feeds.add(p.Entry.Feed, change{at: at, id: r.id, entries: 1, bytes: int64(len(p.Entry.XML))})
-		if p.Key != "" {
-			c.keys.use(p, r)
+		if err := c.post(p, at); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	c.settle(op.Settle)
+	return nil, nil
+}
+
+// post takes an id for p's entry, and a place in each queue.
+func (c *commit) post(p *bus.Posting, at int64) error {
+	r := row{entry: p.Entry, id: c.take(), at: at}
+	c.rows = append(c.rows, r)
+	if p.Key != "" {
+		c.keys.use(p, r)
+	}
+	c.feeds.add(p.Entry.Feed, change{at: at, id: r.id, entries: 1, bytes: int64(len(p.Entry.XML)), born: born(p)})
+	if p.Queue != "" {
+		if err := c.needQueue(p, at); err != nil {
+			return err
+		}
+	}
+	return c.offer(p, r.id)
 }
 
 // insert writes the rows that are not yet in the table. Their ids follow each other:

@@ -2,32 +2,138 @@ package db
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"fmt"
+	"slices"
+	"time"
 
 	"atommq/bus"
 )
 
+const (
+	selectQueues    = "SELECT id, feed, name, ack_timeout, attempts, waiting, created FROM atommq_queue "
+	readQueue       = selectQueues + "WHERE feed = ? AND name = ?"
+	readQueuesAfter = selectQueues + "WHERE (feed, name) > (?, ?) ORDER BY feed, name LIMIT ?"
+)
+
+// queueRow is a row of atommq_queue.
+type queueRow struct {
+	ID         int64
+	Feed       string
+	Name       string
+	AckTimeout int64 `db:"ack_timeout"`
+	Attempts   int
+	Waiting    int64
+	Created    int64
+}
+
+func (r *queueRow) queue() *bus.Queue {
+	return &bus.Queue{
+		ID:         r.ID,
+		QueueName:  bus.QueueName{Feed: r.Feed, Name: r.Name},
+		AckTimeout: span(r.AckTimeout),
+		Attempts:   r.Attempts,
+		Waiting:    r.Waiting,
+		Created:    moment(r.Created),
+	}
+}
+
 // Queue implements bus.Queues.
-func (s *Store) Queue(context.Context, string, string) (*bus.Queue, error) {
-	return nil, errors.New("db: Queue is not built")
+func (s *Store) Queue(ctx context.Context, feed, name string) (*bus.Queue, error) {
+	var r queueRow
+	err := s.reader.GetContext(ctx, &r, readQueue, feed, name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, bus.ErrNoQueue
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read queue %q of feed %q: %w", name, feed, translate(ctx, err))
+	}
+	return r.queue(), nil
 }
 
 // Queues implements bus.Queues.
-func (s *Store) Queues(context.Context, bus.QueueName, int) ([]*bus.Queue, error) {
-	return nil, errors.New("db: Queues is not built")
+func (s *Store) Queues(ctx context.Context, after bus.QueueName, limit int) ([]*bus.Queue, error) {
+	var rows []queueRow
+	if err := s.reader.SelectContext(ctx, &rows, readQueuesAfter, after.Feed, after.Name, limit); err != nil {
+		return nil, fmt.Errorf("list queues: %w", translate(ctx, err))
+	}
+	list := make([]*bus.Queue, len(rows))
+	for i := range rows {
+		list[i] = rows[i].queue()
+	}
+	return list, nil
 }
+
+const setQueue = "UPDATE atommq_queue SET ack_timeout = coalesce(?, ack_timeout), attempts = coalesce(?, attempts) WHERE feed = ? AND name = ?"
 
 // ConfigureQueue implements bus.Queues.
-func (s *Store) ConfigureQueue(context.Context, string, string, bus.QueueSettings) (*bus.Queue, error) {
-	return nil, errors.New("db: ConfigureQueue is not built")
+func (s *Store) ConfigureQueue(ctx context.Context, feed, name string, set bus.QueueSettings) (*bus.Queue, error) {
+	err := s.writer.write(ctx, func() error { return s.writer.configureQueue(feed, name, set) })
+	if err != nil {
+		return nil, fmt.Errorf("configure queue %q of feed %q: %w", name, feed, translate(ctx, err))
+	}
+	return s.Queue(ctx, feed, name)
 }
+
+func (w *writer) configureQueue(feed, name string, set bus.QueueSettings) error {
+	if err := w.makeFeed(feed); err != nil {
+		return err
+	}
+	if _, err := w.makeQueue(feed, name, time.Now().UnixMicro()); err != nil {
+		return err
+	}
+	var timeout, attempts driver.Value
+	if set.AckTimeout != nil {
+		timeout = set.AckTimeout.Microseconds()
+	}
+	if set.Attempts != nil {
+		attempts = int64(*set.Attempts)
+	}
+	return w.exec(setQueue, timeout, attempts, feed, name)
+}
+
+const insertQueue = `INSERT INTO atommq_queue (feed, name, ack_timeout, attempts, created) VALUES (?, ?, ?, ?, ?)
+	ON CONFLICT (feed, name) DO NOTHING RETURNING id`
+
+// makeQueue makes a queue that nobody has configured. It returns 0 if there is one of that name.
+func (w *writer) makeQueue(feed, name string, at int64) (id int64, err error) {
+	args := []driver.Value{feed, name, bus.DefaultAckTimeout.Microseconds(), int64(bus.DefaultAttempts), at}
+	err = w.query(insertQueue, number(args), func(v []driver.Value) { id = v[0].(int64) })
+	return id, err
+}
+
+// Both halves come in order and end early: the ready ones by their key; of the claims, which are
+// few, each node's.
+const readWaiting = `SELECT rank, id FROM (SELECT rank, id FROM atommq_ready WHERE queue = ?1 AND (rank, id) > (?2, ?3) ORDER BY rank, id LIMIT ?4) AS ready
+	UNION ALL SELECT rank, id FROM (SELECT rank, id FROM atommq_claim WHERE ` + everyNode + ` AND queue = ?1 AND (rank, id) > (?2, ?3)
+	ORDER BY rank, id LIMIT ?4) AS claimed ORDER BY rank, id LIMIT ?4`
 
 // Waiting implements bus.Queues.
-func (s *Store) Waiting(context.Context, int64, bus.Place, int) ([]bus.Place, error) {
-	return nil, errors.New("db: Waiting is not built")
+func (s *Store) Waiting(ctx context.Context, queue int64, after bus.Place, limit int) ([]bus.Place, error) {
+	var places []bus.Place
+	if err := s.reader.SelectContext(ctx, &places, readWaiting, queue, after.Rank, after.ID, limit); err != nil {
+		return nil, fmt.Errorf("read what waits in queue %d: %w", queue, translate(ctx, err))
+	}
+	return places, nil
 }
 
+// fetchEntries finds entries by id.
+var fetchEntries = makeByID(0, "SELECT "+entryColumns+" FROM atommq_entry WHERE ", " ORDER BY id")
+
 // Fetch implements bus.Queues.
-func (s *Store) Fetch(context.Context, []int64) ([]*bus.Entry, error) {
-	return nil, errors.New("db: Fetch is not built")
+func (s *Store) Fetch(ctx context.Context, ids []int64) ([]*bus.Entry, error) {
+	left := slices.Compact(slices.Sorted(slices.Values(ids)))
+	found := make([]*bus.Entry, 0, len(left))
+	for len(left) > 0 {
+		n := cut(left)
+		query, args := fetchEntries.query(left[:n])
+		some, err := s.entries(ctx, query, func(*bus.Entry) bool { return true }, args...)
+		if err != nil {
+			return nil, fmt.Errorf("read entries by id: %w", translate(ctx, err))
+		}
+		found, left = append(found, some...), left[n:]
+	}
+	return found, nil
 }

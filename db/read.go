@@ -48,29 +48,59 @@ const (
 	readNewest = "SELECT " + entryColumns + " FROM atommq_entry WHERE feed = ? AND id > ? AND id < ? ORDER BY id DESC LIMIT ?"
 	readFind   = "SELECT " + entryColumns + " FROM atommq_entry WHERE uuid = ?"
 	readHead   = "SELECT last_id FROM atommq_log"
+	// The plus keeps SQLite from collecting the feeds by name, and then sorting what they have.
+	ofPrefix         = "+feed >= ?1 AND (?2 = '' OR +feed < ?2)"
+	readPrefixOldest = "SELECT " + entryColumns + " FROM atommq_entry WHERE " + ofPrefix + " AND id > ?3 AND id < ?4 ORDER BY id LIMIT ?5"
+	readPrefixNewest = "SELECT " + entryColumns + " FROM atommq_entry WHERE " + ofPrefix + " AND id > ?3 AND id < ?4 ORDER BY id DESC LIMIT ?5"
 	// The bound inside keeps SQLite from walking the index of all feeds instead.
 	readNames = "SELECT DISTINCT feed FROM (SELECT feed FROM atommq_entry WHERE id > ? ORDER BY id LIMIT ?) AS newer LIMIT ?"
 )
 
 // Read implements bus.Log.
 func (s *Store) Read(ctx context.Context, q bus.Query) ([]*bus.Entry, error) {
-	query := readOldest
-	if q.Newest {
-		query = readNewest
-	}
-	before := q.Before
-	if before == 0 {
-		before = math.MaxInt64
-	}
+	query, args := readQuery(q)
 	size := 0
 	page, err := s.entries(ctx, query, func(e *bus.Entry) (more bool) {
 		size += len(e.XML)
 		return q.Bytes == 0 || size <= q.Bytes
-	}, q.Feed, q.After, before, q.Limit)
+	}, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read feed %q: %w", q.Feed, translate(ctx, err))
 	}
 	return page, nil
+}
+
+// readQuery returns the statement that reads q, and its arguments.
+func readQuery(q bus.Query) (query string, args []any) {
+	before := q.Before
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	switch {
+	case q.Prefix:
+		query, args = readPrefixOldest, []any{q.Feed, prefixEnd(q.Feed)}
+		if q.Newest {
+			query = readPrefixNewest
+		}
+	default:
+		query, args = readOldest, []any{q.Feed}
+		if q.Newest {
+			query = readNewest
+		}
+	}
+	return query, append(args, q.After, before, q.Limit)
+}
+
+// prefixEnd returns the first name, in bytewise order, behind all that start with prefix; "" if there is none.
+func prefixEnd(prefix string) string {
+	end := []byte(prefix)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i] < 0xFF {
+			end[i]++
+			return string(end[:i+1])
+		}
+	}
+	return ""
 }
 
 // entries collects what query finds, until more says that it is enough.

@@ -31,6 +31,7 @@ type Store struct {
 	writer *writer
 	reader *sqlx.DB
 	commit commit
+	locks  nodeLocks
 }
 
 var (
@@ -93,7 +94,7 @@ func open(ctx context.Context, loc location, cfg Config) (*Store, error) {
 	}
 	reader.SetMaxOpenConns(cfg.Readers)
 	reader.SetMaxIdleConns(cfg.Readers)
-	return &Store{writer: w, reader: reader, commit: commit{writer: w}}, nil
+	return &Store{writer: w, reader: reader, commit: commit{writer: w}, locks: nodeLocks{path: loc.path + "-nodes"}}, nil
 }
 
 func migrate(ctx context.Context, loc location, cfg Config) error {
@@ -110,5 +111,5 @@ func migrate(ctx context.Context, loc location, cfg Config) error {
 func (s *Store) Close() error {
 	// The readers go first: the last connection to close checkpoints the log and removes
 	// it, which a read-only one could not.
-	return errors.Join(s.reader.Close(), s.writer.close())
+	return errors.Join(s.reader.Close(), s.writer.close(), s.locks.close())
 }

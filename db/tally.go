@@ -1,10 +1,13 @@
 package db
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
+
+	"atommq/bus"
 )
 
 // change is what one op, or several, did to a feed.
@@ -13,6 +16,23 @@ type change struct {
 	id      int64 // the newest one given
 	entries int64 // live ones, more or less
 	bytes   int64 // of their XML, more or less
+	born    birth
+}
+
+// birth is how a feed that had no entry yet got its first one.
+type birth uint8
+
+const (
+	unborn  birth = iota
+	onTopic       // it keeps everything
+	onQueue       // it keeps entries until acked
+)
+
+func born(p *bus.Posting) birth {
+	if p.Queue != "" {
+		return onQueue
+	}
+	return onTopic
 }
 
 // tally sums up what a commit does to each feed it touches.
@@ -34,7 +54,8 @@ func (t *tally) add(feed string, ch change) {
 		t.changes = append(t.changes, change{})
 	}
 	sum := &t.changes[i]
-	sum.at, sum.id = ch.at, ch.id
+	sum.at, sum.id = max(sum.at, ch.at), max(sum.id, ch.id)
+	sum.born = cmp.Or(sum.born, ch.born)
 	sum.entries += ch.entries
 	sum.bytes += ch.bytes
 }
@@ -48,6 +69,25 @@ func (t *tally) find(feed string) (int, bool) {
 	return i, ok
 }
 
+// drop forgets a feed.
+func (t *tally) drop(feed string) {
+	i, ok := t.find(feed)
+	if !ok {
+		return
+	}
+	last := len(t.names) - 1
+	t.names[i], t.changes[i] = t.names[last], t.changes[last]
+	t.index[t.names[i]] = i
+	delete(t.index, feed)
+	t.names, t.changes = t.names[:last], t.changes[:last]
+}
+
+// keepsUntilAcked reports whether a feed, not decided before, does so by this commit's entries.
+func (t *tally) keepsUntilAcked(feed string) bool {
+	i, ok := t.find(feed)
+	return ok && t.changes[i].born == onQueue
+}
+
 func (t *tally) reset() {
 	clear(t.names)
 	clear(t.index)
@@ -55,16 +95,16 @@ func (t *tally) reset() {
 }
 
 // upsertFeeds adds to the accounts of feeds, and makes those that are missing.
-var upsertFeeds = makeChunks("INSERT INTO atommq_feed (name, uuid, created, updated, last_id, entries, bytes) VALUES ",
+var upsertFeeds = makeChunks("INSERT INTO atommq_feed (name, uuid, created, updated, last_id, entries, bytes, until_acked) VALUES ",
 	func(b *strings.Builder, i int) {
 		n := i * feedParams
-		fmt.Fprintf(b, "(?%d, ?%d, ?%d, ?%d, ?%d, ?%d, ?%d)", n+1, n+2, n+3, n+3, n+4, n+5, n+6)
+		fmt.Fprintf(b, "(?%d, ?%d, ?%d, ?%d, ?%d, ?%d, ?%d, ?%d)", n+1, n+2, n+3, n+3, n+4, n+5, n+6, n+7)
 	},
-	" ON CONFLICT (name) DO UPDATE SET updated = CASE WHEN excluded.updated > atommq_feed.updated THEN excluded.updated ELSE atommq_feed.updated END, last_id = excluded.last_id,"+
-		" entries = atommq_feed.entries + excluded.entries, bytes = atommq_feed.bytes + excluded.bytes")
+	" ON CONFLICT (name) DO UPDATE SET updated = CASE WHEN excluded.updated > atommq_feed.updated THEN excluded.updated ELSE atommq_feed.updated END, last_id = CASE WHEN excluded.last_id > atommq_feed.last_id THEN excluded.last_id ELSE atommq_feed.last_id END,"+
+		" entries = atommq_feed.entries + excluded.entries, bytes = atommq_feed.bytes + excluded.bytes, until_acked = coalesce(atommq_feed.until_acked, excluded.until_acked)")
 
 // feedParams is how many parameters a row of upsertFeeds has.
-const feedParams = 6
+const feedParams = 7
 
 // updateFeeds writes the tally.
 func (c *commit) updateFeeds() error {
@@ -84,6 +124,9 @@ func (c *commit) updateFeeds() error {
 			c.bind(i*feedParams+4, ch.id)
 			c.bind(i*feedParams+5, ch.entries)
 			c.bind(i*feedParams+6, ch.bytes)
+			if ch.born != unborn {
+				c.bind(i*feedParams+7, ch.born == onQueue)
+			}
 		}
 		if err := c.writer.execNumbered(upsertFeeds.text(n), c.args); err != nil {
 			return err

@@ -167,16 +167,30 @@ func (w *writer) exec(query string, args ...driver.Value) error {
 	return w.execNumbered(query, number(args))
 }
 
+// change does so and returns how many rows query changed.
+func (w *writer) change(query string, args ...driver.Value) (rows int64, err error) {
+	return w.changeNumbered(query, number(args))
+}
+
 // execNumbered runs query with the parameters that args name by their
 // ordinal; the others are NULL.
 func (w *writer) execNumbered(query string, args []driver.NamedValue) error {
+	_, err := w.changeNumbered(query, args)
+	return err
+}
+
+// changeNumbered does so and returns how many rows query changed.
+func (w *writer) changeNumbered(query string, args []driver.NamedValue) (rows int64, err error) {
 	s, err := w.statement(query)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	// A context that can be cancelled would cost a goroutine for each statement.
-	_, err = s.ExecContext(context.Background(), args)
-	return err
+	result, err := s.ExecContext(context.Background(), args)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 // query runs query and calls row with the values of each row it returns, which are

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -101,7 +102,7 @@ func TestUpTakesEachStepOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []migrations.Migration{{Version: 1, Name: "00001_log.sql", Applied: true}}
+	want := []migrations.Migration{{Version: 1, Name: "00001_log.sql", Applied: true}, {Version: 2, Name: "00002_queues.sql", Applied: true}}
 	if diff := cmp.Diff(want, steps); diff != "" {
 		t.Errorf("first Up (-want +got):\n%s", diff)
 	}
@@ -112,7 +113,7 @@ func TestUpTakesEachStepOnce(t *testing.T) {
 
 func TestStatusChangesNothing(t *testing.T) {
 	db := fresh(t)
-	want := []migrations.Migration{{Version: 1, Name: "00001_log.sql"}}
+	want := []migrations.Migration{{Version: 1, Name: "00001_log.sql"}, {Version: 2, Name: "00002_queues.sql"}}
 	got, err := migrations.Status(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +127,9 @@ func TestStatusChangesNothing(t *testing.T) {
 	if _, err := migrations.Up(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
-	want[0].Applied = true
+	for i := range want {
+		want[i].Applied = true
+	}
 	if got, err = migrations.Status(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
@@ -145,8 +148,8 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	_, statusErr := migrations.Status(t.Context(), db)
 	for _, err := range []error{upErr, statusErr} {
 		newer, ok := errors.AsType[*migrations.NewerError](err)
-		if !ok || newer.Found != 99 || newer.Known != 1 {
-			t.Errorf("error %v, want a NewerError with 99 and 1", err)
+		if !ok || newer.Found != 99 || newer.Known != 2 {
+			t.Errorf("error %v, want a NewerError with 99 and 2", err)
 		}
 	}
 	execute(t, db, "BEGIN IMMEDIATE; ROLLBACK") // no lock is left behind
@@ -168,29 +171,63 @@ func TestAFailedMigrationLeavesTheDatabaseAsItWas(t *testing.T) {
 	}
 }
 
-// testdata/v1.sql is a dump of a database with the first schema. It is never
-// regenerated: every later schema must be reached from it.
-func TestTheFirstVersionMigrates(t *testing.T) {
-	dump, err := os.ReadFile("testdata/v1.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	old := fresh(t)
-	execute(t, old, string(dump))
-	if _, err := migrations.Up(t.Context(), old); err != nil {
-		t.Fatal(err)
-	}
+// testdata/v1.sql, v2.sql … are dumps of databases with each schema. They are never
+// regenerated: every later schema must be reached from them.
+func TestEveryVersionMigrates(t *testing.T) {
 	made := fresh(t)
 	if _, err := migrations.Up(t.Context(), made); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(column(t, made, schemaText), column(t, old, schemaText)); diff != "" {
-		t.Errorf("schema (-made anew +migrated):\n%s", diff)
+	dumps, err := filepath.Glob("testdata/v*.sql")
+	if err != nil || len(dumps) < 2 {
+		t.Fatalf("dumps %q, %v", dumps, err)
 	}
-	want := []string{"2 first 1 <entry><title>an edited one</title></entry>", "3 first 0 ", "4 second 1 <entry><title>ü</title></entry>"}
-	got := column(t, old, "SELECT concat_ws(' ', id, feed, 1 - deleted, xml) FROM atommq_entry ORDER BY id")
+	for _, dump := range dumps {
+		t.Run(filepath.Base(dump), func(t *testing.T) {
+			old := migrated(t, dump)
+			if diff := cmp.Diff(column(t, made, schemaText), column(t, old, schemaText)); diff != "" {
+				t.Errorf("schema (-made anew +migrated):\n%s", diff)
+			}
+			want := []string{"2 first 1 <entry><title>an edited one</title></entry>", "3 first 0 ", "4 second 1 <entry><title>ü</title></entry>"}
+			got := column(t, old, "SELECT concat_ws(' ', id, feed, 1 - deleted, xml) FROM atommq_entry WHERE id < 5 ORDER BY id")
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("entries (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// migrated returns the database in a dump, brought to the newest schema.
+func migrated(t *testing.T, dump string) *sql.DB {
+	t.Helper()
+	text, err := os.ReadFile(dump)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := fresh(t)
+	execute(t, old, string(text))
+	if _, err := migrations.Up(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	return old
+}
+
+func TestFeedsFromBeforeQueuesKeepTheirEntries(t *testing.T) {
+	old := migrated(t, "testdata/v1.sql")
+	if got := column(t, old, "SELECT DISTINCT until_acked FROM atommq_feed"); !cmp.Equal(got, []string{"0"}) {
+		t.Errorf("until_acked = %q, want 0 in all", got)
+	}
+}
+
+func TestTheSecondVersionKeepsItsWork(t *testing.T) {
+	old := migrated(t, "testdata/v2.sql")
+	want := []string{"2 1 5 5 1 31", "1 0 7 0 31 2500000", "1 5 6 2 31 0", "empty ?", "first 0", "second 0", "work 1"}
+	got := slices.Concat(
+		column(t, old, "SELECT concat_ws(' ', node, queue, rank, id, attempts, bytes) FROM atommq_claim"),
+		column(t, old, "SELECT concat_ws(' ', queue, rank, id, attempts, bytes, ack_timeout) FROM atommq_ready ORDER BY queue, rank, id"),
+		column(t, old, "SELECT concat_ws(' ', name, coalesce(until_acked, '?')) FROM atommq_feed ORDER BY name"))
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("entries (-want +got):\n%s", diff)
+		t.Errorf("work (-want +got):\n%s", diff)
 	}
 }
 
@@ -213,14 +250,14 @@ func TestProcessesThatStartTogetherMigrateOnce(t *testing.T) {
 		if err := c.Wait(); err != nil {
 			t.Errorf("process %d: %v: %s", i, err, &out[i])
 		}
-		if out[i].String() == "1" {
+		if out[i].String() == "2" {
 			migrated++
 		}
 	}
 	if migrated != 1 {
-		t.Errorf("%d processes took the step, want 1", migrated)
+		t.Errorf("%d processes took the steps, want 1", migrated)
 	}
-	if got := column(t, open(t, path), "SELECT version_id FROM atommq_schema ORDER BY 1"); !cmp.Equal(got, []string{"0", "1"}) {
+	if got := column(t, open(t, path), "SELECT version_id FROM atommq_schema ORDER BY 1"); !cmp.Equal(got, []string{"0", "1", "2"}) {
 		t.Errorf("versions kept = %q", got)
 	}
 }

@@ -1,0 +1,141 @@
+package db
+
+import (
+	"database/sql/driver"
+
+	"atommq/bus"
+)
+
+const (
+	selectReady = `SELECT rank, id, attempts, bytes, ack_timeout, expires FROM atommq_ready
+		WHERE queue = ? AND (rank, id) > (?, ?) ORDER BY rank, id LIMIT ?`
+	deleteExpired = "DELETE FROM atommq_ready WHERE queue = ? AND (rank, id) <= (?, ?) AND expires BETWEEN 1 AND ?"
+	insertClaims  = `INSERT INTO atommq_claim (node, queue, rank, id, attempts, bytes, ack_timeout, expires)
+		SELECT ?, queue, rank, id, attempts + 1, bytes, ack_timeout, expires
+		FROM atommq_ready WHERE queue = ? AND (rank, id) <= (?, ?)`
+	deleteReady = "DELETE FROM atommq_ready WHERE queue = ? AND (rank, id) <= (?, ?)"
+)
+
+// harvest is what the front of a queue has for an order.
+type harvest struct {
+	claims  []bus.Claim
+	expired []bus.Claim
+	last    bus.Place // looked at
+}
+
+// claim hands out what waits at the front of a queue.
+func (c *commit) claim(op *bus.Op) (rule, err error) {
+	if live, err := c.lives(op.Order.Node); err != nil || !live {
+		return bus.ErrClaimLost, err
+	}
+	if err := c.flush(); err != nil {
+		return nil, err
+	}
+	h, err := c.harvest(&op.Order, op.At.UnixMicro())
+	if err != nil {
+		return nil, err
+	}
+	if len(h.claims)+len(h.expired) == 0 {
+		if known, err := c.isQueue(op.Order.Queue); err != nil || !known {
+			return bus.ErrNoQueue, err
+		}
+	}
+	if err := c.expire(&op.Order, h, op.At.UnixMicro()); err != nil {
+		return nil, err
+	}
+	if err := c.handOut(&op.Order, h.claims); err != nil {
+		return nil, err
+	}
+	c.outcomes = append(c.outcomes, func() { op.Order.Claims, op.Order.Expired = h.claims, len(h.expired) })
+	return nil, nil
+}
+
+// isQueue reports whether there is such a queue.
+func (c *commit) isQueue(id int64) (known bool, err error) {
+	err = c.writer.query("SELECT 1 FROM atommq_queue WHERE id = ?", number([]driver.Value{id}), func([]driver.Value) { known = true })
+	return known, err
+}
+
+// harvest reads the front of a queue, past what expired by at, until it has what o asks for.
+func (c *commit) harvest(o *bus.Order, at int64) (h harvest, err error) {
+	for more := true; more && len(h.claims) < o.Count; {
+		limit, seen := o.Count-len(h.claims)+len(h.expired), 0
+		args := number([]driver.Value{o.Queue, int64(h.last.Rank), h.last.ID, int64(limit)})
+		err := c.writer.query(selectReady, args, func(v []driver.Value) {
+			seen++
+			if len(h.claims) < o.Count {
+				h.take(o, v, at)
+			}
+		})
+		if err != nil {
+			return h, err
+		}
+		more = seen == limit
+	}
+	return h, nil
+}
+
+// take takes a row of selectReady.
+func (h *harvest) take(o *bus.Order, v []driver.Value, at int64) {
+	expires := v[5].(int64)
+	h.last = bus.Place{Rank: uint8(v[0].(int64)), ID: v[1].(int64)}
+	claim := bus.Claim{
+		Place: h.last, Queue: o.Queue, Node: o.Node, Attempt: int(v[2].(int64)) + 1,
+		Bytes: v[3].(int64), AckTimeout: span(v[4].(int64)), Expires: expiry(expires),
+	}
+	if expires != 0 && expires <= at {
+		h.expired = append(h.expired, claim)
+		return
+	}
+	h.claims = append(h.claims, claim)
+}
+
+// expire removes the expired work among what was looked at, as if it were acked.
+func (c *commit) expire(o *bus.Order, h harvest, at int64) error {
+	if len(h.expired) == 0 {
+		return nil
+	}
+	c.dirty = true
+	c.roster.counts.add(o.Queue, -int64(len(h.expired)))
+	if err := c.writer.exec(deleteExpired, o.Queue, int64(h.last.Rank), h.last.ID, at); err != nil {
+		return err
+	}
+	for left := h.expired; len(left) > 0; {
+		n := 1
+		for n < len(left) && left[n].Rank == left[0].Rank {
+			n++
+		}
+		if err := c.expireRank(o.Queue, left[:n]); err != nil {
+			return err
+		}
+		left = left[n:]
+	}
+	return nil
+}
+
+// expireRank removes from their feed those entries of one rank that no other queue waits for.
+func (c *commit) expireRank(queue int64, expired []bus.Claim) error {
+	o, err := c.owner(queue)
+	if err != nil || !o.untilAcked {
+		return err
+	}
+	var ids []int64
+	for i := range expired {
+		ids = append(ids, expired[i].ID)
+	}
+	_, err = c.removeUnwanted(o.feed, int64(expired[0].Rank), ids)
+	return err
+}
+
+// handOut moves claims, everything at the front of the queue, from what is ready to what is claimed.
+func (c *commit) handOut(o *bus.Order, claims []bus.Claim) error {
+	if len(claims) == 0 {
+		return nil
+	}
+	c.dirty = true
+	rank, id := int64(claims[len(claims)-1].Rank), claims[len(claims)-1].ID
+	if err := c.writer.exec(insertClaims, o.Node, o.Queue, rank, id); err != nil {
+		return err
+	}
+	return c.writer.exec(deleteReady, o.Queue, rank, id)
+}

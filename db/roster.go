@@ -1,0 +1,185 @@
+package db
+
+import (
+	"database/sql/driver"
+	"strings"
+
+	"atommq/bus"
+)
+
+// roster knows, for one commit, which queues the feeds have. Nobody else can add one
+// before the transaction ends.
+type roster struct {
+	feeds  map[string][]queueRef
+	owners map[int64]owner
+	counts counts
+}
+
+// queueRef is a queue of a feed that is known.
+type queueRef struct {
+	id   int64
+	name string
+}
+
+// owner is the feed of a queue.
+type owner struct {
+	feed       string
+	untilAcked bool
+	alone      bool // it has no other queue
+}
+
+func (r *roster) reset() {
+	clear(r.feeds)
+	clear(r.owners)
+	r.counts.reset()
+}
+
+// forget forgets who owns what, because a queue came or went.
+func (r *roster) forget(feed string) {
+	delete(r.feeds, feed)
+	clear(r.owners)
+}
+
+var selectQueuesOf = makeChunks("SELECT feed, id, name FROM atommq_queue WHERE feed IN (",
+	func(b *strings.Builder, _ int) { b.WriteByte('?') }, ")")
+
+// findQueues looks up the queues of the feeds that ops publish to.
+func (c *commit) findQueues(ops []*bus.Op) error {
+	var unknown []string
+	last := ""
+	for _, op := range ops {
+		for i := range op.Posts {
+			feed := op.Posts[i].Entry.Feed
+			if op.Kind == bus.OpPublish && feed != last && c.roster.meet(feed) {
+				unknown = append(unknown, feed)
+			}
+			last = feed
+		}
+	}
+	return c.loadQueues(unknown)
+}
+
+// meet reports whether feed was not known, and makes it known as one without queues.
+func (r *roster) meet(feed string) bool {
+	if _, known := r.feeds[feed]; known {
+		return false
+	}
+	if r.feeds == nil {
+		r.feeds = make(map[string][]queueRef)
+	}
+	r.feeds[feed] = nil
+	return true
+}
+
+func (c *commit) loadQueues(names []string) error {
+	for len(names) > 0 {
+		n := selectQueuesOf.fit(len(names))
+		c.args = c.args[:0]
+		for i, name := range names[:n] {
+			c.bind(i+1, name)
+		}
+		err := c.writer.query(selectQueuesOf.text(n), c.args, func(v []driver.Value) {
+			feed := v[0].(string)
+			c.roster.feeds[feed] = append(c.roster.feeds[feed], queueRef{v[1].(int64), v[2].(string)})
+		})
+		if err != nil {
+			return err
+		}
+		names = names[n:]
+	}
+	return nil
+}
+
+// queuesOf returns the queues of a feed.
+func (c *commit) queuesOf(feed string) ([]queueRef, error) {
+	if c.roster.meet(feed) {
+		if err := c.loadQueues([]string{feed}); err != nil {
+			return nil, err
+		}
+	}
+	return c.roster.feeds[feed], nil
+}
+
+// needQueue makes the queue that p was sent through, if the feed does not have it.
+func (c *commit) needQueue(p *bus.Posting, at int64) error {
+	feed := p.Entry.Feed
+	queues, err := c.queuesOf(feed)
+	if err != nil {
+		return err
+	}
+	for _, q := range queues {
+		if q.name == p.Queue {
+			return nil
+		}
+	}
+	id, err := c.writer.makeQueue(feed, p.Queue, at)
+	c.roster.feeds[feed] = append(queues, queueRef{id, p.Queue})
+	clear(c.roster.owners)
+	return err
+}
+
+const selectOwner = `SELECT q.feed, f.until_acked, (SELECT count(*) FROM atommq_queue AS o WHERE o.feed = q.feed)
+	FROM atommq_queue AS q LEFT JOIN atommq_feed AS f ON f.name = q.feed WHERE q.id = ?`
+
+// owner returns the feed of a queue, none for a queue that was dropped.
+func (c *commit) owner(queue int64) (owner, error) {
+	if o, known := c.roster.owners[queue]; known {
+		return o, nil
+	}
+	var o owner
+	err := c.writer.query(selectOwner, number([]driver.Value{queue}), func(v []driver.Value) {
+		o = owner{feed: v[0].(string), alone: v[2].(int64) == 1}
+		until, decided := v[1].(int64)
+		o.untilAcked = until != 0 || !decided && c.feeds.keepsUntilAcked(o.feed)
+	})
+	if c.roster.owners == nil {
+		c.roster.owners = make(map[int64]owner)
+	}
+	c.roster.owners[queue] = o
+	return o, err
+}
+
+// counts sums up by how much a commit changes what waits in each queue.
+type counts struct {
+	queues []int64 // in the order they were first touched
+	deltas []int64
+	index  map[int64]int
+}
+
+func (n *counts) add(queue, delta int64) {
+	if i := len(n.queues) - 1; i >= 0 && n.queues[i] == queue {
+		n.deltas[i] += delta
+		return
+	}
+	i, ok := n.index[queue]
+	if !ok {
+		if n.index == nil {
+			n.index = make(map[int64]int)
+		}
+		i = len(n.queues)
+		n.index[queue] = i
+		n.queues, n.deltas = append(n.queues, queue), append(n.deltas, 0)
+	}
+	n.deltas[i] += delta
+}
+
+func (n *counts) reset() {
+	clear(n.index)
+	n.queues, n.deltas = n.queues[:0], n.deltas[:0]
+}
+
+const updateWaiting = "UPDATE atommq_queue SET waiting = waiting + ? WHERE id = ?"
+
+// updateQueues writes the counts.
+func (c *commit) updateQueues() error {
+	n := &c.roster.counts
+	for i, queue := range n.queues {
+		if n.deltas[i] == 0 {
+			continue
+		}
+		if err := c.writer.exec(updateWaiting, n.deltas[i], queue); err != nil {
+			return err
+		}
+	}
+	return nil
+}

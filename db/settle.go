@@ -1,0 +1,204 @@
+package db
+
+import (
+	"cmp"
+	"database/sql/driver"
+	"fmt"
+	"slices"
+
+	"atommq/bus"
+)
+
+// verdict is a settlement that the commit carries out.
+type verdict struct {
+	*bus.Settlement
+	seq int // its place in the commit
+}
+
+// heldByAll reports whether every claim that settle names is held by a node that lives.
+func (c *commit) heldByAll(settle []bus.Settlement) (bool, error) {
+	for i := range settle {
+		if live, err := c.lives(settle[i].Node); err != nil || !live {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+const selectNode = "SELECT 1 FROM atommq_node WHERE id = ? AND NOT gone"
+
+// lives reports whether node may hold claims. Nobody can strike it out before the
+// transaction ends.
+func (c *commit) lives(node int64) (live bool, err error) {
+	if node > 0 && node == c.living {
+		return true, nil
+	}
+	err = c.writer.query(selectNode, number([]driver.Value{node}), func([]driver.Value) { live = true })
+	if live {
+		c.living = node
+	}
+	return live, err
+}
+
+// settle leaves carrying out the verdicts to settleClaims.
+func (c *commit) settle(settle []bus.Settlement) {
+	for i := range settle {
+		c.verdicts = append(c.verdicts, verdict{&settle[i], len(c.verdicts)})
+	}
+}
+
+// settleClaims carries out the verdicts that came since it last did. Of several on one claim, the first counts:
+// after it the claim's row is gone.
+func (c *commit) settleClaims() error {
+	pending := c.verdicts[c.settled:]
+	slices.SortFunc(pending, func(a, b verdict) int {
+		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Attempt, b.Attempt),
+			cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID), cmp.Compare(a.seq, b.seq))
+	})
+	for len(pending) > 0 {
+		n := 1
+		for n < len(pending) && pending[n].alike(pending[0]) {
+			n++
+		}
+		if err := c.settleAlike(pending[:n]); err != nil {
+			return err
+		}
+		pending = pending[n:]
+	}
+	c.settled = len(c.verdicts)
+	return c.removeAcked()
+}
+
+// alike reports whether v and w differ in the entry alone.
+func (v verdict) alike(w verdict) bool {
+	return v.Node == w.Node && v.Queue == w.Queue && v.Attempt == w.Attempt && v.Rank == w.Rank && v.Verdict == w.Verdict
+}
+
+// settleAlike carries out verdicts that differ in the entry alone, in the order of ids.
+func (c *commit) settleAlike(alike []verdict) error {
+	c.ids = c.ids[:0]
+	for i := range alike {
+		if i == 0 || alike[i].ID != alike[i-1].ID {
+			c.ids = append(c.ids, alike[i].ID)
+		}
+	}
+	for ids := c.ids; len(ids) > 0; {
+		n := cut(ids)
+		some := upTo(alike, ids[n-1])
+		if err := c.settleSome(alike[:some], ids[:n]); err != nil {
+			return err
+		}
+		alike, ids = alike[some:], ids[n:]
+	}
+	return nil
+}
+
+// upTo counts the verdicts at the start of alike with ids up to id.
+func upTo(alike []verdict, id int64) int {
+	n := 0
+	for n < len(alike) && alike[n].ID <= id {
+		n++
+	}
+	return n
+}
+
+// The condition on claims that differ in the entry alone. Its attempts are its fence: a claim returned and
+// handed out anew has others.
+const ofClaims = " FROM atommq_claim WHERE node = ?1 AND queue = ?2 AND rank = ?3 AND attempts = ?4 AND "
+
+var (
+	deleteClaims  = makeByID(4, "DELETE"+ofClaims, "")
+	releaseClaims = makeByID(5, "INSERT INTO atommq_ready (queue, rank, id, attempts, bytes, ack_timeout, expires)"+
+		" SELECT queue, rank, id, attempts - ?5, bytes, ack_timeout, expires"+ofClaims, "")
+)
+
+// settleSome carries out verdicts that differ in the entry alone on claims with ids, as many as one statement takes.
+func (c *commit) settleSome(alike []verdict, ids []int64) error {
+	switch alike[0].Verdict {
+	case bus.Acked:
+		return c.ack(alike, ids)
+	case bus.Released:
+		return c.release(alike[0], ids, 0)
+	case bus.Returned:
+		return c.release(alike[0], ids, 1)
+	}
+	return fmt.Errorf("there is no verdict %d", alike[0].Verdict)
+}
+
+// release puts claims back in their place, with so many attempts forgotten.
+func (c *commit) release(v verdict, ids []int64, forgotten int64) error {
+	c.bindClaims(v)
+	c.bind(5, forgotten)
+	if err := c.writer.execNumbered(c.bindIDs(releaseClaims, ids), c.args); err != nil {
+		return err
+	}
+	_, err := c.removeClaims(v, ids)
+	return err
+}
+
+// ack removes claims for good.
+func (c *commit) ack(alike []verdict, ids []int64) error {
+	v := alike[0]
+	o, err := c.owner(v.Queue)
+	if err != nil {
+		return err
+	}
+	var bytes int64
+	if o.untilAcked {
+		if ids, bytes, err = c.stillHeld(v, ids); err != nil || len(ids) == 0 {
+			return err
+		}
+	}
+	removed, err := c.removeClaims(v, ids)
+	c.roster.counts.add(v.Queue, -removed)
+	switch {
+	case err != nil || !o.untilAcked:
+		return err
+	case o.alone:
+		c.drained(alike, ids)
+		return c.removeEntries(o.feed, ids, bytes)
+	}
+	c.ackedIn(o.feed, alike, ids)
+	return nil
+}
+
+var (
+	countClaims = makeByID(4, "SELECT count(*), coalesce(sum(bytes), 0)"+ofClaims, "")
+	heldClaims  = makeByID(4, "SELECT id"+ofClaims, " ORDER BY id")
+)
+
+// stillHeld returns those of ids whose claims there are, and the bytes of their entries. Nearly always it is all of
+// them, which a count tells without reading each.
+func (c *commit) stillHeld(v verdict, ids []int64) (held []int64, bytes int64, err error) {
+	var n int64
+	count := func(v []driver.Value) { n, bytes = v[0].(int64), v[1].(int64) }
+	c.bindClaims(v)
+	if err := c.writer.query(c.bindIDs(countClaims, ids), c.args, count); err != nil || n == int64(len(ids)) {
+		return ids, bytes, err
+	}
+	c.bindClaims(v)
+	err = c.writer.query(c.bindIDs(heldClaims, ids), c.args, func(v []driver.Value) { held = append(held, v[0].(int64)) })
+	return held, bytes, err
+}
+
+func (c *commit) removeClaims(v verdict, ids []int64) (removed int64, err error) {
+	for len(ids) > 0 {
+		n := cut(ids)
+		c.bindClaims(v)
+		some, err := c.writer.changeNumbered(c.bindIDs(deleteClaims, ids[:n]), c.args)
+		if err != nil {
+			return removed, err
+		}
+		removed, ids = removed+some, ids[n:]
+	}
+	c.dirty = c.dirty || removed > 0
+	return removed, nil
+}
+
+func (c *commit) bindClaims(v verdict) {
+	c.args = c.args[:0]
+	c.bind(1, v.Node)
+	c.bind(2, v.Queue)
+	c.bind(3, int64(v.Rank))
+	c.bind(4, int64(v.Attempt))
+}
