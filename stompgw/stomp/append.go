@@ -64,31 +64,40 @@ func AppendText(dst, body []byte) []byte {
 func AppendEnd(dst []byte) []byte { return append(dst, "\n\x00\n"...) }
 
 func appendText[T ~[]byte | ~string](dst []byte, v Version, text T, name bool) []byte {
-	if plain([]byte(text)) { // not a copy: the compiler sees that nobody writes to it
-		return append(dst, text...)
+	rest := []byte(text) // not a copy: the compiler sees that nobody writes to it
+	if plain(rest) {
+		return append(dst, rest...)
 	}
-	for i := range len(text) {
-		dst = appendByte(dst, v, text[i], name)
+	for i := 0; i < len(rest); {
+		if c := rest[i]; c < 0x10 || c == ':' || c == '\\' {
+			if other := instead(c, v, name); other != "" {
+				dst = append(append(dst, rest[:i]...), other...)
+				rest, i = rest[i+1:], 0
+				continue
+			}
+		}
+		i++
 	}
-	return dst
+	return append(dst, rest...)
 }
 
-func appendByte(dst []byte, v Version, c byte, name bool) []byte {
+// instead is what v writes for c in a header, "" for c itself.
+func instead(c byte, v Version, name bool) string {
 	switch {
 	case c == 0, c == '\r' && v < V12, c == '\n' && v < V11, c == ':' && v < V11 && name:
-		return append(dst, ' ')
+		return " "
 	case v < V11:
-		return append(dst, c)
+		return ""
 	case c == '\n':
-		return append(dst, `\n`...)
+		return `\n`
 	case c == '\r':
-		return append(dst, `\r`...)
+		return `\r`
 	case c == ':':
-		return append(dst, `\c`...)
+		return `\c`
 	case c == '\\':
-		return append(dst, `\\`...)
+		return `\\`
 	}
-	return append(dst, c)
+	return ""
 }
 
 const (

@@ -2,7 +2,6 @@ package stomp
 
 import (
 	"bytes"
-	"io"
 	"testing"
 )
 
@@ -95,4 +94,10 @@ func BenchmarkAppendMESSAGE(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "frames/s")
 }
 
-var _ io.Reader = (*endless)(nil)
+func BenchmarkAppendHeaderWithColons(b *testing.B) {
+	var dst []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = AppendHeader(dst[:0], V12, "uuid", "urn:uuid:6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+	}
+}
