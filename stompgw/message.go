@@ -1,9 +1,15 @@
 package stompgw
 
 import (
+	"bytes"
 	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"atommq/bus"
+	"atommq/feeds"
 	"atommq/stompgw/stomp"
 )
 
@@ -11,12 +17,147 @@ import (
 type messages struct {
 	bus     *bus.Bus
 	baseURL string // that links of whole entries begin with, without a slash at the end
+	whole   [3]string
 }
+
+func newMessages(b *bus.Bus, baseURL string) messages {
+	m := messages{bus: b, baseURL: strings.TrimSuffix(baseURL, "/")}
+	for v := range m.whole {
+		m.whole[v] = forms[v] + " whole " + m.baseURL
+	}
+	return m
+}
+
+// forms are the keys of the renderings that bus.Entry keeps, by version.
+var forms = [3]string{"stomp 1.0", "stomp 1.1", "stomp 1.2"}
 
 // tail returns everything of a MESSAGE that stands behind the headers which differ by subscription
 // (subscription, destination, ack, redelivered): the other headers, the body, and what ends the frame. It is
 // rendered once for each entry, version and shape; whole asks for the entry itself as the body.
 // Callers begin with the command and their headers, which win over the sender's, and must not change the result.
 func (m *messages) tail(ctx context.Context, e *bus.Entry, v stomp.Version, whole bool) []byte {
-	panic("not built yet")
+	if whole && !e.Deleted {
+		return e.Form(m.whole[v], func(member *feeds.Member) []byte { return m.wholeTail(ctx, member, v) })
+	}
+	return e.Form(forms[v], func(member *feeds.Member) []byte { return messageTail(member, v) })
+}
+
+// wholeTail renders the entry as the body.
+func (m *messages) wholeTail(ctx context.Context, e *feeds.Member, v stomp.Version) []byte {
+	feed := &feeds.Feed{Name: e.Feed}
+	if f, err := m.bus.Feed(ctx, e.Feed); err == nil { // it may have gone since: then the entry's author is its name
+		feed = &f.Feed
+	}
+	msg := &feeds.Message{
+		Type: "application/atom+xml;type=entry",
+		Body: feeds.AppendDocument(nil, e, feed, m.baseURL+feeds.Path(e.Feed)),
+	}
+	if at, ok := expiry(sentWith(e)); ok {
+		msg.Header = []feeds.Field{{Name: headerExpires, Value: strconv.FormatInt(at, 10)}}
+	}
+	return appendMessage(nil, v, e, msg)
+}
+
+// messageTail renders the message that an entry carries; a tombstone carries none.
+func messageTail(e *feeds.Member, v stomp.Version) []byte {
+	return appendMessage(nil, v, e, sentWith(e))
+}
+
+func sentWith(e *feeds.Member) *feeds.Message {
+	if e.Deleted {
+		return &feeds.Message{}
+	}
+	m, err := feeds.MessageOf(e)
+	if err != nil {
+		// What was taken in can be read. Should it not, that one entry must not end the following of its feed.
+		return &feeds.Message{Type: typeEntry, Body: e.XML}
+	}
+	return m
+}
+
+const typeEntry = "application/atom+xml;type=entry"
+
+// Headers of MESSAGE that are more than passed through.
+const (
+	headerExpires   = "expires"   // milliseconds since 1970; from then on nobody gets the message. 0 is never
+	headerTimestamp = "timestamp" // the same, of the publishing; unless the sender gave one
+	headerUUID      = "uuid"      // of the entry, for its URL; unless the sender gave one
+)
+
+// isOurs tells the headers that a MESSAGE has from the server, so that a sender's are left out.
+func isOurs(name string) bool {
+	switch name {
+	case "subscription", "destination", "message-id", "ack", "redelivered", "Xlastid", "deleted",
+		"content-type", "content-length", headerExpires:
+		return true
+	}
+	return false
+}
+
+// appendMessage appends the tail. When there is an expiry, it comes first, where expired looks for it.
+// Of repeated headers the first counts (1.2, "Repeated Header Entries"), so those of the server come before the sender's.
+func appendMessage(dst []byte, v stomp.Version, e *feeds.Member, m *feeds.Message) []byte {
+	dst = slices.Grow(dst, tailRoom(m))
+	if at, ok := expiry(m); ok {
+		dst = stomp.AppendHeaderInt(dst, v, headerExpires, at)
+	}
+	if e.ID == 0 {
+		dst = stomp.AppendHeader(dst, v, "message-id", e.UUID)
+	} else {
+		dst = stomp.AppendHeaderInt(dst, v, "message-id", e.ID)
+		dst = stomp.AppendHeaderInt(dst, v, "Xlastid", e.ID)
+	}
+	if m.Type != "" {
+		dst = stomp.AppendHeader(dst, v, "content-type", m.Type)
+	}
+	if e.Deleted {
+		dst = stomp.AppendHeader(dst, v, "deleted", "true")
+	}
+	stamped, named := false, false
+	for i := range m.Header {
+		h := &m.Header[i]
+		if !isOurs(h.Name) {
+			dst = stomp.AppendHeader(dst, v, h.Name, h.Value)
+		}
+		stamped = stamped || h.Name == headerTimestamp
+		named = named || h.Name == headerUUID
+	}
+	if !stamped {
+		dst = stomp.AppendHeaderInt(dst, v, headerTimestamp, e.Edited.UnixMilli())
+	}
+	if !named {
+		dst = stomp.AppendHeader(dst, v, headerUUID, e.UUID)
+	}
+	return stomp.AppendBody(dst, m.Body)
+}
+
+// tailRoom is how many bytes a tail will usually take.
+func tailRoom(m *feeds.Message) int {
+	n := 192 + len(m.Type) + len(m.Body)
+	for i := range m.Header {
+		n += len(m.Header[i].Name) + len(m.Header[i].Value) + 4
+	}
+	return n
+}
+
+// expiry returns the time from which on a message is not delivered, in milliseconds since 1970.
+func expiry(m *feeds.Message) (at int64, ok bool) {
+	for i := range m.Header {
+		if h := &m.Header[i]; h.Name == headerExpires {
+			at, err := strconv.ParseInt(h.Value, 10, 64)
+			return at, err == nil && at > 0
+		}
+	}
+	return 0, false
+}
+
+// expired reports whether the message with this tail must not be delivered any more.
+func expired(tail []byte, now time.Time) bool {
+	rest, ok := bytes.CutPrefix(tail, []byte(headerExpires+":"))
+	if !ok {
+		return false
+	}
+	digits, _, _ := bytes.Cut(rest, []byte("\n"))
+	at, err := strconv.ParseInt(string(digits), 10, 64)
+	return err == nil && at <= now.UnixMilli()
 }

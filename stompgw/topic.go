@@ -1,85 +1,202 @@
 package stompgw
 
 import (
-	"context"
+	"iter"
+	"math"
+	"sync"
 
 	"atommq/bus"
-	"atommq/feeds"
-	"atommq/stompgw/stomp"
 )
 
 // topics brings what is published to the topic subscriptions of a node. It is its bus's
 // bus.Listener. There is one for a Server.
 type topics struct {
 	messages
+	stop func() // ends the listening
+
+	mu       sync.RWMutex
+	feeds    *registry
+	prefixes *registry
+	lengths  [math.MaxUint8 + 1]int // how many prefixes there are of each length
 }
+
+var _ bus.Listener = (*topics)(nil)
 
 // newTopics begins to listen to b.
-func newTopics(b *bus.Bus, baseURL string) *topics { return &topics{messages{b, baseURL}} }
+func newTopics(b *bus.Bus, baseURL string) *topics {
+	t := &topics{
+		messages: newMessages(b, baseURL),
+		feeds:    newRegistry(),
+		prefixes: newRegistry(),
+	}
+	t.stop = b.Listen(t)
+	return t
+}
 
 // close ends the listening. The followers are closed before.
-func (t *topics) close() { panic("not built yet") }
+func (t *topics) close() { t.stop() }
 
 // count returns how many subscriptions of this node get what is published to feed, prefixes included.
-func (t *topics) count(feed string) int { panic("not built yet") }
-
-// broadcast brings a message that is not stored to those who are subscribed now. It copies what it
-// needs of m. It waits, for at most a second in all, for subscribers that have no room: those that make none are cut off.
-// The error is ctx's cause.
-func (t *topics) broadcast(ctx context.Context, feed string, m *feeds.Message) error {
-	panic("not built yet")
+func (t *topics) count(feed string) int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	n := t.feeds.count(feed)
+	for prefix := range t.prefixesOf(feed) {
+		n += t.prefixes.count(prefix)
+	}
+	return n
 }
 
-// topicSubscription is what a SUBSCRIBE to a topic asks for. Its texts are copied.
-type topicSubscription struct {
-	id      []byte // unique in the connection
-	unnamed bool   // the client gave no id (1.0), and MESSAGE names none; id is then the destination
-	feed    []byte // its name, or how its name begins
-	prefix  bool
-	after   int64 // Xlastid: replay what came after it first; fromNow for nothing
-	whole   bool  // accept: application/atom+xml
-	ack     topicAck
-	window  int // prefetch asked for with a mode that acks; 0 for none
+// prefixesOf yields each beginning of a feed's name that may have follows. Callers hold t.mu.
+func (t *topics) prefixesOf(feed string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for n := range t.lengths[:len(feed)+1] {
+			if t.lengths[n] > 0 && !yield(feed[:n]) {
+				return
+			}
+		}
+	}
 }
 
-// fromNow is the cursor of a subscription that wants what is published from its RECEIPT on.
-const fromNow = -1
-
-// topicAck is the ack mode of a topic subscription.
-type topicAck uint8
-
-const (
-	ackAuto       topicAck = iota
-	ackCumulative          // ack:client
-	ackIndividual          // ack:client-individual
-)
-
-// follower is the topic side of one connection. Its methods may be called from any
-// goroutine, next from one at a time.
-type follower struct{}
-
-// attach makes f ready. wake is called when next has something to give, and not again before next was called: from
-// any goroutine, with no lock held. It must not block.
-func (f *follower) attach(t *topics, v stomp.Version, wake func()) { panic("not built yet") }
-
-// subscribe adds a subscription: errSubscribed when its id is taken. What is published after the call returned is delivered.
-func (f *follower) subscribe(s topicSubscription) error { panic("not built yet") }
-
-// unsubscribe ends a subscription. Nothing of it is appended by next from then on.
-func (f *follower) unsubscribe(id []byte) (found bool) { panic("not built yet") }
-
-// ack takes the value of an id header, as 1.2 has it: that of the ack header of a MESSAGE.
-// NACK is the same: the log has the message as it had it before. It reports whether such a message was waiting for it.
-func (f *follower) ack(value []byte) (found bool) { panic("not built yet") }
-
-// ackMessage takes a message-id, as 1.0 and 1.1 have it, and the subscription's id, which may be empty in 1.0.
-func (f *follower) ackMessage(subscription, messageID []byte) (found bool) { panic("not built yet") }
-
-// next appends MESSAGE frames, about room bytes of them: one frame may pass it. more tells that there are
-// further ones at once. After an error (a *bus.GapError, a *cutOffError, the bus's) nothing more comes: the session ends with an ERROR.
-func (f *follower) next(ctx context.Context, dst []byte, room int) (out []byte, more bool, err error) {
-	panic("not built yet")
+// matching yields the follows that get what is published to feed. Callers hold t.mu.
+func (t *topics) matching(feed string) iter.Seq[*follow] {
+	return func(yield func(*follow) bool) {
+		if !round(t.feeds.first(feed), yield) || t.prefixes.size == 0 {
+			return
+		}
+		for prefix := range t.prefixesOf(feed) {
+			if !round(t.prefixes.first(prefix), yield) {
+				return
+			}
+		}
+	}
 }
 
-// close ends all subscriptions. It may be called again.
-func (f *follower) close() { panic("not built yet") }
+// round yields a ring.
+func round(first *follow, yield func(*follow) bool) bool {
+	for s := first; s != nil; s = s.next {
+		if !yield(s) {
+			return false
+		}
+		if s.next == first {
+			return true
+		}
+	}
+	return true
+}
+
+// announced is how many entries are announced under one hold of the lock, before the writers are woken.
+const announced = 64
+
+// Committed implements bus.Listener.
+func (t *topics) Committed(entries []*bus.Entry) {
+	for len(entries) > 0 {
+		n := min(len(entries), announced)
+		t.announce(entries[:n])
+		entries = entries[n:]
+	}
+}
+
+// announce pushes entries feed by feed, as they come: so each follow's lock is taken once for several of them.
+func (t *topics) announce(entries []*bus.Entry) {
+	var woken wakes
+	t.mu.RLock()
+	for len(entries) > 0 {
+		n := sameFeed(entries)
+		for s := range t.matching(entries[0].Feed) {
+			woken.add(s.owner, s.owner.push(s, entries[:n]))
+		}
+		entries = entries[n:]
+	}
+	t.mu.RUnlock()
+	woken.call()
+}
+
+// sameFeed counts the entries at the beginning that are of one feed.
+func sameFeed(entries []*bus.Entry) int {
+	n := 1
+	for n < len(entries) && entries[n].Feed == entries[0].Feed {
+		n++
+	}
+	return n
+}
+
+// Changed implements bus.Listener.
+func (t *topics) Changed(feeds []string, all bool) {
+	if all {
+		t.reread(t.feeds)
+		t.reread(t.prefixes)
+		return
+	}
+	for _, feed := range feeds {
+		var woken wakes
+		t.mu.RLock()
+		for s := range t.matching(feed) {
+			woken.add(s.owner, s.owner.reread(s))
+		}
+		t.mu.RUnlock()
+		woken.call()
+	}
+}
+
+// reread makes all follows of a registry look at the log.
+func (t *topics) reread(r *registry) {
+	for i := range r.tables {
+		var woken wakes
+		t.mu.RLock()
+		for _, first := range r.tables[i].slots {
+			round(first, func(s *follow) bool {
+				woken.add(s.owner, s.owner.reread(s))
+				return true
+			})
+		}
+		t.mu.RUnlock()
+		woken.call()
+	}
+}
+
+// wakes are the followers whose writers are to be woken once no lock is held.
+type wakes []*follower
+
+func (w *wakes) add(f *follower, wake bool) {
+	if wake {
+		*w = append(*w, f)
+	}
+}
+
+func (w wakes) call() {
+	for _, f := range w {
+		f.wake()
+	}
+}
+
+// enter makes s known, live from now on if it is to be.
+func (t *topics) enter(s *follow, after int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if after == fromNow {
+		// An entry up to here may be announced yet. It was committed before, and what comes after is announced after.
+		after = t.bus.Head()
+	}
+	s.after = after
+	if !s.is(isPrefix) {
+		t.feeds.add(s)
+		return
+	}
+	t.prefixes.add(s)
+	t.lengths[len(s.feed())]++
+}
+
+// leave takes out follows, which are known.
+func (t *topics) leave(follows ...*follow) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range follows {
+		if !s.is(isPrefix) {
+			t.feeds.remove(s)
+			continue
+		}
+		t.prefixes.remove(s)
+		t.lengths[len(s.feed())]--
+	}
+}

@@ -1,0 +1,318 @@
+package stompgw
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"atommq/bus"
+	"atommq/stompgw/stomp"
+)
+
+// How much of the log is read at once for one follow.
+const (
+	pageEntries = 256
+	pageBytes   = 256 << 10
+)
+
+// follower is the topic side of one connection. Its methods may be called from any
+// goroutine, next from one at a time.
+//
+// A follow is live: what is published is pushed to the outbox. When that has no room, the follow lags: it is queued,
+// and next reads it from the log, after the outbox, in turn with the others, until nothing is missing.
+type follower struct {
+	topics  *topics
+	version stomp.Version
+	wake    func()
+
+	idsMu sync.Mutex // taken before topics.mu
+	ids   table
+	acked []*follow // those that take ACKs
+	ended bool
+
+	mu      sync.Mutex // taken after topics.mu
+	outbox  outbox
+	lagging []*follow     // those to be read, in turn; one being read is not in it
+	logTurn bool          // it is the log's turn, then the outbox's
+	waiting bool          // the writer waits to be woken
+	closed  bool          // nothing is taken any more
+	cut     bool          // because of what is not stored
+	room    chan struct{} // closed when the outbox was emptied; nil while nobody waits
+
+	removals atomic.Uint32 // how many follows have gone
+
+	// These belong to next.
+	hand   []item // in hand, to be rendered
+	spare  []item // memory of the hand
+	purged uint32 // so many removals the hand has seen
+	last   int64  // the newest id that was appended
+}
+
+// attach makes f ready. wake is called when next has something to give, and not again before next was called: from
+// any goroutine, with no lock held. It must not block.
+func (f *follower) attach(t *topics, v stomp.Version, wake func()) {
+	f.topics, f.version, f.wake = t, v, wake
+	f.ids.byID, f.waiting = true, true
+}
+
+// next appends MESSAGE frames, about room bytes of them: one frame may pass it. more tells that there may be
+// further ones at once. After an error (a *bus.GapError, a *cutOffError, the bus's, ctx's cause) the session ends
+// with an ERROR; dst holds whole frames then, too.
+func (f *follower) next(ctx context.Context, dst []byte, room int) (out []byte, more bool, err error) {
+	for limit := len(dst) + room; len(dst) < limit; {
+		if len(f.hand) == 0 {
+			more, err = f.refill(ctx)
+			if err != nil || !more {
+				return dst, false, err
+			}
+		}
+		dst = f.deliver(ctx, dst, limit)
+	}
+	return dst, true, nil
+}
+
+// deliver appends what is in hand.
+func (f *follower) deliver(ctx context.Context, dst []byte, limit int) []byte {
+	now := time.Now()
+	for len(f.hand) > 0 && len(dst) < limit {
+		if n := f.removals.Load(); n != f.purged {
+			f.purge(n)
+			continue
+		}
+		e, s := f.hand[0].entry, f.hand[0].follow
+		f.hand = f.hand[1:]
+		tail := f.topics.tail(ctx, e, f.version, s.is(isWhole))
+		if expired(tail, now) {
+			f.passOver(s, e.ID)
+			continue
+		}
+		dst = append(s.appendHead(dst, f.version, e), tail...)
+		f.last = max(f.last, e.ID)
+	}
+	return dst
+}
+
+// purge takes out what belongs to follows that have gone.
+func (f *follower) purge(removals uint32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	gone := func(i item) bool { return i.follow.gone }
+	f.hand = slices.DeleteFunc(f.hand, gone)
+	f.outbox.items = slices.DeleteFunc(f.outbox.items, gone)
+	f.purged = removals
+}
+
+// refill takes up the outbox or a page of the log, in turn. It reports false when there is nothing.
+func (f *follower) refill(ctx context.Context) (bool, error) {
+	clear(f.spare)
+	f.spare = f.spare[:0]
+	for {
+		f.mu.Lock()
+		switch {
+		case f.cut:
+			defer f.mu.Unlock()
+			return false, f.cutOff()
+		case len(f.outbox.items) > 0 && !(f.logTurn && f.logMayCome()):
+			f.hand = f.outbox.swap(f.spare)
+			f.spare = f.hand
+			f.logTurn = true
+			f.giveRoom()
+			f.mu.Unlock()
+			return true, nil
+		case len(f.lagging) == 0:
+			f.rest()
+			f.mu.Unlock()
+			return false, nil
+		}
+		s := f.shift()
+		f.mu.Unlock()
+		if s == nil {
+			continue
+		}
+		if err := f.read(ctx, s); err != nil {
+			return false, err
+		}
+		if len(f.hand) > 0 {
+			return true, nil
+		}
+	}
+}
+
+// rest leaves f to wait for the next push.
+func (f *follower) rest() {
+	f.waiting = true
+	f.lagging = nil
+	f.outbox.trim()
+	if cap(f.spare) > keptItems {
+		f.spare = nil
+	}
+}
+
+// logMayCome reports whether a follow can be read: older entries of the first one have left the outbox. Callers hold f.mu.
+func (f *follower) logMayCome() bool {
+	if len(f.lagging) == 0 {
+		return false
+	}
+	s := f.lagging[0]
+	return s.gone || f.outbox.swaps > s.lag.swap
+}
+
+// shift takes the first lagging follow, nil for one that has gone. Callers hold f.mu.
+func (f *follower) shift() *follow {
+	s := f.lagging[0]
+	f.lagging[0] = nil
+	f.lagging = f.lagging[1:]
+	f.logTurn = false
+	if s.gone {
+		return nil
+	}
+	return s
+}
+
+// read takes up a page for s.
+func (f *follower) read(ctx context.Context, s *follow) error {
+	f.mu.Lock()
+	q, announced := s.query(), s.lag.newest
+	s.lag.again = false
+	f.mu.Unlock()
+	page, err := f.topics.bus.Read(ctx, q)
+	switch {
+	case errors.Is(err, bus.ErrNoFeed):
+		page = &bus.Slice{}
+	case err != nil:
+		return fmt.Errorf("follow %s%s: %w", topicPrefix, s.feed(), err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.gone {
+		return nil
+	}
+	f.hand = f.spare[:0]
+	for _, e := range page.Entries {
+		f.hand = append(f.hand, item{e, s})
+		s.after = e.ID
+		s.lag.handOut(e.ID)
+	}
+	f.spare = f.hand
+	if !page.More {
+		s.after = max(s.after, announced) // all up to there was there to be read
+	}
+	f.goOn(s, page.More)
+	return nil
+}
+
+// goOn lets a follow that was read be read again, wait for ACKs or for what is published, or go live. Callers hold f.mu.
+func (f *follower) goOn(s *follow, more bool) {
+	l := s.lag
+	l.again = l.again || more
+	l.queued = false
+	switch {
+	case l.pending(s.after):
+		f.enqueue(s)
+	case l.window == 0:
+		s.lag = nil
+	}
+}
+
+// enqueue lets next read a follow when it is its turn, if it has room. Callers hold f.mu.
+func (f *follower) enqueue(s *follow) {
+	if !s.lag.queued && s.lag.room() > 0 {
+		s.lag.queued = true
+		f.lagging = append(f.lagging, s)
+	}
+}
+
+// fallBehind makes a live follow read from the log. Callers hold f.mu.
+func (f *follower) fallBehind(s *follow) { s.lag = &lag{swap: f.outbox.swaps} }
+
+// push gives s the entries of its feed that were committed just now, in order of id. It reports whether the writer is to be woken.
+func (f *follower) push(s *follow, entries []*bus.Entry) (wake bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.gone || f.closed {
+		return false
+	}
+	if s.lag == nil {
+		if entries = f.fill(s, entries); len(entries) == 0 {
+			return f.rouse()
+		}
+		f.fallBehind(s)
+	}
+	s.lag.newest = entries[len(entries)-1].ID
+	f.enqueue(s)
+	return f.rouse()
+}
+
+// fill pushes entries as far as there is room, and returns the others.
+func (f *follower) fill(s *follow, entries []*bus.Entry) []*bus.Entry {
+	for i, e := range entries {
+		switch {
+		case e.ID <= s.after: // it was read from the log before this was told
+		case !f.outbox.fits():
+			return entries[i:]
+		default:
+			f.outbox.push(e, s)
+			s.after = e.ID
+		}
+	}
+	return nil
+}
+
+// reread makes s look at the log, where another process wrote.
+func (f *follower) reread(s *follow) (wake bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.gone || f.closed {
+		return false
+	}
+	if s.lag == nil {
+		f.fallBehind(s)
+	}
+	s.lag.again = true
+	f.enqueue(s)
+	return f.rouse()
+}
+
+// begin lets a follow begin that reads from the log.
+func (f *follower) begin(s *follow) {
+	f.mu.Lock()
+	if s.lag != nil && s.lag.pending(s.after) {
+		f.enqueue(s)
+	}
+	wake := f.rouse()
+	f.mu.Unlock()
+	if wake {
+		f.wake()
+	}
+}
+
+// dismiss gives nothing to s any more.
+func (f *follower) dismiss(s *follow) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.gone = true
+	f.removals.Add(1)
+}
+
+// end gives nothing to anybody any more.
+func (f *follower) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+	f.lagging = nil
+	f.outbox.drop()
+	f.giveRoom()
+}
+
+// rouse reports whether the writer waits although there is something for it, and notes that it is being woken. Callers hold f.mu.
+func (f *follower) rouse() bool {
+	wake := f.waiting && (len(f.outbox.items) > 0 || len(f.lagging) > 0 || f.cut)
+	if wake {
+		f.waiting = false
+	}
+	return wake
+}

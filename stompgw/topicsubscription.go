@@ -1,0 +1,136 @@
+package stompgw
+
+import (
+	"errors"
+	"math"
+	"slices"
+
+	"atommq/feeds"
+)
+
+// topicSubscription is what a SUBSCRIBE to a topic asks for. Its texts are copied.
+type topicSubscription struct {
+	id      []byte // unique in the connection, at most 255 bytes
+	unnamed bool   // the client gave no id (1.0), and MESSAGE names none; id is then the destination
+	feed    []byte // its name, or how its name begins
+	prefix  bool
+	after   int64 // Xlastid: replay what came after it first; fromNow for nothing
+	whole   bool  // accept: application/atom+xml
+	ack     topicAck
+	window  int // prefetch asked for with a mode that acks; 0 for none
+}
+
+// fromNow is the cursor of a subscription that wants what is published from its RECEIPT on.
+const fromNow = -1
+
+// topicAck is the ack mode of a topic subscription.
+type topicAck uint8
+
+const (
+	ackAuto       topicAck = iota
+	ackCumulative          // ack:client
+	ackIndividual          // ack:client-individual
+)
+
+// Errors of subscribing.
+var (
+	errSubscribed = errors.New("the connection has a subscription with this id: unsubscribe it first, or give each its own")
+	errFollowerEnded      = errors.New("the connection has ended")
+	errLongID     = errors.New("the id of a subscription takes at most 255 bytes")
+	errLongPrefix = errors.New("no feed's name is longer than 255 bytes, so none begins like this")
+)
+
+// check reports why there cannot be such a subscription.
+func (q *topicSubscription) check() error {
+	switch {
+	case len(q.id) > math.MaxUint8:
+		return errLongID
+	case !q.prefix:
+		return feeds.CheckName(string(q.feed))
+	case len(q.feed) > math.MaxUint8:
+		return errLongPrefix
+	}
+	return nil
+}
+
+// kind is what its follow is like.
+func (q *topicSubscription) kind() (k followKind) {
+	if q.prefix {
+		k |= isPrefix
+	}
+	if q.whole {
+		k |= isWhole
+	}
+	if q.unnamed {
+		k |= isUnnamed
+	}
+	switch q.ack {
+	case ackCumulative:
+		k |= isCumulative
+	case ackIndividual:
+		k |= isIndividual
+	}
+	return k
+}
+
+// subscribe adds a subscription: errSubscribed when its id is taken. What is committed after
+// the call returned is delivered. Errors tell the client what to do.
+func (f *follower) subscribe(q topicSubscription) error {
+	if err := q.check(); err != nil {
+		return err
+	}
+	f.idsMu.Lock()
+	defer f.idsMu.Unlock()
+	if f.ended {
+		return errFollowerEnded
+	}
+	hash := hashOf(string(q.id))
+	if f.ids.find(hash, string(q.id)) != nil {
+		return errSubscribed
+	}
+	s := newFollow(f, &q)
+	f.ids.add(hash, s)
+	if s.is(isAcked) {
+		f.acked = append(f.acked, s)
+	}
+	f.topics.enter(s, q.after)
+	if s.lag != nil {
+		f.begin(s)
+	}
+	return nil
+}
+
+// unsubscribe ends a subscription. Nothing of it is appended by next from then on.
+func (f *follower) unsubscribe(id []byte) (found bool) {
+	f.idsMu.Lock()
+	hash := hashOf(string(id))
+	s := f.ids.find(hash, string(id))
+	if s != nil {
+		f.ids.remove(hash, s)
+		if s.is(isAcked) {
+			f.acked = slices.DeleteFunc(f.acked, func(o *follow) bool { return o == s })
+		}
+	}
+	f.idsMu.Unlock()
+	if s == nil {
+		return false
+	}
+	f.topics.leave(s)
+	f.dismiss(s)
+	return true
+}
+
+// goneAtOnce is how many follows leave under one hold of the lock that publishing needs.
+const goneAtOnce = 128
+
+// close ends all subscriptions. It may be called again.
+func (f *follower) close() {
+	f.idsMu.Lock()
+	follows := slices.DeleteFunc(f.ids.slots, func(s *follow) bool { return s == nil })
+	f.ids, f.acked, f.ended = table{byID: true}, nil, true
+	f.idsMu.Unlock()
+	f.end()
+	for some := range slices.Chunk(follows, goneAtOnce) {
+		f.topics.leave(some...)
+	}
+}

@@ -1,0 +1,167 @@
+package stompgw
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+// transientPatience is how long the sender of what is not stored waits for subscribers to
+// make room. One that has not taken a full outbox in that time cannot be waited for.
+const transientPatience = time.Second
+
+// cutOffError says that a connection did not keep up with what is not stored, and so can not be had later.
+type cutOffError struct {
+	resume int64 // no subscription misses a stored message that goes on after it; 0 when none was delivered
+}
+
+func (e *cutOffError) Error() string {
+	if e.resume == 0 {
+		return "messages that are not stored (persistent:false) came faster than this connection reads them: read faster, or subscribe to less on one connection"
+	}
+	return fmt.Sprintf("messages that are not stored (persistent:false) came faster than this connection reads them: "+
+		"subscribe again with Xlastid:%d to get all stored ones, and read faster", e.resume)
+}
+
+// broadcast brings a message that is not stored to those who are subscribed now. It copies what it
+// needs of m. Where a subscriber has no room it waits, for at most a second in all; who makes none is cut off.
+// The error is ctx's cause, or why m cannot be an entry.
+func (t *topics) broadcast(ctx context.Context, feed string, m *feeds.Message) error {
+	if t.count(feed) == 0 {
+		return nil
+	}
+	e, err := transient(feed, m)
+	if err != nil {
+		return err
+	}
+	var full []*follow
+	var woken wakes
+	t.mu.RLock()
+	for s := range t.matching(feed) {
+		wake, ok := s.owner.offer(s, e)
+		if !ok {
+			full = append(full, s)
+		}
+		woken.add(s.owner, wake)
+	}
+	t.mu.RUnlock()
+	woken.call()
+	return insist(ctx, full, e)
+}
+
+// transient makes the entry of a message that is not stored: it has no id, and its uuid is its message-id.
+func transient(feed string, m *feeds.Message) (*bus.Entry, error) {
+	entry, err := feeds.ComposeMessage("", m)
+	if err != nil {
+		return nil, fmt.Errorf("broadcast: %w", err)
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make a uuid: %w", err)
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	return &bus.Entry{Member: feeds.Member{
+		Feed: feed, UUID: id.String(), Title: entry.Title, Absent: entry.Absent, XML: entry.XML,
+		Published: now, Updated: now, Edited: now,
+	}}, nil
+}
+
+// insist waits for followers that had no room for e.
+func insist(ctx context.Context, full []*follow, e *bus.Entry) error {
+	if len(full) == 0 {
+		return nil
+	}
+	patience := time.NewTimer(transientPatience)
+	defer patience.Stop()
+	out := false
+	for _, s := range full {
+		for !out {
+			wake, ok := s.owner.offer(s, e)
+			if ok {
+				if wake {
+					s.owner.wake()
+				}
+				break
+			}
+			select {
+			case <-s.owner.emptied():
+			case <-patience.C:
+				out = true
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		if out && s.owner.giveUp(s, e) {
+			s.owner.wake()
+		}
+	}
+	return nil
+}
+
+// offer pushes an entry that is not stored; ok is false when there is no room.
+func (f *follower) offer(s *follow, e *bus.Entry) (wake, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.gone || f.closed {
+		return false, true
+	}
+	if !f.outbox.fitsTransient() {
+		return false, false
+	}
+	f.outbox.push(e, s)
+	return f.rouse(), true
+}
+
+// emptied returns a channel that is closed once there may be room.
+func (f *follower) emptied() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.room == nil {
+		f.room = make(chan struct{})
+	}
+	room := f.room
+	if f.closed || f.outbox.fitsTransient() {
+		f.giveRoom()
+	}
+	return room
+}
+
+// giveRoom tells those who wait for room. Callers hold f.mu.
+func (f *follower) giveRoom() {
+	if f.room != nil {
+		close(f.room)
+		f.room = nil
+	}
+}
+
+// giveUp cuts off a follower that still has no room for e.
+func (f *follower) giveUp(s *follow, e *bus.Entry) (wake bool) {
+	if wake, ok := f.offer(s, e); ok {
+		return wake
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed, f.cut = true, true
+	f.giveRoom()
+	return f.rouse()
+}
+
+// cutOff says from where on nothing stored is missed: before the oldest entry not delivered. Callers hold f.mu.
+func (f *follower) cutOff() error {
+	resume := f.last
+	for _, i := range f.outbox.items {
+		if i.entry.ID > 0 {
+			resume = min(resume, i.entry.ID-1)
+		}
+	}
+	for _, s := range f.lagging {
+		resume = min(resume, s.after)
+	}
+	f.outbox.drop()
+	return &cutOffError{resume: resume}
+}
