@@ -28,15 +28,19 @@ func (s *Server) WebSocket(origins *http.CrossOriginProtection) http.Handler {
 	if origins == nil {
 		origins = http.NewCrossOriginProtection()
 	}
+	return newWebSocketHandler(s.ServeConn, origins)
+}
+
+func newWebSocketHandler(serve func(net.Conn), origins *http.CrossOriginProtection) *webSocketHandler {
 	return &webSocketHandler{
-		server:  s,
+		serve:   serve,
 		origins: origins,
 		pieces:  sync.Pool{New: func() any { return new([pieceBytes]byte) }},
 	}
 }
 
 type webSocketHandler struct {
-	server  *Server
+	serve   func(net.Conn) // runs a session on a connection, and closes that
 	origins *http.CrossOriginProtection
 	pieces  sync.Pool // of *[pieceBytes]byte
 }
@@ -63,8 +67,7 @@ func (h *webSocketHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		defer c.Close()
-		h.server.ServeConn(c)
+		h.serve(c)
 	}()
 	c.receive(&h.pieces)
 	<-done
