@@ -3,7 +3,9 @@ package stompgw
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"time"
@@ -22,7 +24,7 @@ type Server struct {
 	Log *slog.Logger // default slog.Default()
 
 	Name    string // what CONNECTED calls the server; default "AtomMQ"
-	BaseURL string // that links in whole entries begin with; default "http://localhost:8080"
+	BaseURL string // that links in whole entries begin with, without a slash at the end; default "http://localhost:8080"
 
 	// Login and Passcode are the account that clients have to give. Everybody may come in when
 	// both are empty.
@@ -37,6 +39,12 @@ type Server struct {
 	// TransactionFrames and TransactionBytes bound what the open transactions of a connection hold together;
 	// default 2,000 frames, and 16 MiB of them.
 	TransactionFrames, TransactionBytes int
+	// PendingBytes bounds the frames of a connection that are not on disk yet, 512 bytes counted
+	// for each beside its own; it is not read further meanwhile. Default 4 MiB.
+	PendingBytes int
+	// HeldBytes bounds the messages that a connection has and did not acknowledge: its queues
+	// give it no more meanwhile, whatever its prefetch. Default 64 MiB.
+	HeldBytes int64
 
 	Prefetch    int // messages a subscription holds unacknowledged that asks for no number; default 100
 	MaxPrefetch int // and that it can ask for; default 10,000
@@ -45,26 +53,203 @@ type Server struct {
 	// the client has them at all; default 10 s.
 	HeartBeat      time.Duration
 	ConnectTimeout time.Duration // for the CONNECT frame to arrive in; default 10 s
-	WriteTimeout   time.Duration // without the client taking a byte; default 30 s
+	WriteTimeout   time.Duration // for a client to take what is written to it, 256 KiB at a time; default 30 s
 
-	start sync.Once
-	mu    sync.Mutex
+	start    sync.Once
+	topics   *topics
+	sessions sync.WaitGroup // and what Serve is about to begin
+
+	mu        sync.Mutex
+	closed    bool
+	listeners map[net.Listener]bool
+	conns     map[*conn]bool
+}
+
+func (s *Server) init() {
+	s.start.Do(func() {
+		if s.Log == nil {
+			s.Log = slog.Default()
+		}
+		setDefault(&s.Name, "AtomMQ")
+		setDefault(&s.BaseURL, "http://localhost:8080")
+		setDefault(&s.MaxConnections, 20_000)
+		setDefault(&s.MaxSubscriptions, 1_000_000)
+		setDefault(&s.MaxTempQueues, 100)
+		setDefault(&s.MaxTransactions, 100)
+		setDefault(&s.TransactionFrames, 2000)
+		setDefault(&s.TransactionBytes, 16<<20)
+		setDefault(&s.PendingBytes, 4<<20)
+		setDefault(&s.HeldBytes, 64<<20)
+		setDefault(&s.MaxPrefetch, 10_000)
+		setDefault(&s.Prefetch, 100)
+		s.Prefetch = min(s.Prefetch, s.MaxPrefetch)
+		setDefault(&s.HeartBeat, 10*time.Second)
+		setDefault(&s.ConnectTimeout, 10*time.Second)
+		setDefault(&s.WriteTimeout, 30*time.Second)
+		s.listeners = make(map[net.Listener]bool)
+		s.conns = make(map[*conn]bool)
+		s.topics = newTopics(s.Bus, s.BaseURL)
+	})
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var unset T
+	if *field == unset {
+		*field = value
+	}
 }
 
 // Serve accepts connections from l, which it closes, and runs a session on each. It returns
 // ErrServerClosed after Shutdown, else why l failed.
 func (s *Server) Serve(l net.Listener) error {
-	panic("not built yet")
+	s.init()
+	defer l.Close()
+	if !s.listen(l) {
+		return ErrServerClosed
+	}
+	defer s.unlisten(l)
+	for failures := 0; ; {
+		nc, err := l.Accept()
+		switch {
+		case err == nil:
+			failures = 0
+			if !s.hold() {
+				_ = nc.Close() // the client sees that nobody is there
+				return ErrServerClosed
+			}
+			go func() {
+				defer s.sessions.Done()
+				s.ServeConn(nc)
+			}()
+		case s.isClosed():
+			return ErrServerClosed
+		case !temporary(err):
+			return fmt.Errorf("accept STOMP connections: %w", err)
+		default:
+			failures++
+			s.Log.Warn("accepting a STOMP connection failed; trying again", "error", err)
+			pause(failures)
+		}
+	}
+}
+
+// temporary tells errors of Accept that pass, such as too many open files.
+func temporary(err error) bool {
+	var failed net.Error
+	return errors.As(err, &failed) && !errors.Is(err, net.ErrClosed)
+}
+
+// pause waits before accepting is tried again: 5 ms at first, at most a second, with jitter.
+func pause(failures int) {
+	longest := min(5*time.Millisecond<<min(failures-1, 10), time.Second)
+	<-time.After(longest/2 + rand.N(longest/2))
+}
+
+func (s *Server) listen(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.listeners[l] = true
+	}
+	return !s.closed
+}
+
+func (s *Server) unlisten(l net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.listeners, l)
+}
+
+// hold has Shutdown wait for sessions.Done.
+func (s *Server) hold() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.sessions.Add(1)
+	}
+	return !s.closed
+}
+
+func (s *Server) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // ServeConn runs a session on nc, which it closes, until that has ended.
 func (s *Server) ServeConn(nc net.Conn) {
-	panic("not built yet")
+	s.init()
+	ctx, cut := context.WithCancel(context.Background())
+	defer cut()
+	c := newConn(s, nc, cut)
+	if refusal := s.enter(c); refusal != nil {
+		c.refuse(refusal)
+		return
+	}
+	defer s.leave(c)
+	c.serve(ctx)
+}
+
+// enter counts c among the sessions, unless there is no room.
+func (s *Server) enter(c *conn) *fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return shuttingDown()
+	case len(s.conns) >= s.MaxConnections:
+		return faultf("try again later, or have the server's limit of connections raised", "the server has its %d connections", s.MaxConnections)
+	}
+	s.conns[c] = true
+	s.sessions.Add(1)
+	return nil
+}
+
+func (s *Server) leave(c *conn) {
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+	s.sessions.Done()
+}
+
+func shuttingDown() *fault {
+	return &fault{message: "the server is shutting down", detail: "connect again later", ends: true}
 }
 
 // Shutdown ends what Serve and ServeConn do: it takes no more connections, and each session finishes the
 // frames that it took, tells its client with an ERROR, and closes. When ctx ends first,
 // connections are cut off, and it returns ctx's cause. It may be called again.
 func (s *Server) Shutdown(ctx context.Context) error {
-	panic("not built yet")
+	s.init()
+	s.mu.Lock()
+	s.closed = true
+	for l := range s.listeners {
+		_ = l.Close() // Serve reports what is wrong with it
+	}
+	for c := range s.conns {
+		c.leaveOff()
+	}
+	s.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.sessions.Wait()
+		s.topics.close()
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		s.cutOff()
+		return context.Cause(ctx)
+	}
+}
+
+// cutOff closes the connections of the sessions that are left.
+func (s *Server) cutOff() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.abandon()
+	}
 }

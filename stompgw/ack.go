@@ -1,0 +1,183 @@
+package stompgw
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+
+	"atommq/bus"
+	"atommq/stompgw/stomp"
+)
+
+// parseAckMode takes the ack header of SUBSCRIBE.
+func parseAckMode(f *stomp.Frame, v stomp.Version) (topicAck, error) {
+	value, found := f.Get("ack")
+	switch {
+	case !found, string(value) == "auto":
+		return ackAuto, nil
+	case string(value) == "client":
+		return ackCumulative, nil
+	case string(value) == "client-individual":
+		return ackIndividual, nil
+	}
+	return 0, faultf("use ack:auto, ack:client or ack:client-individual", "ack mode %s is none of STOMP %s", quote(value), v)
+}
+
+// handleAck takes ACK and NACK.
+func (c *conn) handleAck(ctx context.Context, f *stomp.Frame, r receipt, refuse bool) error {
+	if refuse && c.version < stomp.V11 {
+		return faultf("let its ack timeout pass, or speak STOMP 1.1 or 1.2", "NACK is no command of STOMP 1.0")
+	}
+	t, err := c.transactionOf(f)
+	if err != nil {
+		return err
+	}
+	a, err := c.parseAck(f)
+	if err != nil {
+		return err
+	}
+	hs, err := c.claim(a)
+	switch {
+	case err != nil:
+		return err
+	case len(hs) == 0 && c.ackTopic(a):
+		return c.confirm(ctx, r)
+	case len(hs) == 0:
+		return c.ackLost(ctx, t, a, r)
+	case t != nil:
+		return c.ackLater(ctx, t, hs, r, refuse)
+	}
+	c.settleHeld(ctx, hs, r, refuse)
+	return nil
+}
+
+// ackFrame is what an ACK or NACK names.
+type ackFrame struct {
+	value        []byte // of id, from 1.2 on, or message-id
+	subscription []byte // id; 1.0 and 1.1
+	key          int64  // of a delivery, 0 when value is none's
+	known        bool   // there was a delivery with this key
+}
+
+func (c *conn) parseAck(f *stomp.Frame) (a ackFrame, err error) {
+	var found bool
+	if c.version >= stomp.V12 {
+		if a.value, found = f.Get("id"); !found {
+			return a, faultf("send the value of the MESSAGE's ack header as id", "%s without id", f.Command)
+		}
+		if number, ok := bytes.CutPrefix(a.value, []byte(ackPrefix)); ok {
+			a.key, _ = strconv.ParseInt(string(number), 10, 64)
+		}
+		return a, nil
+	}
+	if a.value, found = f.Get("message-id"); !found {
+		return a, faultf("send the MESSAGE's message-id", "%s without message-id", f.Command)
+	}
+	if a.subscription, found = f.Get("subscription"); !found && c.version >= stomp.V11 {
+		return a, faultf("send the MESSAGE's subscription too", "%s without subscription", f.Command)
+	}
+	a.key, _ = strconv.ParseInt(string(a.value), 10, 64)
+	return a, nil
+}
+
+// claim returns what an ACK or NACK settles, none if that is nothing held, and makes it busy.
+func (c *conn) claim(a ackFrame) ([]*held, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h := c.held[a.key]
+	for h != nil && (h.busy || len(a.subscription) > 0 && h.of.id != string(a.subscription)) {
+		h = h.same
+	}
+	if h == nil {
+		return nil, nil
+	}
+	if h.of.mode == ackIndividual {
+		h.busy = true
+		return []*held{h}, nil
+	}
+	return cumulate(h), nil
+}
+
+// cumulate makes h and what its subscription delivered before it busy, and returns them in order.
+func cumulate(h *held) []*held {
+	n := 0
+	for e := h; e != nil; e = e.prev {
+		if !e.busy {
+			n++
+		}
+	}
+	hs := make([]*held, n)
+	for e := h; e != nil; e = e.prev {
+		if !e.busy {
+			n--
+			hs[n] = e
+			e.busy = true
+		}
+	}
+	return hs
+}
+
+// ackTopic passes on the acknowledgement of a topic's message.
+func (c *conn) ackTopic(a ackFrame) bool {
+	if c.version >= stomp.V12 {
+		return c.topics.ack(a.value)
+	}
+	return c.topics.ackMessage(a.subscription, a.value)
+}
+
+// ackLost answers an acknowledgement of what the client does not hold. If it did once, only those who
+// want to know are told: a claim may be lost while its ACK is on its way.
+func (c *conn) ackLost(ctx context.Context, t *transaction, a ackFrame, r receipt) error {
+	c.mu.Lock()
+	newest := c.highest
+	if c.version >= stomp.V12 {
+		newest = c.last
+	}
+	c.mu.Unlock()
+	switch {
+	case a.key <= 0 || a.key > newest:
+		return faultf("acknowledge what this connection was given, with the value of its MESSAGE", "no message %s was delivered here", quote(a.value))
+	case t != nil:
+		t.spoilt = bus.ErrClaimLost
+	case r.wanted:
+		return bus.ErrClaimLost
+	}
+	return c.confirm(ctx, r)
+}
+
+// settlementSize is what a settlement counts with among what is pending.
+const settlementSize = 64
+
+// settleLimit bounds the settlements of one operation: a cumulative ACK may be of more than a commit takes.
+const settleLimit = 1000
+
+// settleHeld submits the settlement of hs.
+func (c *conn) settleHeld(ctx context.Context, hs []*held, r receipt, refuse bool) {
+	for len(hs) > 0 {
+		n := min(len(hs), settleLimit)
+		o := &operation{receipt: r, size: frameOverhead + n*settlementSize, held: hs[:n], partial: n < len(hs)}
+		list := make([]*bus.Delivery, n)
+		for i, h := range o.held {
+			list[i] = h.Delivery
+		}
+		if refuse {
+			o.Nacks = list
+		} else {
+			o.Acks = list
+		}
+		hs = hs[n:]
+		c.add(ctx, o)
+	}
+}
+
+// confirm answers a frame that asks nothing of the bus, after those before it.
+func (c *conn) confirm(ctx context.Context, r receipt) error {
+	if !r.wanted {
+		return nil
+	}
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
+	c.answer(r)
+	return nil
+}

@@ -1,0 +1,70 @@
+package stompgw
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"atommq/bus"
+	"atommq/stompgw/stomp"
+)
+
+// browse is how far a browser has seen a queue, of what was in it when it began.
+type browse struct {
+	feed, queue string
+	after       bus.Place
+	newest      int64 // id that it shows at most
+}
+
+// browseLimit is how many entries a browser reads at once.
+const browseLimit = 64
+
+// browse begins a subscription that shows what waits and takes nothing.
+func (c *conn) browse(ctx context.Context, q *queueSubscription, feed, queue string, r receipt) error {
+	if q.mode != ackAuto {
+		return faultf("use ack:auto: what a browser gets stays in the queue", "a browser acknowledges nothing")
+	}
+	q.browse = &browse{feed: feed, queue: queue, newest: c.server.Bus.Head()}
+	q.early = true
+	c.enlist(q)
+	c.beginSubscription(q, r)
+	return nil
+}
+
+// deliverBrowsed appends the next entries of the queue, or the MESSAGE that tells its end.
+func (w *writer) deliverBrowsed(ctx context.Context, s *queueSubscription) error {
+	b := s.browse
+	entries, place, err := w.server.Bus.Browse(ctx, b.feed, b.queue, b.after, browseLimit)
+	if err != nil && !errors.Is(err, bus.ErrNoQueue) {
+		return err
+	}
+	w.mu.Lock()
+	closed := s.closed
+	w.mu.Unlock()
+	switch {
+	case closed:
+		return nil
+	case len(entries) == 0 && place == b.after:
+		w.buf = s.appendEnd(w.buf, w.version)
+		return nil
+	}
+	b.after = place
+	for _, e := range entries {
+		if e.ID <= b.newest {
+			w.buf = s.appendMessage(w.buf, w.version, &bus.Delivery{}, nil)
+			w.buf = append(w.buf, w.server.topics.tail(ctx, e, w.version, s.whole)...)
+		}
+	}
+	if place.ID > b.newest {
+		b.after.ID = math.MaxInt64 // what comes behind it at this rank is newer still
+	}
+	s.notify()
+	return nil
+}
+
+// appendEnd writes the MESSAGE without body that ends what a browser gets, as ActiveMQ does.
+func (s *queueSubscription) appendEnd(dst []byte, v stomp.Version) []byte {
+	dst = s.appendMessage(dst, v, &bus.Delivery{}, nil)
+	dst = append(dst, "message-id:0\nbrowser:end\n"...)
+	return stomp.AppendEnd(dst)
+}

@@ -1,0 +1,101 @@
+package stompgw
+
+import (
+	"errors"
+	"fmt"
+
+	"atommq/bus"
+	"atommq/feeds"
+	"atommq/stompgw/stomp"
+)
+
+// fault is what an ERROR frame tells a client.
+type fault struct {
+	message string // what is wrong, in a line
+	detail  string // what to do, in a line
+	ends    bool   // a session of 1.0, too, which goes on after other faults
+	lists   bool   // the versions that the server speaks
+}
+
+func (f *fault) Error() string { return f.message + ": " + f.detail }
+
+// faultf makes a fault that a client can mend by sending something else.
+func faultf(detail, message string, args ...any) *fault {
+	return &fault{message: fmt.Sprintf(message, args...), detail: detail}
+}
+
+// quote shows a client what it sent, in short.
+func quote(text []byte) string {
+	const longest = 64
+	if len(text) > longest {
+		return fmt.Sprintf("%q…", text[:longest])
+	}
+	return fmt.Sprintf("%q", text)
+}
+
+// faultOf returns what a client is told of err. known is false for what only the log may show.
+func faultOf(err error) (f *fault, known bool) {
+	var broken *stomp.Error
+	var gap *bus.GapError
+	var large *feeds.LimitError
+	switch {
+	case errors.As(err, &f):
+		return f, true
+	case errors.As(err, &broken):
+		return &fault{message: broken.Message, detail: broken.Detail, ends: true}, true
+	case errors.As(err, &gap):
+		return &fault{message: gap.Error(), detail: gapDetail(gap), ends: true}, true
+	case errors.As(err, &large):
+		return faultf("send fewer or shorter headers", "%s", large.Error()), true
+	}
+	for _, known := range busFaults() {
+		if errors.Is(err, known.err) {
+			return &fault{message: known.err.Error(), detail: known.detail, ends: known.ends}, true
+		}
+	}
+	return &fault{
+		message: "internal error",
+		detail:  "it is not sure what of this frame was done; send it again later. The server's log has the cause under the session that CONNECTED named",
+	}, false
+}
+
+func gapDetail(gap *bus.GapError) string {
+	if gap.Oldest == 0 {
+		return fmt.Sprintf("subscribe with Xlastid:%d for what comes next", gap.Pruned)
+	}
+	return "subscribe with Xlastid:0 for everything that is kept"
+}
+
+type busFault struct {
+	err    error
+	detail string
+	ends   bool
+}
+
+// busFaults tells what to do about the errors of the bus.
+func busFaults() []busFault {
+	return []busFault{
+		{bus.ErrClaimLost, "its ack timeout passed, or its subscription ended, and it goes to another consumer: treat it as not done, acknowledge sooner, or subscribe with a longer ack-timeout", false},
+		{bus.ErrKeyReused, "use a new Idempotency-Key for each message", false},
+		{bus.ErrTooLarge, "send less in a message or transaction", false},
+		{bus.ErrAppendOnly, "this feed takes no changes", false},
+		{bus.ErrFull, "nothing of this frame was stored; send it again once the server has room", false},
+		{bus.ErrReadOnly, "nothing of this frame was stored; the server's database cannot be written", false},
+		{bus.ErrUnavailable, "nothing of this frame was stored for sure; send it again later", false},
+		{bus.ErrClosed, "the server is shutting down; connect again later", true},
+	}
+}
+
+// append writes the ERROR frame; receipt is that of the frame at fault, if it had one.
+func (f *fault) append(dst []byte, v stomp.Version, receipt receipt) []byte {
+	dst = stomp.AppendCommand(dst, stomp.ERROR)
+	dst = stomp.AppendHeader(dst, v, "message", f.message)
+	if receipt.wanted {
+		dst = stomp.AppendHeader(dst, v, "receipt-id", receipt.id)
+	}
+	if f.lists {
+		dst = stomp.AppendHeader(dst, v, "version", stomp.Versions)
+	}
+	dst = stomp.AppendHeader(dst, v, "content-type", "text/plain")
+	return stomp.AppendBody(dst, []byte(f.message+".\n"+f.detail+".\n"))
+}

@@ -1,0 +1,146 @@
+package stompgw
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"math"
+	"strconv"
+	"time"
+
+	"atommq/stompgw/stomp"
+)
+
+// handshake takes CONNECT and answers it.
+func (c *conn) handshake() error {
+	if err := c.nc.SetReadDeadline(time.Now().Add(c.server.ConnectTimeout)); err != nil {
+		return err
+	}
+	f, err := c.frames.Next()
+	if err != nil {
+		return err
+	}
+	if f.Command != stomp.CONNECT && f.Command != stomp.STOMP {
+		return &fault{message: f.Command.String() + " before CONNECT", detail: "send CONNECT as the first frame", ends: true}
+	}
+	accept, _ := f.Get("accept-version")
+	v, ok := stomp.Negotiate(accept)
+	if !ok {
+		return &fault{
+			message: "no version in common with accept-version " + quote(accept),
+			detail:  "this server speaks STOMP " + stomp.Versions,
+			ends:    true, lists: true,
+		}
+	}
+	if !c.server.admits(f) {
+		c.server.Log.Info("STOMP client refused: wrong login or passcode", "client", c.nc.RemoteAddr())
+		return &fault{message: "wrong login or passcode", detail: "send the headers login and passcode of the server's account with CONNECT", ends: true}
+	}
+	beats, err := parseHeartBeat(f)
+	if err != nil {
+		return err
+	}
+	if err := c.nc.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	c.begin(v, beats)
+	return nil
+}
+
+// begin answers CONNECT.
+func (c *conn) begin(v stomp.Version, client heartBeat) {
+	own := client.answer(c.server.HeartBeat)
+	c.frames.SetVersion(v)
+	c.topics.attach(c.server.topics, v, c.notifyTopics)
+	c.silence = tolerate(agree(client.sends, own.wants))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.version = v
+	c.beat = agree(own.sends, client.wants)
+	dst := stomp.AppendCommand(c.out, stomp.CONNECTED)
+	dst = stomp.AppendHeader(dst, stomp.V10, "version", v.String())
+	dst = stomp.AppendHeader(dst, stomp.V10, "heart-beat", own.String())
+	dst = stomp.AppendHeader(dst, stomp.V10, "session", c.name)
+	dst = stomp.AppendHeader(dst, stomp.V10, "server", c.server.Name)
+	c.out = stomp.AppendEnd(dst)
+	c.wake()
+}
+
+// admits compares the client's account with the server's, in constant time.
+func (s *Server) admits(f *stomp.Frame) bool {
+	if s.Login == "" && s.Passcode == "" {
+		return true
+	}
+	login, _ := f.Get("login")
+	passcode, _ := f.Get("passcode")
+	return sameText(login, s.Login)&sameText(passcode, s.Passcode) == 1
+}
+
+// sameText takes the same time whatever the texts, their lengths included.
+func sameText(given []byte, own string) int {
+	a, b := sha256.Sum256(given), sha256.Sum256([]byte(own))
+	return subtle.ConstantTimeCompare(a[:], b[:])
+}
+
+// heartBeat is what one side says of its heart-beats (1.1 and 1.2, "Heart-beating"): how often it can send
+// them and how often it wants to get them; 0 for never.
+type heartBeat struct{ sends, wants time.Duration }
+
+func parseHeartBeat(f *stomp.Frame) (heartBeat, error) {
+	value, found := f.Get("heart-beat")
+	if !found {
+		return heartBeat{}, nil
+	}
+	sends, wants, _ := bytes.Cut(value, []byte(","))
+	var h heartBeat
+	for _, part := range []struct {
+		text []byte
+		to   *time.Duration
+	}{{sends, &h.sends}, {wants, &h.wants}} {
+		ms, err := strconv.ParseUint(string(bytes.TrimSpace(part.text)), 10, 64)
+		if err != nil {
+			return h, &fault{
+				message: "heart-beat " + quote(value) + " is not two numbers",
+				detail:  "send heart-beat:SENDS,WANTS, both in whole milliseconds, 0 for none",
+				ends:    true,
+			}
+		}
+		*part.to = time.Duration(min(ms, math.MaxInt32)) * time.Millisecond
+	}
+	return h, nil
+}
+
+// shortestBeat keeps clients from asking for a storm.
+const shortestBeat = 100 * time.Millisecond
+
+// answer returns the server's own values: what the client proposes, from 100 ms to longest.
+func (h heartBeat) answer(longest time.Duration) heartBeat {
+	fit := func(d time.Duration) time.Duration {
+		if d == 0 {
+			return 0
+		}
+		return max(shortestBeat, min(d, longest))
+	}
+	return heartBeat{sends: fit(h.wants), wants: fit(h.sends)}
+}
+
+func (h heartBeat) String() string {
+	return strconv.FormatInt(h.sends.Milliseconds(), 10) + "," + strconv.FormatInt(h.wants.Milliseconds(), 10)
+}
+
+// agree returns the time between heart-beats in one direction, 0 for none.
+func agree(sends, wants time.Duration) time.Duration {
+	if sends == 0 || wants == 0 {
+		return 0
+	}
+	return max(sends, wants)
+}
+
+// tolerate returns how long a side may be silent that agreed on a heart-beat: half of it
+// longer, and a second at least.
+func tolerate(beat time.Duration) time.Duration {
+	if beat == 0 {
+		return 0
+	}
+	return beat + max(beat/2, time.Second)
+}

@@ -1,0 +1,224 @@
+package stompgw
+
+import (
+	"errors"
+	"strconv"
+
+	"atommq/bus"
+	"atommq/stompgw/stomp"
+)
+
+// held is a delivery that its client is to acknowledge. conn.mu guards it.
+type held struct {
+	*bus.Delivery
+	of  *queueSubscription
+	key int64 // by which the client acknowledges it
+	// busy says that it is being settled, or will be by an open transaction.
+	busy       bool
+	gone       bool
+	prev, next *held // of the subscription, in the order delivered
+	same       *held // with the same key, delivered before
+}
+
+// deliveries is what a connection's queues deliver. conn.mu guards it.
+type deliveries struct {
+	ready       readyList
+	topicsReady bool
+	again       []*operation // to be submitted: parts of one that failed
+
+	held      map[int64]*held // by key; later ones first
+	heldBytes int64
+	last      int64 // number of the delivery last held, in 1.2
+	highest   int64 // id of the newest message delivered
+}
+
+// readyList is a queue of the subscriptions that have something to deliver.
+type readyList struct{ first, last *queueSubscription }
+
+func (l *readyList) push(s *queueSubscription) {
+	if s.queued {
+		return
+	}
+	s.queued = true
+	if l.last == nil {
+		l.first = s
+	} else {
+		l.last.following = s
+	}
+	l.last = s
+}
+
+func (l *readyList) pop() *queueSubscription {
+	s := l.first
+	if s == nil {
+		return nil
+	}
+	l.first, s.following, s.queued = s.following, nil, false
+	if l.first == nil {
+		l.last = nil
+	}
+	return s
+}
+
+// deliverable reports whether the writer has something to deliver. Callers hold c.mu.
+func (c *conn) deliverable() bool {
+	return c.topicsReady || c.ready.first != nil && c.heldBytes < c.server.HeldBytes
+}
+
+// hold takes note of deliveries that s is about to send, and numbers them if the client is to
+// acknowledge them. It reports false when s has ended meanwhile.
+func (c *conn) hold(s *queueSubscription, ds []*bus.Delivery) ([]held, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(ds); n > 0 {
+		c.highest = max(c.highest, ds[n-1].ID)
+	}
+	if s.closed || s.mode == ackAuto {
+		return nil, !s.closed
+	}
+	if c.held == nil {
+		c.held = make(map[int64]*held)
+	}
+	slab := make([]held, len(ds))
+	for i, d := range ds {
+		h := &slab[i]
+		h.Delivery, h.of = d, s
+		c.number(h)
+		s.holds.add(h)
+		c.heldBytes += d.Bytes
+	}
+	c.shed(s)
+	return slab, true
+}
+
+// shed gives up what a client holds beyond twice its prefetch: the bus gives no consumer more than
+// that, so it lost claims to their ack timeout and did not acknowledge them either. Callers hold c.mu.
+func (c *conn) shed(s *queueSubscription) {
+	surplus := s.holds.count - 2*s.prefetch
+	for h := s.holds.first; h != nil && surplus > 0; h = h.next {
+		if !h.busy {
+			h.busy = true
+			surplus--
+			o := &operation{conn: c, held: []*held{h}}
+			o.Nacks = []*bus.Delivery{h.Delivery}
+			o.Done = o.done
+			c.again = append(c.again, o)
+		}
+	}
+}
+
+// number enters h under the key that its client will use. Callers hold c.mu.
+func (c *conn) number(h *held) {
+	if h.key = h.ID; c.version >= stomp.V12 {
+		c.last++
+		h.key = c.last
+	}
+	h.same = c.held[h.key]
+	c.held[h.key] = h
+}
+
+// drop forgets h, which is settled or lost. Callers hold c.mu.
+func (c *conn) drop(h *held) {
+	if h.gone {
+		return
+	}
+	h.gone = true
+	h.of.holds.remove(h)
+	c.heldBytes -= h.Bytes
+	first := c.held[h.key]
+	switch {
+	case first != h:
+		for first.same != h {
+			first = first.same
+		}
+		first.same = h.same
+	case h.same == nil:
+		delete(c.held, h.key)
+	default:
+		c.held[h.key] = h.same
+	}
+}
+
+// decide takes the outcome of what o settles. Callers hold c.mu.
+func (c *conn) decide(o *operation) {
+	full := c.heldBytes >= c.server.HeldBytes
+	lost := errors.Is(o.Err, bus.ErrClaimLost) && !o.whole
+	switch {
+	case lost && len(o.Acks)+len(o.Nacks) > 1:
+		c.again = append(c.again, o.singles()...)
+		c.wake()
+	case lost, o.Err == nil:
+		for _, h := range o.held {
+			c.drop(h)
+		}
+	default: // nothing was done
+		for _, h := range o.held {
+			h.busy = false
+		}
+	}
+	if full && c.deliverable() {
+		c.wake()
+	}
+}
+
+// singles returns an operation for each delivery that o settles: what is still held is
+// settled without those that are not.
+func (o *operation) singles() []*operation {
+	list := make([]*operation, len(o.Acks)+len(o.Nacks))
+	for i := range list {
+		p := &operation{conn: o.conn, auto: o.auto}
+		if i < len(o.Acks) {
+			p.Acks = o.Acks[i : i+1]
+		} else {
+			p.Nacks = o.Nacks[i-len(o.Acks):][:1]
+		}
+		if o.held != nil {
+			p.held = o.held[i : i+1]
+		}
+		p.Done = p.done
+		list[i] = p
+	}
+	return list
+}
+
+// holds links what a subscription holds.
+type holds struct {
+	first, last *held
+	count       int
+}
+
+func (l *holds) add(h *held) {
+	l.count++
+	h.prev = l.last
+	if l.last == nil {
+		l.first = h
+	} else {
+		l.last.next = h
+	}
+	l.last = h
+}
+
+func (l *holds) remove(h *held) {
+	l.count--
+	if h.prev == nil {
+		l.first = h.next
+	} else {
+		h.prev.next = h.next
+	}
+	if h.next == nil {
+		l.last = h.prev
+	} else {
+		h.next.prev = h.prev
+	}
+	h.prev, h.next = nil, nil
+}
+
+// ackPrefix begins the ack headers of queues, which so differ from those of topics.
+const ackPrefix = "q"
+
+// appendAck writes the ack header of 1.2.
+func (h *held) appendAck(dst []byte) []byte {
+	dst = append(dst, "ack:"+ackPrefix...)
+	dst = strconv.AppendInt(dst, h.key, 10)
+	return append(dst, '\n')
+}

@@ -1,0 +1,110 @@
+package stompgw
+
+import (
+	"context"
+	"errors"
+
+	"atommq/bus"
+)
+
+// operation is what a frame, or a client's transaction, asks of the bus.
+type operation struct {
+	bus.Transaction
+	conn    *conn
+	receipt receipt
+	size    int     // that it counts with among what is pending
+	held    []*held // what Acks and Nacks settle; nil for ack:auto
+	whole   bool    // a client's transaction: all or none
+	partial bool    // the rest of what its frame asks for follows
+	auto    bool    // acknowledges what was sent with ack:auto
+	post    [1]bus.Post
+}
+
+// frameOverhead stands for what a frame takes beside its bytes while it is pending.
+const frameOverhead = 512
+
+// group is the operations that the reader has collected from what came at once.
+type group struct {
+	list  []*bus.Transaction
+	bytes int
+}
+
+// groupLimit bounds what is collected: the bus begins while the rest is read.
+const groupLimit = 256
+
+func (g *group) empty() bool { return len(g.list) == 0 }
+
+// add collects o.
+func (c *conn) add(ctx context.Context, o *operation) {
+	o.conn = c
+	o.Done = o.done
+	c.group.list = append(c.group.list, &o.Transaction)
+	c.group.bytes += o.size
+	if len(c.group.list) == groupLimit {
+		c.submit(ctx)
+	}
+}
+
+// submit hands what was collected to the bus. An operation that the client waits for, with nothing else
+// under way, is committed in this goroutine, and the RECEIPT written from here too.
+func (c *conn) submit(ctx context.Context) {
+	g := &c.group
+	if g.empty() {
+		return
+	}
+	c.mu.Lock()
+	alone := len(g.list) == 1 && c.pending == 0
+	c.pending += len(g.list)
+	c.pendingBytes += g.bytes
+	c.direct = alone
+	c.mu.Unlock()
+	// Errors of both have come through done, for each operation.
+	if alone {
+		_ = c.server.Bus.Do(ctx, g.list[0])
+		c.writeDirect()
+	} else {
+		_ = c.server.Bus.Submit(ctx, g.list...)
+	}
+	clear(g.list)
+	g.list, g.bytes = g.list[:0], 0
+}
+
+// done takes the outcome, from the committer.
+func (o *operation) done(*bus.Transaction) {
+	c := o.conn
+	f := o.fault()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o.discount()
+	c.decide(o)
+	switch {
+	case f != nil:
+		c.failLocked(f, o.receipt)
+	case o.Err == nil && !o.partial:
+		c.answerLocked(o.receipt)
+	}
+	c.changed.Broadcast()
+}
+
+// discount takes the operation from what is pending. Callers hold c.mu.
+func (o *operation) discount() {
+	if o.auto {
+		o.conn.acking--
+		return
+	}
+	o.conn.pending--
+	o.conn.pendingBytes -= o.size
+}
+
+// fault returns what the client is told of the outcome, nil for nothing: a claim that was lost
+// concerns those who asked for a receipt.
+func (o *operation) fault() *fault {
+	if o.Err == nil || errors.Is(o.Err, bus.ErrClaimLost) && !o.receipt.wanted && !o.whole {
+		return nil
+	}
+	f := o.conn.explain(o.Err)
+	if o.auto {
+		f.ends = true // the client has no frame to send again
+	}
+	return f
+}

@@ -1,0 +1,270 @@
+package stompgw
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"atommq/bus"
+	"atommq/feeds"
+	"atommq/stompgw/stomp"
+)
+
+// sender is what SEND frames use again and again.
+type sender struct {
+	to     destination
+	header []feeds.Field
+}
+
+// send is a SEND frame taken apart.
+type send struct {
+	to       destination
+	key      string
+	group    string
+	priority bus.Priority
+	timeout  time.Duration
+	expires  time.Time
+	fleeting bool // persistent:false
+}
+
+func (c *conn) handleSend(ctx context.Context, f *stomp.Frame, r receipt) error {
+	to, err := c.sendDestination(f)
+	if err != nil {
+		return err
+	}
+	if to.kind == toControl {
+		return c.handleControl(ctx, to.name, f, r)
+	}
+	t, err := c.transactionOf(f)
+	if err != nil {
+		return err
+	}
+	s, err := parseSend(f)
+	if err != nil {
+		return err
+	}
+	s.to = to
+	m, size, err := c.message(ctx, f)
+	if err != nil {
+		return err
+	}
+	if s.fleeting && to.kind == toTopic {
+		return c.broadcast(ctx, s, t, m, size, r)
+	}
+	return c.publish(ctx, s, t, m, size, r)
+}
+
+// sendDestination returns where a SEND goes. Most go where the one before went.
+func (c *conn) sendDestination(f *stomp.Frame) (destination, error) {
+	text, found := f.Get("destination")
+	if !found {
+		return destination{}, faultf(destinationForms, "SEND without destination")
+	}
+	if c.sender.to.text == string(text) {
+		return c.sender.to, nil
+	}
+	to, err := parseDestination(text)
+	if err != nil || to.kind == toControl {
+		return to, err
+	}
+	if err := to.checkFeed(); err != nil {
+		return to, err
+	}
+	if to.kind == toTopic && strings.HasSuffix(to.name, "*") {
+		return to, faultf("send to one topic", "destination %s names all topics that begin so", quote(text))
+	}
+	c.sender.to = to
+	return to, nil
+}
+
+// parseSend takes the headers that say what becomes of the message.
+func parseSend(f *stomp.Frame) (s send, err error) {
+	if group, found := f.Get("group"); found {
+		s.group = string(group)
+	}
+	if value, found := f.Get("priority"); found {
+		if s.priority, err = parsePriority(value); err != nil {
+			return s, err
+		}
+	}
+	if value, found := f.Get("ack-timeout"); found {
+		if s.timeout, err = parseAckTimeout(value); err != nil {
+			return s, err
+		}
+	}
+	if value, found := f.Get("expires"); found {
+		if s.expires, err = parseExpires(value); err != nil {
+			return s, err
+		}
+	}
+	if value, found := f.Get("persistent"); found {
+		s.fleeting = string(value) == "false"
+	}
+	s.key, err = idempotencyKey(f)
+	return s, err
+}
+
+// idempotencyKey returns the value of a header that HTTP, where it comes from, takes in any case.
+func idempotencyKey(f *stomp.Frame) (string, error) {
+	for _, field := range f.Fields {
+		if bytes.EqualFold(field.Name, []byte("Idempotency-Key")) {
+			return parseKey(field.Value)
+		}
+	}
+	return "", nil
+}
+
+func parsePriority(value []byte) (bus.Priority, error) {
+	if len(value) != 1 || value[0] < '0' || value[0] > '9' {
+		return 0, faultf("send 0 to 9; the default is 4, and 9 goes first", "priority %s is none", quote(value))
+	}
+	return bus.PriorityOf(int(value[0] - '0')), nil
+}
+
+// longestAckTimeout bounds what can be asked for.
+const longestAckTimeout = 365 * 24 * time.Hour
+
+// parseAckTimeout takes a number of seconds. 0 asks for none.
+func parseAckTimeout(value []byte) (time.Duration, error) {
+	seconds, err := strconv.ParseFloat(string(value), 64)
+	if err != nil || !(seconds >= 0 && seconds <= longestAckTimeout.Seconds()) {
+		return 0, faultf("send seconds, such as ack-timeout:2.5, at most a year", "ack-timeout %s is no time", quote(value))
+	}
+	if seconds == 0 {
+		return 0, nil
+	}
+	return max(time.Duration(seconds*float64(time.Second)), time.Millisecond), nil
+}
+
+// parseExpires takes milliseconds since 1970; 0 is never.
+func parseExpires(value []byte) (time.Time, error) {
+	ms, err := strconv.ParseInt(string(value), 10, 64)
+	switch {
+	case err != nil || ms < 0:
+		return time.Time{}, faultf("send milliseconds since 1970, UTC, or 0 for never", "expires %s is no time", quote(value))
+	case ms == 0 || ms > math.MaxInt64/2_000_000: // beyond the 23rd century
+		return time.Time{}, nil
+	}
+	return time.UnixMilli(ms).UTC(), nil
+}
+
+// parseKey takes an idempotency key, by the rules that HTTP clients have for it.
+func parseKey(value []byte) (string, error) {
+	if len(value) == 0 || len(value) > 255 {
+		return "", faultf("send 1 to 255 bytes, a new uuid for instance", "Idempotency-Key has %d bytes", len(value))
+	}
+	for _, b := range value {
+		if b < ' ' || b > '~' {
+			return "", faultf("send printable ASCII, a new uuid for instance", "Idempotency-Key %s is not ASCII", quote(value))
+		}
+	}
+	return string(value), nil
+}
+
+// message makes the message of a SEND, which is valid until the next one, and its size.
+func (c *conn) message(ctx context.Context, f *stomp.Frame) (*feeds.Message, int, error) {
+	m := &feeds.Message{Header: c.sender.header[:0], Body: f.Body}
+	size := len(f.Body)
+	typed := false
+	for _, field := range f.Fields {
+		size += len(field.Name) + len(field.Value)
+		switch name := string(field.Name); {
+		case name == "content-type":
+			if !typed {
+				m.Type, typed = string(field.Value), true
+			}
+		case name == "reply-to" && bytes.HasPrefix(field.Value, []byte(tempQueuePrefix)):
+			address, err := c.replyAddress(ctx, field.Value)
+			if err != nil {
+				return nil, 0, err
+			}
+			m.Header = append(m.Header, feeds.Field{Name: name, Value: address})
+		case !transports(name):
+			m.Header = append(m.Header, feeds.Field{Name: name, Value: string(field.Value)})
+		}
+	}
+	if c.sender.header = m.Header; cap(m.Header) > 32 {
+		c.sender.header = nil
+	}
+	return m, size, nil
+}
+
+// transports tells the headers that belong to the frame and not to the message: those that
+// SEND uses up, and those that a server gives a MESSAGE.
+func transports(name string) bool {
+	switch name {
+	case "destination", "content-length", "receipt", "transaction",
+		"message-id", "subscription", "ack", "redelivered", "attempts", "Xlastid", "browser":
+		return true
+	}
+	return false
+}
+
+// publish stores a message.
+func (c *conn) publish(ctx context.Context, s send, t *transaction, m *feeds.Message, size int, r receipt) error {
+	e, err := feeds.ComposeMessage("", m)
+	if err != nil {
+		return err
+	}
+	post := bus.Post{Feed: s.to.name, Entry: e, Key: s.key, Priority: s.priority, AckTimeout: s.timeout, Expires: s.expires}
+	switch s.to.kind {
+	case toQueue:
+		if post.Queue, err = queueName(s.group); err != nil {
+			return err
+		}
+	case toTempQueue:
+		temp, err := c.tempQueue(s.to.name)
+		if err != nil {
+			return err
+		}
+		post.Feed, post.Queue = temp.feed, bus.DefaultQueue
+	}
+	if t != nil {
+		if err := c.take(t, 1, size+frameOverhead); err != nil {
+			return err
+		}
+		t.posts = append(t.posts, post)
+		return c.confirm(ctx, r)
+	}
+	o := &operation{receipt: r, size: size + frameOverhead}
+	o.post[0] = post
+	o.Posts = o.post[:]
+	c.add(ctx, o)
+	return nil
+}
+
+// queueName returns the name of the queue that a header group asks for.
+func queueName(group string) (string, error) {
+	if group == "" {
+		return bus.DefaultQueue, nil
+	}
+	if err := feeds.CheckName(group); err != nil {
+		return "", faultf("name a group as a feed is named", "group %s is no name of a queue", quote([]byte(group)))
+	}
+	return group, nil
+}
+
+// broadcast brings a message to those who are subscribed now, and does not store it.
+func (c *conn) broadcast(ctx context.Context, s send, t *transaction, m *feeds.Message, size int, r receipt) error {
+	if t != nil {
+		if err := c.take(t, 1, size+frameOverhead); err != nil {
+			return err
+		}
+		t.casts = append(t.casts, cast{s.to.name, &feeds.Message{
+			Type: m.Type, Header: append([]feeds.Field(nil), m.Header...), Body: bytes.Clone(m.Body),
+		}})
+		return c.confirm(ctx, r)
+	}
+	// What the client sent before comes before.
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
+	if err := c.server.topics.broadcast(ctx, s.to.name, m); err != nil {
+		return err
+	}
+	c.answer(r)
+	return nil
+}

@@ -1,0 +1,244 @@
+package stompgw
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"atommq/bus"
+	"atommq/stompgw/stomp"
+)
+
+// subscription is a SUBSCRIBE frame taken apart.
+type subscription struct {
+	id       string
+	unnamed  bool // no id was given (1.0), and id is the destination
+	to       destination
+	mode     topicAck
+	prefetch int // 0 where none was asked for
+	timeout  time.Duration
+	group    string
+	whole    bool
+	browse   bool
+	after    int64 // Xlastid, or fromNow
+}
+
+func (c *conn) handleSubscribe(ctx context.Context, f *stomp.Frame, r receipt) error {
+	s, err := c.parseSubscribe(f)
+	if err != nil {
+		return err
+	}
+	if c.queues[s.id] != nil {
+		return subscribedTwice(s.id)
+	}
+	if len(c.queues)+c.follows >= c.server.MaxSubscriptions {
+		return faultf("UNSUBSCRIBE from some first", "the connection has its %d subscriptions", c.server.MaxSubscriptions)
+	}
+	// What the client sent before is done before; and so are RECEIPTs sent in the order of frames.
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
+	if s.to.kind == toTopic {
+		return c.subscribeTopic(s, r)
+	}
+	return c.subscribeQueue(ctx, s, r)
+}
+
+func subscribedTwice(id string) error {
+	return faultf("UNSUBSCRIBE it first, or use another id", "there is a subscription %s already", quote([]byte(id)))
+}
+
+func (c *conn) parseSubscribe(f *stomp.Frame) (s subscription, err error) {
+	text, found := f.Get("destination")
+	if !found {
+		return s, faultf(destinationForms, "SUBSCRIBE without destination")
+	}
+	if s.to, err = parseDestination(text); err != nil {
+		return s, err
+	}
+	if s.to.kind == toControl {
+		return s, faultf("SEND to it, with a receipt: the RECEIPT has the number", "destination %s cannot be subscribed to", quote(text))
+	}
+	if s.id, s.unnamed, err = c.subscriptionID(f, s.to); err != nil {
+		return s, err
+	}
+	if s.mode, err = parseAckMode(f, c.version); err != nil {
+		return s, err
+	}
+	if s.prefetch, err = c.server.parsePrefetch(f); err != nil {
+		return s, err
+	}
+	if value, found := f.Get("ack-timeout"); found {
+		if s.timeout, err = parseAckTimeout(value); err != nil {
+			return s, err
+		}
+	}
+	if value, found := f.Get("selector"); found && len(value) > 0 {
+		return s, faultf("send to several destinations, or sort messages out in the client", "selectors are not supported")
+	}
+	group, _ := f.Get("group")
+	s.group = string(group)
+	browse, _ := f.Get("browser")
+	s.browse = string(browse) == "true"
+	accept, _ := f.Get("accept")
+	s.whole = bytes.HasPrefix(accept, []byte("application/atom+xml"))
+	s.after, err = parseLastID(f)
+	return s, err
+}
+
+// subscriptionID returns the id of a subscription, or what stands for it in 1.0, where the client may give none.
+func (c *conn) subscriptionID(f *stomp.Frame, to destination) (id string, unnamed bool, err error) {
+	value, found := f.Get("id")
+	switch {
+	case found:
+		return string(value), false, nil
+	case c.version >= stomp.V11:
+		return "", false, faultf("name the subscription in the header id", "%s without id", f.Command)
+	}
+	return to.text, true, nil
+}
+
+// parsePrefetch takes the number of messages that a subscription may hold, by the names that
+// ocamlmq, RabbitMQ and ActiveMQ have for it. 0 and less ask for as many as there can be.
+func (s *Server) parsePrefetch(f *stomp.Frame) (int, error) {
+	for _, name := range [...]string{"prefetch", "prefetch-count", "activemq.prefetchSize"} {
+		value, found := f.Get(name)
+		if !found {
+			continue
+		}
+		n, err := strconv.Atoi(string(value))
+		if err != nil {
+			return 0, faultf("send a whole number", "%s %s is none", name, quote(value))
+		}
+		if n <= 0 {
+			n = s.MaxPrefetch
+		}
+		return min(n, s.MaxPrefetch), nil
+	}
+	return 0, nil
+}
+
+// parseLastID takes the cursor that a topic is to be replayed from.
+func parseLastID(f *stomp.Frame) (int64, error) {
+	value, found := f.Get("Xlastid")
+	if !found {
+		return fromNow, nil
+	}
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil || n < 0 {
+		return 0, faultf("send the Xlastid of the last MESSAGE, or 0 for everything that is kept", "Xlastid %s is none", quote(value))
+	}
+	return n, nil
+}
+
+func (c *conn) subscribeTopic(s subscription, r receipt) error {
+	if s.group != "" || s.browse {
+		return faultf("use /queue/NAME for these", "topics have no group and no browser")
+	}
+	t := topicSubscription{
+		id: []byte(s.id), unnamed: s.unnamed, feed: []byte(s.to.name), after: s.after, whole: s.whole, ack: s.mode, window: s.prefetch,
+	}
+	if name, prefix := strings.CutSuffix(s.to.name, "*"); prefix {
+		t.feed, t.prefix = []byte(name), true
+	} else if err := s.to.checkFeed(); err != nil {
+		return err
+	}
+	if err := c.topics.subscribe(t); err != nil {
+		return err
+	}
+	c.follows++
+	c.answer(r)
+	return nil
+}
+
+func (c *conn) subscribeQueue(ctx context.Context, s subscription, r receipt) error {
+	if s.after != fromNow {
+		return faultf("subscribe to /topic/"+s.to.name+" with it: a queue has one place for all its consumers", "Xlastid on a queue")
+	}
+	if err := s.to.checkFeed(); err != nil {
+		return err
+	}
+	queue, err := queueName(s.group)
+	if err != nil {
+		return err
+	}
+	feed := s.to.name
+	if s.to.kind == toTempQueue {
+		temp, err := c.tempQueue(s.to.name)
+		if err != nil {
+			return err
+		}
+		c.closeImplicit(temp)
+		feed = temp.feed
+	}
+	q := &queueSubscription{conn: c, id: s.id, unnamed: s.unnamed, destination: s.to.text, mode: s.mode, whole: s.whole, prefetch: s.prefetch}
+	if s.browse {
+		return c.browse(ctx, q, feed, queue, r)
+	}
+	if err := c.consume(ctx, q, feed, queue, s.timeout); err != nil {
+		return err
+	}
+	c.enlist(q)
+	c.beginSubscription(q, r)
+	return nil
+}
+
+// consume makes q a consumer.
+func (c *conn) consume(ctx context.Context, q *queueSubscription, feed, queue string, timeout time.Duration) error {
+	if q.prefetch == 0 {
+		q.prefetch = c.server.Prefetch
+	}
+	if q.mode != ackAuto {
+		q.holds = new(holds)
+	}
+	var err error
+	q.consumer, err = c.server.Bus.Consume(ctx, bus.ConsumerConfig{
+		Feed: feed, Queue: queue, Prefetch: q.prefetch, AckTimeout: timeout, Name: c.name, Ready: q.notify,
+	})
+	return err
+}
+
+func (c *conn) enlist(q *queueSubscription) {
+	if c.queues == nil {
+		c.queues = make(map[string]*queueSubscription)
+	}
+	c.queues[q.id] = q
+}
+
+// handleUnsubscribe ends a subscription and gives back what it holds: acknowledging that comes too late.
+func (c *conn) handleUnsubscribe(ctx context.Context, f *stomp.Frame, r receipt) error {
+	text, _ := f.Get("destination")
+	id, unnamed, err := c.subscriptionID(f, destination{text: string(text)})
+	if err != nil {
+		return err
+	}
+	// What was acknowledged before is, before the rest is given back.
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
+	if q := c.queues[id]; q != nil {
+		delete(c.queues, id)
+		q.close()
+	} else if c.topics.unsubscribe([]byte(id)) {
+		c.follows--
+	} else if unnamed {
+		return faultf("UNSUBSCRIBE by the destination or the id of a SUBSCRIBE", "no subscription to %s", quote(text))
+	} else {
+		return faultf("UNSUBSCRIBE by the id of a SUBSCRIBE", "there is no subscription %s", quote([]byte(id)))
+	}
+	c.answer(r)
+	return nil
+}
+
+// closeSubscriptions ends all that consume. It may be called again.
+func (c *conn) closeSubscriptions() {
+	for _, q := range c.queues {
+		q.close()
+	}
+	c.queues = nil
+	for _, t := range c.temps {
+		c.closeImplicit(t)
+	}
+}
