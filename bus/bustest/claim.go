@@ -152,7 +152,7 @@ func testClaimedMayExpire(_ *testing.T, s *suite) {
 	s.wantWaiting(q)
 }
 
-func testBacklog(t *testing.T, s *suite) {
+func testBacklog(_ *testing.T, s *suite) {
 	const n = 3000
 	q, other, node := s.open("x", "q"), s.open("x", "other"), s.join()
 	s.untilAcked("x", true)
@@ -168,10 +168,45 @@ func testBacklog(t *testing.T, s *suite) {
 	claims := s.claim(node, other, n, ids(list)...)
 	acks = settling(bus.Acked, claims[:n-1]...)
 	s.must(acks)
-	if slices.ContainsFunc(acks.Settle, func(s bus.Settlement) bool { return !s.Gone }) {
-		t.Error("a last ack left its entry")
-	}
+	s.wantAllGone(acks)
 	s.wantAccount(n, list[n-1])
+}
+
+func testManyQueues(t *testing.T, s *suite) {
+	const n = 1000
+	ctx, node := context.Background(), s.join()
+	var sends, claims []*bus.Op
+	for i := range n {
+		sends = append(sends, through("q", entry(fmt.Sprintf("feed %03d", i), "a")))
+	}
+	s.must(sends...)
+	var after bus.QueueName
+	for len(claims) < n {
+		page, err := s.Queues(ctx, after, 300)
+		if err != nil || len(page) == 0 {
+			t.Fatalf("Queues after %v: %d of them, %v", after, len(page), err)
+		}
+		for _, q := range page {
+			claims = append(claims, claiming(node, q.ID, 2))
+			after = q.QueueName
+		}
+	}
+	s.must(claims...)
+	acks := settling(bus.Acked)
+	for i, op := range claims {
+		s.wantClaimed(op, int64(i+1))
+		acks.Settle = append(acks.Settle, settling(bus.Acked, op.Order.Claims...).Settle...)
+	}
+	s.must(acks)
+	s.wantAllGone(acks)
+	s.wantTitles(bus.Query{Prefix: true})
+	for _, i := range []int{0, n / 2, n - 1} {
+		feed := sends[i].Posts[0].Entry.Feed
+		s.wantWaiting(s.queue(feed, "q"))
+		if f := s.feed(feed); f.Entries != 0 || f.Bytes != 0 {
+			t.Errorf("feed after its last ack = %+v", f)
+		}
+	}
 }
 
 func testConcurrentClaims(t *testing.T, s *suite) {

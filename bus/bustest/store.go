@@ -68,6 +68,7 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"expired work counts as acked in a feed that keeps until then", testExpiredUntilAcked},
 		{"work does not expire while it is claimed", testClaimedMayExpire},
 		{"a large backlog is claimed and acked whole", testBacklog},
+		{"a commit works on as many queues as it likes", testManyQueues},
 		{"claimers never share an entry and together get all", testConcurrentClaims},
 		{"released work keeps its place and its attempts", testRelease},
 		{"returned work counts as never handed out", testReturn},

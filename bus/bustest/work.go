@@ -121,6 +121,15 @@ func (s *suite) wantGone(op *bus.Op, want ...bool) {
 	}
 }
 
+func (s *suite) wantAllGone(op *bus.Op) {
+	s.Helper()
+	for i, settled := range op.Settle {
+		if !settled.Gone {
+			s.Fatalf("settlement %d left its entry in the feed", i)
+		}
+	}
+}
+
 func attempts(claims []bus.Claim) []int {
 	var out []int
 	for _, c := range claims {
