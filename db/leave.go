@@ -85,10 +85,12 @@ func (c *commit) removeAlike(alike []acked) error {
 }
 
 // The entries of feed ?1 that no queue of it waits for with rank ?2. The plus keeps SQLite from walking the feed.
-var selectUnwanted = makeByID(2, `SELECT id, octet_length(xml) FROM atommq_entry WHERE +feed = ?1 AND NOT EXISTS
-	(SELECT 1 FROM atommq_queue AS q, atommq_ready AS r WHERE q.feed = ?1 AND r.queue = q.id AND r.rank = ?2 AND r.id = atommq_entry.id)
-	AND NOT EXISTS (SELECT 1 FROM atommq_node AS n, atommq_queue AS q, atommq_claim AS c
-	WHERE q.feed = ?1 AND c.node = n.id AND c.queue = q.id AND c.rank = ?2 AND c.id = atommq_entry.id) AND `, " ORDER BY id")
+var selectUnwanted = makeByID(2, "SELECT id, octet_length(xml) FROM atommq_entry WHERE +feed = ?1"+
+	" AND NOT EXISTS (SELECT 1 FROM atommq_ready AS r WHERE "+ofFeed+" AND r.rank = ?2 AND r.id = atommq_entry.id)"+
+	" AND NOT EXISTS (SELECT 1 FROM atommq_claim AS c WHERE "+everyNode+" AND "+ofFeed+" AND c.rank = ?2 AND c.id = atommq_entry.id) AND ", " ORDER BY id")
+
+// ofFeed lets the keys of atommq_ready and atommq_claim find the work of feed ?1.
+const ofFeed = "queue IN (SELECT id FROM atommq_queue WHERE feed = ?1)"
 
 // removeUnwanted removes those of feed's entries with ids that no queue waits for, and returns theirs.
 func (c *commit) removeUnwanted(feed string, rank int64, ids []int64) (gone []int64, err error) {

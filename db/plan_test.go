@@ -2,8 +2,11 @@ package db
 
 import (
 	"database/sql/driver"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // What is asked for each request, commit and poll must cost the same in a log of
@@ -17,6 +20,13 @@ func TestNoFrequentStatementScans(t *testing.T) {
 		"edit": selectCurrent, "replace": updateReplace, "configure": setFeed,
 		"key": selectKeys.text(4), "replay": selectEntries.text(4), "forget": forgetKeys,
 		"prune count": pruneCount, "prune delete": pruneDelete, "prune update": pruneUpdate,
+		"queues of feeds": selectQueuesOf.text(4), "owner": selectOwner, "count": updateWaiting, "queue": readQueue, "queues": readQueuesAfter,
+		"Fetch span": fetchEntries.span, "Fetch list": fetchEntries.list[2],
+		"claim": selectReady, "expire": deleteExpired, "hand out": insertClaims, "take out": deleteReady,
+		"ack span": deleteClaims.span, "ack list": deleteClaims.list[2], "held": countClaims.span, "held list": heldClaims.list[2],
+		"release": releaseClaims.span, "release list": releaseClaims.list[2], "leave": deleteEntries.span, "leave list": deleteEntries.list[2],
+		"withdraw": deleteReadyWork, "withdraw claims": deleteClaimWork, "renew": renewReady, "renew claims": renewClaim,
+		"strike batch": selectBatch, "strike holders": selectHolders, "strike return": returnBatch, "strike delete": deleteBatch,
 	}
 	// What a plan may say that reads no table: the values given, and what a
 	// subquery found.
@@ -44,4 +54,37 @@ func plan(t *testing.T, s *Store, query string) (lines []string) {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return lines
+}
+
+// A reader of many feeds gets one order of ids, and stops where its page is full.
+func TestAPrefixIsReadInTheOrderOfTheLog(t *testing.T) {
+	s := openNew(t)
+	want := []string{"SEARCH atommq_entry USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"}
+	for _, query := range []string{readPrefixOldest, readPrefixNewest} {
+		if diff := cmp.Diff(want, plan(t, s, query)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", query, diff)
+		}
+	}
+}
+
+// Whether anybody still waits for an entry is looked up by key, in however much work there is.
+func TestWorkIsFoundByItsWholeKey(t *testing.T) {
+	s := openNew(t)
+	const ready, claimed = "SEARCH r USING PRIMARY KEY (queue=? AND rank=? AND id=?)", "SEARCH c USING PRIMARY KEY (node=? AND queue=? AND rank=? AND id=?)"
+	tests := []struct{ query, search string }{
+		{selectUnwanted.span, ready},
+		{selectUnwanted.span, claimed},
+		{selectUnwanted.list[3], ready},
+		{selectUnwanted.list[3], claimed},
+		{deleteReadyWork, "SEARCH atommq_ready USING PRIMARY KEY (queue=? AND rank=? AND id>? AND id<?)"},
+		{deleteClaimWork, "SEARCH atommq_claim USING PRIMARY KEY (node=? AND queue=? AND rank=? AND id>? AND id<?)"},
+		{renewClaim, "SEARCH atommq_claim USING PRIMARY KEY (node=? AND queue=? AND rank=? AND id=?)"},
+		{insertClaims, "SEARCH atommq_ready USING PRIMARY KEY (queue=? AND (rank,id)<(?,?))"},
+		{returnBatch, "SEARCH atommq_claim USING PRIMARY KEY (node=? AND (queue,rank,id)<(?,?,?))"},
+	}
+	for _, test := range tests {
+		if lines := plan(t, s, test.query); !slices.Contains(lines, test.search) {
+			t.Errorf("%q does not contain %q", lines, test.search)
+		}
+	}
 }
