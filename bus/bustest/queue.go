@@ -118,8 +118,8 @@ func testPostingQueue(t *testing.T, s *suite) {
 
 func testRefusedQueue(t *testing.T, s *suite) {
 	s.must(keyed("k", 1, entry("x", "a")))
-	refused := through("q", entry("x", "lost"), entry("new", "lost"))
-	refused.Posts[1].Key, refused.Posts[1].Digest, refused.Posts[1].Entry.Feed = "k", [32]byte{2}, "x"
+	refused := through("q", entry("new", "lost"), entry("x", "lost"))
+	refused.Posts[1].Key, refused.Posts[1].Digest = "k", [32]byte{2}
 	s.refused(refused, bus.ErrKeyReused)
 	replay := keyed("k", 1, entry("x", "a"))
 	replay.Posts[0].Queue = "q"
