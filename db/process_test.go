@@ -22,8 +22,12 @@ const childFile = "ATOMMQ_TEST_PUBLISH"
 const childOps = 300
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(childFile); path != "" {
-		if err := publishAsChild(path); err != nil {
+	for variable, run := range map[string]func(path string) error{childFile: publishAsChild, holdFile: holdAsChild} {
+		path := os.Getenv(variable)
+		if path == "" {
+			continue
+		}
+		if err := run(path); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}

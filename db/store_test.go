@@ -67,18 +67,27 @@ func writerText(t testing.TB, s *Store, query string) (text string) {
 	return text
 }
 
-// checkAccounts compares what the feeds' rows say with a count of the entries.
+// checkAccounts compares what the feeds' and the queues' rows say with a count of the entries and the work.
 func checkAccounts(t testing.TB, s *Store) {
 	t.Helper()
 	var wrong []string
 	err := s.reader.SelectContext(t.Context(), &wrong, `
+		SELECT printf('queue %d: waiting %d, counted %d', id, waiting, work) FROM (SELECT id, waiting,
+			(SELECT count(*) FROM atommq_ready WHERE queue = q.id) + (SELECT count(*) FROM atommq_claim WHERE queue = q.id) AS work
+			FROM atommq_queue AS q) WHERE waiting <> work
+		UNION ALL
+		SELECT printf('work %d of queue %d has no entry of %d bytes', w.id, w.queue, w.bytes)
+		FROM (SELECT queue, id, bytes FROM atommq_ready UNION ALL SELECT queue, id, bytes FROM atommq_claim) AS w
+		LEFT JOIN atommq_queue AS q ON q.id = w.queue LEFT JOIN atommq_entry AS e ON e.id = w.id
+		WHERE e.feed IS NOT q.feed OR octet_length(e.xml) <> w.bytes OR e.deleted
+		UNION ALL
 		SELECT printf('%s: entries %d, counted %d; bytes %d, counted %d; last_id %d, newest %d', name, entries, live, bytes, size, last_id, newest)
-		FROM (SELECT name, entries, bytes, last_id, pruned_id,
+		FROM (SELECT name, entries, bytes, last_id, pruned_id, until_acked,
 			(SELECT count(*) FROM atommq_entry WHERE feed = name AND NOT deleted) AS live,
 			(SELECT coalesce(sum(octet_length(xml)), 0) FROM atommq_entry WHERE feed = name) AS size,
 			(SELECT coalesce(max(id), pruned_id) FROM atommq_entry WHERE feed = name) AS newest
 			FROM atommq_feed)
-		WHERE entries <> live OR bytes <> size OR last_id <> newest`)
+		WHERE entries <> live OR bytes <> size OR last_id < newest OR (last_id > newest AND until_acked IS NOT 1)`)
 	if err != nil {
 		t.Fatal(err)
 	}
