@@ -15,7 +15,7 @@ func TestTheExamplesInTheDocumentationRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := openNew(t)
-	mustCommit(t, s, publishing(t, "mycoolfeed", 50)...)
+	mustCommit(t, s, through(t, "mycoolfeed", 50)...)
 	prompt, err := sqlx.Open("sqlite3", s.writer.location.url("mode=ro"))
 	if err != nil {
 		t.Fatal(err)
