@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"atommq/bus"
+	"atommq/feeds"
 	"atommq/stompgw/stomp"
 )
 
 // handleControl answers a SEND to a control destination, of ocamlmq's making: the RECEIPT has the number, and without
 // one nothing happens.
 func (c *conn) handleControl(ctx context.Context, name string, f *stomp.Frame, r receipt) error {
-	header, count, err := c.control(name, f)
+	asked, err := c.control(name, f)
 	if err != nil || !r.wanted {
 		return err
 	}
@@ -20,43 +21,61 @@ func (c *conn) handleControl(ctx context.Context, name string, f *stomp.Frame, r
 	if err := c.settle(ctx); err != nil {
 		return err
 	}
-	n, err := count(ctx)
+	n, err := asked.of(ctx)
 	if err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.ended {
-		c.out = r.appendCount(c.room(), c.version, header, n)
+		c.out = r.appendCount(c.room(), c.version, asked.header, n)
 		c.wake()
 	}
 	return nil
 }
 
-// control returns what a control destination counts, and the header that tells it.
-func (c *conn) control(name string, f *stomp.Frame) (header string, count func(context.Context) (int64, error), err error) {
+// count is what a control destination asks for.
+type count struct {
+	header string // of the RECEIPT
+	of     func(ctx context.Context) (int64, error)
+}
+
+// control takes what follows /control/.
+func (c *conn) control(name string, f *stomp.Frame) (count, error) {
 	given, _ := f.Get("group")
 	group, err := queueName(string(given))
 	if err != nil {
-		return "", nil, err
+		return count{}, err
 	}
-	b := c.server.Bus
-	if feed, ok := strings.CutPrefix(name, "count-msgs/queue/"); ok {
-		return "num-messages", func(ctx context.Context) (int64, error) {
-			q, err := b.Queue(ctx, feed, group)
-			if errors.Is(err, bus.ErrNoQueue) {
-				return 0, nil
-			} else if err != nil {
-				return 0, err
-			}
-			return q.Waiting, nil
-		}, nil
+	for _, k := range [...]struct {
+		prefix, header string
+		of             func(ctx context.Context, feed string) (int64, error)
+	}{
+		{"count-msgs/queue/", "num-messages", func(ctx context.Context, feed string) (int64, error) {
+			return c.server.waiting(ctx, feed, group)
+		}},
+		{"count-subscribers/queue/", "num-subscribers", func(_ context.Context, feed string) (int64, error) {
+			return int64(c.server.Bus.Subscribers(feed, group)), nil
+		}},
+		{"count-subscribers/topic/", "num-subscribers", func(_ context.Context, feed string) (int64, error) {
+			return int64(c.server.topics.count(feed)), nil
+		}},
+	} {
+		if feed, ok := strings.CutPrefix(name, k.prefix); ok && feeds.CheckName(feed) == nil {
+			return count{k.header, func(ctx context.Context) (int64, error) { return k.of(ctx, feed) }}, nil
+		}
 	}
-	if feed, ok := strings.CutPrefix(name, "count-subscribers/queue/"); ok {
-		return "num-subscribers", func(context.Context) (int64, error) { return int64(b.Subscribers(feed, group)), nil }, nil
+	return count{}, faultf(destinationForms, "%s is no control destination", quote([]byte(controlPrefix+name)))
+}
+
+// waiting returns how many messages of a queue were not acked.
+func (s *Server) waiting(ctx context.Context, feed, group string) (int64, error) {
+	q, err := s.Bus.Queue(ctx, feed, group)
+	switch {
+	case errors.Is(err, bus.ErrNoQueue):
+		return 0, nil
+	case err != nil:
+		return 0, err
 	}
-	if feed, ok := strings.CutPrefix(name, "count-subscribers/topic/"); ok {
-		return "num-subscribers", func(context.Context) (int64, error) { return int64(c.server.topics.count(feed)), nil }, nil
-	}
-	return "", nil, faultf(destinationForms, "%s is no control destination", quote([]byte(controlPrefix+name)))
+	return q.Waiting, nil
 }

@@ -3,6 +3,7 @@ package stompgw
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"atommq/bus"
 	"atommq/feeds"
@@ -24,6 +25,12 @@ func faultf(detail, message string, args ...any) *fault {
 	return &fault{message: fmt.Sprintf(message, args...), detail: detail}
 }
 
+// advice makes a fault of an error that says what to do behind its first colon.
+func advice(err error) *fault {
+	message, detail, _ := strings.Cut(err.Error(), ": ")
+	return &fault{message: message, detail: detail}
+}
+
 // quote shows a client what it sent, in short.
 func quote(text []byte) string {
 	const longest = 64
@@ -38,6 +45,7 @@ func faultOf(err error) (f *fault, known bool) {
 	var broken *stomp.Error
 	var gap *bus.GapError
 	var large *feeds.LimitError
+	var cut *cutOffError
 	switch {
 	case errors.As(err, &f):
 		return f, true
@@ -45,6 +53,8 @@ func faultOf(err error) (f *fault, known bool) {
 		return &fault{message: broken.Message, detail: broken.Detail, ends: true}, true
 	case errors.As(err, &gap):
 		return &fault{message: gap.Error(), detail: gapDetail(gap), ends: true}, true
+	case errors.As(err, &cut):
+		return advice(cut), true
 	case errors.As(err, &large):
 		return faultf("send fewer or shorter headers", "%s", large.Error()), true
 	}

@@ -92,6 +92,8 @@ func (c *conn) parseSubscribe(f *stomp.Frame) (s subscription, err error) {
 func (c *conn) subscriptionID(f *stomp.Frame, to destination) (id string, unnamed bool, err error) {
 	value, found := f.Get("id")
 	switch {
+	case len(value) > 255:
+		return "", false, faultf("choose a shorter one", "the id of a subscription takes at most 255 bytes")
 	case found:
 		return string(value), false, nil
 	case c.version >= stomp.V11:
@@ -146,7 +148,7 @@ func (c *conn) subscribeTopic(s subscription, r receipt) error {
 		return err
 	}
 	if err := c.topics.subscribe(t); err != nil {
-		return err
+		return advice(err)
 	}
 	c.follows++
 	c.answer(r)

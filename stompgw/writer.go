@@ -81,8 +81,7 @@ func (w *writer) turn(ctx context.Context) error {
 	for len(w.buf) < bufferBytes {
 		more, err := w.deliver(ctx)
 		if err != nil {
-			w.fail(w.explain(err), receipt{})
-			return err
+			return w.deliveryFailed(err)
 		}
 		if !more {
 			break
@@ -94,6 +93,18 @@ func (w *writer) turn(ctx context.Context) error {
 	}
 	w.acknowledge(ctx)
 	return nil
+}
+
+// deliveryFailed ends the session, once what was delivered before is written.
+func (w *writer) deliveryFailed(cause error) error {
+	if err := w.flush(); err != nil {
+		w.die()
+		return err
+	}
+	f := w.explain(cause)
+	f.ends = true
+	w.fail(f, receipt{})
+	return cause
 }
 
 // finishWriting ends what begin began.
