@@ -77,6 +77,23 @@ func testLeave(t *testing.T, s *suite) {
 	s.claim(s.join(), other, 5, 2, 1, 4, 3)
 }
 
+func testLeaveMany(t *testing.T, s *suite) {
+	const n = 1500
+	q, other, a, b := s.open("x", "q"), s.open("x", "other"), s.join(), s.join()
+	all := ids(s.series("x", n))
+	s.claim(a, q, n, all...)
+	s.claim(a, other, n, all...)
+	s.leave(a)
+	for _, q := range []*bus.Queue{q, other} {
+		s.wantWaiting(q, all...)
+		for i, attempt := range attempts(s.claim(b, q, n+1, all...)) {
+			if attempt != 2 {
+				t.Fatalf("attempt %d at entry %d of %v, want 2", attempt, all[i], q.QueueName)
+			}
+		}
+	}
+}
+
 func testRecover(t *testing.T, s *suite) {
 	store, mortal := s.Store.(Mortal)
 	if !mortal {

@@ -86,6 +86,7 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"every node has a number of its own", testJoin},
 		{"a node that nobody knows claims and settles nothing", testUnknownNode},
 		{"a node that leaves gives its claims back", testLeave},
+		{"a node that leaves gives thousands of claims back", testLeaveMany},
 		{"the claims of a dead node are recovered", testRecover},
 		{"any history reads as the model says", testModel},
 		{"readers see ids in order while writers commit", testConcurrent},
