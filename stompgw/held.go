@@ -102,7 +102,7 @@ func (c *conn) shed(s *queueSubscription) {
 			o := &operation{conn: c, held: []*held{h}}
 			o.Nacks = []*bus.Delivery{h.Delivery}
 			o.Done = o.done
-			c.again = append(c.again, o)
+			c.submitLater(o)
 		}
 	}
 }
@@ -145,7 +145,7 @@ func (c *conn) decide(o *operation) {
 	lost := errors.Is(o.Err, bus.ErrClaimLost) && !o.whole
 	switch {
 	case lost && len(o.Acks)+len(o.Nacks) > 1:
-		c.again = append(c.again, o.singles()...)
+		c.submitLater(o.singles()...)
 		c.wake()
 	case lost, o.Err == nil:
 		for _, h := range o.held {
@@ -159,6 +159,18 @@ func (c *conn) decide(o *operation) {
 	if full && c.deliverable() {
 		c.wake()
 	}
+}
+
+// submitLater has the writer submit operations. Callers hold c.mu.
+func (c *conn) submitLater(list ...*operation) {
+	for _, o := range list {
+		if o.auto {
+			c.acking++
+		} else {
+			c.pending++
+		}
+	}
+	c.again = append(c.again, list...)
 }
 
 // singles returns an operation for each delivery that o settles: what is still held is

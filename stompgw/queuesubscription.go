@@ -248,13 +248,6 @@ func (w *writer) resettle(ctx context.Context) {
 	w.mu.Lock()
 	list := w.again
 	w.again = nil
-	for _, o := range list {
-		if o.auto {
-			w.acking++
-		} else {
-			w.pending++
-		}
-	}
 	w.mu.Unlock()
 	for _, o := range list {
 		_ = w.server.Bus.Submit(ctx, &o.Transaction) // done has its error

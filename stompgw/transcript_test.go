@@ -195,8 +195,14 @@ func show(f *stomp.Frame) string {
 func (g *gateway) play(t *testing.T, script string) {
 	t.Helper()
 	p := player{t: t, gateway: g, clients: make(map[string]*client), values: make(map[string]string)}
-	for block := range strings.SplitSeq(strings.TrimSpace(script), "\n\n") {
-		p.block(block)
+	var block []string
+	for line := range strings.Lines(script + "\n\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			block = append(block, line)
+		} else if len(block) > 0 {
+			p.block(block)
+			block = nil
+		}
 	}
 }
 
@@ -207,12 +213,11 @@ type player struct {
 	values  map[string]string
 }
 
-func (p *player) block(block string) {
+func (p *player) block(block []string) {
 	p.t.Helper()
 	var lines []string
 	name, sign := "", byte(0)
-	for line := range strings.SplitSeq(block, "\n") {
-		line = strings.TrimLeft(line, "\t")
+	for _, line := range block {
 		i := strings.IndexAny(line, "<>")
 		if i < 0 {
 			p.t.Fatalf("script: %q has no sign", line)
@@ -284,6 +289,7 @@ func (p *player) compare(f *stomp.Frame, lines []string) (fault string) {
 
 func (p *player) matches(f *stomp.Frame, line string) bool {
 	name, want, _ := strings.Cut(line, ":")
+	want = strings.ReplaceAll(want, `\n`, "\n")
 	value, found := f.Get(name)
 	if key, ok := strings.CutPrefix(want, "{"); ok && found {
 		key = strings.TrimSuffix(key, "}")
