@@ -8,8 +8,9 @@
 // # Concurrency
 //
 // Every method of a Bus may be called from any goroutine. Open starts the
-// committer, which alone writes entries to the store; the watcher, which alone
-// listens to the Notifier; and the janitor, which forgets old idempotency keys.
+// committer, which writes to the log, unless a caller who waits for the outcome finds it idle
+// and does so itself; the watcher, which alone listens to the Notifier; the keeper, which
+// takes back claims; and the janitor, which forgets old idempotency keys.
 // Close stops them and waits. A Subscription belongs to one goroutine at a
 // time and starts none: its caller's goroutine is the follower.
 package bus
@@ -55,7 +56,11 @@ type Bus struct {
 	config Config
 	store  Store
 	hub    *hub
-	queue  *queue
+	intake *intake
+	desk   *desk
+
+	committer committer
+	listeners listeners
 
 	closing chan struct{} // closed first by Close: followers leave
 	once    sync.Once
@@ -75,13 +80,16 @@ func Open(ctx context.Context, store Store, notifier Notifier, config Config) (*
 		config:  config,
 		store:   store,
 		hub:     newHub(store, head, config.CacheBytes),
-		queue:   newQueue(config.PendingBytes, config.BatchEntries),
+		intake:  newIntake(config.PendingBytes, config.BatchEntries),
+		desk:    newDesk(store, config.Log),
 		closing: make(chan struct{}),
 	}
+	b.committer = newCommitter(batch{intake: b.intake, desk: b.desk})
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	b.stop = stop
 	b.running.Go(b.commitLoop)
 	b.running.Go(func() { b.forgetKeys(background) })
+	b.running.Go(func() { b.keep(background) })
 	if notifier != nil {
 		b.running.Go(func() { b.watch(background, notifier) })
 	}
@@ -89,15 +97,16 @@ func Open(ctx context.Context, store Store, notifier Notifier, config Config) (*
 }
 
 // Close refuses new publishes with ErrClosed, commits the accepted ones, sends
-// followers away with ErrClosed, and waits for all of it. It may be called again.
+// followers away with ErrClosed, gives what consumers still hold back to the queues, and
+// waits for all of it. It may be called again.
 func (b *Bus) Close() error {
 	b.once.Do(func() {
 		close(b.closing)
 		b.stop()
-		b.queue.close()
+		b.intake.close()
 	})
 	b.running.Wait()
-	return nil
+	return b.desk.part()
 }
 
 func (b *Bus) isClosing() bool {

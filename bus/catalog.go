@@ -65,3 +65,12 @@ func (b *Bus) Prune(ctx context.Context, name string, upTo int64) (int, error) {
 		}
 	}
 }
+
+// DropFeed removes a feed with its entries, queues and work: ErrNoFeed if there is none.
+func (b *Bus) DropFeed(ctx context.Context, feed string) error {
+	if err := b.commit(ctx, &ticket{op: Op{Kind: OpDrop, Drop: feed}}); err != nil {
+		return fmt.Errorf("drop %q: %w", feed, err)
+	}
+	b.hub.forget(feed)
+	return nil
+}

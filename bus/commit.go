@@ -7,34 +7,86 @@ import (
 	"time"
 )
 
+// committer writes what is waiting, one commit at a time. Whoever has its turn commits: the
+// goroutine that Open starts or, when that has nothing to do, a caller who waits for the outcome
+// anyway, which spares both hand-overs between goroutines.
+type committer struct {
+	turn  chan struct{} // holds a token while nobody commits
+	batch batch
+}
+
+func newCommitter(m batch) committer {
+	c := committer{turn: make(chan struct{}, 1), batch: m}
+	c.turn <- struct{}{}
+	return c
+}
+
+// waiter is a caller that waits for its ticket.
+type waiter chan error
+
+func (w waiter) decided(err error) { w <- err }
+
 // commit queues t and waits for its outcome. When ctx ends first, t may still be
-// committed: the error then does not say.
+// committed: the error then does not say. A caller who commits its own ticket is not
+// interrupted.
 func (b *Bus) commit(ctx context.Context, t *ticket) error {
-	t.done = make(chan error, 1)
-	if err := b.queue.put(ctx, t); err != nil {
+	done := make(waiter, 1)
+	t.owner = done
+	if err := b.intake.weigh(t); err != nil {
 		return err
 	}
+	if err := b.intake.put(ctx, t); err != nil {
+		return err
+	}
+	b.lead()
 	select {
-	case err := <-t.done:
+	case err := <-done:
 		return err
 	case <-ctx.Done():
+	}
+	select {
+	case err := <-done: // both came at once: what is known is worth more
+		return err
+	default:
 		return context.Cause(ctx)
 	}
 }
 
-// commitLoop is the committer: it takes what is waiting, commits it as one
-// transaction, answers, and announces. There is no timer: an idle bus commits
-// at once, a busy one in batches as large as what came in meanwhile.
-func (b *Bus) commitLoop() {
-	m := batch{queue: b.queue}
-	for m.start() {
-		b.commitBatch(&m)
+// lead commits what is waiting, unless somebody is committing already: the commitLoop then
+// takes it. It makes one batch; what came meanwhile is the commitLoop's.
+func (b *Bus) lead() {
+	select {
+	case <-b.committer.turn:
+	default:
+		b.intake.signal()
+		return
 	}
+	if m := &b.committer.batch; m.start(1) {
+		b.commitBatch(m)
+	}
+	b.committer.turn <- struct{}{}
+	if b.intake.length() > 0 {
+		b.intake.signal()
+	}
+}
+
+// commitLoop takes what is waiting, commits it as one transaction, answers, and
+// announces. There is no timer: an idle bus commits at once, a busy one in batches as
+// large as what came in meanwhile.
+func (b *Bus) commitLoop() {
+	for b.intake.wait() {
+		<-b.committer.turn
+		if m := &b.committer.batch; m.start(0) {
+			b.commitBatch(m)
+		}
+		b.committer.turn <- struct{}{}
+	}
+	<-b.committer.turn // a caller may still have it
 }
 
 // commitBatch commits m. The hub learns of the entries before their publishers
 // do, so that a publisher that reads next finds what it wrote; the followers
-// are woken after, so that no publisher waits for them.
+// are woken and the work is handed out after, so that no publisher waits for them.
 func (b *Bus) commitBatch(m *batch) {
 	// A commit is never abandoned half-way: it has many callers.
 	ctx := context.Background()
@@ -43,42 +95,51 @@ func (b *Bus) commitBatch(m *batch) {
 		b.config.Log.Error("commit failed", "ops", len(m.ops), "error", err)
 		err = fmt.Errorf("commit: %w", err)
 	}
-	var wakes []chan struct{}
+	var news news
 	if err == nil {
-		wakes = b.hub.apply(ctx, m.ops)
+		news = b.hub.apply(ctx, m.ops, m.departures())
 	}
+	var room int64
 	for _, t := range m.tickets {
-		b.queue.answer(t, cmp.Or(err, t.op.Err))
+		room += t.size
 	}
-	wake(wakes)
+	b.intake.room.Release(room)
+	for _, t := range m.tickets {
+		t.owner.decided(cmp.Or(err, t.op.Err))
+	}
+	if b.desk.conclude(m, news.entries, err) {
+		b.intake.call()
+	}
+	b.announce(news)
 }
 
-// batch is what the committer commits as one: its memory serves again and again.
+// batch is what is committed as one: its memory serves again and again.
 type batch struct {
-	queue   *queue
+	intake  *intake
+	desk    *desk
 	at      time.Time
 	callers int // that there were when it began
-	room    int // for so many more postings
+	room    int // for so many more postings and settlements
 	tickets []*ticket
-	ops     []*Op // theirs
+	ops     []*Op    // theirs, then those of orders
+	orders  []*order // for work, once the rest is written
 }
 
-// start waits for the first op of the next batch. It reports false when there will be none.
-func (m *batch) start() bool {
-	m.callers = m.queue.length() + len(m.tickets)
+// start takes what waits into the next batch; own says how many of it are the caller's
+// own, whom the last batch answered. It reports false when there is nothing to do.
+func (m *batch) start(own int) bool {
+	m.callers = m.intake.length() + len(m.tickets) - own
 	clear(m.tickets)
 	clear(m.ops)
-	m.tickets, m.ops, m.room = m.tickets[:0], m.ops[:0], m.queue.batch
-	if !m.queue.wait() {
-		return false
-	}
+	clear(m.orders)
+	m.tickets, m.ops, m.orders, m.room = m.tickets[:0], m.ops[:0], m.orders[:0], m.intake.batch
 	m.at = later(m.at, time.Now().UTC().Truncate(time.Microsecond))
 	m.take()
-	return true
+	return len(m.ops) > 0 || m.desk.due()
 }
 
 func (m *batch) take() {
-	m.tickets, m.room = m.queue.take(m.tickets, m.room)
+	m.tickets, m.room = m.intake.take(m.tickets, m.room)
 	for _, t := range m.tickets[len(m.ops):] {
 		t.op.At = m.at
 		m.ops = append(m.ops, &t.op)
@@ -87,15 +148,48 @@ func (m *batch) take() {
 
 // pieces hands the ops to the store. While it writes one piece, callers that the
 // last commit answered come back on the other processors; they make the next,
-// and share the sync of the disk.
+// and share the sync of the disk. The last piece claims work, and so sees all of the others.
 func (m *batch) pieces(yield func([]*Op) bool) {
-	for done := 0; done < len(m.ops) && yield(m.ops[done:]); {
+	for done := 0; done < len(m.ops); {
+		if !yield(m.ops[done:]) {
+			return
+		}
 		done = len(m.ops)
 		if done < m.callers && m.room > 0 {
-			m.queue.gather()
+			m.intake.gather()
 		}
 		m.take()
 	}
+	m.orders = m.desk.orders(m)
+	if len(m.orders) == 0 {
+		return
+	}
+	first := len(m.ops)
+	for _, o := range m.orders {
+		o.op.At = m.at
+		m.ops = append(m.ops, &o.op)
+	}
+	yield(m.ops[first:])
+}
+
+// departures lists the entries that left their feeds with the commit.
+func (m *batch) departures() (left []departure) {
+	for _, t := range m.tickets {
+		for i := range t.op.Settle {
+			if s := &t.op.Settle[i]; s.Gone && t.op.Err == nil {
+				left = append(left, departure{feed: t.settles[i].Feed, id: s.ID, bytes: s.Bytes})
+			}
+		}
+		if t.op.Kind == OpDrop {
+			left = append(left, departure{feed: t.op.Drop})
+		}
+	}
+	for _, o := range m.orders {
+		if o.op.Order.Expired > 0 {
+			left = append(left, departure{feed: o.queue.feed})
+		}
+	}
+	return left
 }
 
 func later(a, b time.Time) time.Time {

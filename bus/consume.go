@@ -2,7 +2,11 @@ package bus
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
+
+	"atommq/feeds"
 )
 
 // ConsumerConfig says what a consumer wants.
@@ -18,54 +22,134 @@ type ConsumerConfig struct {
 
 // Consumer takes work from a queue, in competition with the others of all nodes. Its methods may be
 // called from any goroutine.
-type Consumer struct{}
+type Consumer struct {
+	bus    *Bus
+	queue  *workQueue // nil once closed
+	prev   *Consumer  // in the ring of the queue's consumers
+	next   *Consumer
+	ready  func()
+	name   string
+	limit  time.Duration // its ack timeout, 0 for the queue's
+	credit int           // deliveries that it may still be handed
 
-// Delivery is an entry handed to a consumer. It is settled once, by a Transaction or by the
-// consumer's Close; or its ack timeout passes, and settling it fails with ErrClaimLost.
-type Delivery struct {
-	Claim
-	// Entry is nil until Bus.Load when it was not in memory.
-	Entry *Entry
-	Feed  string
+	held     deliveryList
+	inbox    []*Delivery // handed out and not taken
+	notified bool        // ready was called, and Take not since
 }
 
 // Consume adds a consumer to a queue, which it makes if there is none. Close ends it.
+// Errors: those of feeds.CheckName, for the queue's name too; ErrClosed; the store's.
 func (b *Bus) Consume(ctx context.Context, c ConsumerConfig) (*Consumer, error) {
-	panic("not built yet")
+	if b.isClosing() {
+		return nil, ErrClosed
+	}
+	if err := checkNames(c.Feed, c.Queue); err != nil {
+		return nil, err
+	}
+	if err := b.desk.join(ctx); err != nil {
+		return nil, fmt.Errorf("consume %q: %w", c.Feed, err)
+	}
+	q, err := b.store.Queue(ctx, c.Feed, c.Queue)
+	if errors.Is(err, ErrNoQueue) {
+		q, err = b.store.ConfigureQueue(ctx, c.Feed, c.Queue, QueueSettings{})
+		b.hub.forget(c.Feed)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("consume %q: %w", c.Feed, err)
+	}
+	k := &Consumer{bus: b, ready: c.Ready, name: c.Name, limit: c.AckTimeout, credit: max(c.Prefetch, 1)}
+	b.desk.enter(k, q)
+	b.intake.call()
+	return k, nil
 }
 
-// Take appends to into at most limit deliveries, in order, that were handed to c and not yet taken.
-func (c *Consumer) Take(into []*Delivery, limit int) []*Delivery { panic("not built yet") }
+func checkNames(feed, queue string) error {
+	if err := feeds.CheckName(feed); err != nil {
+		return err
+	}
+	if err := feeds.CheckName(queue); err != nil {
+		return fmt.Errorf("queue: %w", err)
+	}
+	return nil
+}
+
+// Take appends to into at most limit deliveries, in order, that were handed to c and not yet taken. Their
+// ack timeouts begin.
+func (c *Consumer) Take(into []*Delivery, limit int) []*Delivery {
+	d := c.bus.desk
+	d.mu.Lock()
+	n := min(limit, len(c.inbox))
+	taken := c.inbox[:n]
+	into = append(into, taken...)
+	sooner := d.startTimers(taken)
+	c.inbox = c.inbox[n:]
+	again := len(c.inbox) > 0
+	if !again {
+		c.inbox = nil
+	}
+	c.notified = again
+	d.mu.Unlock()
+	if sooner {
+		d.signal()
+	}
+	if again {
+		c.ready()
+	}
+	return into
+}
 
 // Close ends c and releases what it holds: what was not taken as if never handed out, the rest with its
 // attempt counted. It does not wait for that. It may be called again.
-func (c *Consumer) Close() { panic("not built yet") }
+func (c *Consumer) Close() {
+	if lost := c.bus.desk.leave(c); len(lost) > 0 {
+		c.bus.release(lost, causeGone)
+	}
+	c.bus.intake.call()
+}
 
 // Load reads the entries of deliveries that have none. One whose entry is gone, deleted or edited since, keeps
 // nil: ack it.
-func (b *Bus) Load(ctx context.Context, ds []*Delivery) error { panic("not built yet") }
+func (b *Bus) Load(ctx context.Context, ds []*Delivery) error {
+	ids := make([]int64, 0, len(ds))
+	for _, d := range ds {
+		if d.Entry == nil {
+			ids = append(ids, d.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	entries, err := b.fetch(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("load deliveries: %w", err)
+	}
+	for _, d := range ds {
+		if d.Entry == nil {
+			d.Entry = entries[d.ID]
+		}
+	}
+	return nil
+}
+
+func (b *Bus) fetch(ctx context.Context, ids []int64) (map[int64]*Entry, error) {
+	list, err := b.store.Fetch(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	entries := make(map[int64]*Entry, len(list))
+	for _, e := range list {
+		entries[e.ID] = e
+	}
+	return entries, nil
+}
 
 // Subscribers returns how many consumers a queue has on this node.
-func (b *Bus) Subscribers(feed, queue string) int { panic("not built yet") }
-
-// Queue returns a queue as it is now: ErrNoQueue if there is none.
-func (b *Bus) Queue(ctx context.Context, feed, queue string) (*Queue, error) { panic("not built yet") }
-
-// Queues lists queues in bytewise order of feed and name, at most limit, after the one that after names.
-func (b *Bus) Queues(ctx context.Context, after QueueName, limit int) ([]*Queue, error) {
-	panic("not built yet")
+func (b *Bus) Subscribers(feed, queue string) int {
+	d := b.desk
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if q := d.find(feed, queue); q != nil {
+		return q.consumers
+	}
+	return 0
 }
-
-// ConfigureQueue changes a queue's settings, making it if there is none.
-func (b *Bus) ConfigureQueue(ctx context.Context, feed, queue string, s QueueSettings) (*Queue, error) {
-	panic("not built yet")
-}
-
-// Browse returns entries of a queue that were not acked, in the order of claims, after a place, at most limit, without
-// handing them out; and the place to go on from. ErrNoQueue.
-func (b *Bus) Browse(ctx context.Context, feed, queue string, after Place, limit int) ([]*Entry, Place, error) {
-	panic("not built yet")
-}
-
-// DropFeed removes a feed with its entries, queues and work: ErrNoFeed if there is none.
-func (b *Bus) DropFeed(ctx context.Context, feed string) error { panic("not built yet") }

@@ -11,6 +11,7 @@ import (
 type Entry struct {
 	feeds.Member
 	forms atomic.Pointer[form]
+	left  bool // the feed, being acked; guarded by the hub
 }
 
 // form is one rendering of an entry, in a list of the few there are.

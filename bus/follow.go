@@ -31,7 +31,7 @@ func (s *Subscription) Next(ctx context.Context, limit int) ([]*Entry, error) {
 		}
 		// Watch first, then read: what comes between the two is not missed.
 		changed := s.bus.hub.watch(s.tail)
-		page, err := s.bus.Read(ctx, Query{Feed: s.tail.name, After: s.after, Limit: limit})
+		page, err := s.bus.Read(ctx, Query{Feed: s.tail.name, After: s.after, Limit: limit, Left: true})
 		switch {
 		case errors.Is(err, ErrNoFeed):
 		case err != nil:

@@ -46,22 +46,22 @@ func newHub(store Store, head int64, limit int) *hub {
 	return h
 }
 
-// apply takes a commit of this node into the tails. It returns the channels of
-// waiting followers, for the caller to close.
-func (h *hub) apply(ctx context.Context, ops []*Op) (wakes []chan struct{}) {
+// apply takes a commit of this node into the tails: its ops, and the entries that left their feeds. It
+// returns what there is to announce.
+func (h *hub) apply(ctx context.Context, ops []*Op, left []departure) (n news) {
 	var changes []change
 	for _, op := range ops {
 		if op.Err == nil {
 			changes = changesOf(op, changes)
 		}
 	}
-	if len(changes) == 0 {
-		return nil
-	}
-	if changes[0].entry.ID > h.head.Load()+1 {
+	if len(changes) > 0 && changes[0].entry.ID > h.head.Load()+1 {
 		// The other process's hint may still be on its way, and a follower
 		// that saw these entries first would skip the earlier ones.
-		wakes = h.resync(ctx)
+		n = h.resync(ctx)
+	}
+	if len(changes)+len(left) == 0 {
+		return n
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -78,21 +78,31 @@ func (h *hub) apply(ctx context.Context, ops []*Op) (wakes []chan struct{}) {
 		h.bytes += t.bytes - before
 		h.trimToShare(t)
 		h.list(t)
-		wakes = t.stir(wakes)
+		n.wakes = t.stir(n.wakes)
 	}
-	h.advance(changes[len(changes)-1].entry.ID)
+	for i := range left {
+		if t := h.tails[left[i].feed]; t != nil {
+			t.depart(left[i])
+		}
+	}
+	if len(changes) > 0 {
+		h.advance(changes[len(changes)-1].entry.ID)
+		n.entries = make([]*Entry, len(changes))
+		for i := range changes {
+			n.entries[i] = changes[i].entry
+		}
+	}
 	h.shrink()
-	return wakes
+	return n
 }
 
-// resync asks the store what other processes committed. It returns the channels of the followers
-// whom that concerns, for the caller to close. Every tail is loaded anew when it is
+// resync asks the store what other processes committed. Every tail is loaded anew when it is
 // next used, which costs one look at its feed where nothing has changed.
-func (h *hub) resync(ctx context.Context) (wakes []chan struct{}) {
+func (h *hub) resync(ctx context.Context) news {
 	ctx, cancel := context.WithTimeout(ctx, resyncTimeout)
 	defer cancel()
 	names, head, more, err := h.store.Changed(ctx, h.head.Load(), changedNames)
-	all := more || err != nil
+	n := news{foreign: true, feeds: names, all: more || err != nil}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err == nil {
@@ -100,16 +110,16 @@ func (h *hub) resync(ctx context.Context) (wakes []chan struct{}) {
 	}
 	for _, t := range h.tails {
 		t.stale = true
-		if all {
-			wakes = t.stir(wakes)
+		if n.all {
+			n.wakes = t.stir(n.wakes)
 		}
 	}
 	for _, name := range names {
 		if t := h.tails[name]; t != nil {
-			wakes = t.stir(wakes)
+			n.wakes = t.stir(n.wakes)
 		}
 	}
-	return wakes
+	return n
 }
 
 // forget makes the next reader of a feed look at the store, and its followers read.

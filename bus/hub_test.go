@@ -44,7 +44,7 @@ func TestMemoryDoesNotGrowWithBacklog(t *testing.T) {
 	}
 	h.mu.Unlock()
 	for id := int64(2); id < 5000; id++ {
-		h.apply(context.Background(), []*Op{published(id, int(id%4000))})
+		h.apply(context.Background(), []*Op{published(id, int(id%4000))}, nil)
 		checkBounds(t, h)
 	}
 	if n := len(h.tails["x"].entries); n == 0 {
@@ -80,7 +80,7 @@ func TestMemoryDoesNotGrowDuringALoad(t *testing.T) {
 	}()
 	<-s.reached
 	for id := int64(2); id < 200; id++ {
-		h.apply(context.Background(), []*Op{published(id, 100_000)})
+		h.apply(context.Background(), []*Op{published(id, 100_000)}, nil)
 	}
 	h.mu.Lock()
 	if n := h.tails["x"].pending; n > h.limit/tailShare {
@@ -126,7 +126,7 @@ func TestFollowedFeedsLeaveTheCacheToEntries(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.mu.Unlock()
-	h.apply(context.Background(), []*Op{published(2, 100)})
+	h.apply(context.Background(), []*Op{published(2, 100)}, nil)
 	if n := len(h.tails["x"].entries); n != 2 {
 		t.Errorf("the tail of a followed feed holds %d entries, want 2", n)
 	}
@@ -144,7 +144,7 @@ func BenchmarkApply(b *testing.B) {
 			id := int64(1)
 			for b.Loop() {
 				id++
-				h.apply(context.Background(), []*Op{published(id, 100)})
+				h.apply(context.Background(), []*Op{published(id, 100)}, nil)
 			}
 		})
 	}

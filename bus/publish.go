@@ -57,35 +57,21 @@ type Published struct {
 // Errors: that of feeds.CheckName; ErrKeyReused; ErrTooLarge when the posts pass
 // Config.PendingBytes or Config.BatchEntries; ErrClosed; the store's. The context's cause when
 // it ends first: the entries may or may not have been published then, which
-// a key makes safe to repeat.
+// a key makes safe to repeat. A caller who finds nobody committing commits itself, and is not
+// interrupted while it does.
 func (b *Bus) Publish(ctx context.Context, posts ...Post) ([]Published, error) {
 	if len(posts) == 0 {
 		return nil, nil
 	}
-	t := &ticket{op: Op{Kind: OpPublish, Posts: make([]Posting, len(posts))}}
-	keyed := false
-	for i, p := range posts {
-		if err := feeds.CheckName(p.Feed); err != nil {
-			return nil, err
-		}
-		e, err := newEntry(p.Feed, p.Entry)
-		if err != nil {
-			return nil, err
-		}
-		t.op.Posts[i] = Posting{Entry: e, Key: p.Key}
-		keyed = keyed || p.Key != ""
+	list, err := postings(posts)
+	if err != nil {
+		return nil, err
 	}
-	if keyed {
-		sealUnits(t.op.Posts)
-	}
+	t := &ticket{op: Op{Kind: OpPublish, Posts: list}}
 	if err := b.commit(ctx, t); err != nil {
 		return nil, fmt.Errorf("publish: %w", err)
 	}
-	out := make([]Published, len(posts))
-	for i, p := range t.op.Posts {
-		out[i] = Published{Entry: p.Entry, Replayed: p.Replayed}
-	}
-	return out, nil
+	return outcomes(list), nil
 }
 
 // newEntry makes the entry that the store is to write, under a new uuid.

@@ -128,6 +128,10 @@ type Query struct {
 	Before int64 // only ids below it; 0 for no bound
 	Newest bool  // the newest ones first; otherwise the oldest ones first
 	Limit  int   // at least 1
+	// Left asks a Bus for entries, too, that have left the feed because they were acked, as far
+	// as memory has them: live followers of a feed that keeps entries until acked would miss them
+	// otherwise. Stores have none.
+	Left bool
 	// Bytes ends the page early: no entry is added once the XML of those before it
 	// passes it, so that the first always is. 0 for no bound.
 	Bytes int

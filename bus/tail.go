@@ -24,6 +24,7 @@ type tail struct {
 	floor   int64
 	known   int64 // every change up to this id is in here
 	bytes   int   // cost of entries
+	left    int   // how many of entries have left the feed
 
 	stale    bool          // another process, or a setting, changed the feed: load again
 	shallow  bool          // only the description was loaded; entries holds what came since
@@ -64,6 +65,41 @@ func (t *tail) add(c change) {
 	t.describe(c)
 	t.append(c.entry)
 	t.known = c.entry.ID
+}
+
+// departure is an entry that left a feed because it was acked, or, with an id of 0, any number of them.
+type departure struct {
+	feed  string
+	id    int64
+	bytes int64
+}
+
+// depart takes account of an entry that has left. Those who follow the feed at its tail may still
+// have to be shown it, so it stays in memory for them.
+func (t *tail) depart(d departure) {
+	if t.loading != nil || t.feed == nil || d.id == 0 {
+		t.stale = true
+		return
+	}
+	f := *t.feed
+	f.Entries--
+	f.Bytes -= d.bytes
+	t.feed = &f
+	if i, ok := slices.BinarySearchFunc(t.entries, d.id, byID); ok && !t.entries[i].left {
+		t.entries[i].left = true
+		t.left++
+	}
+}
+
+// present returns the entries that have not left.
+func (t *tail) present() []*Entry {
+	list := make([]*Entry, 0, len(t.entries)-t.left)
+	for _, e := range t.entries {
+		if !e.left {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // buffer keeps c until the load under way ends. Past the bounds it drops what it
@@ -133,6 +169,9 @@ func (t *tail) trim(n int) {
 	}
 	for _, e := range t.entries[:n] {
 		t.bytes -= cost(e)
+		if e.left {
+			t.left--
+		}
 	}
 	t.floor = t.entries[n-1].ID
 	t.entries = slices.Clone(t.entries[n:])
@@ -144,7 +183,7 @@ func (t *tail) fill(l loaded) {
 	if l.same {
 		return
 	}
-	t.entries, t.floor, t.known, t.bytes, t.shallow = l.entries, 0, 0, 0, l.shallow
+	t.entries, t.floor, t.known, t.bytes, t.shallow, t.left = l.entries, 0, 0, 0, l.shallow, 0
 	for _, e := range l.entries {
 		t.bytes += cost(e)
 	}
@@ -187,40 +226,44 @@ func (t *tail) catchUp() {
 
 // page answers q from memory; ok is false when the tail does not reach back that far.
 func (t *tail) page(q Query) (page []*Entry, more, ok bool) {
+	entries := t.entries
+	if t.left > 0 && !q.Left {
+		entries = t.present()
+	}
 	switch {
 	case q.Newest && q.After == 0:
-		return t.newest(q.Before, q.Limit, q.Bytes)
+		return t.newest(entries, q)
 	case !q.Newest && q.Before == 0:
-		return t.after(q.After, q.Limit, q.Bytes)
+		return t.after(entries, q)
 	}
 	return nil, false, false
 }
 
-// after returns up to limit entries above the cursor, and whether there are more. ok is
+// after returns the entries above the cursor that q allows, and whether there are more. ok is
 // false when the tail does not reach back that far.
-func (t *tail) after(cursor int64, limit, bytes int) (page []*Entry, more, ok bool) {
-	if cursor < t.floor {
+func (t *tail) after(entries []*Entry, q Query) (page []*Entry, more, ok bool) {
+	if q.After < t.floor {
 		return nil, false, false
 	}
-	i, seen := slices.BinarySearchFunc(t.entries, cursor, byID)
+	i, seen := slices.BinarySearchFunc(entries, q.After, byID)
 	if seen {
 		i++
 	}
-	n := fit(t.entries[i:], limit, bytes)
-	return t.entries[i : i+n : i+n], i+n < len(t.entries), true
+	n := fit(entries[i:], q.Limit, q.Bytes)
+	return entries[i : i+n : i+n], i+n < len(entries), true
 }
 
-// newest returns up to limit entries below before (0: no bound), the newest ones
+// newest returns the entries below q.Before (0: no bound) that q allows, the newest ones
 // first, as after does.
-func (t *tail) newest(before int64, limit, bytes int) (page []*Entry, more, ok bool) {
-	end := len(t.entries)
-	if before > 0 {
-		end, _ = slices.BinarySearchFunc(t.entries, before, byID)
+func (t *tail) newest(entries []*Entry, q Query) (page []*Entry, more, ok bool) {
+	end := len(entries)
+	if q.Before > 0 {
+		end, _ = slices.BinarySearchFunc(entries, q.Before, byID)
 	}
-	page = make([]*Entry, 0, min(limit, end))
-	for i, size := end-1, 0; i >= 0 && len(page) < limit && size <= bytes; i-- {
-		page = append(page, t.entries[i])
-		size += len(t.entries[i].XML)
+	page = make([]*Entry, 0, min(q.Limit, end))
+	for i, size := end-1, 0; i >= 0 && len(page) < q.Limit && size <= q.Bytes; i-- {
+		page = append(page, entries[i])
+		size += len(entries[i].XML)
 	}
 	more = len(page) < end
 	if !more && !t.whole() {

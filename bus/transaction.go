@@ -1,6 +1,11 @@
 package bus
 
-import "context"
+import (
+	"context"
+	"fmt"
+
+	"atommq/feeds"
+)
 
 // Transaction is entries to publish and deliveries to settle, all or none.
 type Transaction struct {
@@ -16,27 +21,183 @@ type Transaction struct {
 	// is no longer held: nothing of the transaction was done then.
 	Published []Published
 	Err       error
+
+	ticket ticket
 }
 
 // Submit queues transactions for the committer, in order, each on its own all or none, and returns without waiting
 // for the disk. It waits while Config.PendingBytes are queued: so a producer faster than the disk is slowed.
-// A transaction that cannot be queued gets its Err, and Done, at once. After an error of Submit itself (ctx's cause, ErrClosed) the
-// transactions that were not queued get it too: Done is called for every one.
-func (b *Bus) Submit(ctx context.Context, ts ...*Transaction) error { panic("not built yet") }
+// A transaction that cannot be queued gets its Err, and Done, at once. When Submit returns an error, ctx's cause or ErrClosed, the
+// transactions that were not queued have got it, too: Done is called for every one.
+func (b *Bus) Submit(ctx context.Context, ts ...*Transaction) error {
+	defer b.intake.signal()
+	for i, t := range ts {
+		if err := b.prepare(t); err != nil {
+			t.decided(err)
+			continue
+		}
+		if err := b.intake.put(ctx, &t.ticket); err != nil {
+			b.desk.unhold(t)
+			for _, t := range ts[i:] {
+				t.decided(err)
+			}
+			return err
+		}
+	}
+	return nil
+}
 
 // Do runs one transaction and waits for its outcome: its Err. When nobody else is writing, it is committed in
 // the caller's own goroutine, which spares two hand-overs. Done is called, too, where it is set.
-func (b *Bus) Do(ctx context.Context, t *Transaction) error { panic("not built yet") }
-
-// Listener learns of what is committed. Its methods are called from one goroutine at a time, after the
-// publishers were answered; they must not block and must not call the bus.
-type Listener interface {
-	// Committed brings what this node committed: entries and tombstones, in order of id, over all feeds.
-	Committed(entries []*Entry)
-
-	// Changed says that other processes wrote to these feeds, or, with all set, perhaps to any: read them.
-	Changed(feeds []string, all bool)
+// When ctx ends before it is queued, nothing was done; after that Do waits for the outcome.
+func (b *Bus) Do(ctx context.Context, t *Transaction) error {
+	w := make(waiter, 1)
+	then := t.Done
+	t.Done = func(t *Transaction) {
+		if then != nil {
+			then(t)
+		}
+		w <- t.Err
+	}
+	defer func() { t.Done = then }()
+	if err := b.prepare(t); err != nil {
+		t.decided(err)
+		return <-w
+	}
+	if err := b.intake.put(ctx, &t.ticket); err != nil {
+		b.desk.unhold(t)
+		t.decided(err)
+		return <-w
+	}
+	b.lead()
+	return <-w
 }
 
-// Listen makes l a listener until the returned function is called, which waits for a call under way.
-func (b *Bus) Listen(l Listener) (stop func()) { panic("not built yet") }
+// prepare makes the ticket of t. The deliveries that it settles are its own from then on.
+func (b *Bus) prepare(t *Transaction) error {
+	k := &t.ticket
+	k.op = Op{Kind: OpPublish}
+	k.owner = t
+	if len(t.Posts) > 0 {
+		var err error
+		if k.op.Posts, err = postings(t.Posts); err != nil {
+			return err
+		}
+	}
+	if len(t.Acks)+len(t.Nacks) > 0 {
+		if err := b.prepareSettlements(t); err != nil {
+			return err
+		}
+	}
+	if err := b.intake.weigh(k); err != nil {
+		b.desk.unhold(t)
+		return err
+	}
+	return nil
+}
+
+func (b *Bus) prepareSettlements(t *Transaction) error {
+	k := &t.ticket
+	n := len(t.Acks) + len(t.Nacks)
+	k.op.Settle = make([]Settlement, 0, n)
+	k.settles = make([]*Delivery, 0, n)
+	if err := b.desk.hold(t); err != nil {
+		return err
+	}
+	for _, e := range t.Acks {
+		k.settle(e, Acked)
+	}
+	for _, e := range t.Nacks {
+		if err := k.giveBack(e, causeNack); err != nil {
+			b.desk.unhold(t)
+			return err
+		}
+	}
+	return nil
+}
+
+// decided implements owner.
+func (t *Transaction) decided(err error) {
+	t.Err = err
+	if err == nil {
+		t.Published = outcomes(t.ticket.op.Posts[:len(t.Posts)])
+	}
+	if t.Done != nil {
+		t.Done(t)
+	}
+}
+
+// postings checks posts and makes what a store is to write.
+func postings(posts []Post) ([]Posting, error) {
+	list := make([]Posting, len(posts))
+	keyed := false
+	for i := range posts {
+		p := &posts[i]
+		if err := feeds.CheckName(p.Feed); err != nil {
+			return nil, err
+		}
+		if p.Queue != "" && p.Queue != DefaultQueue {
+			if err := feeds.CheckName(p.Queue); err != nil {
+				return nil, fmt.Errorf("queue: %w", err)
+			}
+		}
+		e, err := newEntry(p.Feed, p.Entry)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = Posting{
+			Entry: e, Key: p.Key,
+			Queue: p.Queue, Rank: p.Priority.rank(), AckTimeout: p.AckTimeout, Expires: p.Expires,
+		}
+		keyed = keyed || p.Key != ""
+	}
+	if keyed {
+		sealUnits(list)
+	}
+	return list, nil
+}
+
+func outcomes(posts []Posting) []Published {
+	if len(posts) == 0 {
+		return nil
+	}
+	out := make([]Published, len(posts))
+	for i := range posts {
+		out[i] = Published{Entry: posts[i].Entry, Replayed: posts[i].Replayed}
+	}
+	return out
+}
+
+// delivery returns the i-th of the deliveries that t settles.
+func (t *Transaction) delivery(i int) *Delivery {
+	if i < len(t.Acks) {
+		return t.Acks[i]
+	}
+	return t.Nacks[i-len(t.Acks)]
+}
+
+// hold makes the deliveries that t settles its own: ErrClaimLost, and none of them, when one is not held any more.
+func (d *desk) hold(t *Transaction) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range len(t.Acks) + len(t.Nacks) {
+		e := t.delivery(i)
+		if e.state != deliveryHeld {
+			for j := range i {
+				t.delivery(j).state = deliveryHeld
+			}
+			return ErrClaimLost
+		}
+		e.state = deliverySettling
+	}
+	return nil
+}
+
+// unhold lets them go again.
+func (d *desk) unhold(t *Transaction) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range len(t.Acks) + len(t.Nacks) {
+		d.restore(t.delivery(i))
+	}
+}

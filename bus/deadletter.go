@@ -1,0 +1,89 @@
+package bus
+
+import (
+	"strconv"
+
+	"atommq/feeds"
+)
+
+// DeadFeed is the feed that dead letters go to: entries that used up their attempts in some queue.
+const DeadFeed = "x.dead"
+
+// The causes of dead letters.
+const (
+	causeNack    = "the consumer refused it"
+	causeTimeout = "its ack timeout passed"
+	causeGone    = "its consumer went away"
+)
+
+// deadLetter returns what goes to DeadFeed in place of e, which its consumer gave back: nil while it has
+// attempts left. What cannot be delivered from DeadFeed itself just leaves the queue.
+func (e *Delivery) deadLetter(cause string) (letter *feeds.Entry, dead bool) {
+	if !e.taken || e.Entry == nil || e.queue.attempts <= 0 || e.Attempt < e.queue.attempts {
+		return nil, false
+	}
+	if e.Feed == DeadFeed {
+		return nil, true
+	}
+	letter, err := feeds.Annotate(&e.Entry.Member, []feeds.Field{
+		{Name: "dead-cause", Value: cause},
+		{Name: "dead-feed", Value: e.Feed},
+		{Name: "dead-queue", Value: e.queue.name},
+		{Name: "dead-id", Value: strconv.FormatInt(e.ID, 10)},
+		{Name: "dead-attempts", Value: strconv.Itoa(e.Attempt)},
+		{Name: "dead-consumer", Value: e.consumer.name},
+	})
+	if err != nil {
+		return nil, false // one more attempt is better than a loss
+	}
+	return letter, true
+}
+
+// giveBack settles e, which is not acked, in t: with a dead letter once its attempts are used up.
+func (t *ticket) giveBack(e *Delivery, cause string) error {
+	letter, dead := e.deadLetter(cause)
+	if letter != nil {
+		post, err := newEntry(DeadFeed, letter)
+		if err != nil {
+			return err
+		}
+		t.op.Posts = append(t.op.Posts, Posting{Entry: post, Rank: e.Rank})
+	}
+	switch {
+	case dead:
+		t.settle(e, Acked)
+	case e.taken:
+		t.settle(e, Released)
+	default:
+		t.settle(e, Returned)
+	}
+	return nil
+}
+
+func (t *ticket) settle(e *Delivery, v Verdict) {
+	t.op.Settle = append(t.op.Settle, Settlement{Claim: e.Claim, Verdict: v})
+	t.settles = append(t.settles, e)
+}
+
+// unattended owns the tickets that nobody waits for: the desk knows what to do when they fail.
+type unattended struct{}
+
+func (unattended) decided(error) {}
+
+// release gives deliveries that were taken from their consumers back to their queues.
+func (b *Bus) release(lost []*Delivery, cause string) {
+	var ts []*ticket
+	for _, e := range lost {
+		if n := len(ts); n == 0 || ts[n-1].weight() >= orderLimit {
+			ts = append(ts, &ticket{op: Op{Kind: OpPublish}, owner: unattended{}})
+		}
+		if err := ts[len(ts)-1].giveBack(e, cause); err != nil {
+			b.desk.putOff(e)
+		}
+	}
+	// They take no room: whom should that slow down? Once the bus is closed, the store gives
+	// everything back that this node has.
+	if b.intake.append(ts...) == nil {
+		b.intake.signal()
+	}
+}

@@ -1,0 +1,460 @@
+package bus
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// desk hands out the work of the queues that have consumers on this node. It orders
+// as many entries from the store as its consumers have credit for, in the commits that are
+// made anyway: whatever a commit publishes, acks or releases, its last op
+// claims. The committer calls orders and conclude, everything else may come from any
+// goroutine; nothing of it waits for the store with the lock held.
+type desk struct {
+	store Store
+	log   *slog.Logger
+	wake  chan struct{} // holds a token when the keeper of deadlines is to look again
+
+	joining sync.Mutex // held while the node is entered
+	mu      sync.Mutex
+	node    int64                 // this node's number, 0 before the first consumer
+	feeds   map[string]*workQueue // the first queue with consumers of each feed
+	dirty   []*workQueue          // that want an order in the next commit
+	timers  deadlines
+	recent  recent
+	failed  []*Delivery // whose release could not be written
+	retryAt time.Time   // when to try again what has failed; zero for nothing
+	free    []*order
+}
+
+// workQueue is a queue with consumers on this node.
+type workQueue struct {
+	id         int64
+	feed, name string
+	ackTimeout time.Duration
+	attempts   int
+	next       *workQueue // of the same feed
+	turn       *Consumer  // that is handed something next, in the ring of consumers
+	consumers  int
+	credit     int  // the sum of theirs
+	freed      int  // what the commit under way adds to it
+	more       bool // something may wait beyond what was ordered
+	dirty      bool
+}
+
+// order is a claim op and the queue it is for.
+type order struct {
+	op    Op
+	queue *workQueue
+}
+
+// orderLimit bounds what one order claims, so that no commit is long.
+const orderLimit = 1000
+
+func newDesk(store Store, log *slog.Logger) *desk {
+	return &desk{store: store, log: log, wake: make(chan struct{}, 1), feeds: make(map[string]*workQueue)}
+}
+
+// join enters this node in the store, once, and takes over the claims of nodes that died.
+func (d *desk) join(ctx context.Context) error {
+	d.joining.Lock()
+	defer d.joining.Unlock()
+	d.mu.Lock()
+	node := d.node
+	d.mu.Unlock()
+	if node != 0 {
+		return nil
+	}
+	node, err := d.store.Join(ctx)
+	if err != nil {
+		return fmt.Errorf("join the queues: %w", err)
+	}
+	d.mu.Lock()
+	d.node = node
+	d.mu.Unlock()
+	d.signal()
+	if _, err := d.store.Recover(ctx); err != nil {
+		return fmt.Errorf("take over the claims of nodes that are gone: %w", err)
+	}
+	return nil
+}
+
+// part gives what this node still has back to the queues. The committer has ended by then.
+func (d *desk) part() error {
+	d.mu.Lock()
+	node := d.node
+	d.node = 0
+	d.mu.Unlock()
+	if node == 0 {
+		return nil
+	}
+	if err := d.store.Leave(context.Background(), node); err != nil {
+		return fmt.Errorf("leave the queues: %w", err)
+	}
+	return nil
+}
+
+// find returns a queue that has consumers here. Callers hold d.mu.
+func (d *desk) find(feed, name string) *workQueue {
+	for q := d.feeds[feed]; q != nil; q = q.next {
+		if q.name == name {
+			return q
+		}
+	}
+	return nil
+}
+
+// enter adds a consumer to the queue that q describes.
+func (d *desk) enter(c *Consumer, q *Queue) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	w := d.find(q.Feed, q.Name)
+	if w == nil {
+		w = &workQueue{id: q.ID, feed: q.Feed, name: q.Name, next: d.feeds[q.Feed]}
+		d.feeds[q.Feed] = w
+	}
+	w.id, w.ackTimeout, w.attempts = q.ID, q.AckTimeout, q.Attempts
+	c.queue = w
+	w.add(c)
+	w.more = true
+	d.want(w)
+}
+
+// add puts c into the ring.
+func (w *workQueue) add(c *Consumer) {
+	w.consumers++
+	w.credit += c.credit
+	if w.turn == nil {
+		c.next, c.prev, w.turn = c, c, c
+		return
+	}
+	c.prev, c.next = w.turn.prev, w.turn
+	c.prev.next, c.next.prev = c, c
+}
+
+func (w *workQueue) remove(c *Consumer) {
+	w.consumers--
+	w.credit -= c.credit
+	if w.consumers == 0 {
+		w.turn = nil
+		return
+	}
+	c.prev.next, c.next.prev = c.next, c.prev
+	if w.turn == c {
+		w.turn = c.next
+	}
+}
+
+// leave takes c out and returns what it held.
+func (d *desk) leave(c *Consumer) []*Delivery {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	w := c.queue
+	if w == nil {
+		return nil
+	}
+	c.queue, c.inbox = nil, nil
+	w.remove(c)
+	if w.consumers == 0 {
+		d.forget(w)
+	}
+	var lost []*Delivery
+	for e := c.held.first; e != nil; {
+		following := e.next
+		if e.state == deliveryHeld {
+			d.lose(e)
+			lost = append(lost, e)
+		}
+		e = following
+	}
+	w.more = true
+	d.want(w)
+	return lost
+}
+
+// putOff has the release of a delivery tried again later.
+func (d *desk) putOff(e *Delivery) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.failed = append(d.failed, e)
+	d.retryLater()
+}
+
+// forget takes out a queue without consumers. Callers hold d.mu.
+func (d *desk) forget(w *workQueue) {
+	if first := d.feeds[w.feed]; first != w {
+		for first.next != w {
+			first = first.next
+		}
+		first.next = w.next
+		return
+	}
+	if w.next == nil {
+		delete(d.feeds, w.feed)
+		return
+	}
+	d.feeds[w.feed] = w.next
+}
+
+// lose takes a delivery from its consumer. Callers hold d.mu.
+func (d *desk) lose(e *Delivery) {
+	e.state = deliveryGone
+	e.consumer.held.remove(e)
+	d.stopTimer(e)
+}
+
+// want has an order made for w in the next commit, if there is anything to want. Callers hold d.mu.
+func (d *desk) want(w *workQueue) {
+	if !w.dirty && w.credit+w.freed > 0 && w.consumers > 0 {
+		w.dirty = true
+		d.dirty = append(d.dirty, w)
+	}
+}
+
+// due reports whether some queue wants an order.
+func (d *desk) due() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.dirty) > 0
+}
+
+// orders lists the claims that a commit ends with: for the queues that something may
+// wait in, and those that the commit brings something to.
+func (d *desk) orders(m *batch) []*order {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.feeds) > 0 {
+		d.anticipate(m)
+	}
+	list := m.orders
+	for _, w := range d.dirty {
+		if w.credit+w.freed > 0 && w.consumers > 0 {
+			list = append(list, d.newOrder(w))
+		}
+		w.dirty, w.freed = false, 0
+	}
+	clear(d.dirty)
+	d.dirty = d.dirty[:0]
+	return list
+}
+
+// anticipate wants orders for the queues that get work or credit from the commit. Callers hold d.mu.
+func (d *desk) anticipate(m *batch) {
+	feed := ""
+	for _, t := range m.tickets {
+		for i := range t.op.Posts {
+			if name := t.op.Posts[i].Entry.Feed; name != feed {
+				feed = name
+				for w := d.feeds[feed]; w != nil; w = w.next {
+					w.more = true
+					d.want(w)
+				}
+			}
+		}
+		for i, e := range t.settles {
+			d.anticipateSettled(e, t.op.Settle[i].Verdict)
+		}
+	}
+}
+
+func (d *desk) anticipateSettled(e *Delivery, v Verdict) {
+	w := d.queueOf(e)
+	if w == nil {
+		return
+	}
+	if v != Acked {
+		w.more = true
+	}
+	if e.state == deliverySettling && e.consumer.queue == w {
+		w.freed++
+	}
+	if w.more {
+		d.want(w)
+	}
+}
+
+func (d *desk) newOrder(w *workQueue) *order {
+	var o *order
+	if n := len(d.free); n > 0 {
+		o, d.free = d.free[n-1], d.free[:n-1]
+	} else {
+		o = new(order)
+	}
+	o.queue = w
+	o.op = Op{Kind: OpClaim, Order: Order{Node: d.node, Queue: w.id, Count: min(w.credit+w.freed, orderLimit)}}
+	return o
+}
+
+// conclude takes the outcome of a commit: what was settled gives credit, and what was claimed goes
+// to consumers. published holds the commit's entries in order of id. It reports whether there is more to claim.
+func (d *desk) conclude(m *batch, published []*Entry, err error) (again bool) {
+	d.mu.Lock()
+	for _, t := range m.tickets {
+		if len(t.settles) > 0 {
+			d.settled(t, err)
+		}
+	}
+	if d.node != 0 {
+		d.recent.add(published)
+	}
+	var ready []func()
+	for _, o := range m.orders {
+		ready = d.fill(o, ready, err)
+		o.queue = nil
+		o.op = Op{}
+		d.free = append(d.free, o)
+	}
+	again = len(d.dirty) > 0
+	d.mu.Unlock()
+	for _, call := range ready {
+		call()
+	}
+	return again
+}
+
+// settled takes the outcome of a ticket's settlements. Callers hold d.mu.
+func (d *desk) settled(t *ticket, err error) {
+	failed := err != nil || t.op.Err != nil
+	for i, e := range t.settles {
+		switch {
+		case e.state == deliverySettling && failed:
+			d.restore(e)
+		case e.state == deliverySettling:
+			d.lose(e)
+			d.credit(e.consumer)
+		case failed: // a release: its consumer has lost it already
+			d.failed = append(d.failed, e)
+			d.retryLater()
+		}
+		if w := d.queueOf(e); w != nil && t.op.Settle[i].Verdict != Acked {
+			w.more = true
+			d.want(w)
+		}
+	}
+}
+
+// restore gives a delivery that was not settled back to its consumer, or to the queue when that one has
+// closed meanwhile. Callers hold d.mu.
+func (d *desk) restore(e *Delivery) {
+	if e.consumer.queue == nil {
+		d.lose(e)
+		d.failed = append(d.failed, e)
+		d.retryLater()
+		return
+	}
+	e.state = deliveryHeld
+	if e.deadline > 0 && e.timer == 0 { // it passed meanwhile
+		heap.Push(&d.timers, e)
+		d.signal()
+	}
+}
+
+// queueOf returns the queue of a delivery if it still has consumers here. Callers hold d.mu.
+func (d *desk) queueOf(e *Delivery) *workQueue {
+	for w := d.feeds[e.Feed]; w != nil; w = w.next {
+		if w.id == e.Queue {
+			return w
+		}
+	}
+	return nil
+}
+
+// credit lets c have one more delivery. Callers hold d.mu.
+func (d *desk) credit(c *Consumer) {
+	w := c.queue
+	if w == nil {
+		return
+	}
+	c.credit++
+	w.credit++
+	if w.more {
+		d.want(w)
+	}
+}
+
+// fill hands out what was claimed for an order, and appends the callbacks of the consumers that
+// got the first of it. Callers hold d.mu.
+func (d *desk) fill(o *order, ready []func(), err error) []func() {
+	w := o.queue
+	if err != nil || o.op.Err != nil {
+		w.more = true
+		d.retryLater()
+		return ready
+	}
+	claims := o.op.Order.Claims
+	w.more = len(claims) == o.op.Order.Count
+	slab := make([]Delivery, len(claims))
+	for i := range claims {
+		e := &slab[i]
+		*e = Delivery{Claim: claims[i], Entry: d.recent.find(claims[i].ID), Feed: w.feed, queue: w}
+		c := w.serve()
+		if c == nil { // those it was for have left since
+			e.state = deliveryGone
+			d.failed = append(d.failed, e)
+			d.retryNow()
+			continue
+		}
+		e.consumer = c
+		c.held.add(e)
+		c.inbox = append(c.inbox, e)
+		if !c.notified {
+			c.notified = true
+			ready = append(ready, c.ready)
+		}
+	}
+	if w.more {
+		d.want(w)
+	}
+	return ready
+}
+
+// serve returns the consumer whose turn it is and takes one credit from it; nil when none
+// has any.
+func (w *workQueue) serve() *Consumer {
+	for range w.consumers {
+		c := w.turn
+		w.turn = c.next
+		if c.credit > 0 {
+			c.credit--
+			w.credit--
+			return c
+		}
+	}
+	return nil
+}
+
+// startTimers starts the ack timeouts of deliveries, and reports whether one ends before all
+// others. Callers hold d.mu.
+func (d *desk) startTimers(ds []*Delivery) (sooner bool) {
+	now := time.Now()
+	for _, e := range ds {
+		e.taken = true
+		if e.consumer.queue == nil || e.state != deliveryHeld {
+			continue
+		}
+		if limit := e.timeout(e.consumer, e.consumer.queue); limit > 0 {
+			e.deadline = now.Add(limit).UnixMicro()
+			heap.Push(&d.timers, e)
+			sooner = sooner || d.timers[0] == e
+		}
+	}
+	return sooner
+}
+
+// stopTimer takes e out of the deadlines. Callers hold d.mu.
+func (d *desk) stopTimer(e *Delivery) {
+	if e.timer > 0 {
+		heap.Remove(&d.timers, int(e.timer-1))
+	}
+}
+
+func (d *desk) signal() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
