@@ -87,7 +87,7 @@ const (
 // isOurs tells the headers that a MESSAGE has from the server, so that a sender's are left out.
 func isOurs(name string) bool {
 	switch name {
-	case "subscription", "destination", "message-id", "ack", "redelivered", "Xlastid", "deleted",
+	case "subscription", "destination", "message-id", "ack", "redelivered", "attempts", "Xlastid", "deleted",
 		"content-type", "content-length", headerExpires:
 		return true
 	}

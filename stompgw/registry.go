@@ -6,7 +6,7 @@ import "hash/maphash"
 // stands in a table. At a million follows the tables are the larger part of what the registry takes, so
 // they hold nothing but pointers; being many and small, they grow without anybody waiting for it.
 type registry struct {
-	tables [256]table // by the hash's upper bits
+	tables [256]table // by the hash's lower bits
 	size   int        // follows in it
 	// several counts the rings of more than one follow, by the first of them.
 	several map[*follow]int
@@ -19,7 +19,7 @@ var seed = maphash.MakeSeed()
 
 func hashOf(key string) uint32 { return uint32(maphash.String(seed, key)) }
 
-func (r *registry) table(hash uint32) *table { return &r.tables[hash>>24] }
+func (r *registry) table(hash uint32) *table { return &r.tables[hash%uint32(len(r.tables))] }
 
 // first returns one follow of a feed, from which next leads round all of them, or nil.
 func (r *registry) first(feed string) *follow {
@@ -75,9 +75,9 @@ func (r *registry) remove(s *follow) {
 }
 
 // table is a set of follows by the name of their feed, or by their id: open addressing with
-// linear probing, at most three quarters full. Its zero value is empty.
+// linear probing, between half and three quarters full. Its zero value is empty.
 type table struct {
-	slots []*follow // a power of two of them
+	slots []*follow
 	used  int
 	byID  bool
 }
@@ -99,10 +99,24 @@ func (t *table) hash(s *follow) uint32 {
 	return s.hash
 }
 
-// home is where a hash belongs if the slot is free.
-func (t *table) home(hash uint32) int { return int(hash) & (len(t.slots) - 1) }
+// home is where a hash belongs if the slot is free: where it stands among all hashes. So any number of
+// slots will do, and tables need not double.
+func (t *table) home(hash uint32) int { return int(uint64(hash) * uint64(len(t.slots)) >> 32) }
 
-func (t *table) after(slot int) int { return (slot + 1) & (len(t.slots) - 1) }
+func (t *table) after(slot int) int {
+	if slot++; slot < len(t.slots) {
+		return slot
+	}
+	return 0
+}
+
+// distance is how far behind home a slot is.
+func (t *table) distance(home, slot int) int {
+	if slot >= home {
+		return slot - home
+	}
+	return slot + len(t.slots) - home
+}
 
 func (t *table) find(hash uint32, key string) *follow {
 	if t.used == 0 {
@@ -119,7 +133,7 @@ func (t *table) find(hash uint32, key string) *follow {
 // add enters s, whose key is not there.
 func (t *table) add(hash uint32, s *follow) {
 	if 4*(t.used+1) > 3*len(t.slots) {
-		t.resize(max(firstSlots, 2*len(t.slots)))
+		t.resize(max(firstSlots, len(t.slots)*3/2))
 	}
 	t.used++
 	t.put(hash, s)
@@ -135,10 +149,6 @@ func (t *table) put(hash uint32, s *follow) {
 
 func (t *table) resize(slots int) {
 	old := t.slots
-	t.slots = nil
-	if slots == 0 {
-		return
-	}
 	t.slots = make([]*follow, slots)
 	for _, s := range old {
 		if s != nil {
@@ -163,19 +173,16 @@ func (t *table) replace(hash uint32, old, s *follow) { t.slots[t.place(hash, old
 // vain moves up.
 func (t *table) remove(hash uint32, s *follow) {
 	hole := t.place(hash, s)
-	mask := len(t.slots) - 1
 	for i := t.after(hole); t.slots[i] != nil; i = t.after(i) {
 		home := t.home(t.hash(t.slots[i]))
-		if (i-home)&mask >= (i-hole)&mask {
+		if t.distance(home, i) >= t.distance(hole, i) {
 			t.slots[hole] = t.slots[i]
 			hole = i
 		}
 	}
 	t.slots[hole] = nil
 	t.used--
-	if t.used == 0 {
-		t.resize(0)
-	} else if 8*t.used < len(t.slots) {
-		t.resize(len(t.slots) / 2)
+	if 4*t.used < len(t.slots) {
+		t.resize(2 * t.used)
 	}
 }

@@ -14,15 +14,13 @@ type follow struct {
 	text       string  // the id, then the feed or prefix
 	next, prev *follow // the ring of those of one feed; topics.mu guards it
 
-	// The owner's mutex guards these.
 	after int64 // id of the newest entry that it got or does not want; what is not above it is passed over
 	lag   *lag  // set while it reads from the log
-	gone  bool
-
-	// These never change, except that hash is set on entering a registry.
 	hash  uint32
-	idEnd uint8
+	idEnd uint16
 	kind  followKind
+	gone  bool
+	// The owner's mutex guards after, lag and gone. The others never change.
 }
 
 // followKind is what a follow is like.
@@ -55,14 +53,18 @@ func newFollow(owner *follower, q *topicSubscription) *follow {
 	s := &follow{
 		owner: owner,
 		text:  string(q.id) + string(q.feed),
-		idEnd: uint8(len(q.id)),
+		idEnd: uint16(len(q.id)),
 	}
 	s.kind = q.kind()
 	if isPlainText(s.text) {
 		s.kind |= isPlain
 	}
-	if q.after != fromNow || q.window > 0 {
-		s.lag = &lag{window: q.window, again: q.after != fromNow}
+	window := q.window
+	if !s.is(isAcked) {
+		window = 0 // nothing would open it
+	}
+	if q.after != fromNow || window > 0 {
+		s.lag = &lag{window: window, again: q.after != fromNow}
 	}
 	return s
 }

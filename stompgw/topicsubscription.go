@@ -10,14 +10,14 @@ import (
 
 // topicSubscription is what a SUBSCRIBE to a topic asks for. Its texts are copied.
 type topicSubscription struct {
-	id      []byte // unique in the connection, at most 255 bytes
+	id      []byte // unique in the connection, at most longestID
 	unnamed bool   // the client gave no id (1.0), and MESSAGE names none; id is then the destination
 	feed    []byte // its name, or how its name begins
 	prefix  bool
 	after   int64 // Xlastid: replay what came after it first; fromNow for nothing
 	whole   bool  // accept: application/atom+xml
 	ack     topicAck
-	window  int // prefetch asked for with a mode that acks; 0 for none
+	window  int // prefetch asked for; 0 for none. ackAuto has no use for it
 }
 
 // fromNow is the cursor of a subscription that wants what is published from its RECEIPT on.
@@ -32,18 +32,21 @@ const (
 	ackIndividual          // ack:client-individual
 )
 
+// longestID bounds the ids of subscriptions, in bytes: each is kept.
+const longestID = 1024
+
 // Errors of subscribing.
 var (
 	errSubscribed = errors.New("the connection has a subscription with this id: unsubscribe it first, or give each its own")
 	errFollowerEnded      = errors.New("the connection has ended")
-	errLongID     = errors.New("the id of a subscription takes at most 255 bytes")
+	errLongID     = errors.New("the id of a subscription takes at most 1,024 bytes")
 	errLongPrefix = errors.New("no feed's name is longer than 255 bytes, so none begins like this")
 )
 
 // check reports why there cannot be such a subscription.
 func (q *topicSubscription) check() error {
 	switch {
-	case len(q.id) > math.MaxUint8:
+	case len(q.id) > longestID:
 		return errLongID
 	case !q.prefix:
 		return feeds.CheckName(string(q.feed))
