@@ -6,8 +6,9 @@ GO          ?= go
 FUZZTIME    ?= 20s
 LINTVERSION := v2.15.0
 LINT        := bin/golangci-lint-$(LINTVERSION)
+STOMPJS     := @stomp/stompjs@7.5.0 ws@8.23.0
 
-.PHONY: run build test check lint race fuzz bench clean cc
+.PHONY: run build test check lint race fuzz bench clean cc stompjs
 
 run: build
 	@bin/atommq serve
@@ -33,6 +34,11 @@ $(LINT):
 	@mkdir -p bin/lint
 	@GOBIN=$(CURDIR)/bin/lint $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINTVERSION)
 	@mv bin/lint/golangci-lint $@ && rmdir bin/lint
+
+# A client that the tests run, in Node and in a browser.
+stompjs:
+	@mkdir -p bin/stompjs
+	@npm install --prefix bin/stompjs --no-save --no-audit --no-fund --loglevel=error $(STOMPJS)
 
 # One target at a time, because go test fuzzes one per run.
 fuzz: cc

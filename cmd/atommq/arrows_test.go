@@ -17,7 +17,7 @@ var arrows = map[string]struct {
 	imports []string // of this module
 	foreign []string // module paths or packages; nil for any, none for the standard library alone
 }{
-	"cmd/atommq":    {imports: []string{"api", "web", "stompgw", "db", "migrations", "bus", "feeds"}},
+	"cmd/atommq":    {imports: []string{"api", "web", "stompgw", "stompgw/stomp", "db", "migrations", "bus", "feeds"}},
 	"api":           {imports: []string{"bus", "feeds"}},
 	"web":           {imports: []string{"bus", "feeds"}},
 	"stompgw":       {imports: []string{"stompgw/stomp", "bus", "feeds"}},

@@ -57,6 +57,7 @@ type feedJSON struct {
 	Name       string    `json:"name"`
 	Title      string    `json:"title,omitempty"`
 	AppendOnly bool      `json:"append_only"`
+	UntilAcked bool      `json:"until_acked"`
 	Entries    int64     `json:"entries"`
 	Bytes      int64     `json:"bytes"`
 	LastID     int64     `json:"last_id"`
@@ -67,7 +68,7 @@ type feedJSON struct {
 func (n *node) listJSON(ctx context.Context, w io.Writer) error {
 	lines := newEncoder(w)
 	return n.eachFeed(ctx, func(f *bus.Feed) error {
-		return lines.Encode(feedJSON{f.Name, f.Title, f.AppendOnly, f.Entries, f.Bytes, f.LastID, f.Pruned, f.Updated})
+		return lines.Encode(feedJSON{f.Name, f.Title, f.AppendOnly, f.UntilAcked, f.Entries, f.Bytes, f.LastID, f.Pruned, f.Updated})
 	})
 }
 
@@ -92,7 +93,7 @@ func (n *node) eachFeed(ctx context.Context, do func(*bus.Feed) error) error {
 func feedsSetCommand() *cobra.Command {
 	var (
 		title, subtitle, author string
-		appendOnly              bool
+		appendOnly, untilAcked  bool
 	)
 	cmd := &cobra.Command{
 		Use:     "set FEED",
@@ -105,6 +106,7 @@ func feedsSetCommand() *cobra.Command {
 	cmd.Flags().StringVar(&subtitle, "subtitle", "", "`subtitle` of the feed")
 	cmd.Flags().StringVar(&author, "author", "", "`name` of the author of entries that name none")
 	cmd.Flags().BoolVar(&appendOnly, "append-only", false, "refuse edits and removals")
+	cmd.Flags().BoolVar(&untilAcked, "until-acked", false, "remove an entry once every queue of the feed has acknowledged it")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var change bus.Settings
 		given := cmd.Flags().Changed
@@ -120,8 +122,11 @@ func feedsSetCommand() *cobra.Command {
 		if given("append-only") {
 			change.AppendOnly = &appendOnly
 		}
+		if given("until-acked") {
+			change.UntilAcked = &untilAcked
+		}
 		if change == (bus.Settings{}) {
-			return misusef("nothing to set: give --title, --subtitle, --author or --append-only")
+			return misusef("nothing to set: give --title, --subtitle, --author, --append-only or --until-acked")
 		}
 		feed, err := feedName(args[0])
 		if err != nil {
@@ -143,6 +148,9 @@ func writeSettings(w io.Writer, f *bus.Feed) error {
 	has := []string{"open to edits"}
 	if f.AppendOnly {
 		has[0] = "append-only"
+	}
+	if f.UntilAcked {
+		has = append(has, "kept until acknowledged")
 	}
 	for _, p := range []struct{ name, value string }{
 		{"title", f.Title}, {"subtitle", f.Subtitle}, {"author", f.Author.Name},

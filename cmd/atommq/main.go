@@ -68,7 +68,8 @@ func newCommand() *cobra.Command {
 		Short: "A message bus that speaks the Atom Publishing Protocol",
 		Long: `AtomMQ is a message bus that speaks the web's own publishing protocol.
 Every feed is a durable, ordered, replayable log that curl, a browser, a feed
-reader or any AtomPub client can read and write.
+reader or any AtomPub client can read and write, and that STOMP clients share as
+queues and topics.
 
 Every setting is a flag, an environment variable (--max-body is ATOMMQ_MAX_BODY)
 or a line ATOMMQ_MAX_BODY=… in the file that --config names, which systemd can
@@ -88,8 +89,8 @@ Exit status: 0 done, 1 failed, 2 used wrongly.`,
 	root.SetFlagErrorFunc(flagMisuse)
 	root.PersistentFlags().String("config", "", "`file` of ATOMMQ_…=value lines (ATOMMQ_CONFIG)")
 	root.AddCommand(
-		serveCommand(), publishCommand(), tailCommand(), feedsCommand(),
-		migrateCommand(), benchCommand(), versionCommand(),
+		serveCommand(), gatewayCommand(), publishCommand(), tailCommand(),
+		feedsCommand(), queuesCommand(), migrateCommand(), benchCommand(), versionCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		prepare(cmd)

@@ -37,24 +37,38 @@ const (
 // processWait bounds how long a server may take to start or to stop.
 const processWait = time.Minute
 
-// process is a running atommq serve.
+// process is a running atommq serve or atommq gateway.
 type process struct {
-	URL  string // with a trailing slash
-	DB   string
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
-	err  error         // how it ended, once done is closed
+	URL      string // of HTTP, with a trailing slash; "" for a gateway
+	Stomp    string // its address, "" where that is off
+	StompTLS string
+	DB       string
+	cmd      *exec.Cmd
+	done     chan struct{} // closed when it has ended
+	err      error         // how it ended, once done is closed
 
 	mu  sync.Mutex
 	log bytes.Buffer // what it wrote to standard error
 }
 
-// startServer starts atommq serve on a free port and, unless args name one with --db, on
+// startServer starts atommq serve on free ports and, unless args name one with --db, on
 // a new database. The test's end stops it.
 func startServer(t *testing.T, args ...string) *process {
 	t.Helper()
+	return start(t, "serve", args...)
+}
+
+// startGateway starts atommq gateway beside a server.
+func startGateway(t *testing.T, server *process, args ...string) *process {
+	t.Helper()
+	return start(t, "gateway", append([]string{"--db", server.DB}, args...)...)
+}
+
+// start starts a command that serves.
+func start(t *testing.T, command string, args ...string) *process {
+	t.Helper()
 	db := filepath.Join(t.TempDir(), "atommq.db")
-	p, err := launch(t.TempDir(), os.Environ(), append([]string{"--db", db}, args...)...)
+	p, err := launch(t.TempDir(), os.Environ(), command, append([]string{"--db", db}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,11 +80,15 @@ func startServer(t *testing.T, args ...string) *process {
 	return p
 }
 
-// launch starts atommq serve in dir and waits until it prints its URL.
-func launch(dir string, environment []string, args ...string) (*process, error) {
+// launch starts a command that serves, on free ports, in dir, and waits until it prints its URLs.
+func launch(dir string, environment []string, command string, args ...string) (*process, error) {
 	p := &process{done: make(chan struct{})}
 	// Not CommandContext: a server that a test forgot must be stopped, not killed.
-	p.cmd = exec.Command("atommq", append([]string{"serve", "--http", "127.0.0.1:0"}, args...)...)
+	free := []string{command, "--stomp", "127.0.0.1:0"}
+	if command == "serve" {
+		free = append(free, "--http", "127.0.0.1:0")
+	}
+	p.cmd = exec.Command("atommq", append(free, args...)...)
 	p.cmd.Dir, p.cmd.Env = dir, environment
 	p.cmd.Stderr = p
 	stdout, err := p.cmd.StdoutPipe()
@@ -95,10 +113,25 @@ func launch(dir string, environment []string, args ...string) (*process, error) 
 	}()
 	if readErr != nil {
 		<-p.done
-		return nil, fmt.Errorf("server did not start: %w\n%s", p.err, p.logged())
+		return nil, fmt.Errorf("%s did not start: %w\n%s", command, p.err, p.logged())
 	}
-	p.URL = strings.TrimSpace(line[strings.Index(line, "http"):])
+	p.locate(line)
 	return p, nil
+}
+
+// locate reads where the process serves from the line that it prints.
+func (p *process) locate(line string) {
+	for word := range strings.FieldsSeq(strings.ReplaceAll(line, ",", "")) {
+		scheme, address, _ := strings.Cut(word, "://")
+		switch scheme {
+		case "http":
+			p.URL = word
+		case "stomp":
+			p.Stomp = address
+		case "stomp+ssl":
+			p.StompTLS = address
+		}
+	}
 }
 
 // Write keeps what the process logs.

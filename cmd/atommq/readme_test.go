@@ -12,8 +12,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// readmeAddress is where README.md has its server.
-const readmeAddress = "127.0.0.1:8080"
+// Where README.md has its server.
+const (
+	readmeAddress = "127.0.0.1:8080"
+	readmeStomp   = "127.0.0.1:61613"
+)
 
 // transcript is a command in README.md and what it prints there.
 type transcript struct {
@@ -39,7 +42,7 @@ func TestReadmeWorksAsWritten(t *testing.T) {
 	for _, tr := range readTranscripts(t, "../../README.md") {
 		if tr.command == "make run" {
 			// make run is atommq serve, which is running.
-			if want := []string{"AtomMQ serves http://" + readmeAddress + "/"}; strings.Join(tr.output, "") != want[0] {
+			if want := "AtomMQ serves http://" + readmeAddress + "/ and stomp://" + readmeStomp; strings.Join(tr.output, "") != want {
 				t.Errorf("line %d: make run prints %q", tr.line, want)
 			}
 			continue
@@ -146,7 +149,7 @@ type shell struct {
 
 func (s *shell) run(t *testing.T, command string) (string, error) {
 	t.Helper()
-	command = strings.ReplaceAll(command, readmeAddress, s.server.address())
+	command = strings.NewReplacer(readmeAddress, s.server.address(), readmeStomp, s.server.Stomp).Replace(command)
 	script := fmt.Sprintf("touch %[1]s; . %[1]s; { %[2]s\n}; status=$?; set | grep '^entry=' >%[1]s; exit $status", s.state, command)
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
 	cmd.Dir = s.dir

@@ -45,7 +45,7 @@ type scriptServer struct{ process *process }
 
 func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 	environment := []string{"HOME=" + ts.Getenv("HOME"), "PATH=" + ts.Getenv("PATH"), raceOptions + "=" + raceAtOnce}
-	p, err := launch(ts.MkAbs("."), environment, args...)
+	p, err := launch(ts.MkAbs("."), environment, "serve", args...)
 	if neg {
 		if err == nil {
 			_ = p.stop()

@@ -64,7 +64,7 @@ func TestStoppingFinishesWhatWasAccepted(t *testing.T) {
 }
 
 func TestASecondSignalEndsAtOnce(t *testing.T) {
-	p, err := launch(t.TempDir(), os.Environ(), "--db", "atommq.db")
+	p, err := launch(t.TempDir(), os.Environ(), "serve", "--db", "atommq.db")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,8 @@ import (
 type settings struct {
 	DB                string
 	HTTP              string
+	Stomp, StompTLS   string
+	TLSCert, TLSKey   string
 	BaseURL           string
 	Login, Passcode   string
 	LogLevel          choice
@@ -24,6 +26,9 @@ type settings struct {
 	CacheBytes        byteSize
 	TrustedProxies    prefixes
 	IdempotencyWindow period
+	MaxConnections    count
+	MaxPrefetch       count
+	HeartBeat         period
 	URL               string
 }
 
@@ -52,6 +57,14 @@ func settingsTable() []setting {
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.DB, n, "atommq.db", h) }},
 		{"http", "`address` to serve HTTP on; port 0 takes a free one",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.HTTP, n, "127.0.0.1:8080", h) }},
+		{"stomp", "`address` to serve STOMP on; port 0 takes a free one, off closes it",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.Stomp, n, "127.0.0.1:61613", h) }},
+		{"stomp-tls", "`address` to serve STOMP over TLS on, with --tls-cert and --tls-key",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.StompTLS, n, off, h) }},
+		{"tls-cert", "PEM `file` of the certificate for TLS, with those that it needs behind it",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.TLSCert, n, "", h) }},
+		{"tls-key", "PEM `file` of the key that goes with --tls-cert",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.TLSKey, n, "", h) }},
 		{"base-url", "`URL` that clients reach the server under, when it is not the address it listens on",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.BaseURL, n, "", h) }},
 		{"login", "`name` that clients give, with --passcode; without the two, everybody may come in",
@@ -68,7 +81,7 @@ func settingsTable() []setting {
 				s.LogFormat = choice{"text", []string{"text", "json"}}
 				f.Var(&s.LogFormat, n, h)
 			}},
-		{"max-body", "largest request body, in bytes or as a `size` like 512KiB",
+		{"max-body", "largest request body or STOMP body, in bytes or as a `size` like 512KiB",
 			func(f *pflag.FlagSet, s *settings, n, h string) {
 				s.MaxBody = 16 << 20
 				f.Var(&s.MaxBody, n, h)
@@ -84,6 +97,21 @@ func settingsTable() []setting {
 			func(f *pflag.FlagSet, s *settings, n, h string) {
 				s.IdempotencyWindow = period(24 * time.Hour)
 				f.Var(&s.IdempotencyWindow, n, h)
+			}},
+		{"max-connections", "`number` of STOMP connections at once",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.MaxConnections = 20_000
+				f.Var(&s.MaxConnections, n, h)
+			}},
+		{"max-prefetch", "`number` of unacknowledged messages that a STOMP subscription can ask for",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.MaxPrefetch = 10_000
+				f.Var(&s.MaxPrefetch, n, h)
+			}},
+		{"heart-beat", "longest `time` between STOMP heart-beats, where a client has them",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.HeartBeat = period(10 * time.Second)
+				f.Var(&s.HeartBeat, n, h)
 			}},
 		{"url", "`URL` of the server to talk to",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.URL, n, "http://127.0.0.1:8080", h) }},

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"atommq/stompgw"
+)
+
+// off is the address that keeps a door shut.
+const off = "off"
+
+// door is an address that clients come in at.
+type door struct {
+	net.Listener
+	url string // that clients on this machine can use
+}
+
+// openDoor opens the address that a flag names.
+func openDoor(ctx context.Context, scheme, flag, address string) (*door, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, cannotListen(flag, address, err)
+	}
+	url := scheme + "://" + dialable(listener.Addr())
+	if scheme == "http" {
+		url += "/"
+	}
+	return &door{listener, url}, nil
+}
+
+// cannotListen says in one line why, and what to do.
+func cannotListen(flag, address string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s is taken by another program: stop that, or choose another address with %s", address, flag)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("not allowed to listen on %s: choose a port from 1024 up with %s", address, flag)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%s is not an address of this machine: choose another one with %s", address, flag)
+	}
+	return misusef("%s %s: %w", flag, address, err)
+}
+
+// dialable writes an address as clients on this machine can use it.
+func dialable(address net.Addr) string {
+	at, err := netip.ParseAddrPort(address.String())
+	if err == nil && at.Addr().IsUnspecified() {
+		return fmt.Sprintf("localhost:%d", at.Port())
+	}
+	return address.String()
+}
+
+// secured has TLS spoken at d.
+func (d *door) secured(config *tls.Config) *door {
+	return &door{tls.NewListener(d.Listener, config), d.url}
+}
+
+// warnOpen warns of a door that strangers may come in at.
+func (d *door) warnOpen(s *settings, log *slog.Logger) {
+	at, err := netip.ParseAddrPort(d.Addr().String())
+	if s.Passcode == "" && (err != nil || !at.Addr().IsLoopback()) {
+		log.Warn("everybody who reaches this address can read and write every feed; set --login and --passcode", "address", d.Addr().String())
+	}
+}
+
+// doors are those of one server.
+type doors []*door
+
+// close shuts the doors that nobody serves at, for good; the others are shut already.
+func (ds doors) close() {
+	for _, d := range ds {
+		_ = d.Close()
+	}
+}
+
+// services has a gateway serve at ds.
+func (ds doors) services(gateway *stompgw.Server) services {
+	var all services
+	for _, d := range ds {
+		all = append(all, service{d, gateway})
+	}
+	return all
+}

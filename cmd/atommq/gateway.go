@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"atommq/stompgw"
+	"atommq/stompgw/stomp"
+)
+
+func gatewayCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "gateway",
+		Short: "Run STOMP alone, beside a server on the same database",
+		Long: `Gateway serves STOMP on a database, which it makes if there is none and migrates if it
+is older, and nothing else. Any number of gateways and servers may share a database: what one
+takes, the others give out. It prints the URLs it serves, and stops as serve does.`,
+	}
+	s := declare(cmd, gatewaySettings()...)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return serveGateway(cmd.Context(), s, cmd.OutOrStdout(), newLogger(cmd.ErrOrStderr(), s))
+	}
+	return cmd
+}
+
+// gatewaySettings names the settings of whoever serves STOMP.
+func gatewaySettings() []string {
+	return []string{
+		"db", "stomp", "stomp-tls", "tls-cert", "tls-key", "base-url", "login", "passcode", "max-body",
+		"max-connections", "max-prefetch", "heart-beat", "cache-bytes", "idempotency-window", "log-level", "log-format",
+	}
+}
+
+// serveGateway runs until ctx ends, then finishes.
+func serveGateway(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (err error) {
+	if err := errors.Join(s.checkAccount(), s.checkBaseURL()); err != nil {
+		return err
+	}
+	doors, err := openStompDoors(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer doors.close()
+	if len(doors) == 0 {
+		return misusef("nothing to serve: give --stomp or --stomp-tls an address")
+	}
+	n, err := openNode(ctx, s, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.close()) }()
+	return doors.services(n.gateway(s, s.BaseURL, log)).run(ctx, s, out, log)
+}
+
+// openStompDoors opens the addresses to serve STOMP on.
+func openStompDoors(ctx context.Context, s *settings) (_ doors, err error) {
+	config, err := s.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	var open doors
+	defer func() {
+		if err != nil {
+			open.close()
+		}
+	}()
+	if s.Stomp != off {
+		d, err := openDoor(ctx, "stomp", "--stomp", s.Stomp)
+		if err != nil {
+			return nil, err
+		}
+		open = append(open, d)
+	}
+	if config != nil {
+		d, err := openDoor(ctx, "stomp+ssl", "--stomp-tls", s.StompTLS)
+		if err != nil {
+			return nil, err
+		}
+		open = append(open, d.secured(config))
+	}
+	return open, nil
+}
+
+// gateway makes the STOMP server of a node.
+func (n *node) gateway(s *settings, baseURL string, log *slog.Logger) *stompgw.Server {
+	return &stompgw.Server{
+		Bus:            n.bus,
+		Log:            log,
+		BaseURL:        strings.TrimRight(baseURL, "/"),
+		Login:          s.Login,
+		Passcode:       s.Passcode,
+		Limits:         stomp.Limits{BodyBytes: int(s.MaxBody)},
+		MaxConnections: int(s.MaxConnections),
+		MaxPrefetch:    int(s.MaxPrefetch),
+		HeartBeat:      time.Duration(s.HeartBeat),
+	}
+}

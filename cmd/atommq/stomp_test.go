@@ -1,0 +1,282 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"atommq/stompgw/stomp"
+)
+
+func TestTheStompPortOpensMovesAndCloses(t *testing.T) {
+	server := startServer(t)
+	connect(t, server.Stomp).must(t, stomp.SEND, "hello", "destination", "/topic/news")
+	address := server.Stomp
+	if err := server.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if conn, err := net.Dial("tcp", address); err == nil {
+		conn.Close()
+		t.Error("the port is open after the server's end")
+	}
+	again := startServer(t, "--db", server.DB, "--stomp", address)
+	if again.Stomp != address {
+		t.Errorf("STOMP is at %s, not %s", again.Stomp, address)
+	}
+	c := connect(t, address)
+	c.must(t, stomp.SUBSCRIBE, "", "destination", "/topic/news", "id", "1", "Xlastid", "0")
+	if m := c.message(t); m.body != "hello" {
+		t.Errorf("the feed has %q", m.body)
+	}
+	if closed := startServer(t, "--stomp", "off"); closed.Stomp != "" {
+		t.Errorf("with --stomp off STOMP is at %s", closed.Stomp)
+	}
+}
+
+func TestAnAccountGuardsStomp(t *testing.T) {
+	server := startServer(t, "--login", "me", "--passcode", "secret")
+	connect(t, server.Stomp)
+	other := startServer(t, "--login", "me", "--passcode", "other")
+	if c, err := dialStomp(other.Stomp); err == nil {
+		c.Close()
+		t.Error("a wrong passcode is let in")
+	}
+}
+
+func TestStoppingEndsSessionsThatWouldGoOn(t *testing.T) {
+	server := startServer(t)
+	c := connect(t, server.Stomp)
+	c.must(t, stomp.SUBSCRIBE, "", "destination", "/topic/news", "id", "1")
+	web := connectWebSocket(t, server, "")
+	web.must(t, stomp.SUBSCRIBE, "", "destination", "/topic/news", "id", "1")
+	if err := server.stop(); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]*stompClient{"TCP": c, "WebSocket": web} {
+		if f, err := c.receive(); err != nil || f.command != stomp.ERROR {
+			t.Errorf("%s: instead of a goodbye came %v, %v", name, f, err)
+		}
+		if f, err := c.receive(); err == nil {
+			t.Errorf("%s: after the goodbye came %v", name, f)
+		}
+	}
+}
+
+// certify makes a certificate for 127.0.0.1 that signs itself, as two files of PEM.
+func certify(t *testing.T) (certFile, keyFile string, trust *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour),
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	writeFile(t, certFile, string(cert))
+	writeFile(t, keyFile, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})))
+	trust = x509.NewCertPool()
+	trust.AppendCertsFromPEM(cert)
+	return certFile, keyFile, trust
+}
+
+func TestStompIsSpokenOverTLS(t *testing.T) {
+	cert, key, trust := certify(t)
+	server := startServer(t, "--stomp-tls", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key)
+	conn, err := tls.Dial("tcp", server.StompTLS, &tls.Config{RootCAs: trust})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secure, err := greet(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer secure.Close()
+	plain := connect(t, server.Stomp)
+	plain.must(t, stomp.SUBSCRIBE, "", "destination", "/topic/news", "id", "1")
+	secure.must(t, stomp.SEND, "hello", "destination", "/topic/news")
+	if m := plain.message(t); m.body != "hello" {
+		t.Errorf("what was sent over TLS arrives as %q", m.body)
+	}
+	old, err := tls.Dial("tcp", server.StompTLS, &tls.Config{RootCAs: trust, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
+	if err == nil {
+		old.Close()
+		t.Error("TLS 1.1 is spoken")
+	}
+	if c, err := dialStomp(server.StompTLS); err == nil {
+		c.Close()
+		t.Error("plain STOMP is spoken on the port for TLS")
+	}
+}
+
+func TestAGatewayAndAServerShareOneDatabase(t *testing.T) {
+	server := startServer(t)
+	gateway := startGateway(t, server)
+	if gateway.URL != "" {
+		t.Errorf("the gateway serves HTTP at %s", gateway.URL)
+	}
+	follower, sender := connect(t, gateway.Stomp), connect(t, gateway.Stomp)
+	follower.must(t, stomp.SUBSCRIBE, "", "destination", "/topic/shared", "id", "1")
+	feed := server.URL + "feeds/shared"
+	for i := range 20 {
+		sender.must(t, stomp.SEND, fmt.Sprint("from the gateway ", i), "destination", "/topic/shared")
+		fromServer := fmt.Sprint("from the server ", i)
+		postText(t, feed, fromServer)
+		for _, want := range []string{fmt.Sprint("from the gateway ", i), fromServer} {
+			if m := follower.message(t); m.body != want {
+				t.Fatalf("the follower at the gateway got %q, want %q", m.body, want)
+			}
+		}
+	}
+	titles := readTitles(t, feed, 40)
+	if titles[0] != "from the gateway 0" || titles[39] != "from the server 19" {
+		t.Errorf("the server shows %q", titles)
+	}
+}
+
+func TestQueuesAreSharedByProcesses(t *testing.T) {
+	server := startServer(t)
+	gateway := startGateway(t, server)
+	worker := connect(t, server.Stomp)
+	worker.must(t, stomp.SUBSCRIBE, "", "destination", "/queue/jobs", "id", "1", "ack", "client-individual")
+	sender := connect(t, gateway.Stomp)
+	for i := range 20 {
+		sender.must(t, stomp.SEND, fmt.Sprint("job ", i), "destination", "/queue/jobs")
+		m := worker.message(t)
+		if m.body != fmt.Sprint("job ", i) {
+			t.Fatalf("job %d is %q", i, m.body)
+		}
+		worker.must(t, stomp.ACK, "", "id", m.headers["ack"])
+	}
+	// What a process held when it was killed goes to another's consumers.
+	sender.must(t, stomp.SEND, "inherited", "destination", "/queue/jobs")
+	worker.message(t)
+	if err := server.kill(); err != nil {
+		t.Fatal(err)
+	}
+	heir := connect(t, gateway.Stomp)
+	heir.must(t, stomp.SUBSCRIBE, "", "destination", "/queue/jobs", "id", "1", "ack", "client-individual")
+	if m := heir.message(t); m.body != "inherited" || m.headers["redelivered"] != "true" {
+		t.Errorf("the heir got %q %v", m.body, m.headers)
+	}
+}
+
+func TestCurlAndStompWorkOnTheSameEntries(t *testing.T) {
+	const orders = 60
+	needProgram(t, "curl", "curl")
+	server := startServer(t)
+	feed := server.URL + "feeds/orders"
+	curl := func(i int) {
+		t.Helper()
+		run(t, "curl", "-sSf", "-o", filepath.Join(t.TempDir(), "answer"), "-H", "Content-Type: text/plain", "-d", fmt.Sprint("order ", i), feed)
+	}
+	var all []string
+	for i := range orders {
+		all = append(all, fmt.Sprint("order ", i))
+	}
+	curl(-1) // a feed that begins with a post keeps what it has
+	follower := connect(t, server.Stomp)
+	follower.must(t, stomp.SUBSCRIBE, "", "destination", "/topic/orders", "id", "f")
+	taken := make(chan string, orders)
+	for w := range 3 {
+		worker := connect(t, server.Stomp)
+		worker.must(t, stomp.SUBSCRIBE, "", "destination", "/queue/orders", "id", "w", "ack", "client-individual", "prefetch", "1")
+		go func() {
+			for {
+				m, err := worker.receive()
+				if err != nil {
+					return // the test is over
+				}
+				if err := worker.send(stomp.ACK, "", "id", m.headers["ack"]); err != nil {
+					t.Errorf("worker %d: %v", w, err)
+				}
+				taken <- m.body
+			}
+		}()
+	}
+	for i := range orders {
+		curl(i)
+	}
+	work := make(map[string]int)
+	for range orders {
+		work[<-taken]++
+	}
+	for _, order := range all {
+		if work[order] != 1 {
+			t.Errorf("the workers took %q %d times", order, work[order])
+		}
+	}
+	var followed []string
+	for range orders {
+		followed = append(followed, follower.message(t).body)
+	}
+	if diff := cmp.Diff(all, followed); diff != "" {
+		t.Errorf("the follower saw:\n%s", diff)
+	}
+	if diff := cmp.Diff(all, readTitles(t, feed, orders+1)[1:]); diff != "" {
+		t.Errorf("the poller saw:\n%s", diff)
+	}
+}
+
+func postText(t *testing.T, feed, text string) {
+	t.Helper()
+	resp, err := http.Post(feed, "text/plain", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if answer, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusCreated {
+		t.Fatalf("POST: %s %s %v", resp.Status, answer, err)
+	}
+}
+
+// readTitles polls a feed with Xlastid until it has seen n entries.
+func readTitles(t *testing.T, feed string, n int) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), processWait)
+	defer cancel()
+	b := newBrowser(t, feed)
+	var titles []string
+	for cursor := int64(0); len(titles) < n; {
+		page, next, err := b.poll(cursor, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("only %d entries came", len(titles))
+		}
+		for _, e := range page {
+			titles = append(titles, e.title)
+		}
+		cursor = next
+	}
+	return titles
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"atommq/stompgw/stomp"
+)
+
+// hostAndPort parts an address for programs that want its halves.
+func hostAndPort(t *testing.T, address string) (host, port string) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return host, port
+}
+
+// walkStomp runs a client in testdata/clients against a new server.
+func walkStomp(t *testing.T, program, script string, more ...string) {
+	t.Helper()
+	server := startServer(t, "--login", "me", "--passcode", "secret")
+	host, port := hostAndPort(t, server.Stomp)
+	out := run(t, program, append([]string{filepath.Join("testdata/clients", script), host, port}, more...)...)
+	if !strings.HasSuffix(out, " checks\n") {
+		t.Error(out)
+	}
+}
+
+// needLibrary skips the test unless a program succeeds, which it does where it has a library.
+func needLibrary(t *testing.T, library, pkg, program string, args ...string) {
+	t.Helper()
+	if err := exec.CommandContext(t.Context(), program, args...).Run(); err != nil {
+		lacking(t, fmt.Sprintf("%s is not installed: apt-get install %s", library, pkg))
+	}
+}
+
+func TestStompPyWorksOnQueuesAndTopics(t *testing.T) {
+	needLibrary(t, "stomp.py", "python3-stomp", systemPython, "-c", "import stomp")
+	for _, version := range []string{"1.0", "1.1", "1.2"} {
+		t.Run(version, func(t *testing.T) { walkStomp(t, systemPython, "stomp_py.py", version) })
+	}
+}
+
+func TestNetStompWorksOnQueuesAndTopics(t *testing.T) {
+	needLibrary(t, "Net::Stomp", "libnet-stomp-perl", "perl", "-MNet::Stomp", "-e", "1")
+	walkStomp(t, "perl", "net_stomp.pl")
+}
+
+func TestRubysStompWorksOnQueuesAndTopics(t *testing.T) {
+	needLibrary(t, "Ruby's stomp", "ruby-stomp", "ruby", "-e", "require 'stomp'")
+	for _, version := range []string{"1.0", "1.1", "1.2"} {
+		t.Run(version, func(t *testing.T) { walkStomp(t, "ruby", "ruby_stomp.rb", version) })
+	}
+}
+
+func TestPHPsStompWorksOnQueuesAndTopics(t *testing.T) {
+	needLibrary(t, "PHP's stomp", "php-cli php-stomp", "php", "-r", "exit(class_exists('Stomp') ? 0 : 1);")
+	walkStomp(t, "php", "php_stomp.php")
+}
+
+// needStompJS returns the directory of the Node modules that make stompjs installs.
+func needStompJS(t *testing.T) string {
+	t.Helper()
+	modules, err := filepath.Abs("../../bin/stompjs/node_modules")
+	if err == nil {
+		_, err = os.Stat(filepath.Join(modules, "@stomp/stompjs"))
+	}
+	if err != nil {
+		lacking(t, "@stomp/stompjs is not installed: make stompjs, which needs npm")
+	}
+	return modules
+}
+
+func TestStompJSInNodeWorksOverWebSocket(t *testing.T) {
+	modules := needStompJS(t)
+	node := needProgram(t, "node", "nodejs")
+	server := startServer(t, "--login", "me", "--passcode", "secret")
+	cmd := exec.CommandContext(t.Context(), node, "testdata/clients/stompjs.js", webSocketURL(server))
+	cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.HasSuffix(string(out), " checks\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func webSocketURL(server *process) string { return "ws://" + server.address() + "/stomp" }
+
+// stompPage runs the walk in a browser; its title says how that went.
+const stompPage = `<!DOCTYPE html><link rel=icon href="data:,"><title>walking</title>
+<script src="/stomp.umd.js"></script><script src="/stompjs.js"></script>
+<script>
+walkAll(StompJs, %q).then((done) => done + " checks", String).then((result) => {
+  document.title = result;
+  return fetch("/finish", { method: "POST" });
+});
+</script>
+<img src="/finished" alt="">` // until that is answered the page counts as loading
+
+// newStompSite serves the page and, as a proxy in front of both would, the server's /stomp.
+func newStompSite(t *testing.T, server *process, socket string) string {
+	t.Helper()
+	modules := needStompJS(t)
+	behind, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	finished := make(chan struct{})
+	mux := http.NewServeMux()
+	site := httptest.NewServer(mux)
+	t.Cleanup(site.Close)
+	if socket == "" {
+		socket = "ws" + strings.TrimPrefix(site.URL, "http") + "/stomp"
+	}
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, stompPage, socket)
+	})
+	mux.HandleFunc("GET /stomp.umd.js", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join(modules, "@stomp/stompjs/bundles/stomp.umd.js"))
+	})
+	mux.HandleFunc("GET /stompjs.js", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, "testdata/clients/stompjs.js")
+	})
+	mux.HandleFunc("GET /finished", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-finished:
+		case <-r.Context().Done():
+		}
+	})
+	mux.HandleFunc("POST /finish", func(http.ResponseWriter, *http.Request) { close(finished) })
+	mux.Handle("/stomp", &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(behind)
+		r.Out.Host = r.In.Host
+	}})
+	return site.URL + "/"
+}
+
+func TestStompJSInABrowserWorksOverWebSocket(t *testing.T) {
+	server := startServer(t, "--login", "me", "--passcode", "secret")
+	if title := browseTitle(t, newStompSite(t, server, "")); !strings.HasSuffix(title, " checks") {
+		t.Error(title)
+	}
+}
+
+func TestAPageOfAnotherSiteGetsNoStomp(t *testing.T) {
+	server := startServer(t)
+	if title := browseTitle(t, newStompSite(t, server, webSocketURL(server))); !strings.Contains(title, "WebSocket failed") {
+		t.Errorf("the page says %q", title)
+	}
+	if c, err := dialWebSocket(t, server, "http://evil.example"); err == nil {
+		c.Close()
+		t.Error("a browser on another site's page is let in")
+	}
+}
+
+func TestTheSitesOwnPagesMaySpeakStompUnderItsBaseURL(t *testing.T) {
+	for base, admit := range map[string]bool{"": false, "https://mq.example/bus": true, "https://mq.example:444": false} {
+		origins, err := (&settings{BaseURL: base}).origins()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8080/stomp", nil)
+		r.Header.Set("Origin", "https://mq.example")
+		if err := origins.Check(r); (err == nil) != admit {
+			t.Errorf("base URL %q: %v", base, err)
+		}
+	}
+}
+
+// browseTitle opens a page in a browser and returns its title once it has loaded.
+func browseTitle(t *testing.T, page string) string {
+	t.Helper()
+	chromium := needProgram(t, "chromium", "chromium")
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, chromium,
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--user-data-dir="+t.TempDir(), "--dump-dom", page)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	dom, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("chromium: %v\n%s", err, stderr.Bytes())
+	}
+	_, title, _ := strings.Cut(string(dom), "<title>")
+	title, _, _ = strings.Cut(title, "</title>")
+	return title
+}
+
+// dialWebSocket connects by WebSocket as a browser does for a page of origin, "" as a program does.
+func dialWebSocket(t *testing.T, server *process, origin string) (*stompClient, error) {
+	t.Helper()
+	options := &websocket.DialOptions{Subprotocols: []string{"v10.stomp", "v12.stomp"}}
+	if origin != "" {
+		options.HTTPHeader = http.Header{"Origin": {origin}}
+	}
+	ws, _, err := websocket.Dial(t.Context(), webSocketURL(server), options)
+	if err != nil {
+		return nil, err
+	}
+	if got := ws.Subprotocol(); got != "v12.stomp" {
+		t.Errorf("subprotocol is %q", got)
+	}
+	conn := websocket.NetConn(t.Context(), ws, websocket.MessageText)
+	t.Cleanup(func() { conn.Close() })
+	return greet(conn)
+}
+
+// connectWebSocket is dialWebSocket for the length of a test.
+func connectWebSocket(t *testing.T, server *process, origin string) *stompClient {
+	t.Helper()
+	c, err := dialWebSocket(t, server, origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestAWebSocketOutlivesTheTimeoutsOfHTTP(t *testing.T) {
+	server := startServer(t)
+	c := connectWebSocket(t, server, "")
+	c.must(t, stomp.SUBSCRIBE, "", "destination", "/topic/news", "id", "1")
+	publish(t, server, "hello")
+	if m := c.message(t); m.body != "hello" {
+		t.Errorf("got %q", m.body)
+	}
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+
+	"atommq/api"
+	"atommq/stompgw"
+	"atommq/web"
+)
+
+// webServer is the HTTP server.
+type webServer struct{ *http.Server }
+
+// Shutdown cuts off, where http.Server leaves what is not finished to itself.
+func (w *webServer) Shutdown(ctx context.Context) error {
+	err := w.Server.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, w.Close())
+	}
+	return err
+}
+
+// server makes the HTTP server of a node.
+func (n *node) server(s *settings, log *slog.Logger) (*http.Server, error) {
+	pages, err := web.New()
+	if err != nil {
+		return nil, err
+	}
+	h := api.Handler{
+		Bus:            n.bus,
+		Pages:          pages,
+		Log:            log,
+		BaseURL:        s.BaseURL,
+		TrustedProxies: s.TrustedProxies,
+		MaxBody:        int64(s.MaxBody),
+		Login:          s.Login,
+		Passcode:       s.Passcode,
+	}
+	routes, err := h.Routes()
+	if err != nil {
+		return nil, err
+	}
+	return api.NewServer(routes, log), nil
+}
+
+// webServer makes the HTTP server of a node, with STOMP over WebSocket beside its routes.
+func (n *node) webServer(s *settings, gateway *stompgw.Server, log *slog.Logger) (*webServer, error) {
+	origins, err := s.origins()
+	if err != nil {
+		return nil, err
+	}
+	server, err := n.server(s, log)
+	if err != nil {
+		return nil, err
+	}
+	routes, stomp := server.Handler, gateway.WebSocket(origins)
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/stomp" {
+			stomp.ServeHTTP(w, r)
+			return
+		}
+		routes.ServeHTTP(w, r)
+	})
+	return &webServer{server}, nil
+}
+
+// origins says for which pages a browser may speak STOMP: the site's own, also where a proxy
+// hides the name that the browser knows it by.
+func (s *settings) origins() (*http.CrossOriginProtection, error) {
+	origins := http.NewCrossOriginProtection()
+	if s.BaseURL == "" {
+		return origins, nil
+	}
+	u, err := url.Parse(s.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	return origins, origins.AddTrustedOrigin(u.Scheme + "://" + u.Host)
+}
