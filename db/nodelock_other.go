@@ -1,0 +1,96 @@
+//go:build !linux
+
+package db
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+)
+
+// nodeLocks tells which nodes live, as on Linux, where there are no locks of bytes that belong to the open file: each node locks
+// a whole file of its own with flock, which has the same properties. Windows lacks it, and is not supported.
+type nodeLocks struct {
+	path string
+
+	mu   sync.Mutex
+	mine map[int64]*os.File
+}
+
+// hold takes node's lock.
+func (l *nodeLocks) hold(node int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f, err := os.OpenFile(l.name(node), os.O_RDONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	if err := flock(f, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return errors.Join(&os.PathError{Op: "lock", Path: f.Name(), Err: err}, f.Close())
+	}
+	if l.mine == nil {
+		l.mine = make(map[int64]*os.File)
+	}
+	l.mine[node] = f
+	return nil
+}
+
+// release lets go of node's lock, if it is held here.
+func (l *nodeLocks) release(node int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.mine[node]
+	if f == nil {
+		return nil
+	}
+	delete(l.mine, node)
+	return errors.Join(os.Remove(f.Name()), f.Close())
+}
+
+// held reports whether node's lock is held, here or elsewhere. It removes the file of a dead one,
+// which no other node will use.
+func (l *nodeLocks) held(node int64) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mine[node] != nil {
+		return true, nil
+	}
+	f, err := os.Open(l.name(node))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	switch err := flock(f, syscall.LOCK_EX|syscall.LOCK_NB); {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return true, f.Close()
+	case err != nil:
+		return false, errors.Join(err, f.Close())
+	}
+	return false, errors.Join(os.Remove(f.Name()), f.Close())
+}
+
+func (l *nodeLocks) name(node int64) string { return l.path + "." + strconv.FormatInt(node, 10) }
+
+func flock(f *os.File, how int) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return errors.Join(raw.Control(func(fd uintptr) { err = syscall.Flock(int(fd), how) }), err)
+}
+
+// close lets go of all locks.
+func (l *nodeLocks) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all error
+	for _, f := range l.mine {
+		all = errors.Join(all, f.Close())
+	}
+	l.mine = nil
+	return all
+}
