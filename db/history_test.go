@@ -18,8 +18,8 @@ import (
 func TestAccountsStayExactThroughAnyHistory(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	h := &history{rand: rand.New(rand.NewPCG(seed, 1))}
-	s := openNew(t)
+	s, node, _ := worker(t)
+	h := &history{rand: rand.New(rand.NewPCG(seed, 1)), node: node}
 	for step := range 150 {
 		ops := make([]*bus.Op, 1+h.rand.IntN(20))
 		for i := range ops {
@@ -28,6 +28,7 @@ func TestAccountsStayExactThroughAnyHistory(t *testing.T) {
 		if err := s.Commit(t.Context(), bustest.Piece(ops...)); err != nil {
 			t.Fatalf("step %d: %v", step, err)
 		}
+		h.remember(t, s, ops)
 		if h.rand.IntN(5) == 0 {
 			upTo, limit := h.rand.Int64N(int64(step*10+1)), 1+h.rand.IntN(30)
 			if _, err := s.Prune(t.Context(), h.feed(), upTo, limit); err != nil && !errors.Is(err, bus.ErrNoFeed) {
@@ -42,8 +43,11 @@ func TestAccountsStayExactThroughAnyHistory(t *testing.T) {
 }
 
 type history struct {
-	rand *rand.Rand
-	made []*bus.Entry
+	rand   *rand.Rand
+	node   int64
+	made   []*bus.Entry
+	queues []int64
+	held   []bus.Claim // also those settled or gone since
 }
 
 func (h *history) feed() string { return fmt.Sprintf("feed %d", h.rand.IntN(4)) }
@@ -53,6 +57,12 @@ func (h *history) op(t *testing.T) *bus.Op {
 	kind := bus.OpPublish
 	if len(h.made) > 0 {
 		kind = []bus.OpKind{bus.OpPublish, bus.OpPublish, bus.OpReplace, bus.OpRemove}[h.rand.IntN(4)]
+	}
+	if len(h.queues) > 0 && h.rand.IntN(4) == 0 {
+		return claiming(h.node, h.queues[h.rand.IntN(len(h.queues))], 1+h.rand.IntN(20))
+	}
+	if h.rand.IntN(100) == 0 {
+		return &bus.Op{Kind: bus.OpDrop, Drop: h.feed()}
 	}
 	op := publishing(t, h.feed(), 1)[0]
 	op.Kind = kind
@@ -64,6 +74,7 @@ func (h *history) op(t *testing.T) *bus.Op {
 			op.Posts[0].Digest[0] = byte(h.rand.IntN(2))
 		}
 		h.made = append(h.made, e)
+		h.queue(op)
 		return op
 	}
 	old := h.made[h.rand.IntN(len(h.made))]
@@ -72,4 +83,37 @@ func (h *history) op(t *testing.T) *bus.Op {
 		op.IfID = old.ID
 	}
 	return op
+}
+
+// queue has op send through a queue, perhaps, and settle claims.
+func (h *history) queue(op *bus.Op) {
+	p := &op.Posts[0]
+	if h.rand.IntN(2) == 0 {
+		p.Queue = fmt.Sprintf("queue %d", h.rand.IntN(3))
+	}
+	p.Rank = uint8(h.rand.IntN(10))
+	if h.rand.IntN(5) == 0 {
+		p.Expires = op.At
+	}
+	for range h.rand.IntN(len(h.held)/4 + 1) {
+		claim := h.held[h.rand.IntN(len(h.held))]
+		op.Settle = append(op.Settle, bus.Settlement{Claim: claim, Verdict: bus.Verdict(1 + h.rand.IntN(3))})
+	}
+}
+
+// remember takes note of what ops claimed, and which queues there are.
+func (h *history) remember(t *testing.T, s *Store, ops []*bus.Op) {
+	t.Helper()
+	for _, op := range ops {
+		h.held = append(h.held, op.Order.Claims...)
+	}
+	h.held = h.held[max(0, len(h.held)-200):]
+	queues, err := s.Queues(t.Context(), bus.QueueName{}, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.queues = h.queues[:0]
+	for _, q := range queues {
+		h.queues = append(h.queues, q.ID)
+	}
 }
