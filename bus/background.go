@@ -15,7 +15,10 @@ const (
 // watch is the watcher: it takes in what other processes commit.
 func (b *Bus) watch(ctx context.Context, n Notifier) {
 	for {
-		err := n.Watch(ctx, func() { b.announce(b.hub.resync(ctx)) })
+		err := n.Watch(ctx, func() {
+			b.announce(b.hub.resync(ctx))
+			b.lookForStirred(ctx)
+		})
 		if ctx.Err() != nil {
 			return
 		}

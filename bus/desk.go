@@ -3,6 +3,7 @@ package bus
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -20,15 +21,19 @@ type desk struct {
 	wake  chan struct{} // holds a token when the keeper of deadlines is to look again
 
 	joining sync.Mutex // held while the node is entered
-	mu      sync.Mutex
-	node    int64                 // this node's number, 0 before the first consumer
-	feeds   map[string]*workQueue // the first queue with consumers of each feed
-	dirty   []*workQueue          // that want an order in the next commit
-	timers  deadlines
-	recent  recent
-	failed  []*Delivery // whose release could not be written
-	retryAt time.Time   // when to try again what has failed; zero for nothing
-	free    []*order
+	looking sync.Mutex // held while mark is used
+	mark    int64      // how far releases were looked at
+
+	mu        sync.Mutex
+	node      int64                 // this node's number, 0 before the first consumer
+	feeds     map[string]*workQueue // the first queue with consumers of each feed
+	dirty     []*workQueue          // that want an order in the next commit
+	timers    deadlines
+	recent    recent
+	failed    []*Delivery // whose release could not be written
+	retryAt   time.Time   // when to try again what has failed; zero for nothing
+	struckOut bool        // others took this node for dead
+	free      []*order
 }
 
 // workQueue is a queue with consumers on this node.
@@ -73,6 +78,13 @@ func (d *desk) join(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("join the queues: %w", err)
 	}
+	_, mark, err := d.store.Stirred(ctx, -1, 1)
+	if err != nil {
+		return fmt.Errorf("join the queues: %w", err)
+	}
+	d.looking.Lock()
+	d.mark = mark
+	d.looking.Unlock()
 	d.mu.Lock()
 	d.node = node
 	d.mu.Unlock()
@@ -174,6 +186,12 @@ func (d *desk) leave(c *Consumer) []*Delivery {
 	w.more = true
 	d.want(w)
 	return lost
+}
+
+// rejoinSoon has the keeper enter this node anew: the store no longer knows it. Callers hold d.mu.
+func (d *desk) rejoinSoon() {
+	d.struckOut = true
+	d.signal()
 }
 
 // putOff has the release of a delivery tried again later.
@@ -319,6 +337,9 @@ func (d *desk) conclude(m *batch, published []*Entry, err error) (again bool) {
 // settled takes the outcome of a ticket's settlements. Callers hold d.mu.
 func (d *desk) settled(t *ticket, err error) {
 	failed := err != nil || t.op.Err != nil
+	if errors.Is(t.op.Err, ErrClaimLost) {
+		d.rejoinSoon()
+	}
 	for i, e := range t.settles {
 		switch {
 		case e.state == deliverySettling && failed:
@@ -332,8 +353,16 @@ func (d *desk) settled(t *ticket, err error) {
 		}
 		if w := d.queueOf(e); w != nil && t.op.Settle[i].Verdict != Acked {
 			w.more = true
+			w.passOver(e.consumer)
 			d.want(w)
 		}
+	}
+}
+
+// passOver lets the others have what c gave back, where there are others.
+func (w *workQueue) passOver(c *Consumer) {
+	if w.turn == c {
+		w.turn = c.next
 	}
 }
 
@@ -382,6 +411,9 @@ func (d *desk) fill(o *order, ready []func(), err error) []func() {
 	w := o.queue
 	if err != nil || o.op.Err != nil {
 		w.more = true
+		if errors.Is(o.op.Err, ErrClaimLost) {
+			d.rejoinSoon()
+		}
 		d.retryLater()
 		return ready
 	}

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -22,7 +21,11 @@ func (b *Bus) keep(ctx context.Context) {
 		now := time.Now()
 		if b.desk.joined() && now.Sub(recovered) >= recoverEvery {
 			b.recover(ctx)
+			b.lookForStirred(ctx)
 			recovered = now
+		}
+		if b.desk.wasStruckOut() {
+			b.rejoin(ctx)
 		}
 		if late := b.desk.late(now); len(late) > 0 {
 			b.release(late, causeTimeout)
@@ -123,21 +126,101 @@ func (b *Bus) tryAgain() {
 func (b *Bus) recover(ctx context.Context) {
 	queues, err := b.store.Recover(ctx)
 	if err != nil {
-		if ctx.Err() == nil && !errors.Is(err, ErrClosed) {
-			b.config.Log.Warn("taking over the claims of nodes that are gone failed; trying again", "error", err)
-		}
+		b.complain(ctx, "taking over the claims of nodes that are gone failed; trying again", err)
 		return
 	}
 	if len(queues) == 0 {
 		return
 	}
 	b.config.Log.Info("took over the claims of nodes that are gone", "queues", len(queues))
-	b.desk.stirQueues(queues)
+	if b.desk.stirQueues(queues) {
+		b.intake.call()
+	}
+}
+
+func (b *Bus) complain(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		b.config.Log.Warn(what, "error", err)
+	}
+}
+
+// stirredBatch is how many queues one look at releases asks for.
+const stirredBatch = 1000
+
+// lookForStirred wants orders for the queues that any node gave work back to. The watcher calls it when another
+// process wrote, and the keeper in case a hint was lost.
+func (b *Bus) lookForStirred(ctx context.Context) {
+	d := b.desk
+	d.looking.Lock()
+	defer d.looking.Unlock()
+	for d.joined() {
+		queues, mark, err := b.store.Stirred(ctx, d.mark, stirredBatch)
+		if err != nil {
+			b.complain(ctx, "looking for work that was given back failed; trying again", err)
+			return
+		}
+		if d.mark = mark; len(queues) > 0 && d.stirQueues(queues) {
+			b.intake.call()
+		}
+		if len(queues) < stirredBatch {
+			return
+		}
+	}
+}
+
+// wasStruckOut reports whether others took this node for dead.
+func (d *desk) wasStruckOut() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.struckOut && !time.Now().Before(d.retryAt)
+}
+
+// rejoin enters this node anew after others took it for dead: what its consumers hold is lost to
+// them, and they go on with new work.
+func (b *Bus) rejoin(ctx context.Context) {
+	node, err := b.store.Join(ctx)
+	if err != nil {
+		b.complain(ctx, "joining the queues again failed; trying again", err)
+		b.desk.mu.Lock()
+		b.desk.retryAt = time.Now().Add(retryAfter)
+		b.desk.mu.Unlock()
+		return
+	}
+	b.config.Log.Warn("others took this node for dead: its consumers lost what they held", "node", node)
+	b.desk.startOver(node)
 	b.intake.call()
 }
 
-// stirQueues wants orders for these queues.
-func (d *desk) stirQueues(ids []int64) {
+// startOver takes all deliveries from their consumers, and goes on as another node.
+func (d *desk) startOver(node int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.node, d.struckOut, d.failed = node, false, nil
+	for _, first := range d.feeds {
+		for w := first; w != nil; w = w.next {
+			for c, n := w.turn, w.consumers; n > 0; c, n = c.next, n-1 {
+				d.loseAll(c)
+			}
+		}
+		d.stirList(first)
+	}
+}
+
+// loseAll takes all deliveries from c but those that a transaction has, which will fail. Callers hold d.mu.
+func (d *desk) loseAll(c *Consumer) {
+	c.inbox = nil
+	for e := c.held.first; e != nil; {
+		following := e.next
+		if e.state == deliveryHeld {
+			d.lose(e)
+			d.credit(c)
+		}
+		e = following
+	}
+}
+
+// stirQueues wants orders for those of the queues that have consumers here. It reports whether any order is wanted.
+func (d *desk) stirQueues(ids []int64) (any bool) {
 	found := make(map[int64]bool, len(ids))
 	for _, id := range ids {
 		found[id] = true
@@ -152,6 +235,7 @@ func (d *desk) stirQueues(ids []int64) {
 			}
 		}
 	}
+	return len(d.dirty) > 0
 }
 
 // stirFeeds wants orders for the queues of feeds that other processes wrote to, all of them

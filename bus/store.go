@@ -108,6 +108,11 @@ type Nodes interface {
 	// Recover does so for every node whose process is gone, and returns the ids of the queues that got
 	// work back. It costs next to nothing when there is none.
 	Recover(ctx context.Context) (queues []int64, err error)
+
+	// Stirred tells what releases by any node brought back: the ids of at most limit queues that got work
+	// back since mark, each once, those that got it last at the end, and the mark to go on from. A mark below 0 asks for
+	// the newest mark alone. A dropped queue need not be named.
+	Stirred(ctx context.Context, mark int64, limit int) (queues []int64, next int64, err error)
 }
 
 // A Notifier tells of commits by other processes. It is a hint: it may merge,

@@ -34,6 +34,7 @@ type Memory struct {
 	lastQueue int64
 	nodes     map[int64]bool // true for those alive
 	lastNode  int64
+	stirs     int64 // releases so far
 	watchers  map[chan struct{}]bool
 }
 

@@ -1,6 +1,7 @@
 package bustest
 
 import (
+	"cmp"
 	"context"
 	"slices"
 )
@@ -70,7 +71,7 @@ func (m *Memory) strike(node int64) (queues []int64) {
 		got := false
 		for _, w := range q.all {
 			if w.Node == node {
-				q.release(w)
+				m.release(q, w)
 				got = true
 			}
 		}
@@ -79,4 +80,33 @@ func (m *Memory) strike(node int64) (queues []int64) {
 		}
 	}
 	return queues
+}
+
+// Stirred implements bus.Nodes.
+func (m *Memory) Stirred(ctx context.Context, mark int64, limit int) ([]int64, int64, error) {
+	defer m.reading()()
+	if err := context.Cause(ctx); err != nil {
+		return nil, mark, err
+	}
+	if mark < 0 {
+		return nil, m.stirs, nil
+	}
+	list := m.stirredSince(mark)
+	list = list[:min(limit, len(list))]
+	ids := make([]int64, len(list))
+	for i, q := range list {
+		ids[i], mark = q.ID, q.stirred
+	}
+	return ids, mark, nil
+}
+
+// stirredSince lists the queues that got work back since mark, in that order.
+func (m *Memory) stirredSince(mark int64) (list []*memoryQueue) {
+	for _, q := range m.queues {
+		if q.stirred > mark {
+			list = append(list, q)
+		}
+	}
+	slices.SortFunc(list, func(a, b *memoryQueue) int { return cmp.Compare(a.stirred, b.stirred) })
+	return list
 }

@@ -14,6 +14,8 @@ type memoryQueue struct {
 	feed  *memoryFeed
 	all   lineup // what was not acked
 	ready lineup // those of it that nobody has
+
+	stirred int64 // the count of releases at its last one
 }
 
 // memoryWork is an entry in a queue. Its Node is 0 while nobody has it, and its Attempt the
@@ -100,10 +102,12 @@ func (q *memoryQueue) acked(w *memoryWork) (gone bool) {
 	return true
 }
 
-// release lets w wait again.
-func (q *memoryQueue) release(w *memoryWork) {
+// release lets w wait again in q.
+func (m *Memory) release(q *memoryQueue, w *memoryWork) {
 	w.Node = 0
 	q.ready.insert(w)
+	m.stirs++
+	q.stirred = m.stirs
 }
 
 func (m *Memory) claim(o *bus.Order, at time.Time) error {
@@ -146,10 +150,10 @@ func (m *Memory) settle(s *bus.Settlement) {
 	case bus.Acked:
 		s.Gone = q.acked(w)
 	case bus.Released:
-		q.release(w)
+		m.release(q, w)
 	case bus.Returned:
 		w.Attempt--
-		q.release(w)
+		m.release(q, w)
 	}
 }
 

@@ -127,3 +127,44 @@ func testRecover(t *testing.T, s *suite) {
 	s.claim(b, other, 5, 2, 1, 4, 3)
 	s.wantWaiting(idle, 5)
 }
+
+func testStirred(t *testing.T, s *suite) {
+	node := s.join()
+	var queues []*bus.Queue
+	var ids []int64
+	for _, feed := range []string{"a", "b", "c"} {
+		q := s.open(feed, "q")
+		s.series(feed, 1)
+		queues, ids = append(queues, q), append(ids, q.ID)
+	}
+	start := s.wantStirred(-1, 1)
+	if next := s.wantStirred(start, 10); next != start {
+		t.Errorf("the mark went from %d to %d for nothing", start, next)
+	}
+	for _, i := range []int{1, 0, 1} {
+		held := s.claim(node, queues[i], 1, int64(i+1))
+		s.must(settling(bus.Released, held...))
+	}
+	s.wantStirred(start, 10, ids[0], ids[1])
+	middle := s.wantStirred(start, 1, ids[0])
+	end := s.wantStirred(middle, 1, ids[1])
+	s.wantStirred(end, 1)
+	if newest := s.wantStirred(-1, 1); newest != end {
+		t.Errorf("the newest mark is %d, want %d", newest, end)
+	}
+	s.claim(node, queues[2], 1, 3)
+	s.leave(node)
+	s.wantStirred(end, 10, ids[2])
+}
+
+func (s *suite) wantStirred(mark int64, limit int, want ...int64) (next int64) {
+	s.Helper()
+	got, next, err := s.Stirred(context.Background(), mark, limit)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if !slices.Equal(got, want) {
+		s.Errorf("Stirred(%d, %d) = %d, want %d", mark, limit, got, want)
+	}
+	return next
+}

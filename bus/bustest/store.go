@@ -88,6 +88,7 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"a node that leaves gives its claims back", testLeave},
 		{"a node that leaves gives thousands of claims back", testLeaveMany},
 		{"the claims of a dead node are recovered", testRecover},
+		{"queues that got work back are told", testStirred},
 		{"any history reads as the model says", testModel},
 		{"readers see ids in order while writers commit", testConcurrent},
 	}
