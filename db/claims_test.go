@@ -290,3 +290,37 @@ func TestADroppedFeedLeavesNoRow(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatExpiresInTheCommitThatBeganItsFeedLeavesIt(t *testing.T) {
+	s, node, queue := worker(t) // the feed has a queue and no entry, so nothing is decided
+	ops := through(t, "work", 3)
+	ops[1].Posts[0].Expires = ops[1].At
+	order := claiming(node, queue, 3)
+	mustCommit(t, s, append(ops, order)...)
+	if n := len(order.Order.Claims); n != 2 || order.Order.Expired != 1 {
+		t.Errorf("%d claims, %d expired, want 2 and 1", n, order.Order.Expired)
+	}
+	f, err := s.Feed(t.Context(), "work")
+	if err != nil || !f.UntilAcked || f.Entries != 2 {
+		t.Errorf("feed = %+v, %v", f, err)
+	}
+	checkAccounts(t, s)
+}
+
+// Its process may live on, when the disk was full for instance.
+func TestANodeThatLeftHalfwayIsRecovered(t *testing.T) {
+	s, node, queue := worker(t)
+	mustCommit(t, s, through(t, "work", strikeBatch+10)...)
+	claimed(t, s, node, queue, strikeBatch+10)
+	err := s.writer.write(t.Context(), func() error {
+		_, _, err := s.writer.strikeSome(node)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if queues := recovered(t, openAt(t, s.writer.location.path)); !slices.Equal(queues, []int64{queue}) {
+		t.Errorf("Recover = %v, want the queue %d", queues, queue)
+	}
+	checkAccounts(t, s)
+}

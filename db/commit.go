@@ -147,6 +147,9 @@ func (c *commit) finish(published bool) error {
 	if err := c.updateFeeds(); err != nil {
 		return err
 	}
+	if err := c.stirQueues(); err != nil {
+		return err
+	}
 	if err := c.updateQueues(); err != nil || !published {
 		return err
 	}

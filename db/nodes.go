@@ -38,26 +38,38 @@ func (s *Store) Leave(ctx context.Context, node int64) error {
 
 // Recover implements bus.Nodes.
 func (s *Store) Recover(ctx context.Context) (queues []int64, err error) {
-	var nodes []int64
-	if err := s.reader.SelectContext(ctx, &nodes, "SELECT id FROM atommq_node"); err != nil {
+	var nodes []nodeRow
+	if err := s.reader.SelectContext(ctx, &nodes, "SELECT id, gone FROM atommq_node"); err != nil {
 		return nil, fmt.Errorf("list the nodes: %w", translate(ctx, err))
 	}
 	for _, node := range nodes {
-		alive, err := s.locks.held(node)
-		if err != nil {
-			return queues, fmt.Errorf("see whether node %d lives: %w", node, err)
-		}
-		if alive {
+		if alive, err := s.alive(node); err != nil {
+			return queues, fmt.Errorf("see whether node %d lives: %w", node.ID, err)
+		} else if alive {
 			continue
 		}
-		more, err := s.strikeOut(ctx, node)
+		more, err := s.strikeOut(ctx, node.ID)
 		queues = append(queues, more...)
 		if err != nil {
-			return queues, fmt.Errorf("recover the claims of node %d: %w", node, translate(ctx, err))
+			return queues, fmt.Errorf("recover the claims of node %d: %w", node.ID, translate(ctx, err))
 		}
 	}
 	slices.Sort(queues)
 	return slices.Compact(queues), nil
+}
+
+// nodeRow is a row of atommq_node.
+type nodeRow struct {
+	ID   int64
+	Gone bool
+}
+
+// alive reports whether a node may hold claims. One that could not finish leaving may not, though its process lives.
+func (s *Store) alive(node nodeRow) (bool, error) {
+	if node.Gone {
+		return false, nil
+	}
+	return s.locks.held(node.ID)
 }
 
 // strikeBatch is how many claims one transaction returns, so that publishers wait little behind it.
@@ -107,6 +119,11 @@ func (w *writer) strikeSome(node int64) (queues []int64, more bool, err error) {
 	}
 	if err := w.exec(deleteBatch, batch...); err != nil {
 		return nil, false, err
+	}
+	for _, q := range queues {
+		if err := w.stir(q); err != nil {
+			return nil, false, err
+		}
 	}
 	if !more {
 		err = w.exec("DELETE FROM atommq_node WHERE id = ?", node)

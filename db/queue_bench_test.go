@@ -167,3 +167,24 @@ func reportMessages(b *testing.B, batch int) {
 	b.ReportMetric(messages/b.Elapsed().Seconds(), "messages/s")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/messages, "ns/message")
 }
+
+// BenchmarkFetch reads what was claimed: entries that follow each other, and every third of a busy log.
+func BenchmarkFetch(b *testing.B) {
+	const count = 100
+	s := openNew(b)
+	mustCommit(b, s, publishing(b, "work", 3*count)...)
+	for _, step := range []int64{1, 3} {
+		b.Run(fmt.Sprintf("step=%d", step), func(b *testing.B) {
+			ids := make([]int64, count)
+			for i := range ids {
+				ids[i] = 1 + int64(i)*step
+			}
+			for b.Loop() {
+				if page, err := s.Fetch(b.Context(), ids); err != nil || len(page) != count {
+					b.Fatal(len(page), err)
+				}
+			}
+			reportMessages(b, count)
+		})
+	}
+}

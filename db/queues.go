@@ -81,8 +81,12 @@ func (w *writer) configureQueue(feed, name string, set bus.QueueSettings) error 
 	if err := w.makeFeed(feed); err != nil {
 		return err
 	}
-	if _, err := w.makeQueue(feed, name, time.Now().UnixMicro()); err != nil {
+	id, err := w.makeQueue(feed, name, time.Now().UnixMicro())
+	if err != nil {
 		return err
+	}
+	if id == 0 && set == (bus.QueueSettings{}) {
+		return errUnchanged
 	}
 	var timeout, attempts driver.Value
 	if set.AckTimeout != nil {

@@ -13,6 +13,8 @@ type roster struct {
 	feeds  map[string][]queueRef
 	owners map[int64]owner
 	counts counts
+	// stirred lists the queues that got work back.
+	stirred []int64
 }
 
 // queueRef is a queue of a feed that is known.
@@ -32,6 +34,7 @@ func (r *roster) reset() {
 	clear(r.feeds)
 	clear(r.owners)
 	r.counts.reset()
+	r.stirred = r.stirred[:0]
 }
 
 // forget forgets who owns what, because a queue came or went.

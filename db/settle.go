@@ -132,7 +132,10 @@ func (c *commit) release(v verdict, ids []int64, forgotten int64) error {
 	if err := c.writer.execNumbered(c.bindIDs(releaseClaims, ids), c.args); err != nil {
 		return err
 	}
-	_, err := c.removeClaims(v, ids)
+	released, err := c.removeClaims(v, ids)
+	if n := len(c.roster.stirred); released > 0 && (n == 0 || c.roster.stirred[n-1] != v.Queue) {
+		c.roster.stirred = append(c.roster.stirred, v.Queue)
+	}
 	return err
 }
 

@@ -18,8 +18,14 @@ CREATE TABLE atommq_queue (
     attempts    INTEGER NOT NULL,
     waiting     INTEGER NOT NULL DEFAULT 0,
     created     INTEGER NOT NULL,
+    stirred     INTEGER NOT NULL DEFAULT 0,
     UNIQUE (feed, name)
 ) STRICT;
+
+-- How often a queue got work back so far, any queue; atommq_queue has the count at its last time. So a
+-- node finds the queues that got some back since it looked last, and may have consumers for it.
+ALTER TABLE atommq_log ADD COLUMN stirs INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX atommq_queue_stirred ON atommq_queue (stirred) WHERE stirred > 0;
 
 -- In the order of claims; rank is 9 - priority, because not every database sorts a key both ways.
 CREATE TABLE atommq_ready (

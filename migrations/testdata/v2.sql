@@ -65,8 +65,8 @@ INSERT INTO "atommq_key" VALUES('second','once',0,X'0000000000000000000000000000
 CREATE TABLE atommq_log (
     one     INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
     last_id INTEGER NOT NULL
-) STRICT;
-INSERT INTO "atommq_log" VALUES(1,7);
+, stirs INTEGER NOT NULL DEFAULT 0) STRICT;
+INSERT INTO "atommq_log" VALUES(1,7,0);
 CREATE TABLE atommq_node (
     id      INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     started INTEGER NOT NULL,
@@ -81,10 +81,11 @@ CREATE TABLE atommq_queue (
     attempts    INTEGER NOT NULL,
     waiting     INTEGER NOT NULL DEFAULT 0,
     created     INTEGER NOT NULL,
+    stirred     INTEGER NOT NULL DEFAULT 0,
     UNIQUE (feed, name)
 ) STRICT;
-INSERT INTO "atommq_queue" VALUES(1,'work','default',1800000000,10,3,1763679604000000);
-INSERT INTO "atommq_queue" VALUES(3,'empty','default',5000000,3,0,1763679604000000);
+INSERT INTO "atommq_queue" VALUES(1,'work','default',1800000000,10,3,1763679604000000,0);
+INSERT INTO "atommq_queue" VALUES(3,'empty','default',5000000,3,0,1763679604000000,0);
 CREATE TABLE atommq_ready (
     queue       INTEGER NOT NULL,
     rank        INTEGER NOT NULL,
@@ -108,6 +109,7 @@ INSERT INTO "atommq_schema" VALUES(2,1,1,'2026-11-20 23:00:00');
 INSERT INTO "atommq_schema" VALUES(3,2,1,'2026-11-21 01:00:00');
 CREATE INDEX atommq_entry_feed ON atommq_entry (feed, id);
 CREATE INDEX atommq_key_used ON atommq_key (used);
+CREATE INDEX atommq_queue_stirred ON atommq_queue (stirred) WHERE stirred > 0;
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('atommq_schema',3);
 INSERT INTO "sqlite_sequence" VALUES('atommq_queue',3);
