@@ -19,11 +19,16 @@ type Slice struct {
 // With q.Newest unset, q.After is a cursor: entries between it and the oldest one
 // kept must not be passed over in silence, and *GapError says that some were. A
 // cursor of 0 is the beginning of what is kept. ErrNoFeed if there is no such feed.
+//
+// With q.Prefix the page is of all feeds whose names begin so, of which there may be none; Slice.Feed is nil then.
 func (b *Bus) Read(ctx context.Context, q Query) (*Slice, error) {
 	if q.Bytes <= 0 {
 		q.Bytes = b.config.PageBytes
 	}
 	q.Limit = max(q.Limit, 1)
+	if q.Prefix {
+		return b.readPrefix(ctx, q)
+	}
 	t, err := b.hub.ready(ctx, q.Feed, true)
 	if err != nil {
 		return nil, fmt.Errorf("read %q: %w", q.Feed, err)
