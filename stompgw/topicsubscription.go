@@ -97,7 +97,7 @@ func (f *follower) subscribe(q topicSubscription) error {
 		f.acked = append(f.acked, s)
 	}
 	f.topics.enter(s, q.after)
-	if s.lag != nil {
+	if q.after != fromNow {
 		f.begin(s)
 	}
 	return nil
