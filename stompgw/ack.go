@@ -85,7 +85,7 @@ func (c *conn) claim(a ackFrame) ([]*held, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := c.held[a.key]
-	for h != nil && (h.busy || len(a.subscription) > 0 && h.of.id != string(a.subscription)) {
+	for h != nil && (h.busy || len(a.subscription) > 0 && h.of.id() != string(a.subscription)) {
 		h = h.same
 	}
 	if h == nil {

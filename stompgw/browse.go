@@ -24,8 +24,13 @@ func (c *conn) browse(ctx context.Context, q *queueSubscription, feed, queue str
 	if q.mode != ackAuto {
 		return faultf("use ack:auto: what a browser gets stays in the queue", "a browser acknowledges nothing")
 	}
-	q.browse = &browse{feed: feed, queue: queue, newest: c.server.Bus.Head()}
-	q.early = true
+	c.mu.Lock()
+	if c.browsers == nil {
+		c.browsers = make(map[*queueSubscription]*browse)
+	}
+	c.browsers[q] = &browse{feed: feed, queue: queue, newest: c.server.Bus.Head()}
+	c.mu.Unlock()
+	q.state |= earlyState
 	c.enlist(q)
 	c.beginSubscription(q, r)
 	return nil
@@ -33,18 +38,17 @@ func (c *conn) browse(ctx context.Context, q *queueSubscription, feed, queue str
 
 // deliverBrowsed appends the next entries of the queue, or the MESSAGE that tells its end.
 func (w *writer) deliverBrowsed(ctx context.Context, s *queueSubscription) error {
-	b := s.browse
+	w.mu.Lock()
+	b := w.browsers[s]
+	w.mu.Unlock()
+	if b == nil { // it was closed
+		return nil
+	}
 	entries, place, err := w.server.Bus.Browse(ctx, b.feed, b.queue, b.after, browseLimit)
 	if err != nil && !errors.Is(err, bus.ErrNoQueue) {
 		return err
 	}
-	w.mu.Lock()
-	closed := s.closed
-	w.mu.Unlock()
-	switch {
-	case closed:
-		return nil
-	case len(entries) == 0 && place == b.after:
+	if len(entries) == 0 && place == b.after {
 		w.buf = s.appendEnd(w.buf, w.version)
 		return nil
 	}
@@ -52,7 +56,7 @@ func (w *writer) deliverBrowsed(ctx context.Context, s *queueSubscription) error
 	for _, e := range entries {
 		if e.ID <= b.newest {
 			w.buf = s.appendMessage(w.buf, w.version, &bus.Delivery{}, nil)
-			w.buf = append(w.buf, w.server.topics.tail(ctx, e, w.version, s.whole)...)
+			w.buf = append(w.buf, w.server.topics.tail(ctx, e, w.version, s.is(entireKind))...)
 		}
 	}
 	if place.ID > b.newest {

@@ -24,6 +24,7 @@ type held struct {
 type deliveries struct {
 	ready       readyList
 	topicsReady bool
+	browsers    map[*queueSubscription]*browse
 	again       []*operation // to be submitted: parts of one that failed
 
 	held      map[int64]*held // by key; later ones first
@@ -33,36 +34,39 @@ type deliveries struct {
 }
 
 // readyList is a queue of the subscriptions that have something to deliver.
-type readyList struct{ first, last *queueSubscription }
+type readyList struct {
+	list []*queueSubscription
+	head int // of those that are left
+}
+
+func (l *readyList) empty() bool { return l.head == len(l.list) }
 
 func (l *readyList) push(s *queueSubscription) {
-	if s.queued {
-		return
+	if s.state&queuedState == 0 {
+		s.state |= queuedState
+		l.list = append(l.list, s)
 	}
-	s.queued = true
-	if l.last == nil {
-		l.first = s
-	} else {
-		l.last.following = s
-	}
-	l.last = s
 }
 
 func (l *readyList) pop() *queueSubscription {
-	s := l.first
-	if s == nil {
+	if l.empty() {
 		return nil
 	}
-	l.first, s.following, s.queued = s.following, nil, false
-	if l.first == nil {
-		l.last = nil
+	s := l.list[l.head]
+	l.list[l.head] = nil
+	s.state &^= queuedState
+	if l.head++; l.empty() {
+		l.list, l.head = nil, 0
+	} else if l.head == len(l.list)/2 {
+		l.list = append(l.list[:0:0], l.list[l.head:]...)
+		l.head = 0
 	}
 	return s
 }
 
 // deliverable reports whether the writer has something to deliver. Callers hold c.mu.
 func (c *conn) deliverable() bool {
-	return c.topicsReady || c.ready.first != nil && c.heldBytes < c.server.HeldBytes
+	return c.topicsReady || !c.ready.empty() && c.heldBytes < c.server.HeldBytes
 }
 
 // hold takes note of deliveries that s is about to send, and numbers them if the client is to
@@ -73,8 +77,8 @@ func (c *conn) hold(s *queueSubscription, ds []*bus.Delivery) ([]held, bool) {
 	if n := len(ds); n > 0 {
 		c.highest = max(c.highest, ds[n-1].ID)
 	}
-	if s.closed || s.mode == ackAuto {
-		return nil, !s.closed
+	if closed := s.state&closedState != 0; closed || s.mode == ackAuto {
+		return nil, !closed
 	}
 	if c.held == nil {
 		c.held = make(map[int64]*held)
@@ -94,7 +98,7 @@ func (c *conn) hold(s *queueSubscription, ds []*bus.Delivery) ([]held, bool) {
 // shed gives up what a client holds beyond twice its prefetch: the bus gives no consumer more than
 // that, so it lost claims to their ack timeout and did not acknowledge them either. Callers hold c.mu.
 func (c *conn) shed(s *queueSubscription) {
-	surplus := s.holds.count - 2*s.prefetch
+	surplus := s.holds.count - 2*int(s.prefetch)
 	for h := s.holds.first; h != nil && surplus > 0; h = h.next {
 		if !h.busy {
 			h.busy = true

@@ -7,25 +7,60 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// queueSubscription is a subscription to a queue. There may be a million: it is small. conn.mu
-// guards what changes once it has begun.
+// queueSubscription is a subscription to a queue. There may be a million: it is small.
 type queueSubscription struct {
-	conn        *conn
-	consumer    *bus.Consumer
-	id          string
-	destination string             // that messages come from, as the client calls it
-	following   *queueSubscription // of those that are ready
-	holds       *holds             // nil with ack:auto
-	browse      *browse            // nil for one that consumes
-	prefetch    int
-	mode        topicAck
-	unnamed     bool // the client gave no id (1.0)
-	whole       bool // the entry is the body
-	begun       bool // its RECEIPT is on its way
-	early       bool // there was something to deliver before
-	queued      bool // in the list of those that are ready
-	closed      bool
+	conn     *conn
+	consumer *bus.Consumer // nil for a browser
+	text     string        // the id, and the destination behind it
+	holds    *holds        // nil with ack:auto
+	prefetch uint16
+	idLength uint16
+	mode     topicAck
+	kind     subscriptionKind
+	state    subscriptionState
 }
+
+// subscriptionKind is what was asked for.
+type subscriptionKind uint8
+
+const (
+	namelessKind subscriptionKind = 1 << iota // the client gave no id (1.0), and id is the destination
+	entireKind                                // the entry is the body
+	browserKind                               // conn.browsers has how far it is
+)
+
+// subscriptionState is how far it is. conn.mu guards it.
+type subscriptionState uint8
+
+const (
+	begunState  subscriptionState = 1 << iota // its RECEIPT is on its way
+	earlyState                                // there was something to deliver before
+	queuedState                               // it is in the list of those that are ready
+	closedState
+)
+
+func newQueueSubscription(c *conn, s *subscription) *queueSubscription {
+	q := &queueSubscription{conn: c, mode: s.mode, prefetch: uint16(s.prefetch)}
+	q.text, q.idLength = s.id+s.to.text, uint16(len(s.id))
+	if s.unnamed {
+		q.kind |= namelessKind
+	}
+	if s.whole {
+		q.kind |= entireKind
+	}
+	if s.browse {
+		q.kind |= browserKind
+	}
+	return q
+}
+
+// id is unique in the connection.
+func (s *queueSubscription) id() string { return s.text[:s.idLength] }
+
+// destination is where messages come from, as the client calls it.
+func (s *queueSubscription) destination() string { return s.text[s.idLength:] }
+
+func (s *queueSubscription) is(k subscriptionKind) bool { return s.kind&k != 0 }
 
 // notify has the writer take what the consumer has.
 func (s *queueSubscription) notify() {
@@ -38,9 +73,9 @@ func (s *queueSubscription) notify() {
 func (s *queueSubscription) notifyLocked() {
 	c := s.conn
 	switch {
-	case s.closed:
-	case !s.begun:
-		s.early = true
+	case s.state&closedState != 0:
+	case s.state&begunState == 0:
+		s.state |= earlyState
 	default:
 		c.ready.push(s)
 		if c.deliverable() {
@@ -49,13 +84,13 @@ func (s *queueSubscription) notifyLocked() {
 	}
 }
 
-// begin lets s deliver, once the RECEIPT of its SUBSCRIBE is on its way.
+// beginSubscription lets s deliver, once the RECEIPT of its SUBSCRIBE is on its way.
 func (c *conn) beginSubscription(s *queueSubscription, r receipt) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.answerLocked(r)
-	s.begun = true
-	if s.early {
+	s.state |= begunState
+	if s.state&earlyState != 0 {
 		s.notifyLocked()
 	}
 }
@@ -64,7 +99,8 @@ func (c *conn) beginSubscription(s *queueSubscription, r receipt) {
 func (s *queueSubscription) close() {
 	c := s.conn
 	c.mu.Lock()
-	s.closed = true
+	s.state |= closedState
+	delete(c.browsers, s)
 	if s.holds != nil {
 		for s.holds.first != nil {
 			c.drop(s.holds.first)
@@ -86,7 +122,7 @@ const (
 func (w *writer) deliver(ctx context.Context) (more bool, err error) {
 	s, topics := w.nextReady()
 	if s != nil {
-		if s.browse != nil {
+		if s.is(browserKind) {
 			err = w.deliverBrowsed(ctx, s)
 		} else {
 			err = w.deliverTaken(ctx, s)
@@ -192,7 +228,7 @@ func (w *writer) send(ctx context.Context, s *queueSubscription, ds []*bus.Deliv
 			h = &slab[i]
 		}
 		w.buf = s.appendMessage(w.buf, w.version, d, h)
-		w.buf = append(w.buf, w.server.topics.tail(ctx, d.Entry, w.version, s.whole)...)
+		w.buf = append(w.buf, w.server.topics.tail(ctx, d.Entry, w.version, s.is(entireKind))...)
 	}
 	return nil
 }
@@ -213,10 +249,10 @@ func (w *writer) leaveOutGone(ds []*bus.Delivery) []*bus.Delivery {
 // appendMessage writes the headers of a MESSAGE that the subscription gives it.
 func (s *queueSubscription) appendMessage(dst []byte, v stomp.Version, d *bus.Delivery, h *held) []byte {
 	dst = stomp.AppendCommand(dst, stomp.MESSAGE)
-	if !s.unnamed {
-		dst = stomp.AppendHeader(dst, v, "subscription", s.id)
+	if !s.is(namelessKind) {
+		dst = stomp.AppendHeader(dst, v, "subscription", s.id())
 	}
-	dst = stomp.AppendHeader(dst, v, "destination", s.destination)
+	dst = stomp.AppendHeader(dst, v, "destination", s.destination())
 	if h != nil && v >= stomp.V12 {
 		dst = h.appendAck(dst)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -47,7 +48,7 @@ type Server struct {
 	HeldBytes int64
 
 	Prefetch    int // messages a subscription holds unacknowledged that asks for no number; default 100
-	MaxPrefetch int // and that it can ask for; default 10,000
+	MaxPrefetch int // and that it can ask for; default 10,000, at most 65,535
 
 	// HeartBeat is the longest time between heart-beats that the server asks for and offers, where
 	// the client has them at all; default 10 s.
@@ -81,6 +82,7 @@ func (s *Server) init() {
 		setDefault(&s.PendingBytes, 4<<20)
 		setDefault(&s.HeldBytes, 64<<20)
 		setDefault(&s.MaxPrefetch, 10_000)
+		s.MaxPrefetch = min(s.MaxPrefetch, math.MaxUint16)
 		setDefault(&s.Prefetch, 100)
 		s.Prefetch = min(s.Prefetch, s.MaxPrefetch)
 		setDefault(&s.HeartBeat, 10*time.Second)

@@ -175,7 +175,7 @@ func (c *conn) subscribeQueue(ctx context.Context, s subscription, r receipt) er
 		c.closeImplicit(temp)
 		feed = temp.feed
 	}
-	q := &queueSubscription{conn: c, id: s.id, unnamed: s.unnamed, destination: s.to.text, mode: s.mode, whole: s.whole, prefetch: s.prefetch}
+	q := newQueueSubscription(c, &s)
 	if s.browse {
 		return c.browse(ctx, q, feed, queue, r)
 	}
@@ -190,14 +190,14 @@ func (c *conn) subscribeQueue(ctx context.Context, s subscription, r receipt) er
 // consume makes q a consumer.
 func (c *conn) consume(ctx context.Context, q *queueSubscription, feed, queue string, timeout time.Duration) error {
 	if q.prefetch == 0 {
-		q.prefetch = c.server.Prefetch
+		q.prefetch = uint16(c.server.Prefetch)
 	}
 	if q.mode != ackAuto {
 		q.holds = new(holds)
 	}
 	var err error
 	q.consumer, err = c.server.Bus.Consume(ctx, bus.ConsumerConfig{
-		Feed: feed, Queue: queue, Prefetch: q.prefetch, AckTimeout: timeout, Name: c.name, Ready: q.notify,
+		Feed: feed, Queue: queue, Prefetch: int(q.prefetch), AckTimeout: timeout, Name: c.name, Ready: q.notify,
 	})
 	return err
 }
@@ -206,7 +206,7 @@ func (c *conn) enlist(q *queueSubscription) {
 	if c.queues == nil {
 		c.queues = make(map[string]*queueSubscription)
 	}
-	c.queues[q.id] = q
+	c.queues[q.id()] = q
 }
 
 // handleUnsubscribe ends a subscription and gives back what it holds: acknowledging that comes too late.

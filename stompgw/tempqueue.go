@@ -51,7 +51,7 @@ func (c *conn) replyAddress(ctx context.Context, text []byte) (string, error) {
 		return "", err
 	}
 	if t.implicit == nil && !t.explicit {
-		q := &queueSubscription{conn: c, id: to.text, destination: to.text, mode: ackAuto}
+		q := newQueueSubscription(c, &subscription{id: to.text, to: to})
 		if err := c.consume(ctx, q, t.feed, bus.DefaultQueue, 0); err != nil {
 			return "", err
 		}
@@ -61,7 +61,7 @@ func (c *conn) replyAddress(ctx context.Context, text []byte) (string, error) {
 	return queuePrefix + t.feed, nil
 }
 
-// subscribed makes way for the client's own subscription.
+// closeImplicit makes way for the client's own subscription.
 func (c *conn) closeImplicit(t *tempQueue) {
 	t.explicit = true
 	if t.implicit != nil {
