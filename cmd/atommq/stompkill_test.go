@@ -18,33 +18,57 @@ import (
 
 // The messages of the test are "producer/number".
 
-// stompProducer sends one message after another, each until it has its receipt.
+// stompProducer sends messages with receipts, so many at once, and none of them again.
 type stompProducer struct {
-	name    int
-	address string
-	sent    int // messages that have their receipts
-	client  *stompClient
+	name, burst int
+	address     string
+	next        int      // number of the next message
+	stored      []string // what it has the receipts of
 }
 
-// produce sends the next message. An idempotency key makes it safe to repeat.
-func (p *stompProducer) produce(ctx context.Context) {
-	p.insist(ctx, fmt.Sprintf("%d/%d", p.name, p.sent))
-	p.sent++
-}
-
-func (p *stompProducer) insist(ctx context.Context, body string) {
-	for ctx.Err() == nil {
-		if p.client == nil {
-			p.client = redial(ctx, p.address)
-			continue
+// produce goes on until stop is set, over any number of connections. progress is called for
+// each receipt.
+func (p *stompProducer) produce(ctx context.Context, stop *atomic.Bool, progress func()) error {
+	for !stop.Load() && ctx.Err() == nil {
+		client := redial(ctx, p.address)
+		if client == nil {
+			break
 		}
-		err := p.client.request(stomp.SEND, body, "destination", "/queue/orders", "Idempotency-Key", body)
-		if err == nil {
-			return
+		var err error
+		for err == nil && !stop.Load() {
+			err = p.send(client, progress)
 		}
-		p.client.Close()
-		p.client = nil
+		client.Close()
+		if wrong, ok := errors.AsType[*breach](err); ok {
+			return wrong
+		}
 	}
+	return nil
+}
+
+// send sends a burst and reads its receipts.
+func (p *stompProducer) send(client *stompClient, progress func()) error {
+	var bodies []string
+	for range p.burst {
+		body := fmt.Sprintf("%d/%d", p.name, p.next)
+		p.next++
+		bodies = append(bodies, body)
+		if err := client.send(stomp.SEND, body, "destination", "/queue/orders", "receipt", body); err != nil {
+			return err
+		}
+	}
+	for _, body := range bodies {
+		f, err := client.receive()
+		if err != nil {
+			return err
+		}
+		if f.command != stomp.RECEIPT || f.headers["receipt-id"] != body {
+			return breachf("%q got %v %v %q for a receipt", body, f.command, f.headers, f.body)
+		}
+		p.stored = append(p.stored, body)
+		progress()
+	}
+	return nil
 }
 
 // redial connects to a server that may be down for the moment. It returns nil when ctx ends.
@@ -80,21 +104,33 @@ func (b *breach) Error() string { return b.message }
 
 func breachf(format string, args ...any) error { return &breach{fmt.Sprintf(format, args...)} }
 
-// take notes a delivery. It is a breach where that should not have come.
-func (a *account) take(body string) error {
+// take notes a delivery and whether it is the first of its message. It is a breach where it
+// should not have come.
+func (a *account) take(body string) (fresh bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.seen[body] = true
 	if a.receipts[body] {
-		return breachf("%q came again after the receipt of its ACK", body)
+		return false, breachf("%q came again after the receipt of its ACK", body)
 	}
-	return nil
+	fresh = !a.seen[body]
+	a.seen[body] = true
+	return fresh, nil
 }
 
 func (a *account) settle(body string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.receipts[body] = true
+}
+
+// covers reports what was stored and never came.
+func (a *account) covers(t *testing.T, group string, stored []string) {
+	t.Helper()
+	for _, body := range stored {
+		if !a.seen[body] {
+			t.Errorf("group %s: %q had its receipt and never came", group, body)
+		}
+	}
 }
 
 // waiting returns how many messages no consumer has acked, over all queues of a database.
@@ -115,8 +151,8 @@ type stompConsumer struct {
 	*account
 	address string
 	group   string
-	alone   bool // on its queue: all comes in order
-	next    map[string]int
+	alone   bool           // on its queue: all comes in order
+	next    map[string]int // by producer, the number after the highest one seen
 }
 
 // consume goes on until ctx ends, over any number of connections.
@@ -163,7 +199,8 @@ func (c *stompConsumer) session(client *stompClient) error {
 
 // deliver checks a message and its place.
 func (c *stompConsumer) deliver(f *stompFrame, last *int64) error {
-	if err := c.take(f.body); err != nil {
+	fresh, err := c.take(f.body)
+	if err != nil {
 		return err
 	}
 	id, err := strconv.ParseInt(f.headers["message-id"], 10, 64)
@@ -172,17 +209,16 @@ func (c *stompConsumer) deliver(f *stompFrame, last *int64) error {
 	}
 	*last = id
 	producer, number, _ := strings.Cut(f.body, "/")
-	if n, err := strconv.Atoi(number); err == nil && c.alone {
-		if n > c.next[producer] {
-			return breachf("%q comes before %s/%d", f.body, producer, c.next[producer])
-		}
-		c.next[producer] = max(c.next[producer], n+1)
+	n, err := strconv.Atoi(number)
+	if err != nil || c.alone && fresh && n < c.next[producer] {
+		return breachf("%q comes after %s/%d", f.body, producer, c.next[producer]-1)
 	}
+	c.next[producer] = max(c.next[producer], n+1)
 	return nil
 }
 
 func TestKillLosesNoReceiptOfStomp(t *testing.T) {
-	const producers, workers, kills, perLife = 4, 3, 20, 150
+	const kills, perLife = 20, 1000
 	server := startServer(t)
 	ctx, cancel := context.WithTimeout(t.Context(), walkFor)
 	defer cancel()
@@ -192,30 +228,37 @@ func TestKillLosesNoReceiptOfStomp(t *testing.T) {
 	// One queue with a single consumer, and one that several share.
 	single, shared := newAccount(), newAccount()
 	consumers := []*stompConsumer{{account: single, address: server.Stomp, group: "default", alone: true}}
-	for range workers {
+	for range 3 {
 		consumers = append(consumers, &stompConsumer{account: shared, address: server.Stomp, group: "workers"})
 	}
 	begin := connect(t, server.Stomp)
-	for _, c := range []*stompConsumer{consumers[0], consumers[1]} { // queues see what comes once they are there
+	for _, c := range consumers[:2] { // queues see what comes once they are there
 		begin.must(t, stomp.SUBSCRIBE, "", "destination", "/queue/orders", "id", c.group, "group", c.group)
 		begin.must(t, stomp.UNSUBSCRIBE, "", "id", c.group)
 	}
 
-	var producing, working sync.WaitGroup
-	var sent atomic.Int64
-	var finish atomic.Bool
-	lifeOver := make(chan struct{}, 1)
-	for name := range producers {
-		p := &stompProducer{name: name, address: server.Stomp}
+	var (
+		producing, working sync.WaitGroup
+		producers          []*stompProducer
+		stored             atomic.Int64
+		finish             atomic.Bool
+		lifeOver           = make(chan struct{}, 1)
+	)
+	progress := func() {
+		if stored.Add(1)%perLife == 0 {
+			select {
+			case lifeOver <- struct{}{}:
+			default:
+			}
+		}
+	}
+	for name, burst := range []int{1, 1, 1, 1, 100, 100} {
+		p := &stompProducer{name: name, burst: burst, address: server.Stomp}
+		producers = append(producers, p)
 		producing.Go(func() {
-			for !finish.Load() && ctx.Err() == nil {
-				p.produce(ctx)
-				if sent.Add(1)%perLife == 0 {
-					select {
-					case lifeOver <- struct{}{}:
-					default:
-					}
-				}
+			if err := p.produce(ctx, &finish, progress); err != nil {
+				t.Error(err)
+				cancel()
 			}
 		})
 	}
@@ -244,10 +287,9 @@ func TestKillLosesNoReceiptOfStomp(t *testing.T) {
 	}
 	stop()
 	working.Wait()
-	for name, a := range map[string]*account{"default": single, "workers": shared} {
-		if n := int(sent.Load()); len(a.seen) != n {
-			t.Errorf("group %s: of %d messages with receipts, %d came", name, n, len(a.seen))
-		}
+	for _, p := range producers {
+		single.covers(t, "default", p.stored)
+		shared.covers(t, "workers", p.stored)
 	}
-	t.Logf("%d messages over %d kills", sent.Load(), kills)
+	t.Logf("%d messages with receipts, of %d that came, over %d kills", stored.Load(), len(single.seen), kills)
 }
