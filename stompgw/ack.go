@@ -55,8 +55,7 @@ func (c *conn) handleAck(ctx context.Context, f *stomp.Frame, r receipt, refuse 
 type ackFrame struct {
 	value        []byte // of id, from 1.2 on, or message-id
 	subscription []byte // id; 1.0 and 1.1
-	key          int64  // of a delivery, 0 when value is none's
-	known        bool   // there was a delivery with this key
+	key          int64  // of a delivery; 0 for a value that is none's
 }
 
 func (c *conn) parseAck(f *stomp.Frame) (a ackFrame, err error) {

@@ -20,7 +20,7 @@ type browse struct {
 const browseLimit = 64
 
 // browse begins a subscription that shows what waits and takes nothing.
-func (c *conn) browse(ctx context.Context, q *queueSubscription, feed, queue string, r receipt) error {
+func (c *conn) browse(q *queueSubscription, feed, queue string, r receipt) error {
 	if q.mode != ackAuto {
 		return faultf("use ack:auto: what a browser gets stays in the queue", "a browser acknowledges nothing")
 	}

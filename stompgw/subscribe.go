@@ -177,7 +177,7 @@ func (c *conn) subscribeQueue(ctx context.Context, s subscription, r receipt) er
 	}
 	q := newQueueSubscription(c, &s)
 	if s.browse {
-		return c.browse(ctx, q, feed, queue, r)
+		return c.browse(q, feed, queue, r)
 	}
 	if err := c.consume(ctx, q, feed, queue, s.timeout); err != nil {
 		return err
