@@ -12,7 +12,8 @@ import (
 // bus.Listener. There is one for a Server.
 type topics struct {
 	messages
-	stop func() // ends the listening
+	pages *pages
+	stop  func() // ends the listening
 
 	mu       sync.RWMutex
 	feeds    *registry
@@ -26,6 +27,7 @@ var _ bus.Listener = (*topics)(nil)
 func newTopics(b *bus.Bus, baseURL string) *topics {
 	t := &topics{
 		messages: newMessages(b, baseURL),
+		pages:    newPages(b),
 		feeds:    newRegistry(),
 		prefixes: newRegistry(),
 	}

@@ -37,10 +37,10 @@ const longestID = 1024
 
 // Errors of subscribing.
 var (
-	errSubscribed = errors.New("the connection has a subscription with this id: unsubscribe it first, or give each its own")
-	errFollowerEnded      = errors.New("the connection has ended")
-	errLongID     = errors.New("the id of a subscription takes at most 1,024 bytes")
-	errLongPrefix = errors.New("no feed's name is longer than 255 bytes, so none begins like this")
+	errSubscribed    = errors.New("the connection has a subscription with this id: unsubscribe it first, or give each its own")
+	errFollowerEnded = errors.New("the connection has ended")
+	errLongID        = errors.New("the id of a subscription takes at most 1,024 bytes")
+	errLongPrefix    = errors.New("no feed's name is longer than 255 bytes, so none begins like this")
 )
 
 // check reports why there cannot be such a subscription.

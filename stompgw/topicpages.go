@@ -1,0 +1,179 @@
+package stompgw
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"atommq/bus"
+)
+
+// The bounds of pages: what is read at once, what is kept of it in all, and for how long.
+const (
+	sharedEntries = 1024
+	sharedBytes   = 1 << 20
+	keptBytes     = 8 << 20
+	keptFor       = 5 * time.Second
+)
+
+// pages lets those who lag on the same feed share what is read for them: connections that fall behind do so at
+// about the same place, and a page of the log that is read and rendered for one serves the others.
+// It is kept for a few seconds only, because of entries that are deleted meanwhile.
+type pages struct {
+	bus *bus.Bus
+
+	mu    sync.Mutex
+	logs  map[logName]*pagedLog
+	order []*page // the oldest first
+	bytes int
+}
+
+// logName is what a page is of.
+type logName struct {
+	name   string
+	prefix bool
+}
+
+// pagedLog is what is known of one feed, or of those whose names begin alike.
+type pagedLog struct {
+	pages   []*page
+	reading chan struct{} // closed when a reading under way ends; nil when nobody reads
+}
+
+// page is everything that there was above after, up to its last entry.
+type page struct {
+	log     logName
+	after   int64
+	entries []*bus.Entry
+	bytes   int
+	read    time.Time
+}
+
+func newPages(b *bus.Bus) *pages { return &pages{bus: b, logs: make(map[logName]*pagedLog)} }
+
+// next returns what comes next for a follow, as bus.Read does. More is also set where that is not known.
+func (p *pages) next(ctx context.Context, q bus.Query) (*bus.Slice, error) {
+	name := logName{q.Feed, q.Prefix}
+	for waited := false; ; waited = true {
+		s, reading := p.find(name, q, waited)
+		if s != nil {
+			return s, nil
+		}
+		if reading == nil {
+			break
+		}
+		select {
+		case <-reading:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	return p.readPage(ctx, name, q)
+}
+
+// find looks for a page. If there is none, it returns a channel to wait for whoever is reading
+// the same log, once; or nil, and then the caller reads.
+func (p *pages) find(name logName, q bus.Query, waited bool) (*bus.Slice, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.forget(time.Now().Add(-keptFor))
+	l := p.logs[name]
+	if l == nil {
+		l = &pagedLog{}
+		p.logs[name] = l
+	}
+	for _, have := range l.pages {
+		if have.after <= q.After && q.After < have.entries[len(have.entries)-1].ID {
+			i, _ := slices.BinarySearchFunc(have.entries, q.After+1, func(e *bus.Entry, id int64) int { return cmp.Compare(e.ID, id) })
+			return &bus.Slice{Entries: limited(have.entries[i:], q), More: true}, nil
+		}
+	}
+	if l.reading != nil && !waited {
+		return nil, l.reading
+	}
+	if l.reading == nil {
+		l.reading = make(chan struct{})
+	}
+	return nil, nil
+}
+
+// limited cuts a page to what q asks for.
+func limited(entries []*bus.Entry, q bus.Query) []*bus.Entry {
+	bytes := 0
+	for i, e := range entries {
+		if i == q.Limit || bytes > q.Bytes {
+			return entries[:i]
+		}
+		bytes += len(e.XML)
+	}
+	return entries
+}
+
+// readPage reads a page, and keeps it for others if it is not the last.
+func (p *pages) readPage(ctx context.Context, name logName, q bus.Query) (*bus.Slice, error) {
+	wide := q
+	wide.Limit, wide.Bytes = sharedEntries, sharedBytes
+	s, err := p.bus.Read(ctx, wide)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.logs[name]
+	if l != nil && l.reading != nil {
+		close(l.reading)
+		l.reading = nil
+	}
+	if err != nil || !s.More || len(s.Entries) == 0 {
+		p.release(name)
+		if err != nil {
+			return nil, err
+		}
+	} else {
+		p.keep(name, q.After, s.Entries)
+	}
+	some := limited(s.Entries, q)
+	return &bus.Slice{Entries: some, More: s.More || len(some) < len(s.Entries)}, nil
+}
+
+// keep adds a page. Callers hold p.mu.
+func (p *pages) keep(name logName, after int64, entries []*bus.Entry) {
+	fresh := &page{log: name, after: after, entries: entries, read: time.Now()}
+	for _, e := range entries {
+		fresh.bytes += len(e.XML)
+	}
+	l := p.logs[name]
+	if l == nil {
+		l = &pagedLog{}
+		p.logs[name] = l
+	}
+	l.pages = append(l.pages, fresh)
+	p.order = append(p.order, fresh)
+	p.bytes += fresh.bytes
+	for p.bytes > keptBytes && len(p.order) > 1 {
+		p.drop()
+	}
+}
+
+// forget drops pages read before t. Callers hold p.mu.
+func (p *pages) forget(t time.Time) {
+	for len(p.order) > 0 && p.order[0].read.Before(t) {
+		p.drop()
+	}
+}
+
+// drop forgets the oldest page. Callers hold p.mu.
+func (p *pages) drop() {
+	oldest := p.order[0]
+	p.order = slices.Delete(p.order, 0, 1)
+	p.bytes -= oldest.bytes
+	l := p.logs[oldest.log]
+	l.pages = slices.DeleteFunc(l.pages, func(o *page) bool { return o == oldest })
+	p.release(oldest.log)
+}
+
+// release forgets a log of which there is nothing to know. Callers hold p.mu.
+func (p *pages) release(name logName) {
+	if l := p.logs[name]; l != nil && len(l.pages) == 0 && l.reading == nil {
+		delete(p.logs, name)
+	}
+}
