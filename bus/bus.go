@@ -81,9 +81,9 @@ func Open(ctx context.Context, store Store, notifier Notifier, config Config) (*
 		store:   store,
 		hub:     newHub(store, head, config.CacheBytes),
 		intake:  newIntake(config.PendingBytes, config.BatchEntries),
-		desk:    newDesk(store, config.Log),
 		closing: make(chan struct{}),
 	}
+	b.desk = newDesk(b)
 	b.committer = newCommitter(batch{intake: b.intake, desk: b.desk})
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	b.stop = stop

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"atommq/feeds"
@@ -21,20 +22,18 @@ type ConsumerConfig struct {
 }
 
 // Consumer takes work from a queue, in competition with the others of all nodes. Its methods may be
-// called from any goroutine.
+// called from any goroutine. There may be a million: it is small.
 type Consumer struct {
-	bus    *Bus
-	queue  *workQueue // nil once closed
-	prev   *Consumer  // in the ring of the queue's consumers
-	next   *Consumer
-	ready  func()
-	name   string
-	limit  time.Duration // its ack timeout, 0 for the queue's
-	credit int           // deliveries that it may still be handed
-
-	held     deliveryList
-	inbox    []*Delivery // handed out and not taken
-	notified bool        // ready was called, and Take not since
+	queue      *workQueue
+	prev, next *Consumer // in the ring of the queue's consumers
+	ready      func()
+	name       string
+	limit      time.Duration // its ack timeout, 0 for the queue's
+	held       deliveryList
+	untaken    *Delivery // the first of those held that was not taken; the rest of them follow it
+	credit     int32     // deliveries that it may still be handed
+	notified   bool      // ready was called, and Take not since
+	closed     bool
 }
 
 // Consume adds a consumer to a queue, which it makes if there is none. Close ends it.
@@ -57,7 +56,7 @@ func (b *Bus) Consume(ctx context.Context, c ConsumerConfig) (*Consumer, error) 
 	if err != nil {
 		return nil, fmt.Errorf("consume %q: %w", c.Feed, err)
 	}
-	k := &Consumer{bus: b, ready: c.Ready, name: c.Name, limit: c.AckTimeout, credit: max(c.Prefetch, 1)}
+	k := &Consumer{ready: c.Ready, name: c.Name, limit: c.AckTimeout, credit: int32(min(max(c.Prefetch, 1), math.MaxInt32))}
 	b.desk.enter(k, q)
 	b.intake.call()
 	return k, nil
@@ -76,17 +75,15 @@ func checkNames(feed, queue string) error {
 // Take appends to into at most limit deliveries, in order, that were handed to c and not yet taken. Their
 // ack timeouts begin.
 func (c *Consumer) Take(into []*Delivery, limit int) []*Delivery {
-	d := c.bus.desk
+	d := c.queue.desk
 	d.mu.Lock()
-	n := min(limit, len(c.inbox))
-	taken := c.inbox[:n]
-	into = append(into, taken...)
-	sooner := d.startTimers(taken)
-	c.inbox = c.inbox[n:]
-	again := len(c.inbox) > 0
-	if !again {
-		c.inbox = nil
+	first := len(into)
+	for c.untaken != nil && len(into)-first < limit {
+		into = append(into, c.untaken)
+		c.untaken = c.untaken.next
 	}
+	sooner := d.startTimers(into[first:])
+	again := c.untaken != nil
 	c.notified = again
 	d.mu.Unlock()
 	if sooner {
@@ -101,10 +98,11 @@ func (c *Consumer) Take(into []*Delivery, limit int) []*Delivery {
 // Close ends c and releases what it holds: what was not taken as if never handed out, the rest with its
 // attempt counted. It does not wait for that. It may be called again.
 func (c *Consumer) Close() {
-	if lost := c.bus.desk.leave(c); len(lost) > 0 {
-		c.bus.release(lost, causeGone)
+	b := c.queue.desk.bus
+	if lost := b.desk.leave(c); len(lost) > 0 {
+		b.release(lost, causeGone)
 	}
-	c.bus.intake.call()
+	b.intake.call()
 }
 
 // Load reads the entries of deliveries that have none. One whose entry is gone, deleted or edited since, keeps
@@ -149,7 +147,7 @@ func (b *Bus) Subscribers(feed, queue string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if q := d.find(feed, queue); q != nil {
-		return q.consumers
+		return int(q.consumers)
 	}
 	return 0
 }

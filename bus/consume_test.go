@@ -279,7 +279,7 @@ func TestATransactionIsAllOrNothing(t *testing.T) {
 		p.AckTimeout = time.Second
 		publish(t, b, p, queued("x", "b"))
 		w.want("a", "b")
-		time.Sleep(2 * time.Second) // synthetic: a times out
+		<-time.After(2 * time.Second) // synthetic: a times out
 		w.want("a")
 		stale, b1, a2 := w.held[0], w.held[1], w.held[2]
 		err := w.do(&bus.Transaction{Posts: []bus.Post{post("y", "out")}, Acks: []*bus.Delivery{b1, stale}})
@@ -435,5 +435,20 @@ func TestSubmittedTransactionsAreToldInOrder(t *testing.T) {
 				t.Fatalf("told in the order %v", order)
 			}
 		}
+	})
+}
+
+func TestConsumersOutliveTheirFeed(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
+		publish(t, b, queued("x", "a"), queued("x", "b"))
+		w.want("a")
+		if err := b.DropFeed(t.Context(), "x"); err != nil {
+			t.Fatal(err)
+		}
+		w.ack(1)
+		<-time.After(2 * time.Second) // synthetic: the queue is made anew
+		publish(t, b, queued("x", "c"))
+		w.want("c")
 	})
 }

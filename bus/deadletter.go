@@ -19,7 +19,7 @@ const (
 // deadLetter returns what goes to DeadFeed in place of e, which its consumer gave back: nil while it has
 // attempts left. What cannot be delivered from DeadFeed itself just leaves the queue.
 func (e *Delivery) deadLetter(cause string) (letter *feeds.Entry, dead bool) {
-	if !e.taken || e.Entry == nil || e.queue.attempts <= 0 || e.Attempt < e.queue.attempts {
+	if !e.taken || e.Entry == nil || e.queue.attempts <= 0 || e.Attempt < int(e.queue.attempts) {
 		return nil, false
 	}
 	if e.Feed == DeadFeed {

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"math"
 	"sync"
 	"time"
 )
@@ -16,8 +16,8 @@ import (
 // claims. The committer calls orders and conclude, everything else may come from any
 // goroutine; nothing of it waits for the store with the lock held.
 type desk struct {
+	bus   *Bus
 	store Store
-	log   *slog.Logger
 	wake  chan struct{} // holds a token when the keeper of deadlines is to look again
 
 	joining sync.Mutex // held while the node is entered
@@ -36,19 +36,21 @@ type desk struct {
 	free      []*order
 }
 
-// workQueue is a queue with consumers on this node.
+// workQueue is a queue with consumers on this node. There may be a million.
 type workQueue struct {
+	desk       *desk
 	id         int64
 	feed, name string
 	ackTimeout time.Duration
-	attempts   int
 	next       *workQueue // of the same feed
 	turn       *Consumer  // that is handed something next, in the ring of consumers
-	consumers  int
-	credit     int  // the sum of theirs
-	freed      int  // what the commit under way adds to it
-	more       bool // something may wait beyond what was ordered
-	dirty      bool
+	consumers  int32
+	attempts   int32
+	credit     int32 // the sum of the consumers'
+	freed      int32 // what the commit under way adds to it
+	more       bool  // something may wait beyond what was ordered
+	dirty      bool  // it is in the desk's list
+	dropped    bool  // the store has it no more
 }
 
 // order is a claim op and the queue it is for.
@@ -60,8 +62,8 @@ type order struct {
 // orderLimit bounds what one order claims, so that no commit is long.
 const orderLimit = 1000
 
-func newDesk(store Store, log *slog.Logger) *desk {
-	return &desk{store: store, log: log, wake: make(chan struct{}, 1), feeds: make(map[string]*workQueue)}
+func newDesk(b *Bus) *desk {
+	return &desk{bus: b, store: b.store, wake: make(chan struct{}, 1), feeds: make(map[string]*workQueue)}
 }
 
 // join enters this node in the store, once, and takes over the claims of nodes that died.
@@ -126,10 +128,10 @@ func (d *desk) enter(c *Consumer, q *Queue) {
 	defer d.mu.Unlock()
 	w := d.find(q.Feed, q.Name)
 	if w == nil {
-		w = &workQueue{id: q.ID, feed: q.Feed, name: q.Name, next: d.feeds[q.Feed]}
+		w = &workQueue{desk: d, feed: q.Feed, name: q.Name, next: d.feeds[q.Feed]}
 		d.feeds[q.Feed] = w
 	}
-	w.id, w.ackTimeout, w.attempts = q.ID, q.AckTimeout, q.Attempts
+	w.id, w.ackTimeout, w.attempts = q.ID, q.AckTimeout, int32(min(q.Attempts, math.MaxInt32))
 	c.queue = w
 	w.add(c)
 	w.more = true
@@ -166,10 +168,10 @@ func (d *desk) leave(c *Consumer) []*Delivery {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	w := c.queue
-	if w == nil {
+	if c.closed {
 		return nil
 	}
-	c.queue, c.inbox = nil, nil
+	c.closed, c.untaken = true, nil
 	w.remove(c)
 	if w.consumers == 0 {
 		d.forget(w)
@@ -287,7 +289,7 @@ func (d *desk) anticipateSettled(e *Delivery, v Verdict) {
 	if v != Acked {
 		w.more = true
 	}
-	if e.state == deliverySettling && e.consumer.queue == w {
+	if e.state == deliverySettling && !e.consumer.closed {
 		w.freed++
 	}
 	if w.more {
@@ -303,7 +305,7 @@ func (d *desk) newOrder(w *workQueue) *order {
 		o = new(order)
 	}
 	o.queue = w
-	o.op = Op{Kind: OpClaim, Order: Order{Node: d.node, Queue: w.id, Count: min(w.credit+w.freed, orderLimit)}}
+	o.op = Op{Kind: OpClaim, Order: Order{Node: d.node, Queue: w.id, Count: int(min(w.credit+w.freed, orderLimit))}}
 	return o
 }
 
@@ -369,7 +371,7 @@ func (w *workQueue) passOver(c *Consumer) {
 // restore gives a delivery that was not settled back to its consumer, or to the queue when that one has
 // closed meanwhile. Callers hold d.mu.
 func (d *desk) restore(e *Delivery) {
-	if e.consumer.queue == nil {
+	if e.consumer.closed {
 		d.lose(e)
 		d.failed = append(d.failed, e)
 		d.retryLater()
@@ -395,7 +397,7 @@ func (d *desk) queueOf(e *Delivery) *workQueue {
 // credit lets c have one more delivery. Callers hold d.mu.
 func (d *desk) credit(c *Consumer) {
 	w := c.queue
-	if w == nil {
+	if c.closed {
 		return
 	}
 	c.credit++
@@ -411,6 +413,7 @@ func (d *desk) fill(o *order, ready []func(), err error) []func() {
 	w := o.queue
 	if err != nil || o.op.Err != nil {
 		w.more = true
+		w.dropped = errors.Is(o.op.Err, ErrNoQueue)
 		if errors.Is(o.op.Err, ErrClaimLost) {
 			d.rejoinSoon()
 		}
@@ -432,7 +435,9 @@ func (d *desk) fill(o *order, ready []func(), err error) []func() {
 		}
 		e.consumer = c
 		c.held.add(e)
-		c.inbox = append(c.inbox, e)
+		if c.untaken == nil {
+			c.untaken = e
+		}
 		if !c.notified {
 			c.notified = true
 			ready = append(ready, c.ready)
@@ -465,7 +470,7 @@ func (d *desk) startTimers(ds []*Delivery) (sooner bool) {
 	now := time.Now()
 	for _, e := range ds {
 		e.taken = true
-		if e.consumer.queue == nil || e.state != deliveryHeld {
+		if e.consumer.closed || e.state != deliveryHeld {
 			continue
 		}
 		if limit := e.timeout(e.consumer, e.consumer.queue); limit > 0 {

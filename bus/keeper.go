@@ -30,7 +30,7 @@ func (b *Bus) keep(ctx context.Context) {
 		if late := b.desk.late(now); len(late) > 0 {
 			b.release(late, causeTimeout)
 		}
-		b.tryAgain()
+		b.tryAgain(ctx)
 		timer.Reset(time.Until(b.desk.nextDue(recovered.Add(recoverEvery))))
 		select {
 		case <-timer.C:
@@ -98,28 +98,46 @@ func (d *desk) retryNow() {
 }
 
 // tryAgain repeats what the store could not do before.
-func (b *Bus) tryAgain() {
-	d := b.desk
-	d.mu.Lock()
-	if d.retryAt.IsZero() || time.Now().Before(d.retryAt) {
-		d.mu.Unlock()
+func (b *Bus) tryAgain(ctx context.Context) {
+	failed, dropped, due := b.desk.toTryAgain()
+	if !due {
 		return
 	}
-	d.retryAt = time.Time{}
-	failed := d.failed
-	d.failed = nil
-	for _, first := range d.feeds {
-		for w := first; w != nil; w = w.next {
-			if w.more {
-				d.want(w)
-			}
+	for _, name := range dropped {
+		// Who has consumers has a queue: it begins anew.
+		if q, err := b.store.ConfigureQueue(ctx, name.Feed, name.Name, QueueSettings{}); err != nil {
+			b.complain(ctx, "making a queue anew that was dropped failed; trying again", err)
+		} else {
+			b.desk.adopt(q)
 		}
 	}
-	d.mu.Unlock()
 	if len(failed) > 0 {
 		b.release(failed, causeGone)
 	}
 	b.intake.call()
+}
+
+// toTryAgain returns the deliveries to release and the queues to make anew, once that is due, and wants orders for
+// all queues that may have work.
+func (d *desk) toTryAgain() (failed []*Delivery, dropped []QueueName, due bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.retryAt.IsZero() || time.Now().Before(d.retryAt) {
+		return nil, nil, false
+	}
+	d.retryAt = time.Time{}
+	failed, d.failed = d.failed, nil
+	for _, first := range d.feeds {
+		for w := first; w != nil; w = w.next {
+			switch {
+			case w.dropped:
+				dropped = append(dropped, QueueName{w.feed, w.name})
+			case w.more:
+				d.want(w)
+			}
+		}
+	}
+	return failed, dropped, true
 }
 
 // recover takes over the claims of nodes that died.
@@ -208,7 +226,7 @@ func (d *desk) startOver(node int64) {
 
 // loseAll takes all deliveries from c but those that a transaction has, which will fail. Callers hold d.mu.
 func (d *desk) loseAll(c *Consumer) {
-	c.inbox = nil
+	c.untaken = nil
 	for e := c.held.first; e != nil; {
 		following := e.next
 		if e.state == deliveryHeld {

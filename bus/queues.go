@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"fmt"
+	"math"
 )
 
 // Queue returns a queue as it is now: ErrNoQueue if there is none.
@@ -85,11 +86,15 @@ func (b *Bus) inOrder(ctx context.Context, places []Place) ([]*Entry, error) {
 	return list, nil
 }
 
-// adopt takes over the settings of a queue.
+// adopt takes over what is known of a queue.
 func (d *desk) adopt(q *Queue) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if w := d.find(q.Feed, q.Name); w != nil {
-		w.ackTimeout, w.attempts = q.AckTimeout, q.Attempts
+		if w.id != q.ID {
+			w.id, w.dropped, w.more = q.ID, false, true
+			d.want(w)
+		}
+		w.ackTimeout, w.attempts = q.AckTimeout, int32(min(q.Attempts, math.MaxInt32))
 	}
 }
