@@ -1,7 +1,6 @@
 package stompgw
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -165,14 +164,23 @@ func TestWebSocketSendsAMessageForEachFrame(t *testing.T) {
 		receipt = "RECEIPT\nreceipt-id:1\n\n\x00\n"
 		beat    = "\n"
 	)
-	frames := []string{text, sized, invalid, beat, receipt}
-	for _, kind := range []websocket.MessageType{websocket.MessageText, websocket.MessageBinary} {
+	large := "MESSAGE\n\n" + strings.Repeat("\u00df\n", pieceToWrite) + "\x00\n"
+	frames := []string{text, sized, invalid, beat, large, receipt}
+	for _, tt := range []struct {
+		kind websocket.MessageType
+		cut  int // bytes in a Write
+	}{{websocket.MessageText, 10_007}, {websocket.MessageText, 3 << 20}, {websocket.MessageBinary, 10_007}} {
+		kind, cut := tt.kind, tt.cut
 		url := serveWebSocket(t, func(c net.Conn) {
 			defer c.Close()
 			_, _ = c.Read(make([]byte, 1))
 			all := strings.Join(frames, "")
-			if n, err := io.WriteString(c, all); n != len(all) || err != nil {
-				t.Errorf("wrote %d of %d bytes: %v", n, len(all), err)
+			for all != "" { // cut wherever it falls
+				piece := all[:min(len(all), cut)]
+				if n, err := io.WriteString(c, piece); n != len(piece) || err != nil {
+					t.Errorf("wrote %d of %d bytes: %v", n, len(piece), err)
+				}
+				all = all[len(piece):]
 			}
 		})
 		ws := dialWebSocket(t, url, nil)
@@ -198,14 +206,15 @@ func TestWebSocketSendsAMessageForEachFrame(t *testing.T) {
 }
 
 func TestWebSocketReadsGoOnAfterADeadline(t *testing.T) {
+	const ofHTTP = 500 * time.Millisecond // which the session outlives
 	expired := make(chan error, 1)
 	url := serveWebSocket(t, func(c net.Conn) {
-		_ = c.SetReadDeadline(time.Now().Add(time.Millisecond))
+		_ = c.SetReadDeadline(time.Now().Add(2 * ofHTTP))
 		_, err := c.Read(make([]byte, 1))
 		expired <- err
 		_ = c.SetDeadline(time.Time{})
 		echo(c)
-	}, func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = time.Millisecond, time.Millisecond })
+	}, func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = ofHTTP, ofHTTP })
 	ws := dialWebSocket(t, url, nil)
 	if err := <-expired; !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("Read past its deadline returns %v", err)
@@ -267,6 +276,64 @@ func TestWebSocketCloseEndsAReadUnderWay(t *testing.T) {
 	}
 }
 
+func TestWebSocketFramesAreFoundHoweverTheyAreWritten(t *testing.T) {
+	const frames = "\nMESSAGE\ncontent-length:3\n\na\x00b\x00\nRECEIPT\nreceipt-id:1\n\n\x00\n"
+	got := make(chan string, 100)
+	url := serveWebSocket(t, func(c net.Conn) {
+		defer c.Close()
+		for i := range frames {
+			_, _ = io.WriteString(c, frames[i:i+1])
+		}
+	})
+	ws := dialWebSocket(t, url, nil)
+	for {
+		_, message, err := ws.Read(t.Context())
+		if err != nil {
+			break
+		}
+		got <- string(message)
+	}
+	close(got)
+	var messages []string
+	for m := range got {
+		messages = append(messages, m)
+	}
+	want := []string{"\n", "MESSAGE\ncontent-length:3\n\na\x00b\x00\n", "RECEIPT\nreceipt-id:1\n\n\x00\n"}
+	if diff := cmp.Diff(want, messages); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWebSocketCloseDuringAWriteDoesNotWait(t *testing.T) {
+	closed := make(chan time.Duration, 1)
+	url := serveWebSocket(t, func(c net.Conn) {
+		written := make(chan error)
+		started := make(chan struct{})
+		go func() {
+			frame := []byte("MESSAGE\n\n" + strings.Repeat("x", 1<<20) + "\x00\n")
+			_, err := c.Write(frame)
+			close(started)
+			for err == nil {
+				_, err = c.Write(frame)
+			}
+			written <- err
+		}()
+		<-started
+		_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // until the writes are stuck
+		_, _ = c.Read(make([]byte, 1))
+		begun := time.Now()
+		c.Close()
+		closed <- time.Since(begun)
+		if err := <-written; err == nil {
+			t.Error("writes go on after Close")
+		}
+	})
+	dialWebSocket(t, url, nil) // and never reads
+	if took := <-closed; took >= closeWait {
+		t.Errorf("Close took %v", took)
+	}
+}
+
 func FuzzFrameLength(f *testing.F) {
 	for _, frame := range []string{
 		"\n", "\n\n", "MESSAGE\n\nbody\x00\n", "MESSAGE\ncontent-length:1\n\n\x00\x00\nRECEIPT", "ERROR\n\nhalf",
@@ -278,13 +345,12 @@ func FuzzFrameLength(f *testing.F) {
 		if len(p) == 0 {
 			return
 		}
-		n := frameLength(p)
-		if n < 1 || n > len(p) {
+		n, whole := frameLength(p)
+		if whole && (n < 1 || n > len(p)) {
 			t.Fatalf("%d of %d bytes", n, len(p))
 		}
-		if whole := p[:n]; n < len(p) && p[0] != '\n' && !bytes.HasSuffix(whole, []byte("\x00")) && !bytes.HasSuffix(whole, []byte("\x00\n")) &&
-			!bytes.Contains(whole, []byte("content-length:")) {
-			t.Fatalf("%q ends a frame", whole)
+		if again, _ := frameLength(append(p[:len(p):len(p)], 'x')); whole && again != n {
+			t.Fatalf("%d bytes are %d when more comes", n, again)
 		}
 	})
 }

@@ -31,6 +31,10 @@ type webSocketConn struct {
 	ws       *websocket.Conn
 	raw      net.Conn     // under ws
 	kind     atomic.Int32 // of the client's last message, a websocket.MessageType
+
+	writing  atomic.Bool
+	begun    []byte        // the beginning of a frame whose end was not written yet
+	patience time.Duration // that the last write deadline left, 0 for any
 }
 
 func newWebSocketConn(ws *websocket.Conn, raw net.Conn) *webSocketConn {
@@ -72,18 +76,57 @@ func (c *webSocketConn) Read(p []byte) (int, error) {
 }
 
 // Write sends the frames in p, each as a message of its own: some clients take a message for
-// a frame.
+// a frame. What p has of a last frame waits for the rest, which comes with the next call.
 func (c *webSocketConn) Write(p []byte) (int, error) {
-	written := 0
-	for written < len(p) {
-		frame := p[written:]
-		frame = frame[:frameLength(frame)]
-		if err := c.ws.Write(context.Background(), c.kindOf(frame), frame); err != nil {
-			return written, err
-		}
-		written += len(frame)
+	c.writing.Store(true)
+	defer c.writing.Store(false)
+	frames := p
+	if len(c.begun) > 0 {
+		c.begun = append(c.begun, p...)
+		frames = c.begun
 	}
-	return written, nil
+	for len(frames) > 0 {
+		n, whole := frameLength(frames)
+		if !whole {
+			break
+		}
+		if err := c.send(frames[:n]); err != nil {
+			return 0, err
+		}
+		frames = frames[n:]
+	}
+	if len(frames) == 0 {
+		c.begun = nil
+	} else {
+		c.begun = append(c.begun[:0], frames...)
+	}
+	return len(p), nil
+}
+
+// send sends a message. A large one may take as long as it needs, as long as pieces of it are taken in
+// time.
+func (c *webSocketConn) send(frame []byte) error {
+	kind := c.kindOf(frame)
+	if len(frame) <= pieceToWrite {
+		return c.ws.Write(context.Background(), kind, frame)
+	}
+	w, err := c.ws.Writer(context.Background(), kind)
+	if err != nil {
+		return err
+	}
+	for len(frame) > 0 {
+		if c.patience > 0 {
+			if err := c.raw.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
+				return err
+			}
+		}
+		n, err := w.Write(frame[:min(len(frame), pieceToWrite)])
+		if err != nil {
+			return err
+		}
+		frame = frame[n:]
+	}
+	return w.Close()
 }
 
 func (c *webSocketConn) kindOf(frame []byte) websocket.MessageType {
@@ -94,30 +137,26 @@ func (c *webSocketConn) kindOf(frame []byte) websocket.MessageType {
 }
 
 // frameLength returns the length of the frame that begins p, as the Append functions of
-// package stomp write it, with the newline behind it; or of the heart-beat. Where p ends
-// inside the frame, that is len(p), and the client puts it together.
-func frameLength(p []byte) int {
+// package stomp write it, with the newline behind it; or of the heart-beat. It reports false where
+// p ends first.
+func frameLength(p []byte) (n int, whole bool) {
 	if p[0] == '\n' {
-		return 1
+		return 1, true
 	}
 	head := bytes.Index(p, []byte("\n\n"))
 	if head < 0 {
-		return len(p)
+		return 0, false
 	}
-	end := head + 2
+	end := head + len("\n\n")
 	if n, ok := contentLength(p[:head+1]); ok {
 		end += min(n, len(p)-end)
 	} else if body := bytes.IndexByte(p[end:], 0); body >= 0 {
 		end += body
 	} else {
-		return len(p)
+		return 0, false
 	}
-	for _, c := range []byte("\x00\n") {
-		if end < len(p) && p[end] == c {
-			end++
-		}
-	}
-	return end
+	end += len("\x00\n")
+	return end, end <= len(p)
 }
 
 // contentLength finds that header in a frame's head.
@@ -132,16 +171,26 @@ func contentLength(head []byte) (int, bool) {
 }
 
 // Close says goodbye to the client, and waits a little for its answer, so that what was
-// written arrives. It may be called again.
+// written arrives. Who closes during a Write has given the client up. It may be called again.
 func (c *webSocketConn) Close() error {
 	_ = c.Conn.Close() // a pipe's Close does not fail
+	if c.writing.Load() {
+		return c.ws.CloseNow()
+	}
 	_ = c.raw.SetDeadline(time.Now().Add(closeWait))
 	return c.ws.Close(websocket.StatusNormalClosure, "")
 }
 
-func (c *webSocketConn) LocalAddr() net.Addr                { return c.raw.LocalAddr() }
-func (c *webSocketConn) RemoteAddr() net.Addr               { return c.raw.RemoteAddr() }
-func (c *webSocketConn) SetWriteDeadline(t time.Time) error { return c.raw.SetWriteDeadline(t) }
+func (c *webSocketConn) SetWriteDeadline(t time.Time) error {
+	c.patience = 0
+	if !t.IsZero() {
+		c.patience = max(time.Until(t), 1)
+	}
+	return c.raw.SetWriteDeadline(t)
+}
+
+func (c *webSocketConn) LocalAddr() net.Addr  { return c.raw.LocalAddr() }
+func (c *webSocketConn) RemoteAddr() net.Addr { return c.raw.RemoteAddr() }
 
 func (c *webSocketConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
