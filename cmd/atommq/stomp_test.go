@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,21 +60,32 @@ func TestAnAccountGuardsStomp(t *testing.T) {
 }
 
 func TestStoppingEndsSessionsThatWouldGoOn(t *testing.T) {
-	server := startServer(t)
-	c := connect(t, server.Stomp)
-	c.must(t, stomp.SUBSCRIBE, "", "destination", "/topic/news", "id", "1")
-	web := connectWebSocket(t, server, "")
-	web.must(t, stomp.SUBSCRIBE, "", "destination", "/topic/news", "id", "1")
-	if err := server.stop(); err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]*stompClient{"TCP": c, "WebSocket": web} {
-		if f, err := c.receive(); err != nil || f.command != stomp.ERROR {
-			t.Errorf("%s: instead of a goodbye came %v, %v", name, f, err)
-		}
-		if f, err := c.receive(); err == nil {
-			t.Errorf("%s: after the goodbye came %v", name, f)
-		}
+	overTCP := func(t *testing.T, p *process) *stompClient { return connect(t, p.Stomp) }
+	for _, tt := range []struct {
+		name, stomp string
+		begin       func(*testing.T, *process) *stompClient
+	}{
+		{"TCP", "127.0.0.1:0", overTCP},
+		{"WebSocket", "127.0.0.1:0", connectWebSocket},
+		{"WebSocket with the STOMP port off", "off", connectWebSocket},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server := startServer(t, "--stomp", tt.stomp)
+			c := tt.begin(t, server)
+			c.must(t, stomp.SUBSCRIBE, "", "destination", "/topic/news", "id", "1")
+			if err := server.signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			if f, err := c.receive(); err != nil || f.command != stomp.ERROR {
+				t.Errorf("instead of a goodbye came %v, %v", f, err)
+			}
+			if f, err := c.receive(); err == nil {
+				t.Errorf("after the goodbye came %v", f)
+			}
+			if err := server.wait(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

@@ -12,16 +12,22 @@ import (
 	"atommq/web"
 )
 
-// webServer is the HTTP server.
-type webServer struct{ *http.Server }
+// webServer is the HTTP server with a gateway behind it, for STOMP over WebSocket.
+type webServer struct {
+	*http.Server
+	gateway *stompgw.Server
+}
 
-// Shutdown cuts off, where http.Server leaves what is not finished to itself.
+// Shutdown ends the gateway's sessions too: http.Server forgets a connection that became a
+// WebSocket. It cuts off what http.Server leaves to itself.
 func (w *webServer) Shutdown(ctx context.Context) error {
+	sessions := make(chan error)
+	go func() { sessions <- w.gateway.Shutdown(ctx) }()
 	err := w.Server.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, w.Close())
 	}
-	return err
+	return errors.Join(err, <-sessions)
 }
 
 // server makes the HTTP server of a node.
@@ -65,7 +71,7 @@ func (n *node) webServer(s *settings, gateway *stompgw.Server, log *slog.Logger)
 		}
 		routes.ServeHTTP(w, r)
 	})
-	return &webServer{server}, nil
+	return &webServer{server, gateway}, nil
 }
 
 // origins says for which pages a browser may speak STOMP: the site's own, also where a proxy
