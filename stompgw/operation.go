@@ -25,8 +25,9 @@ const frameOverhead = 512
 
 // group is the operations that the reader has collected from what came at once.
 type group struct {
-	list  []*bus.Transaction
-	bytes int
+	list    []*bus.Transaction
+	bytes   int
+	awaited bool // the client wants a receipt
 }
 
 // groupLimit bounds what is collected: the bus begins while the rest is read.
@@ -40,6 +41,7 @@ func (c *conn) add(ctx context.Context, o *operation) {
 	o.Done = o.done
 	c.group.list = append(c.group.list, &o.Transaction)
 	c.group.bytes += o.size
+	c.group.awaited = c.group.awaited || o.receipt.wanted
 	if len(c.group.list) == groupLimit {
 		c.submit(ctx)
 	}
@@ -53,7 +55,7 @@ func (c *conn) submit(ctx context.Context) {
 		return
 	}
 	c.mu.Lock()
-	alone := len(g.list) == 1 && c.pending == 0
+	alone := len(g.list) == 1 && g.awaited && c.pending == 0
 	c.pending += len(g.list)
 	c.pendingBytes += g.bytes
 	c.direct = alone
@@ -66,7 +68,7 @@ func (c *conn) submit(ctx context.Context) {
 		_ = c.server.Bus.Submit(ctx, g.list...)
 	}
 	clear(g.list)
-	g.list, g.bytes = g.list[:0], 0
+	g.list, g.bytes, g.awaited = g.list[:0], 0, false
 }
 
 // done takes the outcome, from the committer.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,8 +16,33 @@ import (
 
 // sender is what SEND frames use again and again.
 type sender struct {
-	to     destination
-	header []feeds.Field
+	to      destination
+	message feeds.Message
+	texts   strings.Builder // one string of its headers' names and values, of which each is a part
+	room    int             // that the texts may need
+}
+
+// keptFields is how much memory for headers a connection keeps.
+const keptFields = 32
+
+// forget lets go of what the message points to.
+func (s *sender) forget() {
+	header := s.message.Header
+	if clear(header); cap(header) > keptFields {
+		header = nil
+	}
+	s.message = feeds.Message{Header: header[:0]}
+	s.texts.Reset()
+}
+
+// keep copies text, once and without moving what it kept before.
+func (s *sender) keep(text []byte) string {
+	from := s.texts.Len()
+	if from == 0 {
+		s.texts.Grow(s.room)
+	}
+	s.texts.Write(text)
+	return s.texts.String()[from:]
 }
 
 // send is a SEND frame taken apart.
@@ -47,6 +73,7 @@ func (c *conn) handleSend(ctx context.Context, f *stomp.Frame, r receipt) error 
 		return err
 	}
 	s.to = to
+	defer c.sender.forget()
 	m, size, err := c.message(ctx, f)
 	if err != nil {
 		return err
@@ -164,38 +191,40 @@ func parseKey(value []byte) (string, error) {
 	return string(value), nil
 }
 
-// message makes the message of a SEND, which is valid until the next one, and its size.
+// message makes the message of a SEND, which is valid until sender.forget, and returns the size of the frame.
 func (c *conn) message(ctx context.Context, f *stomp.Frame) (*feeds.Message, int, error) {
-	m := &feeds.Message{Header: c.sender.header[:0], Body: f.Body}
-	size := len(f.Body)
+	own := &c.sender
+	own.room = 0
+	for _, field := range f.Fields {
+		own.room += len(field.Name) + len(field.Value)
+	}
+	m := &own.message
+	m.Body = f.Body
 	typed := false
 	for _, field := range f.Fields {
-		size += len(field.Name) + len(field.Value)
-		switch name := string(field.Name); {
-		case name == "content-type":
+		switch {
+		case string(field.Name) == "content-type":
 			if !typed {
-				m.Type, typed = string(field.Value), true
+				m.Type, typed = own.keep(field.Value), true
 			}
-		case name == "reply-to" && bytes.HasPrefix(field.Value, []byte(tempQueuePrefix)):
+		case transports(field.Name):
+		case string(field.Name) == "reply-to" && bytes.HasPrefix(field.Value, []byte(tempQueuePrefix)):
 			address, err := c.replyAddress(ctx, field.Value)
 			if err != nil {
 				return nil, 0, err
 			}
-			m.Header = append(m.Header, feeds.Field{Name: name, Value: address})
-		case !transports(name):
-			m.Header = append(m.Header, feeds.Field{Name: name, Value: string(field.Value)})
+			m.Header = append(m.Header, feeds.Field{Name: own.keep(field.Name), Value: address})
+		default:
+			m.Header = append(m.Header, feeds.Field{Name: own.keep(field.Name), Value: own.keep(field.Value)})
 		}
 	}
-	if c.sender.header = m.Header; cap(m.Header) > 32 {
-		c.sender.header = nil
-	}
-	return m, size, nil
+	return m, own.room + len(f.Body), nil
 }
 
 // transports tells the headers that belong to the frame and not to the message: those that
 // SEND uses up, and those that a server gives a MESSAGE.
-func transports(name string) bool {
-	switch name {
+func transports(name []byte) bool {
+	switch string(name) {
 	case "destination", "content-length", "receipt", "transaction",
 		"message-id", "subscription", "ack", "redelivered", "attempts", "Xlastid", "browser":
 		return true
@@ -254,7 +283,7 @@ func (c *conn) broadcast(ctx context.Context, s send, t *transaction, m *feeds.M
 			return err
 		}
 		t.casts = append(t.casts, cast{s.to.name, &feeds.Message{
-			Type: m.Type, Header: append([]feeds.Field(nil), m.Header...), Body: bytes.Clone(m.Body),
+			Type: m.Type, Header: slices.Clone(m.Header), Body: bytes.Clone(m.Body),
 		}})
 		return c.confirm(ctx, r)
 	}
