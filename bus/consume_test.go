@@ -104,8 +104,8 @@ func (w *worker) nack(n int) {
 	w.held = w.held[n:]
 }
 
-func queued(feed, title string) bus.Post {
-	p := post(feed, title)
+func queued(title string) bus.Post {
+	p := post("x", title)
 	p.Queue = bus.DefaultQueue
 	return p
 }
@@ -123,11 +123,11 @@ func bubble(t *testing.T, test func(t *testing.T, b *bus.Bus, store *bustest.Mem
 func TestWorkIsHandedOutByPriorityThenId(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
 		for i, p := range []int{4, 0, 9, 4, 9} {
-			post := queued("x", fmt.Sprintf("%d at %d", i, p))
+			post := queued(fmt.Sprintf("%d at %d", i, p))
 			post.Priority = bus.PriorityOf(p)
 			publish(t, b, post)
 		}
-		publish(t, b, queued("x", "default"))
+		publish(t, b, queued("default"))
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
 		for _, want := range []string{"2 at 9", "4 at 9", "0 at 4", "3 at 4", "default", "1 at 0"} {
 			w.want(want)
@@ -141,7 +141,7 @@ func TestWorkIsHandedOutByPriorityThenId(t *testing.T) {
 func TestPrefetchBoundsWhatAConsumerHolds(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 2})
-		publish(t, b, queued("x", "a"), queued("x", "b"), queued("x", "c"), queued("x", "d"))
+		publish(t, b, queued("a"), queued("b"), queued("c"), queued("d"))
 		w.want("a", "b")
 		w.idle()
 		w.ack(1)
@@ -167,7 +167,7 @@ func TestConsumersShareTheWork(t *testing.T) {
 func TestARefusedEntryKeepsItsPlace(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
-		publish(t, b, queued("x", "a"), queued("x", "b"))
+		publish(t, b, queued("a"), queued("b"))
 		w.want("a")
 		w.nack(1)
 		w.want("a")
@@ -182,7 +182,7 @@ func TestARefusedEntryKeepsItsPlace(t *testing.T) {
 func TestWhatAConsumerHeldGoesToTheNext(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
 		v := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 3})
-		publish(t, b, queued("x", "a"), queued("x", "b"), queued("x", "c"))
+		publish(t, b, queued("a"), queued("b"), queued("c"))
 		v.want("a", "b")
 		v.ack(1)
 		synctest.Wait()
@@ -213,7 +213,7 @@ func TestAnAckTimeoutPassesTheEntryOn(t *testing.T) {
 					}
 				}
 				slow := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1, AckTimeout: test.consumer})
-				p := queued("x", "a")
+				p := queued("a")
 				p.AckTimeout = test.message
 				publish(t, b, p)
 				slow.want("a")
@@ -240,7 +240,7 @@ func TestUsedUpAttemptsMakeADeadLetter(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1, Name: "worker 7"})
-		first := publish(t, b, queued("x", "bad"), queued("x", "good"))
+		first := publish(t, b, queued("bad"), queued("good"))
 		w.want("bad")
 		w.nack(1)
 		w.want("bad")
@@ -275,9 +275,9 @@ func TestUsedUpAttemptsMakeADeadLetter(t *testing.T) {
 func TestATransactionIsAllOrNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 2})
-		p := queued("x", "a")
+		p := queued("a")
 		p.AckTimeout = time.Second
-		publish(t, b, p, queued("x", "b"))
+		publish(t, b, p, queued("b"))
 		w.want("a", "b")
 		<-time.After(2 * time.Second) // synthetic: a times out
 		w.want("a")
@@ -309,7 +309,7 @@ func TestWhatTheStoreCouldNotWriteIsTriedAgain(t *testing.T) {
 			return nil
 		}}
 		b := open(t, store, nil, bus.Config{})
-		publish(t, b, queued("x", "a"), queued("x", "b"))
+		publish(t, b, queued("a"), queued("b"))
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
 		w.want("a")
 		broken.Store(true)
@@ -326,7 +326,7 @@ func TestWhatTheStoreCouldNotWriteIsTriedAgain(t *testing.T) {
 
 func TestANodeThatDiesLeavesItsWorkToOthers(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, store *bustest.Memory) {
-		publish(t, b, queued("x", "a"))
+		publish(t, b, queued("a"))
 		dying, err := store.Join(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -353,7 +353,7 @@ func TestANodeThatDiesLeavesItsWorkToOthers(t *testing.T) {
 
 func TestANodeThatWasTakenForDeadGoesOn(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, store *bustest.Memory) {
-		publish(t, b, queued("x", "a"), queued("x", "b"))
+		publish(t, b, queued("a"), queued("b"))
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 2})
 		w.want("a", "b")
 		if err := store.Leave(t.Context(), w.held[0].Node); err != nil {
@@ -372,14 +372,14 @@ func TestWorkGivenBackOnOneNodeGoesToAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &bustest.Memory{}
 		one, other := open(t, store, store, bus.Config{}), open(t, store, store, bus.Config{})
-		publish(t, one, queued("x", "a"))
+		publish(t, one, queued("a"))
 		v := work(t, one, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
 		v.want("a")
 		w := work(t, other, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
 		w.idle()
 		v.consumer.Close()
 		w.want("a")
-		publish(t, one, queued("x", "b"))
+		publish(t, one, queued("b"))
 		w.ack(1)
 		w.want("b")
 	})
@@ -388,7 +388,7 @@ func TestWorkGivenBackOnOneNodeGoesToAnother(t *testing.T) {
 func TestAnAckedEntryLeavesAFeedThatKeepsUntilAcked(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 5})
-		publish(t, b, queued("x", "a"), queued("x", "b"))
+		publish(t, b, queued("a"), queued("b"))
 		wantTitles(t, b, bus.Query{Feed: "x"}, "a", "b")
 		s := b.Follow("x", 0)
 		defer s.Close()
@@ -441,14 +441,14 @@ func TestSubmittedTransactionsAreToldInOrder(t *testing.T) {
 func TestConsumersOutliveTheirFeed(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
-		publish(t, b, queued("x", "a"), queued("x", "b"))
+		publish(t, b, queued("a"), queued("b"))
 		w.want("a")
 		if err := b.DropFeed(t.Context(), "x"); err != nil {
 			t.Fatal(err)
 		}
 		w.ack(1)
 		<-time.After(2 * time.Second) // synthetic: the queue is made anew
-		publish(t, b, queued("x", "c"))
+		publish(t, b, queued("c"))
 		w.want("c")
 	})
 }
