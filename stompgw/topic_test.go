@@ -3,6 +3,7 @@ package stompgw
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -143,7 +144,7 @@ func parseMessages(t testing.TB, v stomp.Version, out []byte) (list []message) {
 	r.SetVersion(v)
 	for {
 		f, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return list
 		}
 		if err != nil {
@@ -272,7 +273,7 @@ func TestTopicSubscriptionIDsAreUniqueInAConnection(t *testing.T) {
 	n := memory(t)
 	c := n.client(stomp.V12)
 	c.follow("1", "/topic/a")
-	if err := c.subscribe(topicSubscription{id: []byte("1"), feed: []byte("b"), after: fromNow}); err != errSubscribed {
+	if err := c.subscribe(topicSubscription{id: []byte("1"), feed: []byte("b"), after: fromNow}); !errors.Is(err, errSubscribed) {
 		t.Errorf("error %v", err)
 	}
 	for what, q := range map[string]topicSubscription{
