@@ -1,0 +1,56 @@
+package feeds
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestAnnotatingKeepsAllElse(t *testing.T) {
+	added := []Field{{"dead-cause", "refused"}, {"dead-feed", "a&b"}}
+	t.Run("a message", func(t *testing.T) {
+		sent := &Message{Type: "text/plain", Header: []Field{{"dead-cause", "its own"}, {"x", "\x00"}}, Body: []byte("body\r\n")}
+		e := annotated(t, entryOf(t, sent), added)
+		checkMessage(t, e, &Message{Type: sent.Type, Header: append(added, sent.Header...), Body: sent.Body})
+	})
+	t.Run("an Atom entry", func(t *testing.T) {
+		const posted = `<?p?><a:entry xmlns:a="http://www.w3.org/2005/Atom" xml:lang="en"><a:id>urn:x</a:id><a:title>T</a:title>` +
+			`<!-- c --><f:foreign xmlns:f="urn:f"/><a:content type="html">&lt;b&gt;</a:content></a:entry>`
+		doc, err := Parse([]byte(posted), "", Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := doc.Entries[0]
+		e := annotated(t, before, added)
+		again, err := Parse(e.XML, "", Limits{})
+		if err != nil {
+			t.Fatalf("Parse: %v\n%s", err, e.XML)
+		}
+		if diff := cmp.Diff(again.Entries[0], e); diff != "" {
+			t.Errorf("the entry (-as Parse reads it +returned):\n%s", diff)
+		}
+		if e.ID != "urn:x" || e.Title != "T" {
+			t.Errorf("id %q, title %q", e.ID, e.Title)
+		}
+		m, err := MessageOf(&Member{XML: e.XML, Title: e.Title, AtomID: e.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(added, m.Header[:len(added)]); diff != "" {
+			t.Errorf("headers (-want +got):\n%s", diff)
+		}
+		if string(m.Body) != "<b>" || m.Type != "text/html" {
+			t.Errorf("body %q of type %q", m.Body, m.Type)
+		}
+	})
+}
+
+func annotated(t *testing.T, e *Entry, header []Field) *Entry {
+	t.Helper()
+	m := &Member{XML: e.XML, Title: e.Title, AtomID: e.ID, Absent: e.Absent, Published: e.Published, Updated: e.Updated}
+	out, err := Annotate(m, header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
