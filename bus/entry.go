@@ -21,9 +21,9 @@ type form struct {
 	next  *form
 }
 
-// maxForms bounds the renderings kept with an entry. Base URLs come from
-// configuration and trusted proxies, so there are few; a surplus is rendered anew.
-const maxForms = 2
+// maxForms bounds the renderings kept with an entry: Atom, and MESSAGE frames of each version of STOMP. Base URLs come
+// from configuration and trusted proxies, so there are few; a surplus is rendered anew.
+const maxForms = 4
 
 // Form returns the entry's rendering under key, made by render the first time.
 // An entry that stays in the tail cache is so rendered once for all readers.
