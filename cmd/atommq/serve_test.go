@@ -101,7 +101,8 @@ func TestAnAddressForEverybodyIsWarnedAbout(t *testing.T) {
 	}{
 		{[]string{"--http", "127.0.0.1:0"}, false},
 		{[]string{"--http", "0.0.0.0:0"}, true},
-		{[]string{"--http", "0.0.0.0:0", "--login", "me", "--passcode", "secret"}, false},
+		{[]string{"--stomp", "0.0.0.0:0"}, true},
+		{[]string{"--http", "0.0.0.0:0", "--stomp", "0.0.0.0:0", "--login", "me", "--passcode", "secret"}, false},
 	} {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
 			server := startServer(t, tt.args...)

@@ -191,6 +191,18 @@ func TestPeriodTakesUnits(t *testing.T) {
 	}
 }
 
+func TestCountIsOneOrMore(t *testing.T) {
+	var c count
+	if err := c.Set("20000"); err != nil || c != 20000 || c.String() != "20000" {
+		t.Errorf("got %d (%s), %v", c, c.String(), err)
+	}
+	for _, text := range []string{"", "0", "-1", "1.5", "many", "99999999999999999999"} {
+		if err := c.Set(text); err == nil {
+			t.Errorf("%q is taken for %d", text, c)
+		}
+	}
+}
+
 // settle resolves every setting as a command with all of them would.
 func settle(args []string, environment map[string]string) (*settings, error) {
 	cmd := &cobra.Command{Use: "all"}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -98,35 +99,24 @@ func TestStompJSInNodeWorksOverWebSocket(t *testing.T) {
 
 func webSocketURL(server *process) string { return "ws://" + server.address() + "/stomp" }
 
-// stompPage runs the walk in a browser; its title says how that went.
-const stompPage = `<!DOCTYPE html><link rel=icon href="data:,"><title>walking</title>
+// stompPage has the library and a script, which sets the title when it is done.
+const stompPage = `<!DOCTYPE html><link rel=icon href="data:,"><title>running</title>
 <script src="/stomp.umd.js"></script><script src="/stompjs.js"></script>
 <script>
-walkAll(StompJs, %q).then((done) => done + " checks", String).then((result) => {
-  document.title = result;
-  return fetch("/finish", { method: "POST" });
-});
+new MutationObserver(() => fetch("/finish", { method: "POST" })).observe(document.querySelector("title"), { childList: true });
+%s
 </script>
 <img src="/finished" alt="">` // until that is answered the page counts as loading
 
-// newStompSite serves the page and, as a proxy in front of both would, the server's /stomp.
-func newStompSite(t *testing.T, server *process, socket string) string {
+// newStompSite serves a page and, as a proxy in front of both would, the server's /stomp.
+func newStompSite(t *testing.T, server *process, script string) (page string) {
 	t.Helper()
 	modules := needStompJS(t)
-	behind, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	finished := make(chan struct{})
+	finish := make(chan struct{}, 1)
 	mux := http.NewServeMux()
-	site := httptest.NewServer(mux)
-	t.Cleanup(site.Close)
-	if socket == "" {
-		socket = "ws" + strings.TrimPrefix(site.URL, "http") + "/stomp"
-	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprintf(w, stompPage, socket)
+		fmt.Fprintf(w, stompPage, script)
 	})
 	mux.HandleFunc("GET /stomp.umd.js", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, filepath.Join(modules, "@stomp/stompjs/bundles/stomp.umd.js"))
@@ -134,30 +124,57 @@ func newStompSite(t *testing.T, server *process, socket string) string {
 	mux.HandleFunc("GET /stompjs.js", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, "testdata/clients/stompjs.js")
 	})
-	mux.HandleFunc("GET /finished", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /finish", func(http.ResponseWriter, *http.Request) {
 		select {
-		case <-finished:
+		case finish <- struct{}{}:
+		default:
+		}
+	})
+	mux.HandleFunc("GET /finished", func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-finish:
 		case <-r.Context().Done():
 		}
 	})
-	mux.HandleFunc("POST /finish", func(http.ResponseWriter, *http.Request) { close(finished) })
 	mux.Handle("/stomp", &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(behind)
+		r.SetURL(&url.URL{Scheme: "http", Host: server.address()})
 		r.Out.Host = r.In.Host
 	}})
+	site := httptest.NewServer(mux)
+	t.Cleanup(site.Close)
 	return site.URL + "/"
 }
 
+// walkScript runs the walk of testdata/clients/stompjs.js over a WebSocket, an expression.
+func walkScript(socket string) string {
+	return `walkAll(StompJs, ` + socket + `).then((done) => done + " checks", String).then((result) => (document.title = result));`
+}
+
+const sameSite = `"ws://" + location.host + "/stomp"`
+
 func TestStompJSInABrowserWorksOverWebSocket(t *testing.T) {
 	server := startServer(t, "--login", "me", "--passcode", "secret")
-	if title := browseTitle(t, newStompSite(t, server, "")); !strings.HasSuffix(title, " checks") {
+	if title := browseTitle(t, newStompSite(t, server, walkScript(sameSite))); !strings.HasSuffix(title, " checks") {
 		t.Error(title)
+	}
+}
+
+func TestThePageInTheDocumentationWorks(t *testing.T) {
+	doc, err := os.ReadFile("../../doc/stomp.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, script, _ := strings.Cut(string(doc), "```js\n")
+	script, _, _ = strings.Cut(script, "```")
+	if title := browseTitle(t, newStompSite(t, startServer(t), script)); title != "hello" {
+		t.Errorf("the page says %q", title)
 	}
 }
 
 func TestAPageOfAnotherSiteGetsNoStomp(t *testing.T) {
 	server := startServer(t)
-	if title := browseTitle(t, newStompSite(t, server, webSocketURL(server))); !strings.Contains(title, "WebSocket failed") {
+	page := newStompSite(t, server, walkScript(strconv.Quote(webSocketURL(server))))
+	if title := browseTitle(t, page); !strings.Contains(title, "WebSocket failed") {
 		t.Errorf("the page says %q", title)
 	}
 	if c, err := dialWebSocket(t, server, "http://evil.example"); err == nil {
