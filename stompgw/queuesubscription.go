@@ -115,7 +115,8 @@ func (s *queueSubscription) close() {
 // What a turn of a subscription takes at most.
 const (
 	takeLimit = 128
-	loadBytes = 1 << 20 // of entries that are in memory for it at once
+	loadBytes = 1 << 20  // of entries that are loaded at once
+	guess     = 64 << 10 // of the size of an entry, before one was seen
 )
 
 // deliver appends what one of those that are ready has to deliver. It reports whether there is more.
@@ -171,7 +172,8 @@ func (c *conn) notifyTopics() {
 
 // deliverTaken takes deliveries of s and appends them.
 func (w *writer) deliverTaken(ctx context.Context, s *queueSubscription) error {
-	w.taken = s.consumer.Take(w.taken[:0], takeLimit)
+	w.taken = s.consumer.Take(w.taken[:0], w.takeLimit())
+	w.measure()
 	defer func() { clear(w.taken) }()
 	for rest := w.taken; len(rest) > 0; {
 		n := fitting(rest)
@@ -186,6 +188,23 @@ func (w *writer) deliverTaken(ctx context.Context, s *queueSubscription) error {
 		}
 	}
 	return nil
+}
+
+// takeLimit returns how many deliveries to take, going by the size of those before.
+func (w *writer) takeLimit() int {
+	return int(min(max(loadBytes/max(w.average, 1), 1), takeLimit))
+}
+
+// measure notes the size of what was taken.
+func (w *writer) measure() {
+	if len(w.taken) == 0 {
+		return
+	}
+	sum := int64(0)
+	for _, d := range w.taken {
+		sum += d.Bytes
+	}
+	w.average = sum / int64(len(w.taken))
 }
 
 // fitting returns how many of ds, at least one, may be loaded at once.

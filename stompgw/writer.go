@@ -13,12 +13,14 @@ type writer struct {
 	buf   []byte          // frames to write
 	acks  []*bus.Delivery // delivered with ack:auto in buf
 	taken []*bus.Delivery // memory for what a subscription takes
+
+	average int64 // size of those taken last, in bytes
 }
 
 // write writes what there is to write, until the session's output has ended or the
 // connection fails.
 func (c *conn) write(ctx context.Context) {
-	w := writer{conn: c}
+	w := writer{conn: c, average: guess}
 	beat := newIdleTimer()
 	defer beat.stop()
 	for {
