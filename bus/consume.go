@@ -50,8 +50,7 @@ func (b *Bus) Consume(ctx context.Context, c ConsumerConfig) (*Consumer, error) 
 	}
 	q, err := b.store.Queue(ctx, c.Feed, c.Queue)
 	if errors.Is(err, ErrNoQueue) {
-		q, err = b.store.ConfigureQueue(ctx, c.Feed, c.Queue, QueueSettings{})
-		b.hub.forget(c.Feed)
+		q, err = b.begin(ctx, QueueName{c.Feed, c.Queue})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("consume %q: %w", c.Feed, err)
@@ -60,6 +59,16 @@ func (b *Bus) Consume(ctx context.Context, c ConsumerConfig) (*Consumer, error) 
 	b.desk.enter(k, q)
 	b.intake.call()
 	return k, nil
+}
+
+// begin makes a queue, in a commit that it shares with others.
+func (b *Bus) begin(ctx context.Context, name QueueName) (*Queue, error) {
+	q := &Queue{QueueName: name}
+	if err := b.commit(ctx, &ticket{op: Op{Kind: OpOpen, Open: q}}); err != nil {
+		return nil, err
+	}
+	b.hub.forget(name.Feed)
+	return q, nil
 }
 
 func checkNames(feed, queue string) error {

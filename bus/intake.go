@@ -65,7 +65,7 @@ func (q *intake) weigh(t *ticket) error {
 }
 
 // weight is what t takes of a batch.
-func (t *ticket) weight() int { return len(t.op.Posts) + len(t.op.Settle) }
+func (t *ticket) weight() int { return max(1, len(t.op.Posts)+len(t.op.Settle)) }
 
 // put queues t, which has been weighed, waiting for room, and wakes nobody. ErrClosed after close.
 func (q *intake) put(ctx context.Context, t *ticket) error {

@@ -170,6 +170,7 @@ const (
 	OpRemove                    // make it a tombstone with a new id
 	OpClaim                     // hand out waiting work, as Order says
 	OpDrop                      // remove the feed Drop with all its entries, queues and work
+	OpOpen                      // find the queue that Open names, which begins with it if there is none
 )
 
 // Op is one atomic piece of a commit. A store sets the entries' ids and Err.
@@ -185,6 +186,9 @@ type Op struct {
 	Settle []Settlement
 	Order  Order  // of OpClaim
 	Drop   string // of OpDrop: a feed's name
+	// Open, with OpOpen, names a queue: the store sets its other fields. A queue and a feed that do not
+	// exist are made.
+	Open *Queue
 	// IfID, with OpReplace and OpRemove, is the id that the entry must have:
 	// ErrChanged if it has another. 0 takes any.
 	IfID int64

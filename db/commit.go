@@ -124,6 +124,8 @@ func (c *commit) apply(op *bus.Op) (rule, err error) {
 		return c.claim(op)
 	case bus.OpDrop:
 		return c.drop(op.Drop)
+	case bus.OpOpen:
+		return nil, c.open(op)
 	}
 	return nil, fmt.Errorf("there is no op %d", op.Kind)
 }

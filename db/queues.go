@@ -108,6 +108,33 @@ func (w *writer) makeQueue(feed, name string, at int64) (id int64, err error) {
 	return id, err
 }
 
+const readQueueSettings = "SELECT id, ack_timeout, attempts, waiting, created FROM atommq_queue WHERE feed = ? AND name = ?"
+
+// open finds the queue that op names, and makes it if need be.
+func (c *commit) open(op *bus.Op) error {
+	q := op.Open
+	if err := c.writer.makeFeed(q.Feed); err != nil {
+		return err
+	}
+	id, err := c.writer.makeQueue(q.Feed, q.Name, op.At.UnixMicro())
+	if err != nil {
+		return err
+	}
+	if id != 0 {
+		c.dirty = true
+		c.roster.forget(q.Feed)
+	}
+	var row queueRow
+	err = c.writer.query(readQueueSettings, number([]driver.Value{q.Feed, q.Name}), func(v []driver.Value) {
+		row = queueRow{
+			ID: v[0].(int64), Feed: q.Feed, Name: q.Name,
+			AckTimeout: v[1].(int64), Attempts: int(v[2].(int64)), Waiting: v[3].(int64), Created: v[4].(int64),
+		}
+	})
+	c.outcomes = append(c.outcomes, func() { *q = *row.queue() })
+	return err
+}
+
 // Both halves come in order and end early: the ready ones by their key; of the claims, which are
 // few, each node's.
 const readWaiting = `SELECT rank, id FROM (SELECT rank, id FROM atommq_ready WHERE queue = ?1 AND (rank, id) > (?2, ?3) ORDER BY rank, id LIMIT ?4) AS ready

@@ -103,6 +103,10 @@ func (m *Memory) write(op *bus.Op) error {
 		return m.claim(&op.Order, op.At)
 	case bus.OpDrop:
 		return m.drop(op.Drop)
+	case bus.OpOpen:
+		f := m.ensure(op.Open.Feed, op.At)
+		*op.Open = *m.ensureQueue(f, op.Open.Name, op.At).row()
+		return nil
 	default:
 		panic(fmt.Sprintf("op of kind %d", op.Kind))
 	}

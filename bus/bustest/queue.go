@@ -246,3 +246,22 @@ func testFetch(t *testing.T, s *suite) {
 		t.Errorf("Fetch of %d entries = %d, %v", len(many), len(list), err)
 	}
 }
+
+func testOpen(t *testing.T, s *suite) {
+	open := func(feed, name string) *bus.Op {
+		return &bus.Op{Kind: bus.OpOpen, Open: &bus.Queue{QueueName: bus.QueueName{Feed: feed, Name: name}}}
+	}
+	before, first, between, again, other := entry("x", "before"), open("x", "q"), entry("x", "between"), open("x", "q"), open("y", "q")
+	s.must(publishing(before), first, publishing(between), again, other)
+	if first.Open.ID == 0 || first.Open.ID != again.Open.ID || first.Open.ID == other.Open.ID {
+		t.Errorf("queues %d, %d and %d; want the first two alike", first.Open.ID, again.Open.ID, other.Open.ID)
+	}
+	q := s.queue("x", "q")
+	s.wantWaiting(q, between.ID)
+	later := open("x", "q")
+	s.must(later)
+	if diff := cmp.Diff(q, later.Open); diff != "" {
+		t.Errorf("opened later (-want +got):\n%s", diff)
+	}
+	s.feed("y")
+}
