@@ -1,0 +1,54 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"atommq/bus"
+	"atommq/bus/bustest"
+)
+
+func TestReadOfAPrefixIsInTheOrderOfTheLog(t *testing.T) {
+	b := open(t, &bustest.Memory{}, nil, bus.Config{})
+	var want []string
+	for i := range 10 {
+		title := fmt.Sprint(i)
+		publish(t, b, post([]string{"p", "pa", "pb"}[i%3], title), post("q", "other"))
+		want = append(want, title)
+	}
+	var got []string
+	q := bus.Query{Feed: "p", Prefix: true, Limit: 3}
+	for more := true; more; {
+		s := read(t, b, q)
+		got = append(got, titles(s.Entries)...)
+		more = s.More
+		if len(s.Entries) > 0 {
+			q.After = s.Entries[len(s.Entries)-1].ID
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+	if s := read(t, b, bus.Query{Feed: "z", Prefix: true}); len(s.Entries) > 0 || s.More {
+		t.Errorf("where there is no feed, a page holds %d entries", len(s.Entries))
+	}
+}
+
+func TestReadOfAPrefixAnnouncesAGap(t *testing.T) {
+	b := open(t, &bustest.Memory{}, nil, bus.Config{})
+	first := publish(t, b, post("p", "one"), post("pa", "two"), post("pa", "three"), post("q", "four"))
+	if _, err := b.Prune(context.Background(), "pa", first[1].ID); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.Read(context.Background(), bus.Query{Feed: "p", Prefix: true, After: first[0].ID, Limit: 10})
+	var gap *bus.GapError
+	if !errors.As(err, &gap) || gap.Feed != "pa" || gap.Oldest != first[2].ID {
+		t.Errorf("error %v", err)
+	}
+	read(t, b, bus.Query{Feed: "q", Prefix: true, After: first[0].ID})
+	read(t, b, bus.Query{Feed: "p", Prefix: true})
+}
