@@ -30,8 +30,8 @@ func (c *conn) handleSubscribe(ctx context.Context, f *stomp.Frame, r receipt) e
 	if err != nil {
 		return err
 	}
-	if c.queues[s.id] != nil {
-		return subscribedTwice(s.id)
+	if c.queues[s.id] != nil || c.followsAs(s.id) {
+		return faultf("UNSUBSCRIBE it first, or use another id", "there is a subscription %s already", quote([]byte(s.id)))
 	}
 	if len(c.queues)+c.follows >= c.server.MaxSubscriptions {
 		return faultf("UNSUBSCRIBE from some first", "the connection has its %d subscriptions", c.server.MaxSubscriptions)
@@ -46,8 +46,14 @@ func (c *conn) handleSubscribe(ctx context.Context, f *stomp.Frame, r receipt) e
 	return c.subscribeQueue(ctx, s, r)
 }
 
-func subscribedTwice(id string) error {
-	return faultf("UNSUBSCRIBE it first, or use another id", "there is a subscription %s already", quote([]byte(id)))
+// followsAs reports whether a subscription to a topic has this id.
+func (c *conn) followsAs(id string) bool {
+	if c.follows == 0 {
+		return false
+	}
+	c.topics.idsMu.Lock()
+	defer c.topics.idsMu.Unlock()
+	return c.topics.ids.find(hashOf(id), id) != nil
 }
 
 func (c *conn) parseSubscribe(f *stomp.Frame) (s subscription, err error) {

@@ -1,0 +1,243 @@
+package stompgw_test
+
+import "testing"
+
+func TestTopicsInASession(t *testing.T) {
+	for _, c := range []struct{ name, script string }{
+		{"from the RECEIPT on", `
+			> SEND
+			> destination:/topic/x
+			> receipt:1
+			>
+			> before
+
+			< RECEIPT
+
+			> SUBSCRIBE
+			> id:s
+			> destination:/topic/x
+			> receipt:2
+
+			< RECEIPT
+			< receipt-id:2
+
+			> SEND
+			> destination:/topic/x
+			>
+			> after
+
+			< MESSAGE
+			< subscription:s
+			< destination:/topic/x
+			< Xlastid:2
+			< message-id:2
+			< !ack
+			<
+			< after`},
+		{"from a cursor", `
+			> SEND
+			> destination:/topic/x
+			>
+			> before
+
+			> SUBSCRIBE
+			> id:s
+			> destination:/topic/x
+			> Xlastid:0
+
+			< MESSAGE
+			< Xlastid:1
+			<
+			< before`},
+		{"a prefix, and itself", `
+			> SUBSCRIBE
+			> id:s
+			> destination:/topic/ab*
+			> receipt:1
+
+			< RECEIPT
+
+			> SEND
+			> destination:/topic/abc
+			>
+			> longer
+
+			< MESSAGE
+			< subscription:s
+			< destination:/topic/abc
+			<
+			< longer
+
+			> SEND
+			> destination:/topic/ab
+			>
+			> same
+
+			< MESSAGE
+			< destination:/topic/ab
+			<
+			< same`},
+		{"what a queue is sent", `
+			> SUBSCRIBE
+			> id:s
+			> destination:/topic/x
+
+			> SEND
+			> destination:/queue/x
+			>
+			> work
+
+			< MESSAGE
+			< subscription:s
+			< destination:/topic/x
+			<
+			< work`},
+		{"acknowledged", `
+			> SUBSCRIBE
+			> id:s
+			> destination:/topic/x
+			> ack:client-individual
+
+			> SEND
+			> destination:/topic/x
+
+			< MESSAGE
+			< ack:{ack}
+
+			> ACK
+			> id:{ack}
+			> receipt:1
+
+			< RECEIPT
+			< receipt-id:1`},
+		{"not stored", `
+			> SUBSCRIBE
+			> id:s
+			> destination:/topic/x
+
+			> SEND
+			> destination:/topic/x
+			> persistent:false
+			> receipt:1
+			>
+			> now
+
+			< RECEIPT
+
+			< MESSAGE
+			<
+			< now
+
+			> SUBSCRIBE
+			> id:all
+			> destination:/topic/x
+			> Xlastid:0
+			> receipt:2
+
+			< RECEIPT
+			< receipt-id:2
+
+			> SEND
+			> destination:/topic/x
+			> receipt:3
+			>
+			> kept
+
+			< RECEIPT
+			< receipt-id:3
+
+			> DISCONNECT
+			> receipt:4`},
+		{"not stored, in a transaction", `
+			> SUBSCRIBE
+			> id:s
+			> destination:/topic/x
+
+			> BEGIN
+			> transaction:t
+
+			> SEND
+			> destination:/topic/x
+			> persistent:false
+			> own:header
+			> transaction:t
+			>
+			> now
+
+			> SEND
+			> destination:/queue/y
+			> transaction:t
+			> receipt:1
+
+			< RECEIPT
+			< receipt-id:1
+
+			> COMMIT
+			> transaction:t
+			> receipt:2
+
+			< RECEIPT
+			< receipt-id:2
+
+			< MESSAGE
+			< own:header
+			<
+			< now
+
+			> SEND
+			> destination:/control/count-msgs/queue/y
+			> receipt:3
+
+			< RECEIPT
+			< num-messages:1`},
+		{"ended", `
+			> SUBSCRIBE
+			> id:s
+			> destination:/topic/x
+
+			> UNSUBSCRIBE
+			> id:s
+
+			> SEND
+			> destination:/topic/x
+			> receipt:1
+
+			< RECEIPT
+
+			> SUBSCRIBE
+			> id:s
+			> destination:/queue/x
+			> receipt:2
+
+			< RECEIPT
+			< receipt-id:2`},
+		{"subscribed to twice", `
+			> SUBSCRIBE
+			> id:s
+			> destination:/topic/x
+
+			> SUBSCRIBE
+			> id:s
+			> destination:/topic/y
+
+			< ERROR
+			< message:there is a subscription "s" already
+
+			<EOF`},
+		{"an id that a topic has", `
+			> SUBSCRIBE
+			> id:s
+			> destination:/topic/x
+
+			> SUBSCRIBE
+			> id:s
+			> destination:/queue/x
+
+			< ERROR
+			< message:there is a subscription "s" already
+
+			<EOF`},
+	} {
+		t.Run(c.name, func(t *testing.T) { start(t).play(t, connected12+c.script) })
+	}
+}
