@@ -62,7 +62,7 @@ func startBenchServer(ctx context.Context, db string) (*benchServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, self, "serve", "--db", db, "--http", "127.0.0.1:0")
+	cmd := exec.CommandContext(ctx, self, "serve", "--db", db, "--http", "127.0.0.1:0", "--stomp", "off")
 	cmd.Stderr = os.Stderr
 	cmd.Env = append(os.Environ(), "ATOMMQ_CONFIG=", "ATOMMQ_LOG_LEVEL=warn", "ATOMMQ_PASSCODE=", "ATOMMQ_BASE_URL=")
 	out, err := cmd.StdoutPipe()
