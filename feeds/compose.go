@@ -143,12 +143,26 @@ func (b *body) title(media string) string {
 
 // plain leaves out what XML cannot carry.
 func plain(s string) string {
+	if isPrintable(s) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !isChar(r) {
 			return -1
 		}
 		return r
 	}, s)
+}
+
+// isPrintable reports whether s is printable ASCII: nearly all that titles are made of is, and then
+// nothing needs to be decoded.
+func isPrintable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func firstLine(b []byte) string {

@@ -137,13 +137,18 @@ func escape[T string | []byte](s T, quoted bool) (text string, size int) {
 
 // cut returns at most n characters of s, an ellipsis in place of the last when there were more.
 func cut(s string, n int) string {
-	if len(s) <= n || utf8.RuneCountInString(s) <= n {
+	if len(s) <= n {
 		return s
 	}
-	end := 0
-	for ; n > 1; n-- {
-		_, size := utf8.DecodeRuneInString(s[end:])
-		end += size
+	end := n - 1
+	if !isPrintable(s[:n]) {
+		if utf8.RuneCountInString(s) <= n {
+			return s
+		}
+		for end = 0; n > 1; n-- {
+			_, size := utf8.DecodeRuneInString(s[end:])
+			end += size
+		}
 	}
 	return strings.TrimRight(s[:end], " ") + "…"
 }
