@@ -424,3 +424,21 @@ func TestCumulativeAckSettlesWhatIsHeldBesideWhatIsLost(t *testing.T) {
 	> UNSUBSCRIBE
 	> id:s`+strings.Replace(counts, "\n\n", "\n\n\t> SUBSCRIBE\n\t> id:all\n\t> destination:/queue/x\n\t> ack:client\n\n\t< MESSAGE\n\t< ack:{last}\n\t<\n\t< short\n\n\t> ACK\n\t> id:{last}\n\n", 1)+`0`)
 }
+
+// What was written to a client with ack:auto does not come back, however soon it unsubscribes.
+func TestDeliveredInAutoStaysDelivered(t *testing.T) {
+	g := start(t)
+	for range 50 {
+		c := g.connect(t, "1.2")
+		c.sendFrame("SEND", "destination:/queue/x")
+		c.sendFrame("SUBSCRIBE", "id:s", "destination:/queue/x")
+		if f := c.next(); header(f, "redelivered") != "" {
+			t.Fatalf("got %s", show(f))
+		}
+		c.sendFrame("UNSUBSCRIBE", "id:s")
+		c.sendFrame("DISCONNECT", "receipt:1")
+		if f := c.next(); header(f, "receipt-id") != "1" {
+			t.Fatalf("got %s", show(f))
+		}
+	}
+}

@@ -15,6 +15,7 @@ type output struct {
 	woken chan struct{} // holds a token when the writer is to look
 
 	writing bool // somebody writes to the connection: the writer, or the reader for it
+	turns   int  // how often somebody has ended writing
 	direct  bool // the reader writes the RECEIPT that comes next itself
 	quiet   bool // deliver nothing more
 	leaving bool // the server ends the session

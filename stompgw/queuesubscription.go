@@ -95,7 +95,8 @@ func (c *conn) beginSubscription(s *queueSubscription, r receipt) {
 	}
 }
 
-// close ends s and gives back what it holds.
+// close ends s and gives back what it holds, but for what the writer has in hand: that is written, and acknowledged
+// where it need not be by the client.
 func (s *queueSubscription) close() {
 	c := s.conn
 	c.mu.Lock()
@@ -105,6 +106,9 @@ func (s *queueSubscription) close() {
 		for s.holds.first != nil {
 			c.drop(s.holds.first)
 		}
+	}
+	for turn := c.turns; c.writing && c.turns == turn && !c.ended; {
+		c.changed.Wait()
 	}
 	c.mu.Unlock()
 	if s.consumer != nil {

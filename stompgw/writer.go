@@ -114,6 +114,7 @@ func (w *writer) finishWriting() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.writing = false
+	w.turns++
 	w.written = time.Now()
 	w.changed.Broadcast()
 }
