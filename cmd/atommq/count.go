@@ -2,20 +2,24 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 )
 
-// count is a setting that counts things, 1 or above. It is a pflag.Value.
-type count int
+// count is a setting that counts things: from 1 to most, where that is not 0. It is a pflag.Value.
+type count struct{ value, most int }
 
 func (c *count) Type() string   { return "number" }
-func (c *count) String() string { return strconv.Itoa(int(*c)) }
+func (c *count) String() string { return strconv.Itoa(c.value) }
 
 func (c *count) Set(value string) error {
 	number, err := strconv.Atoi(value)
-	if err != nil || number < 1 {
+	switch {
+	case err != nil || number < 1:
 		return errors.New("must be a whole number above 0")
+	case c.most > 0 && number > c.most:
+		return fmt.Errorf("must be at most %d", c.most)
 	}
-	*c = count(number)
+	c.value = number
 	return nil
 }

@@ -96,8 +96,8 @@ func (n *node) gateway(s *settings, baseURL string, log *slog.Logger) *stompgw.S
 		Login:          s.Login,
 		Passcode:       s.Passcode,
 		Limits:         stomp.Limits{BodyBytes: int(s.MaxBody)},
-		MaxConnections: int(s.MaxConnections),
-		MaxPrefetch:    int(s.MaxPrefetch),
+		MaxConnections: s.MaxConnections.value,
+		MaxPrefetch:    s.MaxPrefetch.value,
 		HeartBeat:      time.Duration(s.HeartBeat),
 	}
 }

@@ -118,7 +118,7 @@ queue begins now if there is none: it gets what is published from now on.`,
 			change.AckTimeout = (*time.Duration)(&timeout)
 		}
 		if cmd.Flags().Changed("attempts") {
-			change.Attempts = (*int)(&attempts)
+			change.Attempts = &attempts.value
 		}
 		if change == (bus.QueueSettings{}) {
 			return misusef("nothing to set: give --ack-timeout or --attempts")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -100,12 +101,12 @@ func settingsTable() []setting {
 			}},
 		{"max-connections", "`number` of STOMP connections at once",
 			func(f *pflag.FlagSet, s *settings, n, h string) {
-				s.MaxConnections = 20_000
+				s.MaxConnections = count{value: 20_000}
 				f.Var(&s.MaxConnections, n, h)
 			}},
-		{"max-prefetch", "`number` of unacknowledged messages that a STOMP subscription can ask for",
+		{"max-prefetch", "`number` of unacknowledged messages that a STOMP subscription can ask for, at most 65535",
 			func(f *pflag.FlagSet, s *settings, n, h string) {
-				s.MaxPrefetch = 10_000
+				s.MaxPrefetch = count{10_000, math.MaxUint16}
 				f.Var(&s.MaxPrefetch, n, h)
 			}},
 		{"heart-beat", "longest `time` between STOMP heart-beats, where a client has them",

@@ -192,13 +192,13 @@ func TestPeriodTakesUnits(t *testing.T) {
 }
 
 func TestCountIsOneOrMore(t *testing.T) {
-	var c count
-	if err := c.Set("20000"); err != nil || c != 20000 || c.String() != "20000" {
-		t.Errorf("got %d (%s), %v", c, c.String(), err)
+	c := count{most: 65535}
+	if err := c.Set("65535"); err != nil || c.value != 65535 || c.String() != "65535" {
+		t.Errorf("got %s, %v", c.String(), err)
 	}
-	for _, text := range []string{"", "0", "-1", "1.5", "many", "99999999999999999999"} {
+	for _, text := range []string{"", "0", "-1", "1.5", "many", "65536", "99999999999999999999"} {
 		if err := c.Set(text); err == nil {
-			t.Errorf("%q is taken for %d", text, c)
+			t.Errorf("%q is taken for %s", text, c.String())
 		}
 	}
 }

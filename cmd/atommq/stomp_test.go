@@ -59,6 +59,44 @@ func TestAnAccountGuardsStomp(t *testing.T) {
 	}
 }
 
+func TestConnectionsOverTheLimitAreToldSo(t *testing.T) {
+	server := startServer(t, "--max-connections", "1")
+	connect(t, server.Stomp)
+	if c, err := dialStomp(server.Stomp); err == nil || !strings.Contains(err.Error(), "1 connections") {
+		t.Errorf("the second connection gets %v, %v", c, err)
+	}
+}
+
+func TestLimitsOfStompAreSettings(t *testing.T) {
+	server := startServer(t, "--max-prefetch", "1", "--max-body", "100", "--heart-beat", "300ms")
+	c := connect(t, server.Stomp)
+	c.must(t, stomp.SEND, "one", "destination", "/queue/jobs")
+	c.must(t, stomp.SEND, "two", "destination", "/queue/jobs")
+	if err := c.send(stomp.SUBSCRIBE, "", "destination", "/queue/jobs", "id", "1", "ack", "client", "prefetch", "5"); err != nil {
+		t.Fatal(err)
+	}
+	if m := c.message(t); m.body != "one" {
+		t.Errorf("first comes %q", m.body)
+	}
+	c.must(t, stomp.UNSUBSCRIBE, "", "id", "1") // answered next: there is no second message before an ACK
+	if err := c.request(stomp.SEND, strings.Repeat("x", 101), "destination", "/queue/jobs"); err == nil || !strings.Contains(err.Error(), "limit of 100") {
+		t.Errorf("a body of 101 bytes is answered with %v", err)
+	}
+
+	beating, err := net.Dial("tcp", server.Stomp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := greet(beating, "heart-beat", "1000,1000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if got := second.connected.headers["heart-beat"]; got != "300,300" {
+		t.Errorf("heart-beat is %q", got)
+	}
+}
+
 func TestStoppingEndsSessionsThatWouldGoOn(t *testing.T) {
 	overTCP := func(t *testing.T, p *process) *stompClient { return connect(t, p.Stomp) }
 	for _, tt := range []struct {

@@ -12,8 +12,9 @@ import (
 // stompClient is a STOMP 1.2 client that does one thing after another.
 type stompClient struct {
 	net.Conn
-	frames *stomp.Reader
-	sent   int // requests so far
+	frames    *stomp.Reader
+	connected *stompFrame
+	sent      int // requests so far
 }
 
 // stompFrame is a frame that a stompClient received.
@@ -35,16 +36,16 @@ func dialStomp(address string) (*stompClient, error) {
 	return greet(conn)
 }
 
-// greet begins a session on a connection, and closes that where it fails.
-func greet(conn net.Conn) (*stompClient, error) {
+// greet begins a session on a connection, and closes that where it fails. headers are added to
+// CONNECT, names and values in turn.
+func greet(conn net.Conn, headers ...string) (*stompClient, error) {
 	c := &stompClient{Conn: conn, frames: stomp.NewReader(conn, stomp.Limits{})}
-	err := c.send(stomp.CONNECT, "", "accept-version", "1.2", "host", "test", "login", "me", "passcode", "secret")
-	var f *stompFrame
+	err := c.send(stomp.CONNECT, "", append(headers, "accept-version", "1.2", "host", "test", "login", "me", "passcode", "secret")...)
 	if err == nil {
-		f, err = c.receive()
+		c.connected, err = c.receive()
 	}
-	if err == nil && f.command != stomp.CONNECTED {
-		err = fmt.Errorf("CONNECT is answered with %v", f)
+	if err == nil && c.connected.command != stomp.CONNECTED {
+		err = fmt.Errorf("CONNECT is answered with %v", c.connected)
 	}
 	if err != nil {
 		conn.Close()
