@@ -33,9 +33,9 @@ func (o *outbox) fitsTransient() bool {
 	return len(o.items) < outboxItems+transientItems && o.bytes < outboxBytes+outboxBytes/4
 }
 
-func (o *outbox) push(e *bus.Entry, s *follow) {
-	o.items = append(o.items, item{e, s})
-	o.bytes += len(e.XML)
+func (o *outbox) push(i item, size int) {
+	o.items = append(o.items, i)
+	o.bytes += size
 }
 
 // swap returns everything, and goes on with the memory of spare.

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"atommq/bus"
 )
@@ -12,8 +13,9 @@ import (
 // bus.Listener. There is one for a Server.
 type topics struct {
 	messages
-	pages *pages
-	stop  func() // ends the listening
+	pages  *pages
+	stop   func()       // ends the listening
+	wholes atomic.Int64 // follows that want whole entries
 
 	mu       sync.RWMutex
 	feeds    *registry
@@ -181,6 +183,9 @@ func (t *topics) enter(s *follow, after int64) {
 		after = t.bus.Head()
 	}
 	s.after = after
+	if s.is(isWhole) {
+		t.wholes.Add(1)
+	}
 	if !s.is(isPrefix) {
 		t.feeds.add(s)
 		return
@@ -194,6 +199,9 @@ func (t *topics) leave(follows ...*follow) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, s := range follows {
+		if s.is(isWhole) {
+			t.wholes.Add(-1)
+		}
 		if !s.is(isPrefix) {
 			t.feeds.remove(s)
 			continue

@@ -255,7 +255,7 @@ func (f *follower) fill(s *follow, entries []*bus.Entry) []*bus.Entry {
 		case !f.outbox.fits():
 			return entries[i:]
 		default:
-			f.outbox.push(e, s)
+			f.outbox.push(item{e, s}, len(e.XML))
 			s.after = e.ID
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"atommq/bus"
 	"atommq/feeds"
+	"atommq/stompgw/stomp"
 )
 
 // transientPatience is how long the sender of what is not stored waits for subscribers to
@@ -35,14 +36,23 @@ func (t *topics) broadcast(ctx context.Context, feed string, m *feeds.Message) e
 	if t.count(feed) == 0 {
 		return nil
 	}
-	e, err := transient(feed, m)
+	e, err := newTransient(feed, m)
 	if err != nil {
 		return err
+	}
+	if t.wholes.Load() > 0 {
+		if err := e.compose(m); err != nil {
+			return err
+		}
 	}
 	var full []*follow
 	var woken wakes
 	t.mu.RLock()
 	for s := range t.matching(feed) {
+		if s.is(isWhole) && e.XML == nil {
+			continue // it came while this was under way
+		}
+		e.render(s.owner.version, m)
 		wake, ok := s.owner.offer(s, e)
 		if !ok {
 			full = append(full, s)
@@ -54,25 +64,40 @@ func (t *topics) broadcast(ctx context.Context, feed string, m *feeds.Message) e
 	return insist(ctx, full, e)
 }
 
-// transient makes the entry of a message that is not stored: it has no id, and its uuid is its message-id.
-func transient(feed string, m *feeds.Message) (*bus.Entry, error) {
-	entry, err := feeds.ComposeMessage("", m)
-	if err != nil {
-		return nil, fmt.Errorf("broadcast: %w", err)
-	}
+// transient is a message that is not stored, in the shape of those that are: it has no id, and its
+// uuid is its message-id.
+type transient struct {
+	*bus.Entry
+	size int // what it takes in an outbox
+}
+
+func newTransient(feed string, m *feeds.Message) (transient, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		return nil, fmt.Errorf("make a uuid: %w", err)
+		return transient{}, fmt.Errorf("make a uuid: %w", err)
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	return &bus.Entry{Member: feeds.Member{
-		Feed: feed, UUID: id.String(), Title: entry.Title, Absent: entry.Absent, XML: entry.XML,
-		Published: now, Updated: now, Edited: now,
-	}}, nil
+	e := &bus.Entry{Member: feeds.Member{Feed: feed, UUID: id.String(), Published: now, Updated: now, Edited: now}}
+	return transient{e, tailRoom(m)}, nil
+}
+
+// compose makes it an entry in full. Only those who want whole entries need that.
+func (e transient) compose(m *feeds.Message) error {
+	entry, err := feeds.ComposeMessage("", m)
+	if err != nil {
+		return fmt.Errorf("broadcast: %w", err)
+	}
+	e.Title, e.Absent, e.XML = entry.Title, entry.Absent, entry.XML
+	return nil
+}
+
+// render renders it for a version once, while m can be read.
+func (e transient) render(v stomp.Version, m *feeds.Message) {
+	e.Form(forms[v], func(member *feeds.Member) []byte { return appendMessage(nil, v, member, m) })
 }
 
 // insist waits for followers that had no room for e.
-func insist(ctx context.Context, full []*follow, e *bus.Entry) error {
+func insist(ctx context.Context, full []*follow, e transient) error {
 	if len(full) == 0 {
 		return nil
 	}
@@ -104,7 +129,7 @@ func insist(ctx context.Context, full []*follow, e *bus.Entry) error {
 }
 
 // offer pushes an entry that is not stored; ok is false when there is no room.
-func (f *follower) offer(s *follow, e *bus.Entry) (wake, ok bool) {
+func (f *follower) offer(s *follow, e transient) (wake, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if s.gone || f.closed {
@@ -113,7 +138,7 @@ func (f *follower) offer(s *follow, e *bus.Entry) (wake, ok bool) {
 	if !f.outbox.fitsTransient() {
 		return false, false
 	}
-	f.outbox.push(e, s)
+	f.outbox.push(item{e.Entry, s}, e.size)
 	return f.rouse(), true
 }
 
@@ -140,7 +165,7 @@ func (f *follower) giveRoom() {
 }
 
 // giveUp cuts off a follower that still has no room for e.
-func (f *follower) giveUp(s *follow, e *bus.Entry) (wake bool) {
+func (f *follower) giveUp(s *follow, e transient) (wake bool) {
 	if wake, ok := f.offer(s, e); ok {
 		return wake
 	}
