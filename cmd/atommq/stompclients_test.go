@@ -20,21 +20,20 @@ import (
 	"github.com/coder/websocket"
 )
 
-// hostAndPort parts an address for programs that want its halves.
-func hostAndPort(t *testing.T, address string) (host, port string) {
+// walkStomp runs a client in testdata/clients against a new server.
+func walkStomp(t *testing.T, program, script string, more ...string) {
+	t.Helper()
+	server := startServer(t, "--login", "me", "--passcode", "secret")
+	walkStompAt(t, server.Stomp, program, script, more...)
+}
+
+// walkStompAt runs such a client against a server.
+func walkStompAt(t *testing.T, address, program, script string, more ...string) {
 	t.Helper()
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return host, port
-}
-
-// walkStomp runs a client in testdata/clients against a new server.
-func walkStomp(t *testing.T, program, script string, more ...string) {
-	t.Helper()
-	server := startServer(t, "--login", "me", "--passcode", "secret")
-	host, port := hostAndPort(t, server.Stomp)
 	out := run(t, program, append([]string{filepath.Join("testdata/clients", script), host, port}, more...)...)
 	if !strings.HasSuffix(out, " checks\n") {
 		t.Error(out)
@@ -54,6 +53,11 @@ func TestStompPyWorksOnQueuesAndTopics(t *testing.T) {
 	for _, version := range []string{"1.0", "1.1", "1.2"} {
 		t.Run(version, func(t *testing.T) { walkStomp(t, systemPython, "stomp_py.py", version) })
 	}
+	t.Run("TLS", func(t *testing.T) {
+		cert, key, _ := certify(t)
+		server := startServer(t, "--stomp", "off", "--stomp-tls", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key)
+		walkStompAt(t, server.StompTLS, systemPython, "stomp_py.py", "1.2", cert)
+	})
 }
 
 func TestNetStompWorksOnQueuesAndTopics(t *testing.T) {

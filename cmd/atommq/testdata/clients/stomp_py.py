@@ -1,5 +1,5 @@
 # Works on a queue and a topic with stomp.py, a client that nobody here wrote.
-# usage: stomp_py.py HOST PORT VERSION
+# usage: stomp_py.py HOST PORT VERSION [CERTIFICATE], with which it speaks TLS
 import queue
 import sys
 import time
@@ -45,6 +45,8 @@ class Inbox(stomp.ConnectionListener):
 kinds = {"1.0": stomp.Connection10, "1.1": stomp.Connection11, "1.2": stomp.Connection12}
 options = {} if version == "1.0" else {"heartbeats": (500, 500)}
 connection = kinds[version]([(host, port)], **options)
+if len(sys.argv) > 4:
+    connection.set_ssl([(host, port)], ca_certs=sys.argv[4])
 inbox = Inbox()
 connection.set_listener("inbox", inbox)
 connection.connect("me", "secret", wait=True)
