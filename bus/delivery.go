@@ -89,5 +89,5 @@ func (d *Delivery) timeout(c *Consumer, q *workQueue) time.Duration {
 	case c.limit > 0:
 		return c.limit
 	}
-	return q.ackTimeout
+	return q.kind.ackTimeout
 }

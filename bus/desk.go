@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 )
@@ -20,37 +19,22 @@ type desk struct {
 	store Store
 	wake  chan struct{} // holds a token when the keeper of deadlines is to look again
 
+	common queueKind // of queues that nobody has configured
+
 	joining sync.Mutex // held while the node is entered
 	looking sync.Mutex // held while mark is used
 	mark    int64      // how far releases were looked at
 
 	mu        sync.Mutex
-	node      int64                 // this node's number, 0 before the first consumer
-	feeds     map[string]*workQueue // the first queue with consumers of each feed
-	dirty     []*workQueue          // that want an order in the next commit
+	node      int64        // this node's number, 0 before the first consumer
+	queues    queueTable   // those with consumers
+	dirty     []*workQueue // that want an order in the next commit
 	timers    deadlines
 	recent    recent
 	failed    []*Delivery // whose release could not be written
 	retryAt   time.Time   // when to try again what has failed; zero for nothing
 	struckOut bool        // others took this node for dead
 	free      []*order
-}
-
-// workQueue is a queue with consumers on this node. There may be a million.
-type workQueue struct {
-	desk       *desk
-	id         int64
-	feed, name string
-	ackTimeout time.Duration
-	next       *workQueue // of the same feed
-	turn       *Consumer  // that is handed something next, in the ring of consumers
-	consumers  int32
-	attempts   int32
-	credit     int32 // the sum of the consumers'
-	freed      int32 // what the commit under way adds to it
-	more       bool  // something may wait beyond what was ordered
-	dirty      bool  // it is in the desk's list
-	dropped    bool  // the store has it no more
 }
 
 // order is a claim op and the queue it is for.
@@ -63,7 +47,9 @@ type order struct {
 const orderLimit = 1000
 
 func newDesk(b *Bus) *desk {
-	return &desk{bus: b, store: b.store, wake: make(chan struct{}, 1), feeds: make(map[string]*workQueue)}
+	d := &desk{bus: b, store: b.store, wake: make(chan struct{}, 1), queues: newQueueTable()}
+	d.common = queueKind{d, DefaultQueue, DefaultAckTimeout, DefaultAttempts}
+	return d
 }
 
 // join enters this node in the store, once, and takes over the claims of nodes that died.
@@ -114,28 +100,27 @@ func (d *desk) part() error {
 
 // find returns a queue that has consumers here. Callers hold d.mu.
 func (d *desk) find(feed, name string) *workQueue {
-	for q := d.feeds[feed]; q != nil; q = q.next {
-		if q.name == name {
-			return q
+	for w := d.queues.of(feed); w != nil; w = w.sibling() {
+		if w.kind.name == name {
+			return w
 		}
 	}
 	return nil
 }
 
-// enter adds a consumer to the queue that q describes.
-func (d *desk) enter(c *Consumer, q *Queue) {
+// enter adds a consumer to the queue of feed that q describes. feed is a string that the caller keeps anyway.
+func (d *desk) enter(c *Consumer, feed string, q *Queue) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	w := d.find(q.Feed, q.Name)
 	if w == nil {
-		w = &workQueue{desk: d, feed: q.Feed, name: q.Name, next: d.feeds[q.Feed]}
-		d.feeds[q.Feed] = w
+		w = &workQueue{feed: feed}
+		d.queues.add(w)
 	}
-	w.id, w.ackTimeout, w.attempts = q.ID, q.AckTimeout, int32(min(q.Attempts, math.MaxInt32))
+	w.id, w.kind = q.ID, d.kindOf(q)
 	c.queue = w
 	w.add(c)
-	w.more = true
-	d.want(w)
+	d.stir(w)
 }
 
 // add puts c into the ring.
@@ -174,7 +159,7 @@ func (d *desk) leave(c *Consumer) []*Delivery {
 	c.closed, c.untaken = true, nil
 	w.remove(c)
 	if w.consumers == 0 {
-		d.forget(w)
+		d.queues.remove(w)
 	}
 	var lost []*Delivery
 	for e := c.held.first; e != nil; {
@@ -185,8 +170,7 @@ func (d *desk) leave(c *Consumer) []*Delivery {
 		}
 		e = following
 	}
-	w.more = true
-	d.want(w)
+	d.stir(w)
 	return lost
 }
 
@@ -202,22 +186,6 @@ func (d *desk) putOff(e *Delivery) {
 	defer d.mu.Unlock()
 	d.failed = append(d.failed, e)
 	d.retryLater()
-}
-
-// forget takes out a queue without consumers. Callers hold d.mu.
-func (d *desk) forget(w *workQueue) {
-	if first := d.feeds[w.feed]; first != w {
-		for first.next != w {
-			first = first.next
-		}
-		first.next = w.next
-		return
-	}
-	if w.next == nil {
-		delete(d.feeds, w.feed)
-		return
-	}
-	d.feeds[w.feed] = w.next
 }
 
 // lose takes a delivery from its consumer. Callers hold d.mu.
@@ -247,7 +215,7 @@ func (d *desk) due() bool {
 func (d *desk) orders(m *batch) []*order {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.feeds) > 0 {
+	if !d.queues.empty() {
 		d.anticipate(m)
 	}
 	list := m.orders
@@ -269,9 +237,8 @@ func (d *desk) anticipate(m *batch) {
 		for i := range t.op.Posts {
 			if name := t.op.Posts[i].Entry.Feed; name != feed {
 				feed = name
-				for w := d.feeds[feed]; w != nil; w = w.next {
-					w.more = true
-					d.want(w)
+				for w := d.queues.of(feed); w != nil; w = w.sibling() {
+					d.stir(w)
 				}
 			}
 		}
@@ -386,7 +353,7 @@ func (d *desk) restore(e *Delivery) {
 
 // queueOf returns the queue of a delivery if it still has consumers here. Callers hold d.mu.
 func (d *desk) queueOf(e *Delivery) *workQueue {
-	for w := d.feeds[e.Feed]; w != nil; w = w.next {
+	for w := d.queues.of(e.Feed); w != nil; w = w.sibling() {
 		if w.id == e.Queue {
 			return w
 		}

@@ -127,14 +127,12 @@ func (d *desk) toTryAgain() (failed []*Delivery, dropped []QueueName, due bool) 
 	}
 	d.retryAt = time.Time{}
 	failed, d.failed = d.failed, nil
-	for _, first := range d.feeds {
-		for w := first; w != nil; w = w.next {
-			switch {
-			case w.dropped:
-				dropped = append(dropped, QueueName{w.feed, w.name})
-			case w.more:
-				d.want(w)
-			}
+	for w := range d.queues.all() {
+		switch {
+		case w.dropped:
+			dropped = append(dropped, QueueName{w.feed, w.kind.name})
+		case w.more:
+			d.want(w)
 		}
 	}
 	return failed, dropped, true
@@ -214,13 +212,11 @@ func (d *desk) startOver(node int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.node, d.struckOut, d.failed = node, false, nil
-	for _, first := range d.feeds {
-		for w := first; w != nil; w = w.next {
-			for c, n := w.turn, w.consumers; n > 0; c, n = c.next, n-1 {
-				d.loseAll(c)
-			}
+	for w := range d.queues.all() {
+		for c, n := w.turn, w.consumers; n > 0; c, n = c.next, n-1 {
+			d.loseAll(c)
 		}
-		d.stirList(first)
+		d.stir(w)
 	}
 }
 
@@ -245,12 +241,9 @@ func (d *desk) stirQueues(ids []int64) (any bool) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, first := range d.feeds {
-		for w := first; w != nil; w = w.next {
-			if found[w.id] {
-				w.more = true
-				d.want(w)
-			}
+	for w := range d.queues.all() {
+		if found[w.id] {
+			d.stir(w)
 		}
 	}
 	return len(d.dirty) > 0
@@ -263,20 +256,20 @@ func (d *desk) stirFeeds(names []string, all bool) (any bool) {
 	defer d.mu.Unlock()
 	if !all {
 		for _, name := range names {
-			d.stirList(d.feeds[name])
+			for w := d.queues.of(name); w != nil; w = w.sibling() {
+				d.stir(w)
+			}
 		}
 		return len(d.dirty) > 0
 	}
-	for _, first := range d.feeds {
-		d.stirList(first)
+	for w := range d.queues.all() {
+		d.stir(w)
 	}
 	return len(d.dirty) > 0
 }
 
-// stirList wants orders for w and those that follow it. Callers hold d.mu.
-func (d *desk) stirList(w *workQueue) {
-	for ; w != nil; w = w.next {
-		w.more = true
-		d.want(w)
-	}
+// stir wants an order for w, which something may wait in. Callers hold d.mu.
+func (d *desk) stir(w *workQueue) {
+	w.more = true
+	d.want(w)
 }

@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"fmt"
-	"math"
 )
 
 // Queue returns a queue as it is now: ErrNoQueue if there is none.
@@ -95,6 +94,6 @@ func (d *desk) adopt(q *Queue) {
 			w.id, w.dropped, w.more = q.ID, false, true
 			d.want(w)
 		}
-		w.ackTimeout, w.attempts = q.AckTimeout, int32(min(q.Attempts, math.MaxInt32))
+		w.kind = d.kindOf(q)
 	}
 }

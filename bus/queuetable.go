@@ -1,0 +1,102 @@
+package bus
+
+import (
+	"hash/maphash"
+	"iter"
+	"math"
+	"time"
+)
+
+// workQueue is a queue with consumers on this node. There may be a million: it is small.
+type workQueue struct {
+	id        int64
+	feed      string
+	kind      *queueKind
+	next      *workQueue // in the table
+	turn      *Consumer  // that is handed something next, in the ring of consumers
+	consumers int32
+	credit    int32 // the sum of the consumers'
+	freed     int32 // what the commit under way adds to it
+	more      bool  // something may wait beyond what was ordered
+	dirty     bool  // it is in the desk's list
+	dropped   bool  // the store has it no more
+}
+
+// queueKind is what most queues have in common.
+type queueKind struct {
+	desk       *desk
+	name       string
+	ackTimeout time.Duration
+	attempts   int
+}
+
+// kindOf returns the kind of q, which is the desk's common one for nearly all.
+func (d *desk) kindOf(q *Queue) *queueKind {
+	k := queueKind{d, q.Name, q.AckTimeout, min(q.Attempts, math.MaxInt32)}
+	if k == d.common {
+		return &d.common
+	}
+	return &k
+}
+
+// queueTable finds queues by their feed. It keys them by hash: that is smaller than the names.
+type queueTable struct {
+	seed   maphash.Seed
+	chains map[uint64]*workQueue
+}
+
+func newQueueTable() queueTable {
+	return queueTable{seed: maphash.MakeSeed(), chains: make(map[uint64]*workQueue)}
+}
+
+func (t *queueTable) empty() bool { return len(t.chains) == 0 }
+
+// of returns the first queue of a feed; sibling the others.
+func (t *queueTable) of(feed string) *workQueue {
+	return t.chains[maphash.String(t.seed, feed)].from(feed)
+}
+
+func (w *workQueue) sibling() *workQueue { return w.next.from(w.feed) }
+
+// from returns the first queue of a feed in the chain that begins with w.
+func (w *workQueue) from(feed string) *workQueue {
+	for w != nil && w.feed != feed {
+		w = w.next
+	}
+	return w
+}
+
+func (t *queueTable) add(w *workQueue) {
+	key := maphash.String(t.seed, w.feed)
+	w.next = t.chains[key]
+	t.chains[key] = w
+}
+
+func (t *queueTable) remove(w *workQueue) {
+	key := maphash.String(t.seed, w.feed)
+	first := t.chains[key]
+	switch {
+	case first != w:
+		for first.next != w {
+			first = first.next
+		}
+		first.next = w.next
+	case w.next == nil:
+		delete(t.chains, key)
+	default:
+		t.chains[key] = w.next
+	}
+}
+
+// all walks over every queue.
+func (t *queueTable) all() iter.Seq[*workQueue] {
+	return func(yield func(*workQueue) bool) {
+		for _, w := range t.chains {
+			for ; w != nil; w = w.next {
+				if !yield(w) {
+					return
+				}
+			}
+		}
+	}
+}
