@@ -1,6 +1,7 @@
 package stompgw
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -53,6 +54,8 @@ func faultOf(err error) (f *fault, known bool) {
 		return &fault{message: broken.Message, detail: broken.Detail, ends: true}, true
 	case errors.As(err, &gap):
 		return &fault{message: gap.Error(), detail: gapDetail(gap), ends: true}, true
+	case errors.Is(err, context.Canceled): // by Shutdown, which has waited long enough
+		return shuttingDown(), true
 	case errors.As(err, &cut):
 		return advice(cut), true
 	case errors.As(err, &large):

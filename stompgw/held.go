@@ -74,8 +74,8 @@ func (c *conn) deliverable() bool {
 func (c *conn) hold(s *queueSubscription, ds []*bus.Delivery) ([]held, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if n := len(ds); n > 0 {
-		c.highest = max(c.highest, ds[n-1].ID)
+	for _, d := range ds {
+		c.highest = max(c.highest, d.ID)
 	}
 	if closed := s.state&closedState != 0; closed || s.mode == ackAuto {
 		return nil, !closed

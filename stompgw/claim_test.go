@@ -1,0 +1,139 @@
+package stompgw_test
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestClaimsOfAClientThatVanishesGoToOthers(t *testing.T) {
+	for _, how := range []string{"FIN", "DISCONNECT\n\tfirst> receipt:1"} {
+		t.Run(how[:3], func(t *testing.T) {
+			start(t).play(t, `
+	first> CONNECT
+	first> accept-version:1.2
+
+	first< CONNECTED
+
+	first> SEND
+	first> destination:/queue/x
+	first> receipt:1
+
+	first< RECEIPT
+
+	first> SUBSCRIBE
+	first> id:1
+	first> destination:/queue/x
+	first> ack:client
+
+	first< MESSAGE
+	first< !redelivered
+
+	second> CONNECT
+	second> accept-version:1.2
+
+	second< CONNECTED
+
+	second> SUBSCRIBE
+	second> id:2
+	second> destination:/queue/x
+	second> ack:client
+
+	first> `+how+`
+
+	second< MESSAGE
+	second< redelivered:true
+	second< attempts:2
+	`)
+		})
+	}
+}
+
+func TestLostClaimIsToldToThoseWhoAskForAReceipt(t *testing.T) {
+	start(t).play(t, connected12+`
+	> SEND
+	> destination:/queue/x
+
+	> SUBSCRIBE
+	> id:s
+	> destination:/queue/x
+	> ack:client
+	> ack-timeout:0.05
+
+	< MESSAGE
+	< ack:{first}
+
+	< MESSAGE
+	< redelivered:true
+	< ack:{second}
+
+	> ACK
+	> id:{first}
+
+	> ACK
+	> id:{first}
+	> receipt:1
+
+	< ERROR
+	< receipt-id:1
+	< message:claim is no longer held
+
+	<EOF
+	`)
+}
+
+func TestCumulativeAckSettlesWhatIsHeldBesideWhatIsLost(t *testing.T) {
+	start(t).play(t, connected12+`
+	> SEND
+	> destination:/queue/x
+	> ack-timeout:0.05
+	>
+	> short
+
+	> SEND
+	> destination:/queue/x
+	>
+	> long
+
+	> SUBSCRIBE
+	> id:s
+	> destination:/queue/x
+	> ack:client
+
+	< MESSAGE
+	<
+	< short
+
+	< MESSAGE
+	< ack:{second}
+	<
+	< long
+
+	< MESSAGE
+	< redelivered:true
+	<
+	< short
+
+	> ACK
+	> id:{second}
+
+	> UNSUBSCRIBE
+	> id:s`+strings.Replace(counts, "\n\n", "\n\n\t> SUBSCRIBE\n\t> id:all\n\t> destination:/queue/x\n\t> ack:client\n\n\t< MESSAGE\n\t< ack:{last}\n\t<\n\t< short\n\n\t> ACK\n\t> id:{last}\n\n", 1)+`0`)
+}
+
+// What was written to a client with ack:auto does not come back, however soon it unsubscribes.
+func TestDeliveredInAutoStaysDelivered(t *testing.T) {
+	g := start(t)
+	for range 50 {
+		c := g.connect(t, "1.2")
+		c.sendFrame("SEND", "destination:/queue/x")
+		c.sendFrame("SUBSCRIBE", "id:s", "destination:/queue/x")
+		if f := c.next(); header(f, "redelivered") != "" {
+			t.Fatalf("got %s", show(f))
+		}
+		c.sendFrame("UNSUBSCRIBE", "id:s")
+		c.sendFrame("DISCONNECT", "receipt:1")
+		if f := c.next(); header(f, "receipt-id") != "1" {
+			t.Fatalf("got %s", show(f))
+		}
+	}
+}
