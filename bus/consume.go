@@ -84,7 +84,7 @@ func checkNames(feed, queue string) error {
 // Take appends to into at most limit deliveries, in order, that were handed to c and not yet taken. Their
 // ack timeouts begin.
 func (c *Consumer) Take(into []*Delivery, limit int) []*Delivery {
-	d := c.queue.kind.desk
+	d := c.queue.desk()
 	d.mu.Lock()
 	first := len(into)
 	for c.untaken != nil && len(into)-first < limit {
@@ -107,7 +107,7 @@ func (c *Consumer) Take(into []*Delivery, limit int) []*Delivery {
 // Close ends c and releases what it holds: what was not taken as if never handed out, the rest with its
 // attempt counted. It does not wait for that. It may be called again.
 func (c *Consumer) Close() {
-	b := c.queue.kind.desk.bus
+	b := c.queue.desk().bus
 	if lost := b.desk.leave(c); len(lost) > 0 {
 		b.release(lost, causeGone)
 	}

@@ -19,7 +19,7 @@ const (
 // deadLetter returns what goes to DeadFeed in place of e, which its consumer gave back: nil while it has
 // attempts left. What cannot be delivered from DeadFeed itself just leaves the queue.
 func (e *Delivery) deadLetter(cause string) (letter *feeds.Entry, dead bool) {
-	if !e.taken || e.Entry == nil || e.queue.kind.attempts <= 0 || e.Attempt < e.queue.kind.attempts {
+	if !e.taken || e.Entry == nil || !e.usedUp() {
 		return nil, false
 	}
 	if e.Feed == DeadFeed {
@@ -28,7 +28,7 @@ func (e *Delivery) deadLetter(cause string) (letter *feeds.Entry, dead bool) {
 	letter, err := feeds.Annotate(&e.Entry.Member, []feeds.Field{
 		{Name: "dead-cause", Value: cause},
 		{Name: "dead-feed", Value: e.Feed},
-		{Name: "dead-queue", Value: e.queue.kind.name},
+		{Name: "dead-queue", Value: e.queue.kind.Load().name},
 		{Name: "dead-id", Value: strconv.FormatInt(e.ID, 10)},
 		{Name: "dead-attempts", Value: strconv.Itoa(e.Attempt)},
 		{Name: "dead-consumer", Value: e.consumer.name},
@@ -37,6 +37,12 @@ func (e *Delivery) deadLetter(cause string) (letter *feeds.Entry, dead bool) {
 		return nil, false // one more attempt is better than a loss
 	}
 	return letter, true
+}
+
+// usedUp reports whether e was the last attempt.
+func (e *Delivery) usedUp() bool {
+	limit := e.queue.kind.Load().attempts
+	return limit > 0 && e.Attempt >= limit
 }
 
 // giveBack settles e, which is not acked, in t: with a dead letter once its attempts are used up.

@@ -89,5 +89,5 @@ func (d *Delivery) timeout(c *Consumer, q *workQueue) time.Duration {
 	case c.limit > 0:
 		return c.limit
 	}
-	return q.kind.ackTimeout
+	return q.kind.Load().ackTimeout
 }

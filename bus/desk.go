@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -43,8 +44,10 @@ type order struct {
 	queue *workQueue
 }
 
-// orderLimit bounds what one order claims, so that no commit is long.
-const orderLimit = 1000
+const (
+	orderLimit  = 1000 // bounds what one order claims, and
+	ordersLimit = 256  // the orders in one commit, so that none is long
+)
 
 func newDesk(b *Bus) *desk {
 	d := &desk{bus: b, store: b.store, wake: make(chan struct{}, 1), queues: newQueueTable()}
@@ -101,7 +104,7 @@ func (d *desk) part() error {
 // find returns a queue that has consumers here. Callers hold d.mu.
 func (d *desk) find(feed, name string) *workQueue {
 	for w := d.queues.of(feed); w != nil; w = w.sibling() {
-		if w.kind.name == name {
+		if w.kind.Load().name == name {
 			return w
 		}
 	}
@@ -117,7 +120,8 @@ func (d *desk) enter(c *Consumer, feed string, q *Queue) {
 		w = &workQueue{feed: feed}
 		d.queues.add(w)
 	}
-	w.id, w.kind = q.ID, d.kindOf(q)
+	w.id = q.ID
+	w.kind.Store(d.kindOf(q))
 	c.queue = w
 	w.add(c)
 	d.stir(w)
@@ -219,14 +223,15 @@ func (d *desk) orders(m *batch) []*order {
 		d.anticipate(m)
 	}
 	list := m.orders
-	for _, w := range d.dirty {
+	n := 0
+	for ; n < len(d.dirty) && len(list) < ordersLimit; n++ {
+		w := d.dirty[n]
 		if w.credit+w.freed > 0 && w.consumers > 0 {
 			list = append(list, d.newOrder(w))
 		}
 		w.dirty, w.freed = false, 0
 	}
-	clear(d.dirty)
-	d.dirty = d.dirty[:0]
+	d.dirty = slices.Delete(d.dirty, 0, n)
 	return list
 }
 

@@ -130,7 +130,7 @@ func (d *desk) toTryAgain() (failed []*Delivery, dropped []QueueName, due bool) 
 	for w := range d.queues.all() {
 		switch {
 		case w.dropped:
-			dropped = append(dropped, QueueName{w.feed, w.kind.name})
+			dropped = append(dropped, QueueName{w.feed, w.kind.Load().name})
 		case w.more:
 			d.want(w)
 		}

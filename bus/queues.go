@@ -94,6 +94,6 @@ func (d *desk) adopt(q *Queue) {
 			w.id, w.dropped, w.more = q.ID, false, true
 			d.want(w)
 		}
-		w.kind = d.kindOf(q)
+		w.kind.Store(d.kindOf(q))
 	}
 }

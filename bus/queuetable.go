@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"iter"
 	"math"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,7 +12,7 @@ import (
 type workQueue struct {
 	id        int64
 	feed      string
-	kind      *queueKind
+	kind      atomic.Pointer[queueKind]
 	next      *workQueue // in the table
 	turn      *Consumer  // that is handed something next, in the ring of consumers
 	consumers int32
@@ -38,6 +39,9 @@ func (d *desk) kindOf(q *Queue) *queueKind {
 	}
 	return &k
 }
+
+// desk may be asked for without its lock, which kinds may change under.
+func (w *workQueue) desk() *desk { return w.kind.Load().desk }
 
 // queueTable finds queues by their feed. It keys them by hash: that is smaller than the names.
 type queueTable struct {
