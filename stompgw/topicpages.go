@@ -14,7 +14,7 @@ import (
 const (
 	sharedEntries = 1024
 	sharedBytes   = 1 << 20
-	keptBytes     = 8 << 20
+	keptBytes     = 16 << 20
 	keptFor       = 5 * time.Second
 )
 
