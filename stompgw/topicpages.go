@@ -111,28 +111,29 @@ func limited(entries []*bus.Entry, q bus.Query) []*bus.Entry {
 	return entries
 }
 
-// readPage reads a page, and keeps it for others if it is not the last.
+// readPage reads a page, and keeps it for others, or for the caller's next call, if there is more than q asks for.
 func (p *pages) readPage(ctx context.Context, name logName, q bus.Query) (*bus.Slice, error) {
 	wide := q
 	wide.Limit, wide.Bytes = sharedEntries, sharedBytes
 	s, err := p.bus.Read(ctx, wide)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l := p.logs[name]
-	if l != nil && l.reading != nil {
+	if l := p.logs[name]; l != nil && l.reading != nil {
 		close(l.reading)
 		l.reading = nil
 	}
-	if err != nil || !s.More || len(s.Entries) == 0 {
+	if err != nil {
 		p.release(name)
-		if err != nil {
-			return nil, err
-		}
-	} else {
-		p.keep(name, q.After, s.Entries)
+		return nil, err
 	}
 	some := limited(s.Entries, q)
-	return &bus.Slice{Entries: some, More: s.More || len(some) < len(s.Entries)}, nil
+	more := s.More || len(some) < len(s.Entries)
+	if more && len(some) > 0 {
+		p.keep(name, q.After, s.Entries)
+	} else {
+		p.release(name)
+	}
+	return &bus.Slice{Entries: some, More: more}, nil
 }
 
 // keep adds a page. Callers hold p.mu.
