@@ -16,7 +16,7 @@ const (
 func (b *Bus) watch(ctx context.Context, n Notifier) {
 	for {
 		err := n.Watch(ctx, func() {
-			b.announce(b.hub.resync(ctx))
+			b.announceForeign(b.hub.look(ctx))
 			b.lookForStirred(ctx)
 		})
 		if ctx.Err() != nil {

@@ -60,6 +60,7 @@ type Bus struct {
 	desk   *desk
 
 	committer committer
+	telling   sync.Mutex // held from learning of commits until everybody is told
 	listeners listeners
 
 	closing chan struct{} // closed first by Close: followers leave

@@ -95,6 +95,8 @@ func (b *Bus) commitBatch(m *batch) {
 		b.config.Log.Error("commit failed", "ops", len(m.ops), "error", err)
 		err = fmt.Errorf("commit: %w", err)
 	}
+	b.telling.Lock()
+	defer b.telling.Unlock()
 	var news news
 	if err == nil {
 		news = b.hub.apply(ctx, m.ops, m.departures())

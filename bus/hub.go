@@ -18,8 +18,8 @@ const (
 	// changedNames bounds the names that one call of Changed returns; beyond it
 	// every follower reads.
 	changedNames = 1000
-	// resyncTimeout bounds a look at other processes' commits. Publishers wait for it.
-	resyncTimeout = 2 * time.Second
+	// lookTimeout bounds a look at other processes' commits. Publishers wait for it.
+	lookTimeout = 2 * time.Second
 )
 
 // hub holds the tails of the feeds in use, within a bound of memory.
@@ -58,7 +58,7 @@ func (h *hub) apply(ctx context.Context, ops []*Op, left []departure) (n news) {
 	if len(changes) > 0 && changes[0].entry.ID > h.head.Load()+1 {
 		// The other process's hint may still be on its way, and a follower
 		// that saw these entries first would skip the earlier ones.
-		n = h.resync(ctx)
+		n = h.absorb(h.look(ctx))
 	}
 	if len(changes)+len(left) == 0 {
 		return n
@@ -96,25 +96,35 @@ func (h *hub) apply(ctx context.Context, ops []*Op, left []departure) (n news) {
 	return n
 }
 
-// resync asks the store what other processes committed. Every tail is loaded anew when it is
-// next used, which costs one look at its feed where nothing has changed.
-func (h *hub) resync(ctx context.Context) news {
-	ctx, cancel := context.WithTimeout(ctx, resyncTimeout)
+// look is what the store says of other processes' commits.
+type look struct {
+	names []string // of feeds written to
+	all   bool     // perhaps all of them
+	head  int64
+}
+
+// look asks the store what was committed since the head.
+func (h *hub) look(ctx context.Context) look {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	names, head, more, err := h.store.Changed(ctx, h.head.Load(), changedNames)
-	n := news{foreign: true, feeds: names, all: more || err != nil}
+	return look{names: names, all: more || err != nil, head: head}
+}
+
+// absorb takes in what a look has shown, and returns what there is to announce. Every tail is loaded anew when it is
+// next used, which costs one look at its feed where nothing has changed.
+func (h *hub) absorb(l look) news {
+	n := news{foreign: true, feeds: l.names, all: l.all}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if err == nil {
-		h.advance(head)
-	}
+	h.advance(l.head)
 	for _, t := range h.tails {
 		t.stale = true
 		if n.all {
 			n.wakes = t.stir(n.wakes)
 		}
 	}
-	for _, name := range names {
+	for _, name := range l.names {
 		if t := h.tails[name]; t != nil {
 			n.wakes = t.stir(n.wakes)
 		}

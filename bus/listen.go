@@ -46,7 +46,15 @@ type news struct {
 	wakes   []chan struct{} // of followers that wait
 }
 
-// announce tells followers, consumers and listeners.
+// announceForeign takes in what a look at other processes' commits has shown, and tells of it.
+func (b *Bus) announceForeign(l look) {
+	b.telling.Lock()
+	defer b.telling.Unlock()
+	b.announce(b.hub.absorb(l))
+}
+
+// announce tells followers, consumers and listeners. Callers hold b.telling, since they learned the news: whoever
+// is told of an entry has been told of all before it.
 func (b *Bus) announce(n news) {
 	for _, w := range n.wakes {
 		close(w)
