@@ -150,22 +150,43 @@ const settlementSize = 64
 // settleLimit bounds the settlements of one operation: a cumulative ACK may be of more than a commit takes.
 const settleLimit = 1000
 
-// settleHeld submits the settlement of hs.
+// settleHeld collects the settlement of hs.
 func (c *conn) settleHeld(ctx context.Context, hs []*held, r receipt, refuse bool) {
+	if c.joinLast(hs, r, refuse) {
+		return
+	}
 	for len(hs) > 0 {
 		n := min(len(hs), settleLimit)
-		o := &operation{receipt: r, size: frameOverhead + n*settlementSize, held: hs[:n], partial: n < len(hs)}
-		list := make([]*bus.Delivery, n)
-		for i, h := range o.held {
-			list[i] = h.Delivery
-		}
-		if refuse {
-			o.Nacks = list
-		} else {
-			o.Acks = list
-		}
+		o := &operation{receipt: r, size: frameOverhead, partial: n < len(hs)}
+		o.settle(hs[:n], refuse)
 		hs = hs[n:]
 		c.add(ctx, o)
+	}
+}
+
+// joinLast adds hs to the operation collected last, if that is alike and nobody waits for either: one operation for
+// many ACKs costs the bus less than one for each. Should one of them be lost, each is settled on its own.
+func (c *conn) joinLast(hs []*held, r receipt, refuse bool) bool {
+	o := c.group.last
+	if o == nil || o.held == nil || o.whole || o.receipt.wanted || r.wanted ||
+		(len(o.Nacks) > 0) != refuse || len(o.held)+len(hs) > settleLimit {
+		return false
+	}
+	c.group.bytes += len(hs) * settlementSize
+	o.settle(hs, refuse)
+	return true
+}
+
+// settle adds the settlement of hs to o.
+func (o *operation) settle(hs []*held, refuse bool) {
+	o.held = append(o.held, hs...)
+	o.size += len(hs) * settlementSize
+	for _, h := range hs {
+		if refuse {
+			o.Nacks = append(o.Nacks, h.Delivery)
+		} else {
+			o.Acks = append(o.Acks, h.Delivery)
+		}
 	}
 }
 

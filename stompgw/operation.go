@@ -27,7 +27,8 @@ const frameOverhead = 512
 type group struct {
 	list    []*bus.Transaction
 	bytes   int
-	awaited bool // the client wants a receipt
+	awaited bool       // the client wants a receipt
+	last    *operation // of list
 }
 
 // groupLimit bounds what is collected: the bus begins while the rest is read.
@@ -42,6 +43,7 @@ func (c *conn) add(ctx context.Context, o *operation) {
 	c.group.list = append(c.group.list, &o.Transaction)
 	c.group.bytes += o.size
 	c.group.awaited = c.group.awaited || o.receipt.wanted
+	c.group.last = o
 	if len(c.group.list) == groupLimit {
 		c.submit(ctx)
 	}
@@ -68,7 +70,7 @@ func (c *conn) submit(ctx context.Context) {
 		_ = c.server.Bus.Submit(ctx, g.list...)
 	}
 	clear(g.list)
-	g.list, g.bytes, g.awaited = g.list[:0], 0, false
+	g.list, g.bytes, g.awaited, g.last = g.list[:0], 0, false, nil
 }
 
 // done takes the outcome, from the committer.

@@ -118,11 +118,8 @@ func TestTopicsInASession(t *testing.T) {
 			> SEND
 			> destination:/topic/x
 			> persistent:false
-			> receipt:1
 			>
 			> now
-
-			< RECEIPT
 
 			< MESSAGE
 			<
@@ -174,10 +171,6 @@ func TestTopicsInASession(t *testing.T) {
 
 			> COMMIT
 			> transaction:t
-			> receipt:2
-
-			< RECEIPT
-			< receipt-id:2
 
 			< MESSAGE
 			< own:header
