@@ -130,6 +130,8 @@ func (b *Bus) Load(ctx context.Context, ds []*Delivery) error {
 	if err != nil {
 		return fmt.Errorf("load deliveries: %w", err)
 	}
+	b.desk.mu.Lock() // whoever takes a delivery back may look
+	defer b.desk.mu.Unlock()
 	for _, d := range ds {
 		if d.Entry == nil {
 			d.Entry = entries[d.ID]

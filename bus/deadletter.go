@@ -19,13 +19,14 @@ const (
 // deadLetter returns what goes to DeadFeed in place of e, which its consumer gave back: nil while it has
 // attempts left. What cannot be delivered from DeadFeed itself just leaves the queue.
 func (e *Delivery) deadLetter(cause string) (letter *feeds.Entry, dead bool) {
-	if !e.taken || e.Entry == nil || !e.usedUp() {
+	entry := e.loaded()
+	if entry == nil || !e.usedUp() {
 		return nil, false
 	}
 	if e.Feed == DeadFeed {
 		return nil, true
 	}
-	letter, err := feeds.Annotate(&e.Entry.Member, []feeds.Field{
+	letter, err := feeds.Annotate(&entry.Member, []feeds.Field{
 		{Name: "dead-cause", Value: cause},
 		{Name: "dead-feed", Value: e.Feed},
 		{Name: "dead-queue", Value: e.queue.kind.Load().name},
@@ -37,6 +38,17 @@ func (e *Delivery) deadLetter(cause string) (letter *feeds.Entry, dead bool) {
 		return nil, false // one more attempt is better than a loss
 	}
 	return letter, true
+}
+
+// loaded returns the entry of a delivery that was taken, nil if its consumer has not loaded it yet.
+func (e *Delivery) loaded() *Entry {
+	d := e.queue.desk()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !e.taken {
+		return nil
+	}
+	return e.Entry
 }
 
 // usedUp reports whether e was the last attempt.
