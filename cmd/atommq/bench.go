@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -19,15 +20,18 @@ import (
 // reported. Taking turns, because other load on the machine comes and goes.
 const benchRounds = 5
 
-// benchSection is one part of the benchmark.
+// benchSection is one part of a benchmark.
 type benchSection struct {
 	name  string
 	steps int // how often it calls say
 	run   func(ctx context.Context, b *bench) error
 }
 
-func benchSections() []benchSection {
-	return []benchSection{
+// benchSuite is the sections that one command runs, in order.
+type benchSuite []benchSection
+
+func benchSections() benchSuite {
+	return benchSuite{
 		{"publish", 4 * benchRounds, benchPublish},
 		{"post", 4 * benchRounds, benchPost},
 		{"poll", 2 * benchRounds, benchPoll},
@@ -35,6 +39,43 @@ func benchSections() []benchSection {
 		{"million", 1 + 2*benchRounds, benchMillion},
 		{"memory", 3, benchMemory},
 	}
+}
+
+func (s benchSuite) names() []string {
+	names := make([]string, len(s))
+	for i := range s {
+		names[i] = s[i].name
+	}
+	return names
+}
+
+// check refuses names of sections that there are not.
+func (s benchSuite) check(_ *cobra.Command, given []string) error {
+	names := s.names()
+	for _, section := range given {
+		if section != "all" && !slices.Contains(names, section) {
+			return fmt.Errorf("no section %q: there are %s and all", section, strings.Join(names, ", "))
+		}
+	}
+	return nil
+}
+
+// pick returns the sections that are named; without names, all.
+func (s benchSuite) pick(names []string) benchSuite {
+	if len(names) == 0 || slices.Contains(names, "all") {
+		return s
+	}
+	return slices.DeleteFunc(slices.Clone(s), func(section benchSection) bool {
+		return !slices.Contains(names, section.name)
+	})
+}
+
+func (s benchSuite) steps() int {
+	steps := 0
+	for _, section := range s {
+		steps += section.steps
+	}
+	return steps
 }
 
 // bench is one run of the benchmark.
@@ -46,36 +87,31 @@ type bench struct {
 }
 
 func benchCommand() *cobra.Command {
-	var names []string
-	for _, s := range benchSections() {
-		names = append(names, s.name)
-	}
-	var (
-		dir    string
-		length = period(4 * time.Second)
-		asJSON bool
-	)
-	cmd := &cobra.Command{
-		Use:   "bench [" + strings.Join(names, "|") + "|all]…",
-		Short: "Measure this machine against the ceiling that it sets",
-		Long: `Bench measures AtomMQ on this machine, each figure beside a ceiling measured in
+	cmd := benchSections().command("bench", 4*time.Second)
+	cmd.Short = "Measure this machine against the ceiling that it sets"
+	cmd.Long = `Bench measures AtomMQ on this machine, each figure beside a ceiling measured in
 the same run: the rows that SQLite takes without a bus, what an HTTP handler does
 that only writes bytes. Both share the processors with the load generator.
-It works on scratch databases, which it removes.`,
-		Args: func(_ *cobra.Command, given []string) error {
-			for _, section := range given {
-				if section != "all" && !slices.Contains(names, section) {
-					return fmt.Errorf("no section %q: there are %s and all", section, strings.Join(names, ", "))
-				}
-			}
-			return nil
-		},
+It works on scratch databases, which it removes.`
+	cmd.AddCommand(benchStompCommand())
+	return cmd
+}
+
+// command makes a command that runs the suite, with so much time for each comparison.
+func (s benchSuite) command(name string, usual time.Duration) *cobra.Command {
+	var (
+		dir, profile string
+		length       = period(usual)
+		asJSON       bool
+	)
+	cmd := &cobra.Command{
+		Use:  name + " [" + strings.Join(s.names(), "|") + "|all]…",
+		Args: s.check,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 || slices.Contains(args, "all") {
-				args = names
-			}
-			b := &bench{time: time.Duration(length), progress: newProgress(cmd.ErrOrStderr(), args)}
-			if err := b.run(cmd.Context(), dir, args); err != nil {
+			sections := s.pick(args)
+			b := &bench{time: time.Duration(length), progress: newProgress(cmd.ErrOrStderr(), sections.steps())}
+			err := profiled(profile, func() error { return b.run(cmd.Context(), dir, sections) })
+			if err != nil {
 				return err
 			}
 			if asJSON {
@@ -87,16 +123,31 @@ It works on scratch databases, which it removes.`,
 	cmd.Flags().StringVar(&dir, "dir", ".", "`directory` for the scratch databases: it decides which disk is measured")
 	cmd.Flags().Var(&length, "time", "`time` for each comparison")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	cmd.Flags().StringVar(&profile, "cpuprofile", "", "`file` to write a profile of this process to, for go tool pprof")
 	return cmd
 }
 
-// run runs the named sections, each in a directory of its own below dir.
-func (b *bench) run(ctx context.Context, dir string, names []string) (err error) {
+// profiled does the work, and writes a profile of the processors' time to the file at path unless that is "".
+func profiled(path string, work func() error) (err error) {
+	if path == "" {
+		return work()
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("--cpuprofile: %w", err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return fmt.Errorf("--cpuprofile: %w", err)
+	}
+	defer pprof.StopCPUProfile()
+	return work()
+}
+
+// run runs sections, each in a directory of its own below dir.
+func (b *bench) run(ctx context.Context, dir string, sections benchSuite) (err error) {
 	defer func() { err = errors.Join(err, b.progress.Finish()) }()
-	for _, s := range benchSections() {
-		if !slices.Contains(names, s.name) {
-			continue
-		}
+	for _, s := range sections {
 		if err := b.section(ctx, dir, s); err != nil {
 			return fmt.Errorf("bench %s: %w", s.name, err)
 		}
@@ -145,17 +196,10 @@ func (b *bench) say(what string) {
 	_ = b.progress.Add(1)
 }
 
-// newProgress makes a progress bar over the named sections on w. It stays silent unless
-// that is a terminal.
-func newProgress(w io.Writer, names []string) *progressbar.ProgressBar {
+// newProgress makes a progress bar of so many steps on w. It stays silent unless that is a terminal.
+func newProgress(w io.Writer, steps int) *progressbar.ProgressBar {
 	file, ok := w.(*os.File)
 	visible := ok && term.IsTerminal(int(file.Fd()))
-	steps := 0
-	for _, s := range benchSections() {
-		if slices.Contains(names, s.name) {
-			steps += s.steps
-		}
-	}
 	return progressbar.NewOptions(steps,
 		progressbar.OptionSetWriter(w),
 		progressbar.OptionSetVisibility(visible),

@@ -71,6 +71,9 @@ func TestABudgetIsKeptOrMissed(t *testing.T) {
 		{finding{Value: 60, Ceiling: 100, Budget: budget{Ratio: 0.6}}, true, "≥ 60 % kept"},
 		{finding{Value: 59, Ceiling: 100, Budget: budget{Ratio: 0.6}}, false, "≥ 60 % MISSED"},
 		{finding{Value: 14_999, Budget: budget{AtLeast: 15_000}}, false, "≥ 15,000 MISSED"},
+		{finding{Value: 4_000, Ceiling: 5_000, Budget: budget{AtLeast: 4500, OrRatio: 0.75}}, true, "≥ 4,500 or 75 % kept"},
+		{finding{Value: 4_600, Ceiling: 9_000, Budget: budget{AtLeast: 4500, OrRatio: 0.75}}, true, "≥ 4,500 or 75 % kept"},
+		{finding{Value: 4_000, Ceiling: 6_000, Budget: budget{AtLeast: 4500, OrRatio: 0.75}}, false, "≥ 4,500 or 75 % MISSED"},
 		{finding{Value: 25, Budget: budget{AtMost: 25}}, true, "≤ 25.0 kept"},
 		{finding{Value: 1_234_567}, true, "1,234,567"},
 	} {

@@ -54,7 +54,8 @@ func benchMemory(ctx context.Context, b *bench) (err error) {
 // benchServer is this program, serving in a process of its own.
 type benchServer struct {
 	cmd     *exec.Cmd
-	address string
+	address string // for HTTP
+	stomp   string
 }
 
 func startBenchServer(ctx context.Context, db string) (*benchServer, error) {
@@ -62,7 +63,7 @@ func startBenchServer(ctx context.Context, db string) (*benchServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, self, "serve", "--db", db, "--http", "127.0.0.1:0", "--stomp", "off")
+	cmd := exec.CommandContext(ctx, self, "serve", "--db", db, "--http", "127.0.0.1:0", "--stomp", "127.0.0.1:0", "--stomp-tls", off)
 	cmd.Stderr = os.Stderr
 	cmd.Env = append(os.Environ(), "ATOMMQ_CONFIG=", "ATOMMQ_LOG_LEVEL=warn", "ATOMMQ_PASSCODE=", "ATOMMQ_BASE_URL=")
 	out, err := cmd.StdoutPipe()
@@ -77,12 +78,24 @@ func startBenchServer(ctx context.Context, db string) (*benchServer, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start a server: %w", err), cmd.Wait())
 	}
-	at, err := url.Parse(strings.TrimSpace(line[strings.Index(line, "http"):]))
-	if err != nil {
-		return nil, errors.Join(err, server.stop())
+	server.readAddresses(line)
+	if server.address == "" || server.stomp == "" {
+		return nil, errors.Join(fmt.Errorf("the server says %q and not where it serves", line), server.stop())
 	}
-	server.address = at.Host
 	return server, nil
+}
+
+// readAddresses takes the addresses from what serve prints: "AtomMQ serves http://… and stomp://…".
+func (s *benchServer) readAddresses(line string) {
+	for word := range strings.FieldsSeq(line) {
+		switch at, err := url.Parse(strings.TrimSuffix(word, ",")); {
+		case err != nil:
+		case at.Scheme == "http":
+			s.address = at.Host
+		case at.Scheme == "stomp":
+			s.stomp = at.Host
+		}
+	}
 }
 
 func (s *benchServer) stop() error {

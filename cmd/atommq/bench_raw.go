@@ -15,14 +15,21 @@ import (
 	"atommq/db"
 )
 
-// rawTable inserts rows into atommq_entry with nothing around it: no feeds, no
-// ids taken from a counter, no callers to answer. It is as fast as SQLite goes
+// rawTable writes rows with nothing around them: no feeds, no ids taken from a
+// counter, no callers to answer. It is as fast as SQLite goes
 // through its driver, with the pragmas that package db uses.
 type rawTable struct {
-	conn *sqlite3.SQLiteConn
-	rows map[int]driver.StmtExecContext // by number of rows
-	next int64
-	xml  string
+	conn    *sqlite3.SQLiteConn
+	entries rawInsert
+	works   rawInsert
+	next    int64
+	xml     string
+}
+
+// rawInsert is a statement that inserts any number of rows.
+type rawInsert struct {
+	into, row string
+	prepared  map[int]driver.StmtExecContext // by number of rows
 }
 
 // rawChunk is how many rows one statement inserts; more gain nothing.
@@ -43,8 +50,15 @@ func openRaw(ctx context.Context, dir string) (*rawTable, error) {
 	}
 	return &rawTable{
 		conn: conn.(*sqlite3.SQLiteConn),
-		rows: make(map[int]driver.StmtExecContext),
-		xml:  string(benchEntry(benchEntryBytes).XML),
+		entries: rawInsert{
+			into: "INSERT INTO atommq_entry (id, feed, uuid, title, published, updated, edited, xml, atom_id, absent) VALUES ",
+			row:  "(?, ?, ?, ?, ?, ?, ?, ?, '', 0), ",
+		},
+		works: rawInsert{
+			into: "INSERT INTO atommq_ready (queue, rank, id, attempts, bytes, ack_timeout, expires) VALUES ",
+			row:  "(1, 5, ?, 0, 200, 0, 0), ",
+		},
+		xml: string(benchEntry(benchEntryBytes).XML),
 	}, nil
 }
 
@@ -59,39 +73,67 @@ func (r *rawTable) inserts(batch int) measure {
 
 // commit inserts n rows in one transaction.
 func (r *rawTable) commit(n int) error {
-	if _, err := r.conn.Exec("BEGIN IMMEDIATE", nil); err != nil {
-		return fmt.Errorf("begin: %w", err)
+	return r.transact(func() error { return r.insert(n) })
+}
+
+// transact does work in one transaction.
+func (r *rawTable) transact(work func() error) error {
+	if err := r.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
 	}
-	for left := n; left > 0; {
-		chunk := min(left, rawChunk)
-		if err := r.insert(chunk); err != nil {
-			_, undo := r.conn.Exec("ROLLBACK", nil)
-			return errors.Join(err, undo)
-		}
-		left -= chunk
+	if err := work(); err != nil {
+		return errors.Join(err, r.exec("ROLLBACK"))
 	}
-	if _, err := r.conn.Exec("COMMIT", nil); err != nil {
-		return fmt.Errorf("commit: %w", err)
+	return r.exec("COMMIT")
+}
+
+func (r *rawTable) exec(sql string, args ...driver.Value) error {
+	if _, err := r.conn.Exec(sql, args); err != nil {
+		return fmt.Errorf("%.20s: %w", sql, err)
 	}
 	return nil
 }
 
+// insert inserts n entries.
 func (r *rawTable) insert(n int) error {
-	statement, err := r.statement(n)
+	now := time.Now().UnixMicro()
+	return r.entries.insert(r.conn, n, func(args []driver.Value) ([]driver.Value, error) {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return nil, fmt.Errorf("make a uuid: %w", err)
+		}
+		r.next++
+		return append(args, r.next, benchFeed, id.String(), "bench", now, now, now, r.xml), nil
+	})
+}
+
+// insert inserts n rows, whose values row appends.
+func (i *rawInsert) insert(conn *sqlite3.SQLiteConn, n int, row func(args []driver.Value) ([]driver.Value, error)) error {
+	for n > 0 {
+		chunk := min(n, rawChunk)
+		var values []driver.Value
+		for range chunk {
+			var err error
+			if values, err = row(values); err != nil {
+				return err
+			}
+		}
+		if err := i.exec(conn, chunk, values); err != nil {
+			return err
+		}
+		n -= chunk
+	}
+	return nil
+}
+
+func (i *rawInsert) exec(conn *sqlite3.SQLiteConn, rows int, values []driver.Value) error {
+	statement, err := i.statement(conn, rows)
 	if err != nil {
 		return err
 	}
-	now := time.Now().UnixMicro()
-	args := make([]driver.NamedValue, 0, 8*n)
-	for range n {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return fmt.Errorf("make a uuid: %w", err)
-		}
-		r.next++
-		for _, v := range []driver.Value{r.next, benchFeed, id.String(), "bench", now, now, now, r.xml} {
-			args = append(args, driver.NamedValue{Ordinal: len(args) + 1, Value: v})
-		}
+	args := make([]driver.NamedValue, len(values))
+	for n, v := range values {
+		args[n] = driver.NamedValue{Ordinal: n + 1, Value: v}
 	}
 	if _, err := statement.ExecContext(context.Background(), args); err != nil {
 		return fmt.Errorf("insert: %w", err)
@@ -99,15 +141,17 @@ func (r *rawTable) insert(n int) error {
 	return nil
 }
 
-func (r *rawTable) statement(n int) (driver.StmtExecContext, error) {
-	if s := r.rows[n]; s != nil {
+func (i *rawInsert) statement(conn *sqlite3.SQLiteConn, rows int) (driver.StmtExecContext, error) {
+	if s := i.prepared[rows]; s != nil {
 		return s, nil
 	}
-	s, err := r.conn.Prepare("INSERT INTO atommq_entry (id, feed, uuid, title, published, updated, edited, xml, atom_id, absent) VALUES " +
-		strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?, ?, ?, ?, '', 0), ", n), ", "))
+	s, err := conn.Prepare(i.into + strings.TrimSuffix(strings.Repeat(i.row, rows), ", "))
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
-	r.rows[n] = s.(*sqlite3.SQLiteStmt)
-	return r.rows[n], nil
+	if i.prepared == nil {
+		i.prepared = make(map[int]driver.StmtExecContext)
+	}
+	i.prepared[rows] = s.(*sqlite3.SQLiteStmt)
+	return i.prepared[rows], nil
 }

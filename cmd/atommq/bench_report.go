@@ -26,6 +26,8 @@ type budget struct {
 	Ratio   float64 `json:"ratio,omitempty"` // least share of the ceiling
 	AtLeast float64 `json:"at_least,omitempty"`
 	AtMost  float64 `json:"at_most,omitempty"`
+	// OrRatio is the share of the ceiling that will do where the machine is too slow for AtLeast.
+	OrRatio float64 `json:"or_ratio,omitempty"`
 }
 
 func (f finding) ratio() float64 {
@@ -38,7 +40,7 @@ func (f finding) ratio() float64 {
 func (f finding) kept() bool {
 	b := f.Budget
 	return (b.Ratio == 0 || f.ratio() >= b.Ratio) &&
-		(b.AtLeast == 0 || f.Value >= b.AtLeast) &&
+		(b.AtLeast == 0 || f.Value >= b.AtLeast || b.OrRatio > 0 && f.ratio() >= b.OrRatio) &&
 		(b.AtMost == 0 || f.Value <= b.AtMost)
 }
 
@@ -46,6 +48,8 @@ func (b budget) String() string {
 	switch {
 	case b.Ratio > 0:
 		return fmt.Sprintf("≥ %.0f %%", 100*b.Ratio)
+	case b.OrRatio > 0:
+		return fmt.Sprintf("≥ %s or %.0f %%", thousands(b.AtLeast), 100*b.OrRatio)
 	case b.AtLeast > 0:
 		return "≥ " + thousands(b.AtLeast)
 	case b.AtMost > 0:

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"atommq/stompgw/stomp"
+)
+
+// benchAhead is how many messages a publisher is ahead of the slowest subscriber at most.
+const benchAhead = 2000
+
+// benchFanOut measures deliveries to many subscribers of a topic, of messages that are stored and of such that are
+// not, beside bare sockets to as many.
+func benchFanOut(ctx context.Context, b *bench) (err error) {
+	g, err := openBenchGateway(ctx, b.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, g.close()) }()
+	for _, subscribers := range []int{10, 100} {
+		what := fmt.Sprintf("a topic with %d subscribers", subscribers)
+		rates, err := b.compare(ctx, what,
+			g.fanning(subscribers, newBenchSend(benchTopic)),
+			g.fanning(subscribers, newBenchSend(benchTopic, "persistent", "false")),
+			bareFanning(subscribers))
+		if err != nil {
+			return err
+		}
+		stored := finding{Section: "fanout", What: what, Unit: "deliveries/s",
+			Value: rates[0], Ceiling: rates[2], CeilingWhat: "over bare sockets", Budget: budget{AtLeast: 1_000_000}}
+		fleeting := stored
+		fleeting.What += ", persistent:false"
+		fleeting.Value = rates[1]
+		b.report(stored, fleeting)
+	}
+	return nil
+}
+
+// fanning has one publisher send to a topic, as fast as the slowest subscriber reads, and returns the
+// deliveries to all of them.
+func (g *benchGateway) fanning(subscribers int, send *benchSend) measure {
+	return func(ctx context.Context, d time.Duration) (perSecond float64, err error) {
+		publisher, err := dialBenchStomp(ctx, g.address)
+		if err != nil {
+			return 0, err
+		}
+		defer publisher.Close()
+		followers, err := dialBenchStomps(ctx, g.address, subscribers)
+		if err != nil {
+			return 0, err
+		}
+		if err := followers.each(func(_ int, c *benchStomp) error { return c.subscribe(benchTopic) }); err != nil {
+			followers.close()
+			return 0, err
+		}
+		got := newTally(subscribers)
+		start := time.Now()
+		err = followers.during(ctx, func(ctx context.Context) error {
+			_, err := rate(ctx, d, 1, func(int) (int, error) {
+				if _, err := publisher.pump(send, benchFrames, benchWindow-benchFrames); err != nil {
+					return 0, err
+				}
+				return benchFrames, got.wait(ctx, got.least, publisher.asked-benchAhead)
+			})
+			if err == nil {
+				err = got.wait(ctx, got.least, publisher.asked)
+			}
+			perSecond = float64(got.sum()) / time.Since(start).Seconds()
+			return err
+		}, func(i int, c *benchStomp) error {
+			return c.count(func(n int64) { got.set(i, n) })
+		})
+		return perSecond, err
+	}
+}
+
+// bareFanning has the same subscribers read from sockets into which the same bytes are written over and over.
+func bareFanning(subscribers int) measure {
+	return func(ctx context.Context, d time.Duration) (perSecond float64, err error) {
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return 0, fmt.Errorf("listen: %w", err)
+		}
+		var pouring errgroup.Group
+		pouring.Go(func() error { return pourInto(listener, &pouring) })
+		defer func() { err = errors.Join(err, pouring.Wait()) }()
+		defer listener.Close()
+		readers := make([]*stomp.Reader, subscribers)
+		for i := range readers {
+			conn, err := new(net.Dialer).DialContext(ctx, "tcp", listener.Addr().String())
+			if err != nil {
+				return 0, fmt.Errorf("dial: %w", err)
+			}
+			defer conn.Close()
+			readers[i] = stomp.NewReader(conn, stomp.Limits{})
+		}
+		return rate(ctx, d, subscribers, func(i int) (int, error) { return readBuffered(readers[i]) })
+	}
+}
+
+// pourInto writes messages to everybody who comes, until they go; it ends when the listener is closed.
+func pourInto(listener net.Listener, pouring *errgroup.Group) error {
+	var messages []byte
+	for id := int64(1); len(messages) < 64<<10; id++ {
+		messages = appendBenchMessage(messages, id)
+	}
+	for {
+		conn, err := listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("accept: %w", err)
+		}
+		pouring.Go(func() error {
+			defer conn.Close()
+			for {
+				if _, err := conn.Write(messages); err != nil {
+					return nil // the reader has read enough and closed the connection
+				}
+			}
+		})
+	}
+}
+
+// readBuffered reads a frame, and those that came with it.
+func readBuffered(frames *stomp.Reader) (n int, err error) {
+	for n == 0 || frames.Pending() {
+		if _, err := frames.Next(); err != nil {
+			return n, fmt.Errorf("read frames: %w", err)
+		}
+		n++
+	}
+	return n, nil
+}

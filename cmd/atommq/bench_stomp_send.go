@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	benchProducerCount = 128
+	benchWindow        = 1000 // receipts that a pipelining producer has under way
+	benchFrames        = 250  // that it writes at once
+)
+
+// sending has so many producers send to destination, each with at most window receipts under way, of which
+// some are sent at once.
+func (g *benchGateway) sending(producers int, send *benchSend, window, some int) measure {
+	return func(ctx context.Context, d time.Duration) (float64, error) {
+		clients, err := dialBenchStomps(ctx, g.address, producers)
+		if err != nil {
+			return 0, err
+		}
+		defer clients.close()
+		return rate(ctx, d, producers, func(i int) (int, error) {
+			return clients[i].pump(send, some, int64(window-some))
+		})
+	}
+}
+
+// benchProducer measures a producer that waits for each receipt, beside single commits.
+func benchProducer(ctx context.Context, b *bench) error {
+	return b.besideRaw(ctx, func(g *benchGateway, raw *rawTable) error {
+		rates, err := b.compare(ctx, "one producer that waits for each receipt",
+			g.sending(1, newBenchSend(benchQueue), 1, 1), raw.sends(1))
+		if err != nil {
+			return err
+		}
+		b.report(finding{Section: "producer", What: "one producer that waits for each receipt", Unit: "messages/s",
+			Value: rates[0], Ceiling: rates[1], CeilingWhat: "single commits", Budget: budget{AtLeast: 4500, OrRatio: 0.75}})
+		return nil
+	})
+}
+
+// benchProducers measures many such, beside commits of a message of each.
+func benchProducers(ctx context.Context, b *bench) error {
+	return b.besideRaw(ctx, func(g *benchGateway, raw *rawTable) error {
+		rates, err := b.compare(ctx, "128 producers that wait for each receipt",
+			g.sending(benchProducerCount, newBenchSend(benchQueue), 1, 1), raw.sends(benchProducerCount))
+		if err != nil {
+			return err
+		}
+		b.report(finding{Section: "producers", What: "128 producers that wait for each receipt", Unit: "messages/s",
+			Value: rates[0], Ceiling: rates[1], CeilingWhat: "in commits of 128", Budget: budget{AtLeast: 30_000}})
+		return nil
+	})
+}
+
+// benchPipeline measures a producer with many receipts under way, beside commits of as many messages.
+func benchPipeline(ctx context.Context, b *bench) error {
+	return b.besideRaw(ctx, func(g *benchGateway, raw *rawTable) error {
+		rates, err := b.compare(ctx, "one producer with 1,000 receipts under way",
+			g.sending(1, newBenchSend(benchQueue), benchWindow, benchFrames), raw.sends(benchWindow))
+		if err != nil {
+			return err
+		}
+		b.report(finding{Section: "pipeline", What: "one producer with 1,000 receipts under way", Unit: "messages/s",
+			Value: rates[0], Ceiling: rates[1], CeilingWhat: "in commits of 1,000", Budget: budget{AtLeast: 150_000}})
+		return nil
+	})
+}
