@@ -137,3 +137,29 @@ func TestDeliveredInAutoStaysDelivered(t *testing.T) {
 		}
 	}
 }
+
+// ACKs that come together are settled together; one that comes too late does not take the others with it.
+func TestLateAckLeavesThoseBesideItAlone(t *testing.T) {
+	g := start(t)
+	c := g.connect(t, "1.2")
+	c.sendFrame("SEND", "destination:/queue/x", "n:late", "ack-timeout:0.05")
+	c.sendFrame("SEND", "destination:/queue/x", "n:1")
+	c.sendFrame("SEND", "destination:/queue/x", "n:2")
+	c.sendFrame("SUBSCRIBE", "id:s", "destination:/queue/x", "ack:client-individual")
+	var acks strings.Builder
+	for range 3 {
+		acks.WriteString("ACK\nid:" + header(c.next(), "ack") + "\n\n\x00")
+	}
+	if f := c.next(); header(f, "n") != "late" || header(f, "redelivered") != "true" {
+		t.Fatalf("got %s", show(f))
+	}
+	acks.WriteString("SEND\ndestination:/control/count-msgs/queue/x\nreceipt:count\n\n\x00")
+	c.send(acks.String())
+	f := c.next()
+	for header(f, "n") == "late" { // its time may be up again
+		f = c.next()
+	}
+	if header(f, "num-messages") != "1" {
+		t.Errorf("got %s", show(f))
+	}
+}
