@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -246,7 +247,7 @@ func TestUsedUpAttemptsMakeADeadLetter(t *testing.T) {
 		w.want("bad")
 		w.nack(1)
 		w.want("good")
-		dead := read(t, b, bus.Query{Feed: bus.DeadFeed, Limit: 10}).Entries
+		dead := read(t, b, bus.Query{Feed: "x.dead", Limit: 10}).Entries
 		if len(dead) != 1 || dead[0].Title != "bad" {
 			t.Fatalf("dead letters %q", titles(dead))
 		}
@@ -451,4 +452,28 @@ func TestConsumersOutliveTheirFeed(t *testing.T) {
 		publish(t, b, queued("c"))
 		w.want("c")
 	})
+}
+
+func TestADeadLetterIsDeliveredForEver(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+		w := work(t, b, bus.ConsumerConfig{Feed: "x.dead", Prefetch: 1})
+		publish(t, b, post("x.dead", "a"))
+		for range 2 * bus.DefaultAttempts {
+			w.want("a")
+			w.nack(1)
+		}
+	})
+}
+
+func TestNamesOfDeadLettersFit(t *testing.T) {
+	long := strings.Repeat("ü", 127)
+	for feed, want := range map[string]string{"orders": "orders.dead", long: strings.Repeat("ü", 125) + ".dead"} {
+		got := bus.DeadFeed(feed)
+		if got != want {
+			t.Errorf("DeadFeed(%q) = %q, want %q", feed, got, want)
+		}
+		if err := feeds.CheckName(got); err != nil {
+			t.Error(err)
+		}
+	}
 }

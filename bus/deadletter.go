@@ -2,12 +2,26 @@ package bus
 
 import (
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"atommq/feeds"
 )
 
-// DeadFeed is the feed that dead letters go to: entries that used up their attempts in some queue.
-const DeadFeed = "x.dead"
+const (
+	deadSuffix = ".dead"
+	nameBytes  = 255 // of a feed's name, at most
+)
+
+// DeadFeed returns the name of the feed that dead letters go to, entries that used up their attempts in a queue of
+// this feed: its own with ".dead" behind it, cut where the name would be too long.
+func DeadFeed(feed string) string {
+	end := min(len(feed), nameBytes-len(deadSuffix))
+	for end < len(feed) && !utf8.RuneStart(feed[end]) {
+		end--
+	}
+	return feed[:end] + deadSuffix
+}
 
 // The causes of dead letters.
 const (
@@ -16,15 +30,11 @@ const (
 	causeGone    = "its consumer went away"
 )
 
-// deadLetter returns what goes to DeadFeed in place of e, which its consumer gave back: nil while it has
-// attempts left. What cannot be delivered from DeadFeed itself just leaves the queue.
-func (e *Delivery) deadLetter(cause string) (letter *feeds.Entry, dead bool) {
+// deadLetter returns what takes the place of e, which its consumer gave back: nil while it has attempts left.
+func (e *Delivery) deadLetter(cause string) *feeds.Entry {
 	entry := e.loaded()
 	if entry == nil || !e.usedUp() {
-		return nil, false
-	}
-	if e.Feed == DeadFeed {
-		return nil, true
+		return nil
 	}
 	letter, err := feeds.Annotate(&entry.Member, []feeds.Field{
 		{Name: "dead-cause", Value: cause},
@@ -35,9 +45,9 @@ func (e *Delivery) deadLetter(cause string) (letter *feeds.Entry, dead bool) {
 		{Name: "dead-consumer", Value: e.consumer.name},
 	})
 	if err != nil {
-		return nil, false // one more attempt is better than a loss
+		return nil // one more attempt is better than a loss
 	}
-	return letter, true
+	return letter
 }
 
 // loaded returns the entry of a delivery that was taken, nil if its consumer has not loaded it yet.
@@ -51,24 +61,24 @@ func (e *Delivery) loaded() *Entry {
 	return e.Entry
 }
 
-// usedUp reports whether e was the last attempt.
+// usedUp reports whether e was the last attempt. Dead letters have any number: there is nowhere else for them.
 func (e *Delivery) usedUp() bool {
 	limit := e.queue.kind.Load().attempts
-	return limit > 0 && e.Attempt >= limit
+	return limit > 0 && e.Attempt >= limit && !strings.HasSuffix(e.Feed, deadSuffix)
 }
 
 // giveBack settles e, which is not acked, in t: with a dead letter once its attempts are used up.
 func (t *ticket) giveBack(e *Delivery, cause string) error {
-	letter, dead := e.deadLetter(cause)
+	letter := e.deadLetter(cause)
 	if letter != nil {
-		post, err := newEntry(DeadFeed, letter)
+		post, err := newEntry(DeadFeed(e.Feed), letter)
 		if err != nil {
 			return err
 		}
 		t.op.Posts = append(t.op.Posts, Posting{Entry: post, Rank: e.Rank})
 	}
 	switch {
-	case dead:
+	case letter != nil:
 		t.settle(e, Acked)
 	case e.taken:
 		t.settle(e, Released)
