@@ -105,6 +105,9 @@ const (
 // Configure implements bus.Catalog.
 func (s *Store) Configure(ctx context.Context, name string, set bus.Settings) (*bus.Feed, error) {
 	err := s.writer.write(ctx, func() error {
+		if err := s.writer.exclude(); err != nil {
+			return err
+		}
 		if err := s.writer.makeFeed(name); err != nil {
 			return err
 		}

@@ -82,7 +82,7 @@ func claimed(t *testing.T, s *Store, node, queue int64, n int) []bus.Claim {
 func TestTheClaimsOfAKilledProcessGoToOthersAtOnce(t *testing.T) {
 	s, node, queue := worker(t)
 	mustCommit(t, s, through(t, "work", 60)...)
-	holder := startHolder(t, s.writer.location.path)
+	holder := startHolder(t, sqliteOf(s).location.path)
 	if queues := recovered(t, s); len(queues) != 0 {
 		t.Fatalf("Recover took the claims of a process that lives, in %v", queues)
 	}
@@ -114,7 +114,7 @@ func TestTheClaimsOfAKilledProcessGoToOthersAtOnce(t *testing.T) {
 func TestStoresThatShareAQueueHandOutEachEntryOnce(t *testing.T) {
 	const entries = 2000
 	s, _, queue := worker(t)
-	stores := []*Store{s, openAt(t, s.writer.location.path)}
+	stores := []*Store{s, openAt(t, sqliteOf(s).location.path)}
 	var mu sync.Mutex
 	got := make(map[int64]int)
 	var working sync.WaitGroup
@@ -151,7 +151,7 @@ func TestStoresThatShareAQueueHandOutEachEntryOnce(t *testing.T) {
 
 func TestANodeLivesUntilItsStoreIsClosed(t *testing.T) {
 	s, _, queue := worker(t)
-	other, err := Open(t.Context(), s.writer.location.path, Config{})
+	other, err := Open(t.Context(), sqliteOf(s).location.path, Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,15 +265,15 @@ func TestTheNodesOfACopyAreDead(t *testing.T) {
 
 func TestAnOrderThatFindsNothingWritesNothing(t *testing.T) {
 	s, node, queue := worker(t)
-	other := openAt(t, s.writer.location.path)
-	before, err := other.writer.dataVersion()
+	other := openAt(t, sqliteOf(s).location.path)
+	before, err := sqliteOf(other).dataVersion()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if claims := claimed(t, s, node, queue, 10); len(claims) != 0 {
 		t.Errorf("claims = %v", claims)
 	}
-	if after, err := other.writer.dataVersion(); err != nil || after != before {
+	if after, err := sqliteOf(other).dataVersion(); err != nil || after != before {
 		t.Errorf("the data version went from %d to %d, %v", before, after, err)
 	}
 }
@@ -319,7 +319,7 @@ func TestANodeThatLeftHalfwayIsRecovered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if queues := recovered(t, openAt(t, s.writer.location.path)); !slices.Equal(queues, []int64{queue}) {
+	if queues := recovered(t, openAt(t, sqliteOf(s).location.path)); !slices.Equal(queues, []int64{queue}) {
 		t.Errorf("Recover = %v, want the queue %d", queues, queue)
 	}
 	checkAccounts(t, s)

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,8 @@ type commit struct {
 	writer *writer
 
 	mu       sync.Mutex
+	counting bool  // the counter of ids is locked
+	first    int64 // the id it gave first
 	next     int64 // the id to give next
 	rows     []row // published in this commit
 	written  int   // how many of rows are in the table
@@ -56,6 +59,7 @@ func (c *commit) reset() {
 	clear(c.outcomes)
 	c.rows, c.works, c.verdicts, c.args, c.outcomes = c.rows[:0], c.works[:0], c.verdicts[:0], c.args[:0], c.outcomes[:0]
 	c.written, c.settled, c.dirty, c.living = 0, 0, false, 0
+	c.counting, c.first, c.next = false, 0, 0
 	c.feeds.reset()
 	c.roster.reset()
 	c.leavers.reset()
@@ -64,18 +68,14 @@ func (c *commit) reset() {
 
 // run does all of a commit that happens inside the transaction.
 func (c *commit) run(pieces iter.Seq[[]*bus.Op]) error {
-	if err := c.begin(); err != nil {
-		return err
-	}
-	first := c.next
 	for ops := range pieces {
 		if err := c.write(ops); err != nil {
 			return err
 		}
 	}
-	changed := c.dirty || c.next > first
+	changed := c.dirty || c.next > c.first
 	if changed {
-		if err := c.finish(c.next > first); err != nil {
+		if err := c.finish(c.next > c.first); err != nil {
 			return err
 		}
 	}
@@ -88,16 +88,37 @@ func (c *commit) run(pieces iter.Seq[[]*bus.Op]) error {
 	return nil
 }
 
-// begin reads the counter. Nobody else can until the transaction ends, so ids
-// appear in the order they are taken.
-func (c *commit) begin() error {
-	return c.writer.query("SELECT last_id FROM atommq_log", nil, func(v []driver.Value) {
-		c.next = v[0].(int64) + 1
+const readCounter = "SELECT last_id FROM atommq_log /* FOR UPDATE */"
+
+// count locks the counter of ids and reads it. Nobody else can until the transaction ends, so ids
+// appear in the order they are taken. Beside that it has all commits that change more than claims wait for each
+// other, so that they find no half of another's. Commits that only claim and settle need not.
+func (c *commit) count() error {
+	if c.counting {
+		return nil
+	}
+	c.counting = true
+	return c.writer.query(readCounter, nil, func(v []driver.Value) {
+		c.first = v[0].(int64) + 1
+		c.next = c.first
 	})
+}
+
+// exclude does so for a transaction that is not a commit.
+func (w *writer) exclude() error { return w.query(readCounter, nil, func([]driver.Value) {}) }
+
+// needsCounter reports whether a commit with op among its ops needs the counter before it does anything.
+func needsCounter(op *bus.Op) bool {
+	return op.Kind != bus.OpClaim && (op.Kind != bus.OpPublish || len(op.Posts) > 0)
 }
 
 // write does a piece of the ops.
 func (c *commit) write(ops []*bus.Op) error {
+	if slices.ContainsFunc(ops, needsCounter) {
+		if err := c.count(); err != nil {
+			return err
+		}
+	}
 	if err := c.findKeys(ops); err != nil {
 		return err
 	}
@@ -145,6 +166,11 @@ func (c *commit) flush() error {
 func (c *commit) finish(published bool) error {
 	if err := c.insertKeys(); err != nil {
 		return err
+	}
+	if len(c.roster.stirred) > 0 {
+		if err := c.count(); err != nil {
+			return err
+		}
 	}
 	if err := c.updateFeeds(); err != nil {
 		return err

@@ -16,7 +16,7 @@ func TestTheExamplesInTheDocumentationRun(t *testing.T) {
 	}
 	s := openNew(t)
 	mustCommit(t, s, through(t, "mycoolfeed", 50)...)
-	prompt, err := sqlx.Open("sqlite3", s.writer.location.url("mode=ro"))
+	prompt, err := sqlx.Open("sqlite3", sqliteOf(s).location.url("mode=ro"))
 	if err != nil {
 		t.Fatal(err)
 	}

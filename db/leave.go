@@ -94,6 +94,10 @@ const ofFeed = "queue IN (SELECT id FROM atommq_queue WHERE feed = ?1)"
 
 // removeUnwanted removes those of feed's entries with ids that no queue waits for, and returns theirs.
 func (c *commit) removeUnwanted(feed string, rank int64, ids []int64) (gone []int64, err error) {
+	// Of two queues that ack at the same time, neither would see that the other one did.
+	if err := c.count(); err != nil {
+		return nil, err
+	}
 	var bytes int64
 	for len(ids) > 0 {
 		n := cut(ids)

@@ -20,10 +20,10 @@ func (s *Store) Join(ctx context.Context) (node int64, err error) {
 		if err != nil {
 			return err
 		}
-		return s.locks.hold(node)
+		return s.nodes.hold(node)
 	})
 	if err != nil {
-		return 0, errors.Join(fmt.Errorf("join as a node: %w", translate(ctx, err)), s.locks.release(node))
+		return 0, errors.Join(fmt.Errorf("join as a node: %w", translate(ctx, err)), s.nodes.release(node))
 	}
 	return node, nil
 }
@@ -33,7 +33,7 @@ func (s *Store) Leave(ctx context.Context, node int64) error {
 	if _, err := s.strikeOut(ctx, node); err != nil {
 		return fmt.Errorf("leave as node %d: %w", node, translate(ctx, err))
 	}
-	return s.locks.release(node)
+	return s.nodes.release(node)
 }
 
 // Recover implements bus.Nodes.
@@ -69,7 +69,7 @@ func (s *Store) alive(node nodeRow) (bool, error) {
 	if node.Gone {
 		return false, nil
 	}
-	return s.locks.held(node.ID)
+	return s.nodes.held(node.ID)
 }
 
 // strikeBatch is how many claims one transaction returns, so that publishers wait little behind it.
@@ -103,6 +103,13 @@ const (
 
 // strikeSome returns a batch of a node's claims, and the queues they went to; with the last one it removes the node.
 func (w *writer) strikeSome(node int64) (queues []int64, more bool, err error) {
+	if err := w.exclude(); err != nil {
+		return nil, false, err
+	}
+	// A commit that goes by the node being there has it locked.
+	if err := w.query("SELECT id FROM atommq_node WHERE id = ? /* FOR UPDATE */", number([]driver.Value{node}), func([]driver.Value) {}); err != nil {
+		return nil, false, err
+	}
 	if n, err := w.change("UPDATE atommq_node SET gone = 1 WHERE id = ?", node); err != nil || n == 0 {
 		return nil, false, cmp.Or(err, errUnchanged)
 	}

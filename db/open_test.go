@@ -91,7 +91,7 @@ func TestAFileThatMayOnlyBeReadIsServedForReading(t *testing.T) {
 func TestANewerSchemaIsRefused(t *testing.T) {
 	s := openNew(t)
 	sqlExec(t, s, "INSERT INTO atommq_schema (version_id, is_applied) VALUES (99, 1)")
-	_, err := Open(t.Context(), s.writer.location.path, Config{})
+	_, err := Open(t.Context(), sqliteOf(s).location.path, Config{})
 	if !errors.Is(err, bus.ErrNewerSchema) || !strings.Contains(err.Error(), "version 99") {
 		t.Errorf("error %v, want %v with the version", err, bus.ErrNewerSchema)
 	}
@@ -162,11 +162,11 @@ func TestAFailedCommitTellsItsCauseAndTheNextOneWorks(t *testing.T) {
 func TestAConnectionGivenUpLetsGoOfItsTransaction(t *testing.T) {
 	s := openNew(t)
 	mustCommit(t, s, publishing(t, "x", 1)...)
-	failing, err := s.writer.statement("SELECT abs(-9223372036854775807 - 1)")
+	failing, err := sqliteOf(s).statement("SELECT abs(-9223372036854775807 - 1)")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.writer.stmts["ROLLBACK"] = failing
+	sqliteOf(s).stmts["ROLLBACK"] = failing
 	spoilt := errors.New("spoilt")
 	err = s.writer.write(t.Context(), func() error {
 		if err := s.writer.exec("UPDATE atommq_log SET last_id = last_id"); err != nil {
@@ -189,15 +189,15 @@ func TestAFileThatCannotHaveALogIsRefused(t *testing.T) {
 
 func TestAWriterWaitsForAnotherProcess(t *testing.T) {
 	s := openNew(t)
-	other := openAt(t, s.writer.location.path)
+	other := openAt(t, sqliteOf(s).location.path)
 	sqlExec(t, other, "BEGIN IMMEDIATE")
 
-	s.writer.config.BusyTimeout = time.Millisecond
+	sqliteOf(s).config.BusyTimeout = time.Millisecond
 	if err := s.Commit(t.Context(), bustest.Piece(publishing(t, "x", 1)...)); !errors.Is(err, bus.ErrUnavailable) {
 		t.Errorf("past its patience: error %v, want %v", err, bus.ErrUnavailable)
 	}
 
-	s.writer.config.BusyTimeout = time.Hour
+	sqliteOf(s).config.BusyTimeout = time.Hour
 	cause := errors.New("gone home")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	failed := make(chan error)

@@ -47,8 +47,8 @@ func TestNoFrequentStatementScans(t *testing.T) {
 
 func plan(t *testing.T, s *Store, query string) (lines []string) {
 	t.Helper()
-	s.writer.mu.Lock()
-	defer s.writer.mu.Unlock()
+	sqliteOf(s).mu.Lock()
+	defer sqliteOf(s).mu.Unlock()
 	err := s.writer.query("EXPLAIN QUERY PLAN "+query, nil, func(v []driver.Value) { lines = append(lines, v[3].(string)) })
 	if err != nil {
 		t.Fatalf("%s: %v", query, err)

@@ -23,14 +23,17 @@ func (s *Store) Prune(ctx context.Context, feed string, upTo int64, limit int) (
 
 const (
 	pruneFeed  = "SELECT 1 FROM atommq_feed WHERE name = ?"
-	pruneCount = `SELECT count(*), coalesce(max(id), 0), coalesce(sum(1 - deleted), 0), coalesce(sum(octet_length(xml)), 0)
-		FROM (SELECT id, deleted, xml FROM atommq_entry WHERE feed = ? AND id <= ? ORDER BY id LIMIT ?) AS oldest`
+	pruneCount = `SELECT count(*), coalesce(max(id), 0), CAST(coalesce(sum(1 - deleted), 0) AS BIGINT), coalesce(sum(octet_length(xml)), 0)
+		FROM (SELECT id, deleted, xml FROM atommq_entry WHERE feed = ? AND id <= ? ORDER BY id LIMIT ? /* FOR UPDATE */) AS oldest`
 	pruneDelete = "DELETE FROM atommq_entry WHERE feed = ? AND id <= ?"
 	pruneUpdate = "UPDATE atommq_feed SET pruned_id = ?, entries = entries - ?, bytes = bytes - ? WHERE name = ?"
 )
 
 // prune removes the oldest entries of a feed, inside a transaction.
 func (w *writer) prune(feed string, upTo int64, limit int) (removed int, err error) {
+	if err := w.exclude(); err != nil {
+		return 0, err
+	}
 	known := false
 	if err := w.query(pruneFeed, number([]driver.Value{feed}), func([]driver.Value) { known = true }); err != nil {
 		return 0, err

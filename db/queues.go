@@ -78,6 +78,9 @@ func (s *Store) ConfigureQueue(ctx context.Context, feed, name string, set bus.Q
 }
 
 func (w *writer) configureQueue(feed, name string, set bus.QueueSettings) error {
+	if err := w.exclude(); err != nil {
+		return err
+	}
 	if err := w.makeFeed(feed); err != nil {
 		return err
 	}

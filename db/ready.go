@@ -127,7 +127,7 @@ func (c *commit) withdraw(feed string, id int64) error {
 const (
 	renewReady = "UPDATE atommq_ready SET id = ?, bytes = ?, attempts = 0 WHERE queue = ? AND " + everyRank + " AND id = ?"
 	renewClaim = `INSERT INTO atommq_ready (queue, rank, id, attempts, bytes, ack_timeout, expires)
-		SELECT queue, rank, ?, 0, ?, ack_timeout, expires FROM atommq_claim WHERE ` + everyNode + " AND queue = ? AND " + everyRank + " AND id = ?"
+		SELECT queue, rank, CAST(? AS BIGINT), 0, CAST(? AS BIGINT), ack_timeout, expires FROM atommq_claim WHERE ` + everyNode + " AND queue = ? AND " + everyRank + " AND id = ? /* FOR UPDATE */"
 )
 
 // renew gives what work is left of an entry its new id, to be handed out anew.

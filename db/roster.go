@@ -2,6 +2,7 @@ package db
 
 import (
 	"database/sql/driver"
+	"sort"
 	"strings"
 
 	"atommq/bus"
@@ -173,9 +174,18 @@ func (n *counts) reset() {
 
 const updateWaiting = "UPDATE atommq_queue SET waiting = waiting + ? WHERE id = ?"
 
-// updateQueues writes the counts.
+// Len, Less and Swap sort the counts by queue.
+func (n *counts) Len() int           { return len(n.queues) }
+func (n *counts) Less(i, j int) bool { return n.queues[i] < n.queues[j] }
+func (n *counts) Swap(i, j int) {
+	n.queues[i], n.queues[j] = n.queues[j], n.queues[i]
+	n.deltas[i], n.deltas[j] = n.deltas[j], n.deltas[i]
+}
+
+// updateQueues writes the counts, in the order of queues: as in updateFeeds.
 func (c *commit) updateQueues() error {
 	n := &c.roster.counts
+	sort.Sort(n)
 	for i, queue := range n.queues {
 		if n.deltas[i] == 0 {
 			continue

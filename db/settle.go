@@ -25,7 +25,7 @@ func (c *commit) heldByAll(settle []bus.Settlement) (bool, error) {
 	return true, nil
 }
 
-const selectNode = "SELECT 1 FROM atommq_node WHERE id = ? AND NOT gone"
+const selectNode = "SELECT 1 FROM atommq_node WHERE id = ? AND gone = 0 /* FOR KEY SHARE */"
 
 // lives reports whether node may hold claims. Nobody can strike it out before the
 // transaction ends.
@@ -109,7 +109,7 @@ const ofClaims = " FROM atommq_claim WHERE node = ?1 AND queue = ?2 AND rank = ?
 var (
 	deleteClaims  = makeByID(4, "DELETE"+ofClaims, "")
 	releaseClaims = makeByID(5, "INSERT INTO atommq_ready (queue, rank, id, attempts, bytes, ack_timeout, expires)"+
-		" SELECT queue, rank, id, attempts - ?5, bytes, ack_timeout, expires"+ofClaims, "")
+		" SELECT queue, rank, id, attempts - ?5, bytes, ack_timeout, expires"+ofClaims, " /* FOR UPDATE */")
 )
 
 // settleSome carries out verdicts that differ in the entry alone on claims with ids, as many as one statement takes.
@@ -166,8 +166,8 @@ func (c *commit) ack(alike []verdict, ids []int64) error {
 }
 
 var (
-	countClaims = makeByID(4, "SELECT count(*), coalesce(sum(bytes), 0)"+ofClaims, "")
-	heldClaims  = makeByID(4, "SELECT id"+ofClaims, " ORDER BY id")
+	countClaims = makeByID(4, "SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM (SELECT bytes"+ofClaims, " /* FOR UPDATE */) AS held")
+	heldClaims  = makeByID(4, "SELECT id"+ofClaims, " ORDER BY id /* FOR UPDATE */")
 )
 
 // stillHeld returns those of ids whose claims there are, and the bytes of their entries. Nearly always it is all of

@@ -31,7 +31,18 @@ type Store struct {
 	writer *writer
 	reader *sqlx.DB
 	commit commit
-	locks  nodeLocks
+	nodes  vitals
+}
+
+// vitals tells which nodes live.
+type vitals interface {
+	// hold begins the life of a node here. It is called inside the transaction that enters the node.
+	hold(node int64) error
+	// release ends it, if it is one of here.
+	release(node int64) error
+	// held reports whether a node of anywhere lives, that the table does not call dead.
+	held(node int64) (bool, error)
+	close() error
 }
 
 var (
@@ -81,7 +92,7 @@ func open(ctx context.Context, loc location, cfg Config) (*Store, error) {
 	if err := loc.check(); err != nil {
 		return nil, err
 	}
-	w := &writer{location: loc, config: cfg}
+	w := &sqlite{location: loc, config: cfg}
 	if err := w.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -94,7 +105,11 @@ func open(ctx context.Context, loc location, cfg Config) (*Store, error) {
 	}
 	reader.SetMaxOpenConns(cfg.Readers)
 	reader.SetMaxIdleConns(cfg.Readers)
-	return &Store{writer: w, reader: reader, commit: commit{writer: w}, locks: nodeLocks{path: loc.path + "-nodes"}}, nil
+	return newStore(&writer{engine: w}, reader, &nodeLocks{path: loc.path + "-nodes"}), nil
+}
+
+func newStore(w *writer, reader *sqlx.DB, nodes vitals) *Store {
+	return &Store{writer: w, reader: reader, commit: commit{writer: w}, nodes: nodes}
 }
 
 func migrate(ctx context.Context, loc location, cfg Config) error {
@@ -111,5 +126,5 @@ func migrate(ctx context.Context, loc location, cfg Config) error {
 func (s *Store) Close() error {
 	// The readers go first: the last connection to close checkpoints the log and removes
 	// it, which a read-only one could not.
-	return errors.Join(s.reader.Close(), s.writer.close(), s.locks.close())
+	return errors.Join(s.reader.Close(), s.writer.close(), s.nodes.close())
 }

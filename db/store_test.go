@@ -25,6 +25,9 @@ func openAt(t testing.TB, path string) *Store {
 	return s
 }
 
+// sqliteOf returns the engine of a store in a file.
+func sqliteOf(s *Store) *sqlite { return s.writer.engine.(*sqlite) }
+
 func openNew(t testing.TB) *Store {
 	t.Helper()
 	return openAt(t, filepath.Join(t.TempDir(), "atommq.db"))
@@ -49,8 +52,8 @@ func mustCommit(t testing.TB, s *Store, ops ...*bus.Op) {
 // sqlExec runs query on the writing connection.
 func sqlExec(t testing.TB, s *Store, query string) {
 	t.Helper()
-	s.writer.mu.Lock()
-	defer s.writer.mu.Unlock()
+	sqliteOf(s).mu.Lock()
+	defer sqliteOf(s).mu.Unlock()
 	if err := s.writer.exec(query); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
@@ -59,8 +62,8 @@ func sqlExec(t testing.TB, s *Store, query string) {
 // writerText returns what query, run on the writing connection, finds first.
 func writerText(t testing.TB, s *Store, query string) (text string) {
 	t.Helper()
-	s.writer.mu.Lock()
-	defer s.writer.mu.Unlock()
+	sqliteOf(s).mu.Lock()
+	defer sqliteOf(s).mu.Unlock()
 	if err := s.writer.query(query, nil, func(v []driver.Value) { text = fmt.Sprint(v[0]) }); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}

@@ -3,6 +3,7 @@ package db
 import (
 	"cmp"
 	"fmt"
+	"sort"
 	"strings"
 
 	"github.com/google/uuid"
@@ -106,8 +107,18 @@ var upsertFeeds = makeChunks("INSERT INTO atommq_feed (name, uuid, created, upda
 // feedParams is how many parameters a row of upsertFeeds has.
 const feedParams = 7
 
-// updateFeeds writes the tally.
+// Len, Less and Swap sort the tally by name.
+func (t *tally) Len() int           { return len(t.names) }
+func (t *tally) Less(i, j int) bool { return t.names[i] < t.names[j] }
+func (t *tally) Swap(i, j int) {
+	t.names[i], t.names[j] = t.names[j], t.names[i]
+	t.changes[i], t.changes[j] = t.changes[j], t.changes[i]
+}
+
+// updateFeeds writes the tally, which the commit does not add to any more, in the order of names: commits that wait for
+// each other's feeds all take them in that.
 func (c *commit) updateFeeds() error {
+	sort.Sort(&c.feeds)
 	for done := 0; done < len(c.feeds.names); {
 		n := upsertFeeds.fit(len(c.feeds.names) - done)
 		c.args = c.args[:0]

@@ -12,11 +12,14 @@ const watchInterval = 20 * time.Millisecond
 
 // Watch implements bus.Notifier. It calls changed once at the start, for what
 // was written while nobody watched.
-func (s *Store) Watch(ctx context.Context, changed func()) error {
+func (s *Store) Watch(ctx context.Context, changed func()) error { return s.writer.watch(ctx, changed) }
+
+// watch implements engine.
+func (w *sqlite) watch(ctx context.Context, changed func()) error {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	for seen := int64(-1); ; {
-		now, err := s.writer.dataVersion()
+		now, err := w.dataVersion()
 		if err != nil {
 			return fmt.Errorf("watch the database: %w", translate(ctx, err))
 		}
@@ -35,7 +38,7 @@ func (s *Store) Watch(ctx context.Context, changed func()) error {
 // dataVersion returns a number that changes when another connection has
 // written. Asked on the connection through which this process does all its
 // writing, it stands still for that.
-func (w *writer) dataVersion() (v int64, err error) {
+func (w *sqlite) dataVersion() (v int64, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.connect(); err != nil {

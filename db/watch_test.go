@@ -26,7 +26,7 @@ func watching(t *testing.T, s *Store) <-chan struct{} {
 
 func TestWatchTellsOfOtherConnectionsAndNotOfItsOwn(t *testing.T) {
 	s := openNew(t)
-	other := openAt(t, s.writer.location.path)
+	other := openAt(t, sqliteOf(s).location.path)
 	ours, theirs := watching(t, s), watching(t, other)
 	mustCommit(t, s, publishing(t, "x", 1)...)
 	<-theirs
@@ -39,7 +39,7 @@ func TestWatchTellsOfOtherConnectionsAndNotOfItsOwn(t *testing.T) {
 
 func TestWatchFindsWhatChangedTwoWritesAgo(t *testing.T) {
 	s := openNew(t)
-	other := openAt(t, s.writer.location.path)
+	other := openAt(t, sqliteOf(s).location.path)
 	hints := watching(t, s)
 	mustCommit(t, other, publishing(t, "theirs", 1)...)
 	mustCommit(t, s, publishing(t, "ours", 1)...)
@@ -53,7 +53,7 @@ func TestWatchFindsWhatChangedTwoWritesAgo(t *testing.T) {
 func BenchmarkWatchLook(b *testing.B) {
 	s := openNew(b)
 	for b.Loop() {
-		if _, err := s.writer.dataVersion(); err != nil {
+		if _, err := sqliteOf(s).dataVersion(); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,0 +1,202 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
+	"atommq/bus"
+)
+
+// sqlite is the engine of a SQLite file: it owns the one connection that writes. It speaks to the
+// driver without database/sql, which checks, converts and copies each of a row's values: with as
+// many values as a commit has, that is a large part of its time.
+type sqlite struct {
+	location location
+	config   Config
+
+	mu    sync.Mutex
+	conn  *sqlite3.SQLiteConn // nil until used, and after it failed to roll back
+	stmts map[string]*sqlite3.SQLiteStmt
+}
+
+// prepare opens the connection and sets what the file itself remembers.
+func (w *sqlite) prepare(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var mode string
+	err := w.wait(ctx, func() error {
+		if err := w.connect(); err != nil {
+			return err
+		}
+		return w.query("PRAGMA journal_mode = WAL", nil, func(v []driver.Value) { mode, _ = v[0].(string) })
+	})
+	if err == nil && mode != "wal" {
+		return fmt.Errorf("SQLite cannot keep its write-ahead log there: put the database on a local disk: %w", bus.ErrUnavailable)
+	}
+	return err
+}
+
+// connect opens the connection if it is not. Callers hold w.mu.
+func (w *sqlite) connect() error {
+	if w.conn != nil {
+		return nil
+	}
+	conn, err := (&sqlite3.SQLiteDriver{}).Open(w.location.writer(w.config))
+	if err != nil {
+		return err
+	}
+	w.conn = conn.(*sqlite3.SQLiteConn)
+	w.stmts = make(map[string]*sqlite3.SQLiteStmt)
+	return nil
+}
+
+func (w *sqlite) close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.disconnect()
+}
+
+// disconnect closes the connection. Its statements go first: a connection that has any
+// lives on, and keeps its transaction. Callers hold w.mu.
+func (w *sqlite) disconnect() error {
+	if w.conn == nil {
+		return nil
+	}
+	for _, s := range w.stmts {
+		_ = s.Close() // it reports the last execution's error again
+	}
+	err := w.conn.Close()
+	w.conn, w.stmts = nil, nil
+	return err
+}
+
+// write implements engine. ctx bounds the wait for the right to write; once that
+// is had, the transaction is carried through.
+func (w *sqlite) write(ctx context.Context, work func() error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := w.wait(ctx, w.begin); err != nil {
+		return err
+	}
+	err := work()
+	if err == nil {
+		err = w.exec("COMMIT")
+	}
+	if err != nil {
+		w.rollback()
+	}
+	if errors.Is(err, errUnchanged) {
+		return nil
+	}
+	return err
+}
+
+func (w *sqlite) begin() error {
+	if err := w.connect(); err != nil {
+		return err
+	}
+	return w.exec("BEGIN IMMEDIATE")
+}
+
+// rollback ends a failed transaction, if SQLite has not done so already. A
+// connection that cannot even do this is given up.
+func (w *sqlite) rollback() {
+	if w.conn.AutoCommit() {
+		return
+	}
+	if err := w.exec("ROLLBACK"); err != nil && !w.conn.AutoCommit() {
+		_ = w.disconnect() // there is nothing more to give up
+	}
+}
+
+// wait repeats try while another process is writing, until the timeout. SQLite's own
+// wait ends up at ten tries a second, which loses every race against a
+// process that commits thousands of times a second, and it heeds no context.
+func (w *sqlite) wait(ctx context.Context, try func() error) error {
+	err := try()
+	if !isBusy(err) {
+		return err
+	}
+	deadline := time.Now().Add(w.config.BusyTimeout)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for isBusy(err) && time.Now().Before(deadline) {
+		timer.Reset(200*time.Microsecond + rand.N(time.Millisecond))
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-timer.C:
+		}
+		err = try()
+	}
+	return err
+}
+
+// statement returns the prepared form of query. The texts are few: a text for many
+// rows comes in powers of two.
+func (w *sqlite) statement(query string) (*sqlite3.SQLiteStmt, error) {
+	if s := w.stmts[query]; s != nil {
+		return s, nil
+	}
+	s, err := w.conn.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	w.stmts[query] = s.(*sqlite3.SQLiteStmt)
+	return w.stmts[query], nil
+}
+
+// exec runs a statement without parameters.
+func (w *sqlite) exec(query string) error {
+	_, err := w.changeNumbered(query, nil)
+	return err
+}
+
+// changeNumbered implements statements.
+func (w *sqlite) changeNumbered(query string, args []driver.NamedValue) (rows int64, err error) {
+	s, err := w.statement(query)
+	if err != nil {
+		return 0, err
+	}
+	// A context that can be cancelled would cost a goroutine for each statement.
+	result, err := s.ExecContext(context.Background(), args)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// query implements statements.
+func (w *sqlite) query(query string, args []driver.NamedValue, row func(v []driver.Value)) error {
+	s, err := w.statement(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(context.Background(), args)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	values := make([]driver.Value, len(rows.Columns()))
+	for {
+		err := rows.Next(values)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		row(values)
+	}
+}
