@@ -93,7 +93,7 @@ func benchCommand() *cobra.Command {
 the same run: the rows that SQLite takes without a bus, what an HTTP handler does
 that only writes bytes. Both share the processors with the load generator.
 It works on scratch databases, which it removes.`
-	cmd.AddCommand(benchStompCommand())
+	cmd.AddCommand(benchStompCommand(), benchServerCommand())
 	return cmd
 }
 

@@ -5,16 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -31,7 +33,7 @@ func benchMemory(ctx context.Context, b *bench) (err error) {
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()
 	b.say("starting a server")
-	empty, err := server.settle(ctx)
+	empty, err := server.settle()
 	if err != nil {
 		return err
 	}
@@ -40,7 +42,7 @@ func benchMemory(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	b.say("waiting for memory to be given back")
-	full, err := server.settle(ctx)
+	full, err := server.settle()
 	if err != nil {
 		return err
 	}
@@ -51,9 +53,31 @@ func benchMemory(ctx context.Context, b *bench) (err error) {
 	return nil
 }
 
+// benchServerCommand is serve for the benchmark: it gives back the memory that it does not use each time it is sent a line, and
+// answers with one. By itself a program in Go does so within minutes.
+func benchServerCommand() *cobra.Command {
+	cmd := serveCommand()
+	cmd.Use, cmd.Hidden = "server", true
+	serve := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		go giveBackMemory(cmd.InOrStdin(), cmd.OutOrStdout()) // ends with the program
+		return serve(cmd, args)
+	}
+	return cmd
+}
+
+func giveBackMemory(in io.Reader, out io.Writer) {
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		debug.FreeOSMemory()
+		fmt.Fprintln(out, "given back")
+	}
+}
+
 // benchServer is this program, serving in a process of its own.
 type benchServer struct {
 	cmd     *exec.Cmd
+	in      io.Writer
+	out     *bufio.Reader
 	address string // for HTTP
 	stomp   string
 }
@@ -63,9 +87,13 @@ func startBenchServer(ctx context.Context, db string) (*benchServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, self, "serve", "--db", db, "--http", "127.0.0.1:0", "--stomp", "127.0.0.1:0", "--stomp-tls", off)
+	cmd := exec.CommandContext(ctx, self, "bench", "server", "--db", db, "--http", "127.0.0.1:0", "--stomp", "127.0.0.1:0", "--stomp-tls", off)
 	cmd.Stderr = os.Stderr
 	cmd.Env = append(os.Environ(), "ATOMMQ_CONFIG=", "ATOMMQ_LOG_LEVEL=warn", "ATOMMQ_PASSCODE=", "ATOMMQ_BASE_URL=")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start a server: %w", err)
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start a server: %w", err)
@@ -73,8 +101,8 @@ func startBenchServer(ctx context.Context, db string) (*benchServer, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start a server: %w", err)
 	}
-	server := &benchServer{cmd: cmd}
-	line, err := bufio.NewReader(out).ReadString('\n')
+	server := &benchServer{cmd: cmd, in: in, out: bufio.NewReader(out)}
+	line, err := server.out.ReadString('\n')
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start a server: %w", err), cmd.Wait())
 	}
@@ -127,27 +155,16 @@ func (s *benchServer) publishFeeds(ctx context.Context, n int) error {
 	return callers.Wait()
 }
 
-// settle waits until the server's resident memory has stopped falling, and
-// returns it in MiB: the garbage of what was done before is no part of it.
-func (s *benchServer) settle(ctx context.Context) (float64, error) {
-	const patience = 10
-	least, err := s.resident()
-	if err != nil {
-		return 0, err
+// settle has the server give back the memory that it does not use, and returns its resident memory in MiB: the
+// garbage of what was done before is no part of it.
+func (s *benchServer) settle() (float64, error) {
+	if _, err := io.WriteString(s.in, "\n"); err != nil {
+		return 0, fmt.Errorf("ask the server to give back memory: %w", err)
 	}
-	for since := 0; since < patience; since++ {
-		if !wait(ctx, time.Second) {
-			return 0, context.Cause(ctx)
-		}
-		now, err := s.resident()
-		if err != nil {
-			return 0, err
-		}
-		if now < least {
-			least, since = now, 0
-		}
+	if _, err := s.out.ReadString('\n'); err != nil {
+		return 0, fmt.Errorf("wait for the server to give back memory: %w", err)
 	}
-	return least, nil
+	return s.resident()
 }
 
 // resident returns the server's resident memory in MiB.

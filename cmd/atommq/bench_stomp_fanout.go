@@ -12,8 +12,8 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// benchAhead is how many messages a publisher is ahead of the slowest subscriber at most.
-const benchAhead = 2000
+// benchAhead is how many messages a publisher is ahead of its receipts and of the slowest subscriber, at most.
+const benchAhead = 4000
 
 // benchFanOut measures deliveries to many subscribers of a topic, of messages that are stored and of such that are
 // not, beside bare sockets to as many.
@@ -63,7 +63,7 @@ func (g *benchGateway) fanning(subscribers int, send *benchSend) measure {
 		start := time.Now()
 		err = followers.during(ctx, func(ctx context.Context) error {
 			_, err := rate(ctx, d, 1, func(int) (int, error) {
-				if _, err := publisher.pump(send, benchFrames, benchWindow-benchFrames); err != nil {
+				if _, err := publisher.pump(send, benchFrames, benchAhead-benchFrames); err != nil {
 					return 0, err
 				}
 				return benchFrames, got.wait(ctx, got.least, publisher.asked-benchAhead)

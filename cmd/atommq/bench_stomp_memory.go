@@ -33,7 +33,7 @@ func (b *bench) growth(ctx context.Context, what string, do func(context.Context
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()
 	b.say("starting a server")
-	before, err := server.settle(ctx)
+	before, err := server.settle()
 	if err != nil {
 		return 0, err
 	}
@@ -44,7 +44,7 @@ func (b *bench) growth(ctx context.Context, what string, do func(context.Context
 		return 0, err
 	}
 	b.say("waiting for memory to be given back")
-	after, err := server.settle(ctx)
+	after, err := server.settle()
 	return (after - before) * (1 << 20), err
 }
 
