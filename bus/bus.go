@@ -91,6 +91,7 @@ func Open(ctx context.Context, store Store, notifier Notifier, config Config) (*
 	b.running.Go(b.commitLoop)
 	b.running.Go(func() { b.forgetKeys(background) })
 	b.running.Go(func() { b.keep(background) })
+	b.running.Go(func() { b.rescue(background) })
 	if notifier != nil {
 		b.running.Go(func() { b.watch(background, notifier) })
 	}

@@ -90,6 +90,7 @@ func (b *Bus) commitLoop() {
 func (b *Bus) commitBatch(m *batch) {
 	// A commit is never abandoned half-way: it has many callers.
 	ctx := context.Background()
+	b.hub.begin()
 	err := b.store.Commit(ctx, m.pieces)
 	if err != nil {
 		b.config.Log.Error("commit failed", "ops", len(m.ops), "error", err)
@@ -106,13 +107,15 @@ func (b *Bus) commitBatch(m *batch) {
 		room += t.size
 	}
 	b.intake.room.Release(room)
+	b.desk.settle(m, err)
 	for _, t := range m.tickets {
 		t.owner.decided(cmp.Or(err, t.op.Err))
 	}
-	if b.desk.conclude(m, news.entries, err) {
+	if b.desk.handOut(m, news.entries, err) {
 		b.intake.call()
 	}
 	b.announce(news)
+	m.end()
 }
 
 // batch is what is committed as one: its memory serves again and again.
@@ -120,6 +123,7 @@ type batch struct {
 	intake  *intake
 	desk    *desk
 	at      time.Time
+	former  int // how many tickets the last one had
 	callers int // that there were when it began
 	room    int // for so many more postings and settlements
 	tickets []*ticket
@@ -130,14 +134,20 @@ type batch struct {
 // start takes what waits into the next batch; own says how many of it are the caller's
 // own, whom the last batch answered. It reports false when there is nothing to do.
 func (m *batch) start(own int) bool {
-	m.callers = m.intake.length() + len(m.tickets) - own
-	clear(m.tickets)
-	clear(m.ops)
-	clear(m.orders)
-	m.tickets, m.ops, m.orders, m.room = m.tickets[:0], m.ops[:0], m.orders[:0], m.intake.batch
+	m.callers = m.intake.length() + m.former - own
+	m.room = m.intake.batch
 	m.at = later(m.at, time.Now().UTC().Truncate(time.Microsecond))
 	m.take()
 	return len(m.ops) > 0 || m.desk.due()
+}
+
+// end forgets the batch but not its memory.
+func (m *batch) end() {
+	m.former = len(m.tickets)
+	clear(m.tickets)
+	clear(m.ops)
+	clear(m.orders)
+	m.tickets, m.ops, m.orders = m.tickets[:0], m.ops[:0], m.orders[:0]
 }
 
 func (m *batch) take() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"atommq/feeds"
@@ -13,7 +12,7 @@ import (
 // ConsumerConfig says what a consumer wants.
 type ConsumerConfig struct {
 	Feed, Queue string
-	Prefetch    int           // deliveries that it holds at once, at least 1
+	Prefetch    int           // deliveries that it holds at once, 1 to 1,000,000
 	AckTimeout  time.Duration // of deliveries whose message names none; 0 for the queue's
 	Name        string        // of the consumer, for dead letters
 	// Ready is called when Take has something to give, and not again before Take was called: from any
@@ -36,6 +35,8 @@ type Consumer struct {
 	closed     bool
 }
 
+const maxPrefetch = 1_000_000
+
 // Consume adds a consumer to a queue, which it makes if there is none. Close ends it.
 // Errors: those of feeds.CheckName, for the queue's name too; ErrClosed; the store's.
 func (b *Bus) Consume(ctx context.Context, c ConsumerConfig) (*Consumer, error) {
@@ -55,7 +56,7 @@ func (b *Bus) Consume(ctx context.Context, c ConsumerConfig) (*Consumer, error) 
 	if err != nil {
 		return nil, fmt.Errorf("consume %q: %w", c.Feed, err)
 	}
-	k := &Consumer{ready: c.Ready, name: c.Name, limit: c.AckTimeout, credit: int32(min(max(c.Prefetch, 1), math.MaxInt32))}
+	k := &Consumer{ready: c.Ready, name: c.Name, limit: c.AckTimeout, credit: int32(min(max(c.Prefetch, 1), maxPrefetch))}
 	b.desk.enter(k, c.Feed, q)
 	b.intake.call()
 	return k, nil
@@ -108,9 +109,8 @@ func (c *Consumer) Take(into []*Delivery, limit int) []*Delivery {
 // attempt counted. It does not wait for that. It may be called again.
 func (c *Consumer) Close() {
 	b := c.queue.desk().bus
-	if lost := b.desk.leave(c); len(lost) > 0 {
-		b.release(lost, causeGone)
-	}
+	b.desk.leave(c)
+	b.release()
 	b.intake.call()
 }
 

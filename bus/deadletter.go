@@ -31,12 +31,12 @@ const (
 )
 
 // deadLetter returns what takes the place of e, which its consumer gave back: nil while it has attempts left.
-func (e *Delivery) deadLetter(cause string) *feeds.Entry {
+func (e *Delivery) deadLetter(cause string) *Entry {
 	entry := e.loaded()
 	if entry == nil || !e.usedUp() {
 		return nil
 	}
-	letter, err := feeds.Annotate(&entry.Member, []feeds.Field{
+	annotated, err := feeds.Annotate(&entry.Member, []feeds.Field{
 		{Name: "dead-cause", Value: cause},
 		{Name: "dead-feed", Value: e.Feed},
 		{Name: "dead-queue", Value: e.queue.kind.Load().name},
@@ -46,6 +46,10 @@ func (e *Delivery) deadLetter(cause string) *feeds.Entry {
 	})
 	if err != nil {
 		return nil // one more attempt is better than a loss
+	}
+	letter, err := newEntry(DeadFeed(e.Feed), annotated)
+	if err != nil {
+		return nil
 	}
 	return letter
 }
@@ -68,50 +72,20 @@ func (e *Delivery) usedUp() bool {
 }
 
 // giveBack settles e, which is not acked, in t: with a dead letter once its attempts are used up.
-func (t *ticket) giveBack(e *Delivery, cause string) error {
+func (t *ticket) giveBack(e *Delivery, cause string) {
 	letter := e.deadLetter(cause)
-	if letter != nil {
-		post, err := newEntry(DeadFeed(e.Feed), letter)
-		if err != nil {
-			return err
-		}
-		t.op.Posts = append(t.op.Posts, Posting{Entry: post, Rank: e.Rank})
-	}
 	switch {
 	case letter != nil:
 		t.settle(e, Acked)
+		t.op.Posts = append(t.op.Posts, Posting{Entry: letter, Rank: e.Rank, InPlaceOf: len(t.op.Settle)})
 	case e.taken:
 		t.settle(e, Released)
 	default:
 		t.settle(e, Returned)
 	}
-	return nil
 }
 
 func (t *ticket) settle(e *Delivery, v Verdict) {
 	t.op.Settle = append(t.op.Settle, Settlement{Claim: e.Claim, Verdict: v})
 	t.settles = append(t.settles, e)
-}
-
-// unattended owns the tickets that nobody waits for: the desk knows what to do when they fail.
-type unattended struct{}
-
-func (unattended) decided(error) {}
-
-// release gives deliveries that were taken from their consumers back to their queues.
-func (b *Bus) release(lost []*Delivery, cause string) {
-	var ts []*ticket
-	for _, e := range lost {
-		if n := len(ts); n == 0 || ts[n-1].weight() >= orderLimit {
-			ts = append(ts, &ticket{op: Op{Kind: OpPublish}, owner: unattended{}})
-		}
-		if err := ts[len(ts)-1].giveBack(e, cause); err != nil {
-			b.desk.putOff(e)
-		}
-	}
-	// They take no room: whom should that slow down? Once the bus is closed, the store gives
-	// everything back that this node has.
-	if b.intake.append(ts...) == nil {
-		b.intake.signal()
-	}
 }

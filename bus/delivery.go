@@ -14,17 +14,19 @@ type Delivery struct {
 	consumer   *Consumer // nil when nobody could be found
 	state      deliveryState
 	taken      bool
-	timer      int32 // its index in the heap of deadlines, plus 1; 0 for none
-	deadline   int64 // in microseconds since 1970
+	cause      string // why it was taken from its consumer, for dead letters
+	timer      int32  // its index in the heap of deadlines, plus 1; 0 for none
+	deadline   int64  // in microseconds since 1970
 	prev, next *Delivery
 }
 
 type deliveryState uint8
 
 const (
-	deliveryHeld     deliveryState = iota
-	deliverySettling               // by a transaction that is under way
-	deliveryGone                   // settled, released or lost
+	deliveryHeld      deliveryState = iota
+	deliverySettling                // by a transaction that is under way
+	deliveryGone                    // settled, lost, or given up and to be released
+	deliveryReleasing               // given up, and released by the commit under way
 )
 
 // deliveryList links the deliveries that a consumer holds, in the order handed out.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -16,9 +17,10 @@ import (
 // claims. The committer calls orders and conclude, everything else may come from any
 // goroutine; nothing of it waits for the store with the lock held.
 type desk struct {
-	bus   *Bus
-	store Store
-	wake  chan struct{} // holds a token when the keeper of deadlines is to look again
+	bus     *Bus
+	store   Store
+	entered chan struct{} // closed once the node has joined
+	wake    chan struct{} // holds a token when the keeper of deadlines is to look again
 
 	common queueKind // of queues that nobody has configured
 
@@ -32,9 +34,9 @@ type desk struct {
 	dirty     []*workQueue // that want an order in the next commit
 	timers    deadlines
 	recent    recent
-	failed    []*Delivery // whose release could not be written
-	retryAt   time.Time   // when to try again what has failed; zero for nothing
-	struckOut bool        // others took this node for dead
+	struckOut bool // others took this node for dead
+	losses    losses
+	freed     []*workQueue // those whose freed is above 0
 	free      []*order
 }
 
@@ -50,7 +52,7 @@ const (
 )
 
 func newDesk(b *Bus) *desk {
-	d := &desk{bus: b, store: b.store, wake: make(chan struct{}, 1), queues: newQueueTable()}
+	d := &desk{bus: b, store: b.store, entered: make(chan struct{}), wake: make(chan struct{}, 1), queues: newQueueTable()}
 	d.common = queueKind{d, DefaultQueue, DefaultAckTimeout, DefaultAttempts}
 	return d
 }
@@ -79,7 +81,7 @@ func (d *desk) join(ctx context.Context) error {
 	d.mu.Lock()
 	d.node = node
 	d.mu.Unlock()
-	d.signal()
+	close(d.entered)
 	if _, err := d.store.Recover(ctx); err != nil {
 		return fmt.Errorf("take over the claims of nodes that are gone: %w", err)
 	}
@@ -130,7 +132,7 @@ func (d *desk) enter(c *Consumer, feed string, q *Queue) {
 // add puts c into the ring.
 func (w *workQueue) add(c *Consumer) {
 	w.consumers++
-	w.credit += c.credit
+	w.credit += int64(c.credit)
 	if w.turn == nil {
 		c.next, c.prev, w.turn = c, c, c
 		return
@@ -141,7 +143,7 @@ func (w *workQueue) add(c *Consumer) {
 
 func (w *workQueue) remove(c *Consumer) {
 	w.consumers--
-	w.credit -= c.credit
+	w.credit -= int64(c.credit)
 	if w.consumers == 0 {
 		w.turn = nil
 		return
@@ -152,44 +154,35 @@ func (w *workQueue) remove(c *Consumer) {
 	}
 }
 
-// leave takes c out and returns what it held.
-func (d *desk) leave(c *Consumer) []*Delivery {
+// leave takes c out, and what it held from it.
+func (d *desk) leave(c *Consumer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	w := c.queue
 	if c.closed {
-		return nil
+		return
 	}
 	c.closed, c.untaken = true, nil
 	w.remove(c)
 	if w.consumers == 0 {
 		d.queues.remove(w)
 	}
-	var lost []*Delivery
 	for e := c.held.first; e != nil; {
 		following := e.next
 		if e.state == deliveryHeld {
-			d.lose(e)
-			lost = append(lost, e)
+			d.giveUp(e, causeGone)
 		}
 		e = following
 	}
 	d.stir(w)
-	return lost
 }
 
-// rejoinSoon has the keeper enter this node anew: the store no longer knows it. Callers hold d.mu.
-func (d *desk) rejoinSoon() {
-	d.struckOut = true
-	d.signal()
-}
-
-// putOff has the release of a delivery tried again later.
-func (d *desk) putOff(e *Delivery) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.failed = append(d.failed, e)
-	d.retryLater()
+// rejoinSoon has the keeper enter this node anew: the store does not know node, under which it acted. Callers hold d.mu.
+func (d *desk) rejoinSoon(node int64) {
+	if node == d.node {
+		d.struckOut = true
+		d.signal()
+	}
 }
 
 // lose takes a delivery from its consumer. Callers hold d.mu.
@@ -201,7 +194,7 @@ func (d *desk) lose(e *Delivery) {
 
 // want has an order made for w in the next commit, if there is anything to want. Callers hold d.mu.
 func (d *desk) want(w *workQueue) {
-	if !w.dirty && w.credit+w.freed > 0 && w.consumers > 0 {
+	if !w.dirty && w.room() > 0 && w.consumers > 0 {
 		w.dirty = true
 		d.dirty = append(d.dirty, w)
 	}
@@ -219,21 +212,29 @@ func (d *desk) due() bool {
 func (d *desk) orders(m *batch) []*order {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.queues.empty() {
-		d.anticipate(m)
-	}
+	d.anticipate(m)
 	list := m.orders
 	n := 0
 	for ; n < len(d.dirty) && len(list) < ordersLimit; n++ {
 		w := d.dirty[n]
-		if w.credit+w.freed > 0 && w.consumers > 0 {
+		w.dirty = false
+		switch {
+		case d.losses.underway[w.id] > 0:
+			w.more = true // the commit that releases them claims
+		case w.id != 0 && w.room() > 0 && w.consumers > 0:
 			list = append(list, d.newOrder(w))
 		}
-		w.dirty, w.freed = false, 0
 	}
 	d.dirty = slices.Delete(d.dirty, 0, n)
+	for _, w := range d.freed {
+		w.freed = 0
+	}
+	d.freed = d.freed[:0]
 	return list
 }
+
+// room is how much the consumers of w may be handed once the commit under way is done.
+func (w *workQueue) room() int64 { return w.credit + int64(w.freed) }
 
 // anticipate wants orders for the queues that get work or credit from the commit. Callers hold d.mu.
 func (d *desk) anticipate(m *batch) {
@@ -254,15 +255,21 @@ func (d *desk) anticipate(m *batch) {
 }
 
 func (d *desk) anticipateSettled(e *Delivery, v Verdict) {
+	if e.state == deliveryGone {
+		e.state = deliveryReleasing
+		d.arrive(e)
+	}
 	w := d.queueOf(e)
 	if w == nil {
 		return
 	}
-	if v != Acked {
+	if v != Acked || e.state == deliveryReleasing {
 		w.more = true
 	}
-	if e.state == deliverySettling && !e.consumer.closed {
-		w.freed++
+	if e.state == deliverySettling && !e.consumer.closed && w.freed < math.MaxInt16 {
+		if w.freed++; w.freed == 1 {
+			d.freed = append(d.freed, w)
+		}
 	}
 	if w.more {
 		d.want(w)
@@ -277,19 +284,37 @@ func (d *desk) newOrder(w *workQueue) *order {
 		o = new(order)
 	}
 	o.queue = w
-	o.op = Op{Kind: OpClaim, Order: Order{Node: d.node, Queue: w.id, Count: int(min(w.credit+w.freed, orderLimit))}}
+	o.op = Op{Kind: OpClaim, Order: Order{Node: d.node, Queue: w.id, Count: int(min(w.room(), orderLimit))}}
 	return o
 }
 
-// conclude takes the outcome of a commit: what was settled gives credit, and what was claimed goes
-// to consumers. published holds the commit's entries in order of id. It reports whether there is more to claim.
-func (d *desk) conclude(m *batch, published []*Entry, err error) (again bool) {
+// settle takes the outcome of what a commit settles: that gives credit.
+func (d *desk) settle(m *batch, err error) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	for _, t := range m.tickets {
-		if len(t.settles) > 0 {
+		switch {
+		case len(t.settles) > 0:
 			d.settled(t, err)
+		case t.op.Kind == OpDrop && err == nil && t.op.Err == nil:
+			d.dropped(t.op.Drop)
 		}
 	}
+}
+
+// dropped takes note that the queues of a feed are gone. Callers hold d.mu.
+func (d *desk) dropped(feed string) {
+	for w := d.queues.of(feed); w != nil; w = w.sibling() {
+		w.id = 0
+		d.losses.retryAt = time.Now()
+		d.signal()
+	}
+}
+
+// handOut gives what a commit claimed to consumers. published holds the commit's entries in order of id. It reports whether
+// there is more to claim.
+func (d *desk) handOut(m *batch, published []*Entry, err error) (again bool) {
+	d.mu.Lock()
 	if d.node != 0 {
 		d.recent.add(published)
 	}
@@ -305,16 +330,18 @@ func (d *desk) conclude(m *batch, published []*Entry, err error) (again bool) {
 	for _, call := range ready {
 		call()
 	}
+	d.bus.release()
 	return again
 }
 
 // settled takes the outcome of a ticket's settlements. Callers hold d.mu.
 func (d *desk) settled(t *ticket, err error) {
 	failed := err != nil || t.op.Err != nil
-	if errors.Is(t.op.Err, ErrClaimLost) {
-		d.rejoinSoon()
-	}
 	for i, e := range t.settles {
+		if errors.Is(t.op.Err, ErrClaimLost) {
+			d.rejoinSoon(e.Node)
+		}
+		back := t.op.Settle[i].Verdict != Acked
 		switch {
 		case e.state == deliverySettling && failed:
 			d.restore(e)
@@ -322,13 +349,13 @@ func (d *desk) settled(t *ticket, err error) {
 			d.lose(e)
 			d.credit(e.consumer)
 		case failed: // a release: its consumer has lost it already
-			d.failed = append(d.failed, e)
-			d.retryLater()
+			d.failedAgain(e)
+		default:
+			back = true
 		}
-		if w := d.queueOf(e); w != nil && t.op.Settle[i].Verdict != Acked {
-			w.more = true
+		if w := d.queueOf(e); w != nil && back {
 			w.passOver(e.consumer)
-			d.want(w)
+			d.stir(w)
 		}
 	}
 }
@@ -340,12 +367,16 @@ func (w *workQueue) passOver(c *Consumer) {
 	}
 }
 
-// restore gives a delivery that was not settled back to its consumer, or to the queue when that one has
-// closed meanwhile. Callers hold d.mu.
+// restore gives a delivery that was not settled back to its consumer; to the queue when that one has
+// closed meanwhile, and to nobody when others have given it to somebody else. Callers hold d.mu.
 func (d *desk) restore(e *Delivery) {
-	if e.consumer.closed {
+	switch {
+	case e.Node != d.node:
 		d.lose(e)
-		d.failed = append(d.failed, e)
+		d.credit(e.consumer)
+		return
+	case e.consumer.closed:
+		d.giveUp(e, causeGone)
 		d.retryLater()
 		return
 	}
@@ -385,9 +416,11 @@ func (d *desk) fill(o *order, ready []func(), err error) []func() {
 	w := o.queue
 	if err != nil || o.op.Err != nil {
 		w.more = true
-		w.dropped = errors.Is(o.op.Err, ErrNoQueue)
-		if errors.Is(o.op.Err, ErrClaimLost) {
-			d.rejoinSoon()
+		switch {
+		case errors.Is(o.op.Err, ErrNoQueue):
+			w.id = 0
+		case errors.Is(o.op.Err, ErrClaimLost):
+			d.rejoinSoon(o.op.Order.Node)
 		}
 		d.retryLater()
 		return ready
@@ -400,9 +433,7 @@ func (d *desk) fill(o *order, ready []func(), err error) []func() {
 		*e = Delivery{Claim: claims[i], Entry: d.recent.find(claims[i].ID), Feed: w.feed, queue: w}
 		c := w.serve()
 		if c == nil { // those it was for have left since
-			e.state = deliveryGone
-			d.failed = append(d.failed, e)
-			d.retryNow()
+			d.giveUp(e, causeGone)
 			continue
 		}
 		e.consumer = c

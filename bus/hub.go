@@ -37,6 +37,7 @@ type hub struct {
 	tails map[string]*tail
 	order *list.List // of the tails that can be freed, the most recently used first
 	idle  int        // tails without followers
+	epoch int64      // of the commit under way
 	bytes int        // cost of idle tails and of all entries; a follower pays for its own tail
 }
 
@@ -44,6 +45,13 @@ func newHub(store Store, head int64, limit int) *hub {
 	h := &hub{store: store, limit: limit, tails: make(map[string]*tail), order: list.New()}
 	h.head.Store(head)
 	return h
+}
+
+// begin says that a commit is under way. What is loaded from now on may know of it already.
+func (h *hub) begin() {
+	h.mu.Lock()
+	h.epoch++
+	h.mu.Unlock()
 }
 
 // apply takes a commit of this node into the tails: its ops, and the entries that left their feeds. It
@@ -82,7 +90,7 @@ func (h *hub) apply(ctx context.Context, ops []*Op, left []departure) (n news) {
 	}
 	for i := range left {
 		if t := h.tails[left[i].feed]; t != nil {
-			t.depart(left[i])
+			t.depart(left[i], h.epoch)
 		}
 	}
 	if len(changes) > 0 {
@@ -317,7 +325,7 @@ func (h *hub) load(ctx context.Context, t *tail, deep bool) error {
 		t.dropBuffer()
 	} else {
 		before := t.bytes
-		t.fill(got)
+		t.fill(got, h.epoch)
 		t.catchUp()
 		h.bytes += t.bytes - before
 		h.trimToShare(t)
@@ -336,7 +344,7 @@ func (h *hub) load(ctx context.Context, t *tail, deep bool) error {
 // loaded is what a store says of the end of a feed.
 type loaded struct {
 	feed    *Feed    // nil when there is none
-	same    bool     // nothing came or went since; entries was not read
+	same    bool     // nothing came since, and none went; entries was not read
 	shallow bool     // entries was not asked for
 	entries []*Entry // the newest ones, in order of id
 	whole   bool     // they are all there are
@@ -352,7 +360,7 @@ func (h *hub) read(ctx context.Context, name string, had *Feed, deep bool) (load
 	if err != nil {
 		return loaded{}, err
 	}
-	if had != nil && feed.LastID == had.LastID && feed.Pruned == had.Pruned {
+	if had != nil && feed.LastID == had.LastID && feed.Pruned == had.Pruned && feed.Entries == had.Entries {
 		return loaded{feed: feed, same: true}, nil
 	}
 	if !deep {

@@ -69,8 +69,11 @@ func (t *ticket) weight() int { return max(1, len(t.op.Posts)+len(t.op.Settle)) 
 
 // put queues t, which has been weighed, waiting for room, and wakes nobody. ErrClosed after close.
 func (q *intake) put(ctx context.Context, t *ticket) error {
-	if err := q.room.Acquire(ctx, t.size); err != nil {
-		return context.Cause(ctx)
+	if !q.room.TryAcquire(t.size) {
+		q.signal() // what takes the room may be the caller's own, of which nobody knows yet
+		if err := q.room.Acquire(ctx, t.size); err != nil {
+			return context.Cause(ctx)
+		}
 	}
 	return q.append(t)
 }
@@ -119,13 +122,13 @@ func (q *intake) wait() bool {
 }
 
 // take appends to batch what waits, in the order of put, as far as it has room for so
-// many postings and settlements, and returns the room left.
+// many postings and settlements, and returns the room left. An empty batch takes one in any case.
 func (q *intake) take(batch []*ticket, room int) ([]*ticket, int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.called = false
 	n := 0
-	for n < len(q.waiting) && q.waiting[n].weight() <= room {
+	for n < len(q.waiting) && (q.waiting[n].weight() <= room || len(batch)+n == 0) {
 		room -= q.waiting[n].weight()
 		n++
 	}

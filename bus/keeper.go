@@ -10,32 +10,40 @@ const (
 	retryAfter   = time.Second     // tries again what the store could not do
 )
 
-// keep is the keeper: it takes back claims whose ack timeout has passed, tries again what the
-// store could not write, and takes over the claims of nodes that died. It sleeps until the
-// next of these is due, and for good while the node has no consumers.
+// keep is the keeper: it takes back claims whose ack timeout has passed, and tries again what the
+// store could not write. It sleeps until the next of these is due.
 func (b *Bus) keep(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	var recovered time.Time
 	for {
-		now := time.Now()
-		if b.desk.joined() && now.Sub(recovered) >= recoverEvery {
-			b.recover(ctx)
-			b.lookForStirred(ctx)
-			recovered = now
-		}
+		b.desk.giveUpLate(time.Now())
+		b.release()
 		if b.desk.wasStruckOut() {
 			b.rejoin(ctx)
 		}
-		if late := b.desk.late(now); len(late) > 0 {
-			b.release(late, causeTimeout)
-		}
 		b.tryAgain(ctx)
-		timer.Reset(time.Until(b.desk.nextDue(recovered.Add(recoverEvery))))
+		timer.Reset(time.Until(b.desk.nextDue()))
 		select {
 		case <-timer.C:
 		case <-b.desk.wake:
 		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// rescue is the rescuer: once the node has consumers, it takes over the claims of nodes that died, and looks
+// for work that other nodes gave back, in case a hint was lost.
+func (b *Bus) rescue(ctx context.Context) {
+	select {
+	case <-b.desk.entered:
+	case <-ctx.Done():
+		return
+	}
+	for {
+		b.recover(ctx)
+		b.lookForStirred(ctx)
+		if !pause(ctx, recoverEvery) {
 			return
 		}
 	}
@@ -47,32 +55,26 @@ func (d *desk) joined() bool {
 	return d.node != 0
 }
 
-// late takes the deliveries whose time is up from their consumers.
-func (d *desk) late(now time.Time) []*Delivery {
+// giveUpLate takes the deliveries whose time is up from their consumers.
+func (d *desk) giveUpLate(now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var late []*Delivery
 	for len(d.timers) > 0 && d.timers[0].deadline <= now.UnixMicro() {
 		e := d.timers[0]
 		d.stopTimer(e)
 		if e.state == deliveryHeld {
-			d.lose(e)
+			d.giveUp(e, causeTimeout)
 			d.credit(e.consumer)
-			late = append(late, e)
 		}
 	}
-	return late
 }
 
 // nextDue returns when the keeper has something to do next.
-func (d *desk) nextDue(recovery time.Time) time.Time {
+func (d *desk) nextDue() time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	due := time.Now().Add(time.Hour)
-	if d.node != 0 && recovery.Before(due) {
-		due = recovery
-	}
-	if retry := d.retryAt; !retry.IsZero() && retry.Before(due) {
+	if retry := d.losses.retryAt; !retry.IsZero() && retry.Before(due) {
 		due = retry
 	}
 	if len(d.timers) > 0 {
@@ -83,59 +85,49 @@ func (d *desk) nextDue(recovery time.Time) time.Time {
 	return due
 }
 
-// retryLater has the keeper try again what has failed. Callers hold d.mu.
-func (d *desk) retryLater() {
-	if d.retryAt.IsZero() {
-		d.retryAt = time.Now().Add(retryAfter)
-		d.signal()
-	}
-}
-
-// retryNow has it tried at once. Callers hold d.mu.
-func (d *desk) retryNow() {
-	d.retryAt = time.Now()
-	d.signal()
-}
-
 // tryAgain repeats what the store could not do before.
 func (b *Bus) tryAgain(ctx context.Context) {
-	failed, dropped, due := b.desk.toTryAgain()
+	dropped, due := b.desk.toTryAgain()
 	if !due {
 		return
 	}
 	for _, name := range dropped {
 		// Who has consumers has a queue: it begins anew.
-		if q, err := b.store.ConfigureQueue(ctx, name.Feed, name.Name, QueueSettings{}); err != nil {
-			b.complain(ctx, "making a queue anew that was dropped failed; trying again", err)
-		} else {
+		q, err := b.begin(ctx, name)
+		if err == nil {
 			b.desk.adopt(q)
+			continue
 		}
+		b.complain(ctx, "making a queue anew that was dropped failed; trying again", err)
+		b.desk.mu.Lock()
+		b.desk.retryLater()
+		b.desk.mu.Unlock()
 	}
-	if len(failed) > 0 {
-		b.release(failed, causeGone)
-	}
+	b.release()
 	b.intake.call()
 }
 
-// toTryAgain returns the deliveries to release and the queues to make anew, once that is due, and wants orders for
-// all queues that may have work.
-func (d *desk) toTryAgain() (failed []*Delivery, dropped []QueueName, due bool) {
+// toTryAgain returns the queues to make anew, once that is due, and has releases repeated, and orders made for all
+// queues that may have work.
+func (d *desk) toTryAgain() (dropped []QueueName, due bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.retryAt.IsZero() || time.Now().Before(d.retryAt) {
-		return nil, nil, false
+	l := &d.losses
+	if l.retryAt.IsZero() || time.Now().Before(l.retryAt) {
+		return nil, false
 	}
-	d.retryAt = time.Time{}
-	failed, d.failed = d.failed, nil
+	l.retryAt = time.Time{}
+	l.list = append(l.list, l.failed...)
+	l.failed = nil
 	for w := range d.queues.all() {
 		switch {
-		case w.dropped:
+		case w.id == 0:
 			dropped = append(dropped, QueueName{w.feed, w.kind.Load().name})
 		case w.more:
 			d.want(w)
 		}
 	}
-	return failed, dropped, true
+	return dropped, true
 }
 
 // recover takes over the claims of nodes that died.
@@ -188,17 +180,24 @@ func (b *Bus) lookForStirred(ctx context.Context) {
 func (d *desk) wasStruckOut() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.struckOut && !time.Now().Before(d.retryAt)
+	return d.struckOut && !time.Now().Before(d.losses.retryAt)
 }
 
 // rejoin enters this node anew after others took it for dead: what its consumers hold is lost to
 // them, and they go on with new work.
 func (b *Bus) rejoin(ctx context.Context) {
-	node, err := b.store.Join(ctx)
+	b.desk.mu.Lock()
+	former := b.desk.node
+	b.desk.mu.Unlock()
+	err := b.store.Leave(ctx, former) // should the store know it after all
+	var node int64
+	if err == nil {
+		node, err = b.store.Join(ctx)
+	}
 	if err != nil {
 		b.complain(ctx, "joining the queues again failed; trying again", err)
 		b.desk.mu.Lock()
-		b.desk.retryAt = time.Now().Add(retryAfter)
+		b.desk.losses.retryAt = time.Now().Add(retryAfter)
 		b.desk.mu.Unlock()
 		return
 	}
@@ -211,7 +210,7 @@ func (b *Bus) rejoin(ctx context.Context) {
 func (d *desk) startOver(node int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.node, d.struckOut, d.failed = node, false, nil
+	d.node, d.struckOut, d.losses = node, false, losses{}
 	for w := range d.queues.all() {
 		for c, n := w.turn, w.consumers; n > 0; c, n = c.next, n-1 {
 			d.loseAll(c)

@@ -91,8 +91,8 @@ func (d *desk) adopt(q *Queue) {
 	defer d.mu.Unlock()
 	if w := d.find(q.Feed, q.Name); w != nil {
 		if w.id != q.ID {
-			w.id, w.dropped, w.more = q.ID, false, true
-			d.want(w)
+			w.id = q.ID
+			d.stir(w)
 		}
 		w.kind.Store(d.kindOf(q))
 	}

@@ -10,17 +10,16 @@ import (
 
 // workQueue is a queue with consumers on this node. There may be a million: it is small.
 type workQueue struct {
-	id        int64
+	id        int64 // 0 once the store has it no more
 	feed      string
 	kind      atomic.Pointer[queueKind]
 	next      *workQueue // in the table
 	turn      *Consumer  // that is handed something next, in the ring of consumers
+	credit    int64      // the sum of the consumers'
 	consumers int32
-	credit    int32 // the sum of the consumers'
-	freed     int32 // what the commit under way adds to it
+	freed     int16 // what the commit under way will add to credit, if all goes well
 	more      bool  // something may wait beyond what was ordered
 	dirty     bool  // it is in the desk's list
-	dropped   bool  // the store has it no more
 }
 
 // queueKind is what most queues have in common.

@@ -224,6 +224,11 @@ type Posting struct {
 	Rank       uint8         // 9 - priority, 0 to 9: the lower, the earlier
 	AckTimeout time.Duration // that the publisher asks for; 0 for none
 	Expires    time.Time     // no queue hands it out from then on; zero for never
+
+	// InPlaceOf is the number, from 1, of the settlement in the op that the posting stands for: a
+	// dead letter. When that one has no effect, the posting has none either, and its Entry gets no
+	// ID. 0 for none.
+	InPlaceOf int
 }
 
 // Unit names the postings that an idempotency key covers.

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"container/list"
 	"slices"
 )
@@ -25,6 +26,7 @@ type tail struct {
 	known   int64 // every change up to this id is in here
 	bytes   int   // cost of entries
 	left    int   // how many of entries have left the feed
+	epoch   int64 // that the last load ended in
 
 	stale    bool          // another process, or a setting, changed the feed: load again
 	shallow  bool          // only the description was loaded; entries holds what came since
@@ -76,9 +78,9 @@ type departure struct {
 
 // depart takes account of an entry that has left. Those who follow the feed at its tail may still
 // have to be shown it, so it stays in memory for them.
-func (t *tail) depart(d departure) {
-	if t.loading != nil || t.feed == nil || d.id == 0 {
-		t.stale = true
+func (t *tail) depart(d departure, epoch int64) {
+	if t.loading != nil || t.feed == nil || d.id == 0 || t.epoch == epoch {
+		t.stale = true // the store's account may know of it already
 		return
 	}
 	f := *t.feed
@@ -178,11 +180,12 @@ func (t *tail) trim(n int) {
 }
 
 // fill takes over what was loaded.
-func (t *tail) fill(l loaded) {
-	t.feed = l.feed
+func (t *tail) fill(l loaded, epoch int64) {
+	t.feed, t.epoch = l.feed, epoch
 	if l.same {
 		return
 	}
+	former := t.entries
 	t.entries, t.floor, t.known, t.bytes, t.shallow, t.left = l.entries, 0, 0, 0, l.shallow, 0
 	for _, e := range l.entries {
 		t.bytes += cost(e)
@@ -198,6 +201,29 @@ func (t *tail) fill(l loaded) {
 		if !l.whole {
 			t.floor = l.entries[0].ID - 1
 		}
+	}
+	if l.feed != nil && l.feed.UntilAcked {
+		t.keepLeft(former)
+	}
+}
+
+// keepLeft keeps those of the former entries that have left the feed since, for its live followers.
+func (t *tail) keepLeft(former []*Entry) {
+	uuids := make(map[string]bool, len(t.entries))
+	for _, e := range t.entries {
+		uuids[e.UUID] = true
+	}
+	var left []*Entry
+	for _, e := range former {
+		if e.ID > t.floor && !uuids[e.UUID] { // else it is here, or was edited
+			e.left = true
+			left = append(left, e)
+			t.bytes += cost(e)
+		}
+	}
+	if t.left = len(left); t.left > 0 {
+		t.entries = append(left, t.entries...)
+		slices.SortFunc(t.entries, func(a, b *Entry) int { return cmp.Compare(a.ID, b.ID) })
 	}
 }
 
@@ -312,7 +338,7 @@ func cost(e *Entry) int {
 func changesOf(op *Op, into []change) []change {
 	for i := range op.Posts {
 		p := &op.Posts[i]
-		if p.Replayed {
+		if p.Replayed || p.Entry.ID == 0 { // nothing was written
 			continue
 		}
 		c := change{entry: p.Entry, bytes: int64(len(p.Entry.XML)) - op.Freed}

@@ -14,7 +14,8 @@ type Transaction struct {
 	Nacks []*Delivery // released, their attempt counted; the last attempt makes a dead letter
 
 	// Done is called once, when the transaction is on disk or has failed: from the committer, in the order
-	// of submission, before anything of it is delivered. It must not block and must not call the bus.
+	// of submission, before anything of it is delivered. It must not block and must not call the bus. The
+	// transaction is the caller's again from then on.
 	Done func(*Transaction)
 
 	// Published and Err are the outcome. Errors: those of Publish, and ErrClaimLost when a delivery
@@ -76,8 +77,7 @@ func (b *Bus) Do(ctx context.Context, t *Transaction) error {
 // prepare makes the ticket of t. The deliveries that it settles are its own from then on.
 func (b *Bus) prepare(t *Transaction) error {
 	k := &t.ticket
-	k.op = Op{Kind: OpPublish}
-	k.owner = t
+	k.op, k.settles, k.owner = Op{Kind: OpPublish}, nil, t
 	if len(t.Posts) > 0 {
 		var err error
 		if k.op.Posts, err = postings(t.Posts); err != nil {
@@ -108,10 +108,7 @@ func (b *Bus) prepareSettlements(t *Transaction) error {
 		k.settle(e, Acked)
 	}
 	for _, e := range t.Nacks {
-		if err := k.giveBack(e, causeNack); err != nil {
-			b.desk.unhold(t)
-			return err
-		}
+		k.giveBack(e, causeNack)
 	}
 	return nil
 }

@@ -123,11 +123,15 @@ func (m *Memory) publish(op *bus.Op) error {
 			return bus.ErrClaimLost
 		}
 	}
+	held := make([]bool, len(op.Settle))
 	for i := range op.Settle {
-		m.settle(&op.Settle[i])
+		held[i] = m.settle(&op.Settle[i])
 	}
 	for i := range op.Posts {
 		p := &op.Posts[i]
+		if p.InPlaceOf > 0 && !held[p.InPlaceOf-1] {
+			continue
+		}
 		if _, ok := m.keys[keyOf(p)]; p.Key != "" && ok {
 			p.Replayed = true
 			m.replays = append(m.replays, p)

@@ -134,16 +134,16 @@ func (m *Memory) claim(o *bus.Order, at time.Time) error {
 	return nil
 }
 
-// settle does what s says, unless the claim has lost its work.
-func (m *Memory) settle(s *bus.Settlement) {
+// settle does what s says, unless the claim has lost its work, which it reports.
+func (m *Memory) settle(s *bus.Settlement) (held bool) {
 	s.Gone = false
 	q := m.queues[s.Queue]
 	if q == nil {
-		return
+		return false
 	}
 	i, ok := q.all.find(s.Place)
 	if !ok || q.all[i].Node != s.Node || q.all[i].Attempt != s.Attempt {
-		return
+		return false
 	}
 	w := q.all[i]
 	switch s.Verdict {
@@ -155,6 +155,7 @@ func (m *Memory) settle(s *bus.Settlement) {
 		w.Attempt--
 		m.release(q, w)
 	}
+	return true
 }
 
 func (f *memoryFeed) queue(name string) *memoryQueue {

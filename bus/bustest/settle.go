@@ -275,3 +275,24 @@ func testPrunedWork(t *testing.T, s *suite) {
 	s.wantWaiting(q, 4)
 	s.claim(node, other, 5, 4)
 }
+
+func testInPlaceOf(t *testing.T, s *suite) {
+	q, node := s.open("x", "q"), s.join()
+	list := s.series("x", 2)
+	held := s.claim(node, q, 2, 1, 2)
+	s.must(removing(list[1], 0)) // takes its work with it
+	letters := []*bus.Entry{entry("x.dead", "one"), entry("x.dead", "two")}
+	op := settling(bus.Acked, held...)
+	for i, e := range letters {
+		op.Posts = append(op.Posts, bus.Posting{Entry: e, InPlaceOf: i + 1})
+	}
+	s.must(op)
+	s.wantTitles(bus.Query{Feed: "x.dead", Limit: 10}, "one")
+	if letters[0].ID == 0 || letters[1].ID != 0 {
+		t.Errorf("ids %d and %d, want one for the first alone", letters[0].ID, letters[1].ID)
+	}
+	again := settling(bus.Acked, held[0])
+	again.Posts = []bus.Posting{{Entry: entry("x.dead", "again"), InPlaceOf: 1}}
+	s.must(again)
+	s.wantTitles(bus.Query{Feed: "x.dead", Limit: 10}, "one")
+}

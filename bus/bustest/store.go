@@ -88,6 +88,7 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"a node that leaves gives its claims back", testLeave},
 		{"a node that leaves gives thousands of claims back", testLeaveMany},
 		{"a queue that is opened is found or begins", testOpen},
+		{"a posting in place of a settlement shares its fate", testInPlaceOf},
 		{"the claims of a dead node are recovered", testRecover},
 		{"queues that got work back are told", testStirred},
 		{"any history reads as the model says", testModel},
