@@ -37,6 +37,13 @@ func (c *commit) publish(op *bus.Op) (rule, err error) {
 		if p.Key != "" && c.keys.replay(p) {
 			continue
 		}
+		if p.InPlaceOf > 0 {
+			if held, err := c.holds(&op.Settle[p.InPlaceOf-1]); err != nil {
+				return nil, err
+			} else if !held {
+				continue
+			}
+		}
 		if err := c.post(p, at); err != nil {
 			return nil, err
 		}
@@ -66,6 +73,14 @@ func (c *commit) post(p *bus.Posting, at int64) error {
 func (c *commit) insert() error {
 	for c.written < len(c.rows) {
 		pending := c.rows[c.written:]
+		if c.writer.asArrays {
+			n, err := c.insertArrays(pending)
+			if err != nil {
+				return err
+			}
+			c.written += n
+			continue
+		}
 		pending = pending[:insertEntries.fit(sameTime(pending))]
 		if err := c.insertChunk(pending); err != nil {
 			return err

@@ -40,6 +40,18 @@ func (c *commit) lives(node int64) (live bool, err error) {
 	return live, err
 }
 
+const selectClaim = "SELECT 1 FROM atommq_claim WHERE node = ?1 AND queue = ?2 AND rank = ?3 AND id = ?4 AND attempts = ?5"
+
+// holds reports whether the claim that s settles is there.
+func (c *commit) holds(s *bus.Settlement) (held bool, err error) {
+	if err := c.flush(); err != nil {
+		return false, err
+	}
+	args := number([]driver.Value{s.Node, s.Queue, int64(s.Rank), s.ID, int64(s.Attempt)})
+	err = c.writer.query(selectClaim, args, func([]driver.Value) { held = true })
+	return held, err
+}
+
 // settle leaves carrying out the verdicts to settleClaims.
 func (c *commit) settle(settle []bus.Settlement) {
 	for i := range settle {
