@@ -172,14 +172,17 @@ func (c *conn) stopDelivering() error {
 // bufferBytes is how much is written at once, where there is so much.
 const bufferBytes = 64 << 10
 
-// buffers holds what is written until it is: an idle connection keeps none.
-var buffers = sync.Pool{New: func() any { return new([bufferBytes]byte) }}
+// bufferRoom is what a buffer takes before it has to grow: the message that fills it may pass its bound.
+const bufferRoom = bufferBytes + 16<<10
 
-func takeBuffer() []byte { return buffers.Get().(*[bufferBytes]byte)[:0] }
+// buffers holds what is written until it is: an idle connection keeps none.
+var buffers = sync.Pool{New: func() any { return new([bufferRoom]byte) }}
+
+func takeBuffer() []byte { return buffers.Get().(*[bufferRoom]byte)[:0] }
 
 // giveBuffer takes back a buffer, unless it was outgrown.
 func giveBuffer(b []byte) {
-	if cap(b) == bufferBytes {
-		buffers.Put((*[bufferBytes]byte)(b[:bufferBytes]))
+	if cap(b) == bufferRoom {
+		buffers.Put((*[bufferRoom]byte)(b[:bufferRoom]))
 	}
 }
