@@ -16,7 +16,9 @@ func Annotate(m *Member, header []Field) (*Entry, error) {
 	prefix, inner := rootTag(m.XML)
 	w := writer{dst: make([]byte, 0, len(m.XML)+512), prefix: prefix}
 	w.dst = append(w.dst, m.XML[:inner]...)
-	w.raw(`<stomp:message xmlns:stomp="` + NamespaceStomp + `">`)
+	w.raw(messageOpen)
+	w.messageType(msg.Type)
+	w.raw(">")
 	for i := range all {
 		w.header(&all[i])
 	}

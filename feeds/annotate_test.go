@@ -45,6 +45,24 @@ func TestAnnotatingKeepsAllElse(t *testing.T) {
 	})
 }
 
+func TestAnnotatingKeepsWhatTheBodyIs(t *testing.T) {
+	edited := `<entry xmlns="http://www.w3.org/2005/Atom"><stomp:message xmlns:stomp="urn:atommq:stomp" content-type="application/json">` +
+		`<stomp:header name="a">b</stomp:header></stomp:message><title>T</title><content>{}</content></entry>`
+	plain := `<entry xmlns="http://www.w3.org/2005/Atom"><title>T</title><content type="text">hello</content></entry>`
+	for _, xml := range []string{edited, plain} {
+		doc, err := Parse([]byte(xml), "", Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, err := MessageOf(&Member{XML: doc.Entries[0].XML, Title: "T"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		added := []Field{{"dead-cause", "refused"}}
+		checkMessage(t, annotated(t, doc.Entries[0], added), &Message{Type: before.Type, Header: append(added, before.Header...), Body: before.Body})
+	}
+}
+
 func annotated(t *testing.T, e *Entry, header []Field) *Entry {
 	t.Helper()
 	m := &Member{XML: e.XML, Title: e.Title, AtomID: e.ID, Absent: e.Absent, Published: e.Published, Updated: e.Updated}

@@ -92,12 +92,7 @@ func (w *writer) composed(title string, m *Message, b messageBody) {
 	}
 	w.element("title", title)
 	w.raw(messageOpen)
-	if m.Type != "" {
-		w.raw(" content-type")
-		if !w.value(m.Type) {
-			w.raw(` base64="content-type"`)
-		}
-	}
+	w.messageType(m.Type)
 	w.raw(">")
 	for i := range m.Header {
 		w.header(&m.Header[i])
@@ -105,6 +100,17 @@ func (w *writer) composed(title string, m *Message, b messageBody) {
 	w.raw(messageClose)
 	w.messageContent(b)
 	w.close("entry")
+}
+
+// messageType appends the sender's type to the tag that has begun.
+func (w *writer) messageType(typ string) {
+	if typ == "" {
+		return
+	}
+	w.raw(" content-type")
+	if !w.value(typ) {
+		w.raw(` base64="content-type"`)
+	}
 }
 
 // header appends a header of the sender.
