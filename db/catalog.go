@@ -82,7 +82,7 @@ func (s *Store) Feeds(ctx context.Context, after, before string, limit int) ([]*
 		query, name = readFeedsBefore, before
 	}
 	var rows []feedRow
-	if err := s.reader.SelectContext(ctx, &rows, query, name, limit); err != nil {
+	if err := s.reader.SelectContext(ctx, &rows, query, legibleCursor(name), limit); err != nil {
 		return nil, fmt.Errorf("list feeds: %w", translate(ctx, err))
 	}
 	if before != "" {

@@ -31,7 +31,11 @@ func (c *commit) claim(op *bus.Op) (rule, err error) {
 	if err := c.flush(); err != nil {
 		return nil, err
 	}
-	h, err := c.harvest(&op.Order, op.At.UnixMicro())
+	harvest := c.harvest
+	if c.writer.skipsLocked {
+		harvest = c.takeWork
+	}
+	h, err := harvest(&op.Order, op.At.UnixMicro())
 	if err != nil {
 		return nil, err
 	}
@@ -97,8 +101,10 @@ func (c *commit) expire(o *bus.Order, h harvest, at int64) error {
 	}
 	c.dirty = true
 	c.roster.counts.add(o.Queue, -int64(len(h.expired)))
-	if err := c.writer.exec(deleteExpired, o.Queue, int64(h.last.Rank), h.last.ID, at); err != nil {
-		return err
+	if !c.writer.skipsLocked {
+		if err := c.writer.exec(deleteExpired, o.Queue, int64(h.last.Rank), h.last.ID, at); err != nil {
+			return err
+		}
 	}
 	for left := h.expired; len(left) > 0; {
 		n := 1
@@ -129,7 +135,7 @@ func (c *commit) expireRank(queue int64, expired []bus.Claim) error {
 
 // handOut moves claims, everything at the front of the queue, from what is ready to what is claimed.
 func (c *commit) handOut(o *bus.Order, claims []bus.Claim) error {
-	if len(claims) == 0 {
+	if len(claims) == 0 || c.writer.skipsLocked {
 		return nil
 	}
 	c.dirty = true

@@ -32,6 +32,7 @@ type commit struct {
 	roster   roster
 	keys     keyring
 	args     []driver.NamedValue
+	arrays   arrays
 	leavers  leavers
 	ids      []int64  // for its memory
 	outcomes []func() // what to tell the ops once all is on disk
@@ -43,7 +44,12 @@ func (s *Store) Commit(ctx context.Context, pieces iter.Seq[[]*bus.Op]) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.reset()
-	err := s.writer.write(ctx, func() error { return c.run(pieces) })
+	pieces, done := s.writer.repeatable(pieces)
+	defer done()
+	err := s.writer.write(ctx, func() error {
+		c.reset() // of an attempt before
+		return c.run(pieces)
+	})
 	if err != nil {
 		return fmt.Errorf("write to the log: %w", translate(ctx, err))
 	}

@@ -3,9 +3,13 @@ package db
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 
+	"github.com/lib/pq"
 	"github.com/mattn/go-sqlite3"
 
 	"atommq/bus"
@@ -27,12 +31,17 @@ func translate(ctx context.Context, err error) error {
 	if errors.Is(err, sql.ErrConnDone) {
 		return fmt.Errorf("%w: %w", bus.ErrUnavailable, err)
 	}
+	kind := kindOfState(stateOf(err))
 	if e, ok := errors.AsType[sqlite3.Error](err); ok {
-		if kind := kindOf(e.Code); kind != nil {
-			return fmt.Errorf("%w: %w", kind, err)
-		}
+		kind = kindOf(e.Code)
 	}
-	return err
+	if kind == nil && isLost(err) {
+		kind = bus.ErrUnavailable
+	}
+	if kind == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", kind, err)
 }
 
 // kindOf returns the domain's error for a SQLite result code, nil for one that
@@ -54,4 +63,69 @@ func kindOf(code sqlite3.ErrNo) error {
 func isBusy(err error) bool {
 	e, ok := errors.AsType[sqlite3.Error](err)
 	return ok && e.Code == sqlite3.ErrBusy
+}
+
+// stateOf returns PostgreSQL's code for an error, "" for one that the server has not sent.
+func stateOf(err error) string {
+	if e, ok := errors.AsType[*pq.Error](err); ok {
+		return e.SQLState()
+	}
+	return ""
+}
+
+// Codes of PostgreSQL (appendix A of its manual).
+const (
+	readOnlyTransaction = "25006"
+	serializationFailed = "40001"
+	deadlockDetected    = "40P01"
+	tooManyConnections  = "53300"
+	diskFull            = "53100"
+	lockNotAvailable    = "55P03"
+	noSuchDatabase      = "3D000"
+	ioError             = "58030"
+)
+
+// kindOfState returns the domain's error for a code of PostgreSQL, as kindOf does.
+func kindOfState(state string) error {
+	switch {
+	case state == readOnlyTransaction:
+		return bus.ErrReadOnly
+	case state == diskFull:
+		return bus.ErrFull
+	case len(state) != 5:
+		return nil
+	case state == lockNotAvailable, state == noSuchDatabase, state == ioError:
+		return bus.ErrUnavailable
+	}
+	switch state[:2] {
+	case "08", "28", "40", "53", "57": // connection, login, rollback, resources, intervention
+		return bus.ErrUnavailable
+	}
+	return nil
+}
+
+// isLost reports whether err says that a connection was lost, or could not be had.
+func isLost(err error) bool {
+	if _, ok := errors.AsType[*unreachableError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// passing reports whether a transaction that failed with err before its COMMIT may do better, tried again.
+func passing(err error) bool {
+	if _, ok := errors.AsType[*doubtError](err); ok {
+		return false
+	}
+	switch state := stateOf(err); state {
+	case readOnlyTransaction, serializationFailed, deadlockDetected, tooManyConnections:
+		return true
+	case "":
+		return isLost(err)
+	default:
+		return state[:2] == "08" || state[:3] == "57P"
+	}
 }

@@ -22,8 +22,6 @@ type location struct {
 func parse(dsn string) (location, error) {
 	scheme, rest, _ := strings.Cut(dsn, ":")
 	switch scheme {
-	case "postgres", "postgresql":
-		return location{}, errors.New("PostgreSQL is not in this version yet: name a file")
 	case "file":
 		return parseURL(rest)
 	}

@@ -39,7 +39,7 @@ func (s *Store) Leave(ctx context.Context, node int64) error {
 // Recover implements bus.Nodes.
 func (s *Store) Recover(ctx context.Context) (queues []int64, err error) {
 	var nodes []nodeRow
-	if err := s.reader.SelectContext(ctx, &nodes, "SELECT id, gone FROM atommq_node"); err != nil {
+	if err := s.reader.SelectContext(ctx, &nodes, selectNodes); err != nil {
 		return nil, fmt.Errorf("list the nodes: %w", translate(ctx, err))
 	}
 	for _, node := range nodes {
@@ -58,7 +58,11 @@ func (s *Store) Recover(ctx context.Context) (queues []int64, err error) {
 	return slices.Compact(queues), nil
 }
 
-// nodeRow is a row of atommq_node.
+// selectNodes lists the nodes. In PostgreSQL one that was not heard of for 8 s is gone: with the time
+// between two looks, its claims are with others after 10.
+const selectNodes = "SELECT id, CASE WHEN gone <> 0 /* OR seen < " + pgNow + " - 8000000 */ THEN 1 ELSE 0 END AS gone FROM atommq_node"
+
+// nodeRow is a row of selectNodes.
 type nodeRow struct {
 	ID   int64
 	Gone bool

@@ -55,8 +55,16 @@ func (s *Store) Queue(ctx context.Context, feed, name string) (*bus.Queue, error
 
 // Queues implements bus.Queues.
 func (s *Store) Queues(ctx context.Context, after bus.QueueName, limit int) ([]*bus.Queue, error) {
+	feed, name := after.Feed, legibleCursor(after.Name)
+	if legible(feed) < len(feed) {
+		// No queue has such a feed: those of the next one come first.
+		if feed, _ = legibleBound(feed); feed == "" {
+			return nil, nil
+		}
+		name = ""
+	}
 	var rows []queueRow
-	if err := s.reader.SelectContext(ctx, &rows, readQueuesAfter, after.Feed, after.Name, limit); err != nil {
+	if err := s.reader.SelectContext(ctx, &rows, readQueuesAfter, feed, name, limit); err != nil {
 		return nil, fmt.Errorf("list queues: %w", translate(ctx, err))
 	}
 	list := make([]*bus.Queue, len(rows))

@@ -78,7 +78,9 @@ func readQuery(q bus.Query) (query string, args []any) {
 	}
 	switch {
 	case q.Prefix:
-		query, args = readPrefixOldest, []any{q.Feed, prefixEnd(q.Feed)}
+		first, _ := legibleBound(q.Feed)
+		end, _ := legibleBound(prefixEnd(q.Feed))
+		query, args = readPrefixOldest, []any{first, end}
 		if q.Newest {
 			query = readPrefixNewest
 		}

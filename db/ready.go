@@ -50,7 +50,14 @@ func (c *commit) insertWork() error {
 	slices.SortFunc(c.works, func(a, b work) int {
 		return cmp.Or(cmp.Compare(a.queue, b.queue), cmp.Compare(a.rank, b.rank), cmp.Compare(a.id, b.id))
 	})
-	for left := c.works; len(left) > 0; {
+	left := c.works
+	if c.writer.asArrays && len(left) > 0 {
+		if err := c.insertWorkArrays(left); err != nil {
+			return err
+		}
+		left = nil
+	}
+	for len(left) > 0 {
 		n := insertReady.fit(len(left))
 		c.args = c.args[:0]
 		c.bind(1, left[0].queue)

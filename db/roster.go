@@ -186,6 +186,9 @@ func (n *counts) Swap(i, j int) {
 func (c *commit) updateQueues() error {
 	n := &c.roster.counts
 	sort.Sort(n)
+	if c.writer.asArrays {
+		return c.updateWaitingArrays()
+	}
 	for i, queue := range n.queues {
 		if n.deltas[i] == 0 {
 			continue

@@ -40,7 +40,7 @@ func (c *commit) lives(node int64) (live bool, err error) {
 	return live, err
 }
 
-const selectClaim = "SELECT 1 FROM atommq_claim WHERE node = ?1 AND queue = ?2 AND rank = ?3 AND id = ?4 AND attempts = ?5"
+const selectClaim = "SELECT 1 FROM atommq_claim WHERE node = ?1 AND queue = ?2 AND rank = ?3 AND id = ?4 AND attempts = ?5 /* FOR UPDATE */"
 
 // holds reports whether the claim that s settles is there.
 func (c *commit) holds(s *bus.Settlement) (held bool, err error) {

@@ -15,21 +15,21 @@ import (
 
 // Config tunes a Store. Its zero value is right for a server.
 type Config struct {
-	// Synchronous is SQLite's setting of that name: "FULL" by default, so that what
+	// Synchronous is, of a file, SQLite's setting of that name: "FULL" by default, so that what
 	// Commit acknowledged survives a power cut; "NORMAL" only survives a crash of
 	// the process; "EXTRA" and "OFF" are taken too.
 	Synchronous string
 	// Readers bounds the connections that read at once: default 4, or the number of CPUs if larger.
 	Readers int
-	// BusyTimeout is how long a writer waits for another process to end its
+	// BusyTimeout is how long, in a file, a writer waits for another process to end its
 	// transaction before it fails with bus.ErrUnavailable: default 10 s.
 	BusyTimeout time.Duration
 }
 
-// Store is a bus.Store and bus.Notifier on a SQLite file.
+// Store is a bus.Store and bus.Notifier on a database.
 type Store struct {
 	writer *writer
-	reader *sqlx.DB
+	reader *reader
 	commit commit
 	nodes  vitals
 }
@@ -50,17 +50,25 @@ var (
 	_ bus.Notifier = (*Store)(nil)
 )
 
-// Open opens the database that dsn names, a file name or a file: URL with SQLite's
-// parameters, makes it if there is none, and migrates it. The file gets the
-// permissions that the process's umask leaves. One that may only be read is opened
-// for that; whatever writes then fails with bus.ErrReadOnly. An error is one line that says
-// what to do; it wraps bus.ErrNewerSchema, ErrReadOnly, ErrFull or ErrUnavailable where they fit.
+// Open opens the database that dsn names. An error is one line that says what to do; it wraps
+// bus.ErrNewerSchema, ErrReadOnly, ErrFull or ErrUnavailable where they fit.
+//
+// A file name or a file: URL with SQLite's parameters names a file, which is made if there is none, and
+// migrated. It gets the permissions that the process's umask leaves. One that may only be read is opened
+// for that; whatever writes then fails with bus.ErrReadOnly.
+//
+// A postgres: URL names a database of PostgreSQL, which must be there. An empty one gets its tables; one that an
+// older AtomMQ made, which may be working on it, is refused until somebody migrates it.
 func Open(ctx context.Context, dsn string, cfg Config) (*Store, error) {
-	loc, err := parse(dsn)
+	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	if cfg, err = cfg.withDefaults(); err != nil {
+	if IsPostgres(dsn) {
+		return openServer(ctx, dsn, cfg)
+	}
+	loc, err := parse(dsn)
+	if err != nil {
 		return nil, err
 	}
 	s, err := open(ctx, loc, cfg)
@@ -99,16 +107,16 @@ func open(ctx context.Context, loc location, cfg Config) (*Store, error) {
 	if err := migrate(ctx, loc, cfg); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	reader, err := sqlx.Open("sqlite3", loc.reader())
+	pool, err := sqlx.Open("sqlite3", loc.reader())
 	if err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	reader.SetMaxOpenConns(cfg.Readers)
-	reader.SetMaxIdleConns(cfg.Readers)
-	return newStore(&writer{engine: w}, reader, &nodeLocks{path: loc.path + "-nodes"}), nil
+	pool.SetMaxOpenConns(cfg.Readers)
+	pool.SetMaxIdleConns(cfg.Readers)
+	return newStore(&writer{engine: w}, &reader{pool, func(query string) string { return query }}, &nodeLocks{path: loc.path + "-nodes"}), nil
 }
 
-func newStore(w *writer, reader *sqlx.DB, nodes vitals) *Store {
+func newStore(w *writer, reader *reader, nodes vitals) *Store {
 	return &Store{writer: w, reader: reader, commit: commit{writer: w}, nodes: nodes}
 }
 

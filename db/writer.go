@@ -14,6 +14,8 @@ type writer struct {
 	asArrays bool
 	// skipsLocked says that others claim at the same time, from the same queue perhaps.
 	skipsLocked bool
+	// repeats says that a transaction may be run again.
+	repeats bool
 }
 
 // engine runs transactions that write, one at a time.

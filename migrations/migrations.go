@@ -17,7 +17,7 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-//go:embed sqlite/*.sql
+//go:embed sqlite/*.sql postgres/*.sql
 var files embed.FS
 
 // table is where goose keeps the versions that were applied.
@@ -41,10 +41,45 @@ func (e *NewerError) Error() string {
 		"run the newer AtomMQ, or restore a backup from before its first start", e.Found, e.Known)
 }
 
-// Up brings the SQLite database db to the newest schema and returns the steps
+// OlderError says that the database has yet to be migrated.
+type OlderError struct {
+	Found int64 // the database's version
+	Known int64 // the newest version known here
+}
+
+func (e *OlderError) Error() string {
+	return fmt.Sprintf("the database's schema has version %d, this program works with version %d: "+
+		"run atommq migrate up with this program, when no older one works on the database any more", e.Found, e.Known)
+}
+
+// Check fails with a *NewerError or an *OlderError unless db has the newest schema. A database without any is
+// brought to it.
+func Check(ctx context.Context, db *sql.DB) error {
+	steps, err := Status(ctx, db)
+	if err != nil {
+		return err
+	}
+	older := &OlderError{}
+	for _, s := range steps {
+		older.Known = s.Version
+		if s.Applied {
+			older.Found = s.Version
+		}
+	}
+	switch older.Found {
+	case older.Known:
+		return nil
+	case 0:
+		_, err = Up(ctx, db)
+		return err
+	}
+	return older
+}
+
+// Up brings the SQLite or PostgreSQL database db to the newest schema and returns the steps
 // that it took, none when there was nothing to do. It fails with
-// a *NewerError on a database that a newer AtomMQ has migrated. The busy
-// timeout of db's connections bounds how long it waits for another process.
+// a *NewerError on a database that a newer AtomMQ has migrated. On SQLite, the busy
+// timeout of db's connections bounds how long it waits for another process; on PostgreSQL, ctx does.
 func Up(ctx context.Context, db *sql.DB) (steps []Migration, err error) {
 	err = transact(ctx, db, "COMMIT", func(p *goose.Provider) error {
 		results, err := p.Up(ctx)

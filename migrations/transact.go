@@ -7,46 +7,66 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/lib/pq"
 	"github.com/mattn/go-sqlite3"
 	"github.com/pressly/goose/v3"
 )
 
+// dialect is how a database is migrated.
+type dialect struct {
+	goose goose.Dialect
+	dir   string // of the SQL
+	// begin begins a transaction that nobody else migrates in.
+	begin []string
+}
+
+func dialectOf(db *sql.DB) dialect {
+	if _, ok := db.Driver().(*pq.Driver); ok {
+		// The number is one that no other program locks: "atommq" in ASCII.
+		return dialect{goose.DialectPostgres, "postgres", []string{"BEGIN", "SELECT pg_advisory_xact_lock(107152713543025)"}}
+	}
+	return dialect{goose.DialectSQLite3, "sqlite", []string{"BEGIN IMMEDIATE"}}
+}
+
 // transact runs work with a goose whose every statement is in one write
 // transaction, ended with end. goose takes no lock on SQLite and makes its version table before it
-// would: but SQLite gives the right to write to one process at a time, and
-// takes everything back when one dies halfway.
+// would: but SQLite gives the right to write to one process at a time, as does the lock taken
+// in PostgreSQL, and both take everything back when a process dies halfway.
 func transact(ctx context.Context, db *sql.DB, end string, work func(*goose.Provider) error) error {
+	d := dialectOf(db)
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	return conn.Raw(func(raw any) error {
-		one := sql.OpenDB(borrowed{raw.(*sqlite3.SQLiteConn)})
+		one := sql.OpenDB(lender{db.Driver(), lend(raw)})
 		one.SetMaxOpenConns(1)
 		defer one.Close()
-		if _, err := one.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-			return fmt.Errorf("waiting for the right to write: %w", err)
+		for _, begin := range d.begin {
+			if _, err := one.ExecContext(ctx, begin); err != nil {
+				return fmt.Errorf("waiting for the right to write: %w", err)
+			}
 		}
 		whole := context.WithoutCancel(ctx)
-		err := run(ctx, one, work)
+		err := d.run(ctx, one, work)
 		if err == nil {
 			_, err = one.ExecContext(whole, end)
 		}
 		if err != nil {
-			_, _ = one.ExecContext(whole, "ROLLBACK") // SQLite may have done so itself
+			_, _ = one.ExecContext(whole, "ROLLBACK") // the database may have done so itself
 		}
 		return err
 	})
 }
 
-func run(ctx context.Context, db *sql.DB, work func(*goose.Provider) error) error {
-	sources, err := fs.Sub(files, "sqlite")
+func (d dialect) run(ctx context.Context, db *sql.DB, work func(*goose.Provider) error) error {
+	sources, err := fs.Sub(files, d.dir)
 	if err != nil {
 		return err
 	}
 	// Isolating DDL keeps goose from opening transactions of its own.
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, sources,
+	p, err := goose.NewProvider(d.goose, db, sources,
 		goose.WithTableName(table),
 		goose.WithDisableGlobalRegistry(true),
 		goose.WithIsolateDDL(true))
@@ -63,16 +83,35 @@ func run(ctx context.Context, db *sql.DB, work func(*goose.Provider) error) erro
 	return work(p)
 }
 
-// borrowed lends one connection to a sql.DB, which does not close it.
-type borrowed struct{ *sqlite3.SQLiteConn }
+// lender lends one connection to a sql.DB, which does not close it.
+type lender struct {
+	driver driver.Driver
+	conn   driver.Conn
+}
 
-var _ driver.Connector = borrowed{}
+var _ driver.Connector = lender{}
 
 // Connect implements driver.Connector.
-func (b borrowed) Connect(context.Context) (driver.Conn, error) { return b, nil }
+func (l lender) Connect(context.Context) (driver.Conn, error) { return l.conn, nil }
 
 // Driver implements driver.Connector.
-func (b borrowed) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
+func (l lender) Driver() driver.Driver { return l.driver }
+
+// lend wraps a driver's connection in what its Close leaves open.
+func lend(raw any) driver.Conn {
+	if conn, ok := raw.(*sqlite3.SQLiteConn); ok {
+		return sqliteLoan{conn}
+	}
+	return loan{raw.(driver.Conn)}
+}
+
+type (
+	sqliteLoan struct{ *sqlite3.SQLiteConn } // with all that it can do
+	loan       struct{ driver.Conn }
+)
 
 // Close implements driver.Conn.
-func (b borrowed) Close() error { return nil }
+func (sqliteLoan) Close() error { return nil }
+
+// Close implements driver.Conn.
+func (loan) Close() error { return nil }

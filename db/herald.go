@@ -1,0 +1,112 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+)
+
+// channel is what nodes are notified on.
+const channel = "atommq"
+
+// herald tells other processes of this one's commits, after they were answered: calls that come while it does
+// are one.
+type herald struct {
+	db    *sql.DB
+	name  string // of this store among those on the database
+	calls chan struct{}
+	ended chan struct{}
+}
+
+func newHerald(db *sql.DB) *herald {
+	h := &herald{db: db, name: uuid.NewString(), calls: make(chan struct{}, 1), ended: make(chan struct{})}
+	go h.run()
+	return h
+}
+
+// call has others told, soon.
+func (h *herald) call() {
+	select {
+	case h.calls <- struct{}{}:
+	default: // one that is not under way yet will do
+	}
+}
+
+// heraldWait is how long a notification may take.
+const heraldWait = 5 * time.Second
+
+func (h *herald) run() {
+	defer close(h.ended)
+	for range h.calls {
+		ctx, cancel := context.WithTimeout(context.Background(), heraldWait)
+		// One that is lost is made up for by the others' own looks.
+		_, _ = h.db.ExecContext(ctx, "SELECT pg_notify('"+channel+"', $1)", h.name)
+		cancel()
+	}
+}
+
+// close ends the herald, after what it was told last.
+func (h *herald) close() error {
+	close(h.calls)
+	<-h.ended
+	return nil
+}
+
+const (
+	// lookInterval is how often watch looks without being told: notifications may be lost.
+	lookInterval = time.Second
+	// How long the listener waits before it connects anew, at first and at most.
+	listenAgain, listenAtMost = 50 * time.Millisecond, 2 * time.Second
+)
+
+// watch implements engine.
+func (p *postgres) watch(ctx context.Context, changed func()) error {
+	l := pq.NewDialListener(dialer{}, p.server.dsn, listenAgain, listenAtMost, nil)
+	listening := make(chan error, 1)
+	go func() { listening <- l.Listen(channel) }() // it waits for the server
+	err := p.follow(ctx, l, listening, changed)
+	_ = l.Close() // which ends Listen, too
+	return err
+}
+
+// follow calls changed at the start, for each notification by another process, after a loss of the connection, and
+// every second.
+func (p *postgres) follow(ctx context.Context, l *pq.Listener, listening <-chan error, changed func()) error {
+	tick := time.NewTicker(lookInterval)
+	defer tick.Stop()
+	for look := true; ; {
+		if look {
+			changed()
+		}
+		select {
+		case err := <-listening:
+			if err != nil {
+				return fmt.Errorf("listen for notifications: %w", translate(ctx, err))
+			}
+			look, listening = true, nil
+		case n := <-l.Notify:
+			look = p.foreign(n, l.Notify)
+		case <-tick.C:
+			look = true
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// foreign reports whether n, or one of those that wait in more, is of another process, or tells that some may
+// have been lost: nil.
+func (p *postgres) foreign(n *pq.Notification, more <-chan *pq.Notification) bool {
+	for foreign := false; ; {
+		foreign = foreign || n == nil || n.Extra != p.herald.name
+		select {
+		case n = <-more:
+		default:
+			return foreign
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// postgres is the engine of a PostgreSQL database: one connection that writes, with its statements prepared.
+type postgres struct {
+	server *server
+	texts  *pgTexts
+	herald *herald
+
+	mu    sync.Mutex
+	conn  driver.Conn // nil until used, and after it failed
+	stmts map[string]driver.Stmt
+	args  []driver.NamedValue
+}
+
+// patience is how long a transaction is tried again while the database cannot be reached, or asks for it.
+const patience = 3 * time.Second
+
+// write implements engine. It tries again what a lost connection or a deadlock undid, up to the COMMIT: when
+// the answer to that is lost, nobody knows whether it was done.
+func (p *postgres) write(ctx context.Context, work func() error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	deadline := time.Now().Add(patience)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for pause := time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		err := p.attempt(ctx, work)
+		switch {
+		case err == nil:
+			p.herald.call()
+			return nil
+		case errors.Is(err, errUnchanged):
+			return nil
+		case !passing(err) || time.Now().After(deadline):
+			return err
+		}
+		timer.Reset(pause + rand.N(pause))
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-timer.C:
+		}
+	}
+}
+
+// attempt runs work in a transaction once.
+func (p *postgres) attempt(ctx context.Context, work func() error) error {
+	if err := p.connect(ctx); err != nil {
+		return err
+	}
+	// A context that can be cancelled would cost a goroutine for each transaction.
+	tx, err := p.conn.(driver.ConnBeginTx).BeginTx(context.Background(), driver.TxOptions{})
+	if err != nil {
+		p.disconnect()
+		return err
+	}
+	if err := work(); err != nil {
+		// A server that became a standby is left for the one that took over.
+		if tx.Rollback() != nil || stateOf(err) == readOnlyTransaction {
+			p.disconnect()
+		}
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		p.disconnect()
+		if stateOf(err) == "" {
+			return &doubtError{err}
+		}
+		return err
+	}
+	return nil
+}
+
+// doubtError says that a transaction may have been committed or not.
+type doubtError struct{ err error }
+
+func (e *doubtError) Error() string {
+	return fmt.Sprintf("the connection was lost while committing, and whether that was done is not known: %v", e.err)
+}
+
+func (e *doubtError) Unwrap() error { return e.err }
+
+// connect opens the connection if it is not. Callers hold p.mu.
+func (p *postgres) connect(ctx context.Context) error {
+	if p.conn != nil {
+		return nil
+	}
+	conn, err := p.server.connector(writerSession).Connect(ctx)
+	if err != nil {
+		return err
+	}
+	p.conn, p.stmts = conn, make(map[string]driver.Stmt)
+	return nil
+}
+
+// disconnect closes the connection, and with it what the server has for it. Callers hold p.mu.
+func (p *postgres) disconnect() {
+	if p.conn != nil {
+		_ = p.conn.Close() // there is nothing more to give up
+		p.conn, p.stmts = nil, nil
+	}
+}
+
+func (p *postgres) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.disconnect()
+	return p.herald.close()
+}
+
+// statement returns the prepared form of query, and args by their place, the others NULL.
+func (p *postgres) statement(query string, args []driver.NamedValue) (driver.Stmt, []driver.NamedValue, error) {
+	s := p.stmts[query]
+	if s == nil {
+		var err error
+		if s, err = p.conn.Prepare(p.texts.text(query)); err != nil {
+			return nil, nil, err
+		}
+		p.stmts[query] = s
+	}
+	p.args = p.args[:0]
+	for i := range s.NumInput() {
+		p.args = append(p.args, driver.NamedValue{Ordinal: i + 1})
+	}
+	for _, a := range args {
+		if truth, ok := a.Value.(bool); ok {
+			a.Value = int64(0)
+			if truth {
+				a.Value = int64(1)
+			}
+		}
+		p.args[a.Ordinal-1].Value = a.Value
+	}
+	return s, p.args, nil
+}
+
+// changeNumbered implements statements.
+func (p *postgres) changeNumbered(query string, args []driver.NamedValue) (rows int64, err error) {
+	s, args, err := p.statement(query, args)
+	if err != nil {
+		return 0, err
+	}
+	result, err := s.(driver.StmtExecContext).ExecContext(context.Background(), args)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// query implements statements.
+func (p *postgres) query(query string, args []driver.NamedValue, row func(v []driver.Value)) error {
+	s, args, err := p.statement(query, args)
+	if err != nil {
+		return err
+	}
+	rows, err := s.(driver.StmtQueryContext).QueryContext(context.Background(), args)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	values := make([]driver.Value, len(rows.Columns()))
+	for {
+		err := rows.Next(values)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		row(values)
+	}
+}

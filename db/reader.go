@@ -1,0 +1,28 @@
+package db
+
+import (
+	"context"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// reader reads, on any of several connections.
+type reader struct {
+	*sqlx.DB
+	text func(query string) string // as the database takes it
+}
+
+// GetContext reads one row into dest.
+func (r *reader) GetContext(ctx context.Context, dest any, query string, args ...any) error {
+	return r.DB.GetContext(ctx, dest, r.text(query), args...)
+}
+
+// SelectContext reads all rows into dest.
+func (r *reader) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
+	return r.DB.SelectContext(ctx, dest, r.text(query), args...)
+}
+
+// QueryxContext returns the rows.
+func (r *reader) QueryxContext(ctx context.Context, query string, args ...any) (*sqlx.Rows, error) {
+	return r.DB.QueryxContext(ctx, r.text(query), args...)
+}

@@ -1,0 +1,155 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+// server is where a PostgreSQL database is: one server, or several of which one is the primary.
+type server struct {
+	name string // to show to people: without password
+	dsn  string // as the driver takes it
+}
+
+// IsPostgres reports whether dsn names a PostgreSQL database, and not a file.
+func IsPostgres(dsn string) bool {
+	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
+}
+
+// parseServer reads a URL as PostgreSQL's own programs take it, several hosts with a port each included.
+func parseServer(dsn string) (*server, error) {
+	u, err := url.Parse(joinPorts(dsn))
+	if err != nil {
+		// The error would show the password.
+		return nil, errors.New("not a URL: write postgres://user:password@host/database, and %25 for a percent sign in the password")
+	}
+	name := *u
+	params := u.Query()
+	params.Del("password")
+	params.Del("sslpassword")
+	name.RawQuery = params.Encode()
+	params = u.Query()
+	params.Set("fallback_application_name", "atommq")
+	// The driver would insist on TLS, and wait for ever; PostgreSQL's own programs try it.
+	for _, d := range []struct{ key, variable, value string }{{"sslmode", "PGSSLMODE", "prefer"}, {"connect_timeout", "PGCONNECT_TIMEOUT", "5"}} {
+		if os.Getenv(d.variable) == "" && !params.Has(d.key) {
+			params.Set(d.key, d.value)
+		}
+	}
+	// Without it each statement that is not prepared would take two round trips.
+	params.Set("binary_parameters", "yes")
+	u.RawQuery = params.Encode()
+	s := &server{name: name.Redacted(), dsn: u.String()}
+	if _, err := pq.NewConfig(s.dsn); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.name, err)
+	}
+	return s, nil
+}
+
+// joinPorts writes postgres://a:1,b:2/x as postgres://a,b/x?port=1,2, as the driver wants it.
+func joinPorts(dsn string) string {
+	scheme, rest, _ := strings.Cut(dsn, "://")
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	at := strings.LastIndexByte(rest[:end], '@') + 1
+	if !strings.Contains(rest[at:end], ",") {
+		return dsn
+	}
+	var hosts, ports []string
+	for _, h := range strings.Split(rest[at:end], ",") {
+		host, port, err := net.SplitHostPort(h)
+		if err != nil {
+			host, port = h, "5432"
+		}
+		hosts, ports = append(hosts, host), append(ports, port)
+	}
+	path, query, _ := strings.Cut(rest[end:], "?")
+	return scheme + "://" + rest[:at] + strings.Join(hosts, ",") + path + "?" + query + "&port=" + strings.Join(ports, ",")
+}
+
+// What a session is set to once it is connected: PgBouncer takes no settings with the connection.
+const (
+	// A node that is cut off in a transaction must not stop the others for longer than it may keep claims. Every statement
+	// of the store finds its rows through an index; the planner, which knows a queue's table as it was minutes ago, must not
+	// take it for empty. It must not compile either what it then thinks dear. What is acknowledged is on disk.
+	writerSession = `SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '10s'; SET enable_seqscan = off; SET jit = off;
+		SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`
+	readerSession = "SET jit = off"
+	// A notification is a hint, and a sign of life is soon followed by another: neither waits for the disk.
+	sideSession = "SET synchronous_commit = off"
+)
+
+// connector returns what opens sessions that begin with setting.
+func (s *server) connector(setting string) driver.Connector { return &session{s, setting} }
+
+type session struct {
+	server  *server
+	setting string
+}
+
+// Driver implements driver.Connector.
+func (s *session) Driver() driver.Driver { return &pq.Driver{} }
+
+// Connect implements driver.Connector.
+func (s *session) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := pq.NewConnector(s.server.dsn)
+	if err != nil {
+		return nil, err
+	}
+	c.Dialer(dialer{})
+	conn, err := c.Connect(ctx)
+	if err != nil {
+		return nil, &unreachableError{err}
+	}
+	if _, err := conn.(driver.ExecerContext).ExecContext(ctx, s.setting, nil); err != nil {
+		_ = conn.Close()
+		return nil, &unreachableError{err}
+	}
+	return conn, nil
+}
+
+// unreachableError says that no session could be had.
+type unreachableError struct{ err error }
+
+func (e *unreachableError) Error() string { return e.err.Error() }
+func (e *unreachableError) Unwrap() error { return e.err }
+
+// dialer opens connections that end within seconds of the other side being cut off.
+type dialer struct{}
+
+var (
+	_ pq.Dialer        = dialer{}
+	_ pq.DialerContext = dialer{}
+)
+
+// Dial implements pq.Dialer.
+func (d dialer) Dial(network, address string) (net.Conn, error) {
+	return d.DialContext(context.Background(), network, address)
+}
+
+// DialTimeout implements pq.Dialer.
+func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return d.DialContext(ctx, network, address)
+}
+
+// DialContext implements pq.DialerContext.
+func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	n := net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 3 * time.Second, Interval: time.Second, Count: 3},
+		Control:         giveUp,
+	}
+	return n.DialContext(ctx, network, address)
+}
