@@ -105,11 +105,18 @@ func (c *Consumer) Take(into []*Delivery, limit int) []*Delivery {
 	return into
 }
 
-// Close ends c and releases what it holds: what was not taken as if never handed out, the rest with its
-// attempt counted. It does not wait for that. It may be called again.
-func (c *Consumer) Close() {
+// Close ends c and gives back what it holds: what was not taken as if never handed out, the rest with its
+// attempt counted, but never as a dead letter: a worker that is restarted is no fault of what it had not come to.
+// It does not wait for that. It may be called again.
+func (c *Consumer) Close() { c.close(false) }
+
+// Abandon is Close for a consumer whose client broke off. What it took first, it was likely to be working
+// on: if that has used up its attempts, it becomes a dead letter.
+func (c *Consumer) Abandon() { c.close(true) }
+
+func (c *Consumer) close(broken bool) {
 	b := c.queue.desk().bus
-	b.desk.leave(c)
+	b.desk.leave(c, broken)
 	b.release()
 	b.intake.call()
 }

@@ -247,6 +247,7 @@ func TestUsedUpAttemptsMakeADeadLetter(t *testing.T) {
 		w.want("bad")
 		w.nack(1)
 		w.want("good")
+		work(t, b, bus.ConsumerConfig{Feed: "x.dead", Prefetch: 1}).want("bad")
 		dead := read(t, b, bus.Query{Feed: "x.dead", Limit: 10}).Entries
 		if len(dead) != 1 || dead[0].Title != "bad" {
 			t.Fatalf("dead letters %q", titles(dead))
@@ -476,4 +477,34 @@ func TestNamesOfDeadLettersFit(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+func TestAWorkerThatIsRestartedMakesNoDeadLetters(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+		publish(t, b, queued("a"), queued("b"))
+		for range 2 * bus.DefaultAttempts {
+			w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 2})
+			w.want("a", "b")
+			w.consumer.Close()
+		}
+		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 2})
+		w.want("a", "b")
+		if n := w.held[0].Attempt; n != 2*bus.DefaultAttempts+1 {
+			t.Errorf("attempt %d, want every one counted", n)
+		}
+	})
+}
+
+func TestAWorkerThatBreaksOffBlamesWhatItTookFirst(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+		publish(t, b, queued("bad"), queued("good"))
+		for range bus.DefaultAttempts {
+			w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 2})
+			w.want("bad", "good")
+			w.consumer.Abandon()
+		}
+		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 2})
+		w.want("good")
+		wantTitles(t, b, bus.Query{Feed: "x.dead"}, "bad")
+	})
 }

@@ -27,13 +27,13 @@ func DeadFeed(feed string) string {
 const (
 	causeNack    = "the consumer refused it"
 	causeTimeout = "its ack timeout passed"
-	causeGone    = "its consumer went away"
+	causeGone    = "its consumer broke off"
 )
 
 // deadLetter returns what takes the place of e, which its consumer gave back: nil while it has attempts left.
 func (e *Delivery) deadLetter(cause string) *Entry {
 	entry := e.loaded()
-	if entry == nil || !e.usedUp() {
+	if cause == "" || entry == nil || !e.usedUp() {
 		return nil
 	}
 	annotated, err := feeds.Annotate(&entry.Member, []feeds.Field{
@@ -77,7 +77,7 @@ func (t *ticket) giveBack(e *Delivery, cause string) {
 	switch {
 	case letter != nil:
 		t.settle(e, Acked)
-		t.op.Posts = append(t.op.Posts, Posting{Entry: letter, Rank: e.Rank, InPlaceOf: len(t.op.Settle)})
+		t.op.Posts = append(t.op.Posts, Posting{Entry: letter, Queue: DefaultQueue, Rank: e.Rank, InPlaceOf: len(t.op.Settle)})
 	case e.taken:
 		t.settle(e, Released)
 	default:

@@ -14,7 +14,7 @@ type Delivery struct {
 	consumer   *Consumer // nil when nobody could be found
 	state      deliveryState
 	taken      bool
-	cause      string // why it was taken from its consumer, for dead letters
+	cause      string // why it was taken from its consumer, for dead letters; "" for no fault
 	timer      int32  // its index in the heap of deadlines, plus 1; 0 for none
 	deadline   int64  // in microseconds since 1970
 	prev, next *Delivery

@@ -154,8 +154,8 @@ func (w *workQueue) remove(c *Consumer) {
 	}
 }
 
-// leave takes c out, and what it held from it.
-func (d *desk) leave(c *Consumer) {
+// leave takes c out, and what it held from it. Where it broke off, it is blamed on the first that it took.
+func (d *desk) leave(c *Consumer, broken bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	w := c.queue
@@ -170,7 +170,11 @@ func (d *desk) leave(c *Consumer) {
 	for e := c.held.first; e != nil; {
 		following := e.next
 		if e.state == deliveryHeld {
-			d.giveUp(e, causeGone)
+			cause := ""
+			if broken && e.taken {
+				cause, broken = causeGone, false
+			}
+			d.giveUp(e, cause)
 		}
 		e = following
 	}
@@ -376,7 +380,7 @@ func (d *desk) restore(e *Delivery) {
 		d.credit(e.consumer)
 		return
 	case e.consumer.closed:
-		d.giveUp(e, causeGone)
+		d.giveUp(e, "")
 		d.retryLater()
 		return
 	}
@@ -433,7 +437,7 @@ func (d *desk) fill(o *order, ready []func(), err error) []func() {
 		*e = Delivery{Claim: claims[i], Entry: d.recent.find(claims[i].ID), Feed: w.feed, queue: w}
 		c := w.serve()
 		if c == nil { // those it was for have left since
-			d.giveUp(e, causeGone)
+			d.giveUp(e, "")
 			continue
 		}
 		e.consumer = c

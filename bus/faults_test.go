@@ -62,7 +62,11 @@ func TestOneConsumerAfterAnotherGetsTheFirst(t *testing.T) {
 			}
 			held := make(chan struct{})
 			gate.Store(&held)
-			go publish(t, b, posts...)
+			go func() {
+				if _, err := b.Publish(context.Background(), posts...); err != nil {
+					t.Errorf("Publish: %v", err)
+				}
+			}()
 			synctest.Wait()
 			v.consumer.Close() // while its claims are on their way
 			gate.Store(nil)

@@ -11,8 +11,8 @@ type losses struct {
 	underway map[int64]int32 // by queue, those that no commit has released: nothing is claimed meanwhile, or what lies behind them would come first
 }
 
-// giveUp takes e from its consumer, for the given cause, and back to the queue; release sends it on its way.
-// Callers hold d.mu.
+// giveUp takes e from its consumer, for the given cause or without anybody's fault, and back to the queue; release sends
+// it on its way. Callers hold d.mu.
 func (d *desk) giveUp(e *Delivery, cause string) {
 	if e.consumer != nil {
 		d.lose(e)

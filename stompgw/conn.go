@@ -31,6 +31,7 @@ type conn struct {
 	queues       map[string]*queueSubscription // by id
 	follows      int                           // subscriptions to topics
 	temps        map[string]*tempQueue         // by name
+	broken       bool                          // the session has ended without a DISCONNECT, and not because the server stops
 
 	mu      sync.Mutex
 	changed *sync.Cond // broadcast when the reader may find what it waits for
@@ -116,6 +117,7 @@ func (c *conn) serve(ctx context.Context) {
 	}
 	c.finish(ctx, err)
 	<-written
+	c.broken = !errors.Is(err, errDisconnected) && !errors.Is(err, errLeaveOff)
 	c.release(ctx)
 	c.hangUp()
 }

@@ -109,7 +109,11 @@ func (s *queueSubscription) close() {
 		c.changed.Wait()
 	}
 	c.mu.Unlock()
-	if s.consumer != nil {
+	switch {
+	case s.consumer == nil:
+	case c.broken:
+		s.consumer.Abandon()
+	default:
 		s.consumer.Close()
 	}
 }
