@@ -430,7 +430,7 @@ func (d *desk) fill(o *order, ready []func(), err error) []func() {
 		return ready
 	}
 	claims := o.op.Order.Claims
-	w.more = len(claims) == o.op.Order.Count
+	w.more = len(claims) == o.op.Order.Count || o.op.Order.More
 	slab := make([]Delivery, len(claims))
 	for i := range claims {
 		e := &slab[i]

@@ -57,9 +57,11 @@ type Order struct {
 
 	// Claims is set by the store: at most Count, the first ones waiting, by rank and id, as everything
 	// before this op in the commit left them. Fewer than Count: no more is waiting. Entries past their Expires are
-	// passed over; they are gone from the queue as if acked, counted in Expired.
+	// passed over; they are gone from the queue as if acked, counted in Expired. After thousands of them the
+	// store may stop short, so that other ops need not wait: More says that something may wait nevertheless.
 	Claims  []Claim
 	Expired int
+	More    bool
 }
 
 // Verdict says what became of a claim.

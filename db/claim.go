@@ -16,6 +16,9 @@ const (
 	deleteReady = "DELETE FROM atommq_ready WHERE queue = ? AND (rank, id) <= (?, ?)"
 )
 
+// expireLimit is how many expired rows one order removes, so that publishers wait little behind it.
+const expireLimit = 2000
+
 // harvest is what the front of a queue has for an order.
 type harvest struct {
 	claims  []bus.Claim
@@ -50,7 +53,9 @@ func (c *commit) claim(op *bus.Op) (rule, err error) {
 	if err := c.handOut(&op.Order, h.claims); err != nil {
 		return nil, err
 	}
-	c.outcomes = append(c.outcomes, func() { op.Order.Claims, op.Order.Expired = h.claims, len(h.expired) })
+	c.outcomes = append(c.outcomes, func() {
+		op.Order.Claims, op.Order.Expired, op.Order.More = h.claims, len(h.expired), len(h.expired) >= expireLimit
+	})
 	return nil, nil
 }
 
@@ -62,8 +67,8 @@ func (c *commit) isQueue(id int64) (known bool, err error) {
 
 // harvest reads the front of a queue, past what expired by at, until it has what o asks for.
 func (c *commit) harvest(o *bus.Order, at int64) (h harvest, err error) {
-	for more := true; more && len(h.claims) < o.Count; {
-		limit, seen := o.Count-len(h.claims)+len(h.expired), 0
+	for more := true; more && h.wants(o); {
+		limit, seen := o.Count-len(h.claims)+min(len(h.expired), expireLimit), 0
 		args := number([]driver.Value{o.Queue, int64(h.last.Rank), h.last.ID, int64(limit)})
 		err := c.writer.query(selectReady, args, func(v []driver.Value) {
 			seen++
@@ -77,6 +82,11 @@ func (c *commit) harvest(o *bus.Order, at int64) (h harvest, err error) {
 		more = seen == limit
 	}
 	return h, nil
+}
+
+// wants reports whether h is to go on.
+func (h *harvest) wants(o *bus.Order) bool {
+	return len(h.claims) < o.Count && len(h.expired) < expireLimit
 }
 
 // take takes a row of selectReady.

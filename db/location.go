@@ -106,3 +106,12 @@ func (l location) migrator(cfg Config) string {
 	wait := max(cfg.BusyTimeout, time.Minute)
 	return l.url(fmt.Sprintf("_busy_timeout=%d", wait.Milliseconds()), "_synchronous="+cfg.Synchronous)
 }
+
+// nodes names the file of the nodes' locks, beside the database. Like SQLite's own, it is named after the file that symbolic links
+// lead to: processes that call the database by different names must find the same locks.
+func (l location) nodes() string {
+	if real, err := filepath.EvalSymlinks(l.path); err == nil {
+		return real + "-nodes"
+	}
+	return l.path + "-nodes"
+}

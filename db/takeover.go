@@ -25,7 +25,7 @@ const (
 // transaction failed, nobody would tell of.
 func (c *commit) takeWork(o *bus.Order, at int64) (h harvest, err error) {
 	for _, query := range []string{takeUnlocked, takeAll} {
-		for more := true; more && len(h.claims) < o.Count; {
+		for more := true; more && h.wants(o); {
 			limit, seen := o.Count-len(h.claims), 0
 			args := number([]driver.Value{o.Queue, int64(limit), o.Node, at})
 			err := c.writer.query(query, args, func(v []driver.Value) {
