@@ -127,9 +127,11 @@ func parseSend(f *stomp.Frame) (s send, err error) {
 			return s, err
 		}
 	}
-	if value, found := f.Get("persistent"); found {
-		s.fleeting = string(value) == "false"
+	persistent, err := parseBoolean(f, "persistent", true)
+	if err != nil {
+		return s, err
 	}
+	s.fleeting = !persistent
 	s.key, err = idempotencyKey(f)
 	return s, err
 }

@@ -86,10 +86,12 @@ func (c *conn) parseSubscribe(f *stomp.Frame) (s subscription, err error) {
 	}
 	group, _ := f.Get("group")
 	s.group = string(group)
-	browse, _ := f.Get("browser")
-	s.browse = string(browse) == "true"
-	accept, _ := f.Get("accept")
-	s.whole = bytes.HasPrefix(accept, []byte("application/atom+xml"))
+	if s.browse, err = parseBoolean(f, "browser", false); err != nil {
+		return s, err
+	}
+	if s.whole, err = parseAccept(f); err != nil {
+		return s, err
+	}
 	s.after, err = parseLastID(f)
 	return s, err
 }
@@ -126,6 +128,23 @@ func (s *Server) parsePrefetch(f *stomp.Frame) (int, error) {
 		return min(n, s.MaxPrefetch), nil
 	}
 	return 0, nil
+}
+
+// parseAccept reports whether the body of each MESSAGE is to be the whole entry.
+func parseAccept(f *stomp.Frame) (whole bool, err error) {
+	value, found := f.Get("accept")
+	if !found {
+		return false, nil
+	}
+	media, _, _ := bytes.Cut(value, []byte(";"))
+	switch media = bytes.TrimSpace(media); {
+	case bytes.EqualFold(media, []byte("application/atom+xml")):
+		return true, nil
+	case string(media) == "*/*":
+		return false, nil
+	}
+	return false, faultf("send accept:application/atom+xml for whole entries, or leave it out for messages as they were sent",
+		"accept %s is no form that messages come in", quote(value))
 }
 
 // parseLastID takes the cursor that a topic is to be replayed from.

@@ -24,6 +24,9 @@ func TestWrongSUBSCRIBEIsAnsweredWithWhatToDo(t *testing.T) {
 		{"bad Xlastid", "id:1\ndestination:/topic/x\nXlastid:new", `Xlastid "new" is none`},
 		{"group of a topic", "id:1\ndestination:/topic/x\ngroup:g", "topics have no group and no browser"},
 		{"browser that acks", "id:1\ndestination:/queue/x\nbrowser:true\nack:client", "a browser acknowledges nothing"},
+		{"accept", "id:1\ndestination:/queue/x\naccept:application/json", `accept "application/json" is no form that messages come in`},
+		{"empty accept", "id:1\ndestination:/topic/x\naccept:", `accept "" is no form that messages come in`},
+		{"accept that only begins so", "id:1\ndestination:/topic/x\naccept:application/atom+xmlx", `accept "application/atom+xmlx" is no form that messages come in`},
 		{"twice", "id:0\ndestination:/queue/y", `there is a subscription "0" already`},
 		{"too many", "id:1\ndestination:/queue/y", "the connection has its 1 subscriptions"},
 	} {
@@ -98,6 +101,24 @@ func TestWholeEntryIsDeliveredWhereItIsAccepted(t *testing.T) {
 	if typ := header(f, "content-type"); !strings.HasPrefix(typ, "application/atom+xml") {
 		t.Errorf("content-type %s", typ)
 	}
+}
+
+func TestAcceptOfAnythingDeliversMessagesAsSent(t *testing.T) {
+	start(t).play(t, connected12+`
+	> SUBSCRIBE
+	> id:1
+	> destination:/queue/x
+	> accept:*/*
+
+	> SEND
+	> destination:/queue/x
+	>
+	> hello
+
+	< MESSAGE
+	<
+	< hello
+	`)
 }
 
 func TestBrowserShowsWhatWaitsAndTakesNothing(t *testing.T) {
