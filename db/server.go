@@ -25,6 +25,18 @@ func IsPostgres(dsn string) bool {
 	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
 }
 
+// Name returns dsn as it may be shown: without a password.
+func Name(dsn string) string {
+	if !IsPostgres(dsn) {
+		return dsn
+	}
+	s, err := parseServer(dsn)
+	if err != nil {
+		return "postgres:"
+	}
+	return s.name
+}
+
 // parseServer reads a URL as PostgreSQL's own programs take it, several hosts with a port each included.
 func parseServer(dsn string) (*server, error) {
 	u, err := url.Parse(joinPorts(dsn))

@@ -23,6 +23,7 @@ var arrows = map[string]struct {
 	"stompgw":       {imports: []string{"stompgw/stomp", "bus", "feeds"}},
 	"stompgw/stomp": {foreign: []string{}},
 	"db":            {imports: []string{"migrations", "bus", "feeds"}},
+	"db/dbtest":     {foreign: []string{"github.com/lib/pq"}},
 	"migrations":    {},
 	"bus":           {imports: []string{"feeds"}},
 	"bus/bustest":   {imports: []string{"bus", "feeds"}},
@@ -30,8 +31,8 @@ var arrows = map[string]struct {
 }
 
 // testArrows are the further packages that any test may import: the real
-// store, and the conformance tests that hold it to its promises.
-var testArrows = []string{"db", "bus/bustest"}
+// store, the servers for it, and the conformance tests that hold it to its promises.
+var testArrows = []string{"db", "db/dbtest", "bus/bustest"}
 
 func TestPackagesImportOnlyAlongTheDrawnArrows(t *testing.T) {
 	for _, p := range listPackages(t) {

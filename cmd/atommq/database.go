@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"atommq/db"
 )
 
 // databaseMagic begins every file of SQLite 3 that is not empty
@@ -16,9 +18,9 @@ import (
 const databaseMagic = "SQLite format 3\x00"
 
 // checkDatabase finds what is wrong with the file that --db names, and says what to do, where
-// SQLite would only call it unable to open. A name with parameters is left to SQLite.
+// SQLite would only call it unable to open. A name with parameters is left to SQLite, a server's to PostgreSQL.
 func checkDatabase(dsn string) error {
-	if hasParameters(dsn) {
+	if hasParameters(dsn) || db.IsPostgres(dsn) {
 		return nil
 	}
 	info, err := os.Stat(dsn)
@@ -46,7 +48,7 @@ func checkDirectory(dsn string) error {
 
 // mustExist keeps a mistyped --db from making a new database.
 func mustExist(dsn string) error {
-	if hasParameters(dsn) {
+	if hasParameters(dsn) || db.IsPostgres(dsn) {
 		return nil
 	}
 	if _, err := os.Stat(dsn); errors.Is(err, fs.ErrNotExist) {

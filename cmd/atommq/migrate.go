@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"atommq/db"
 	"atommq/migrations"
 )
 
@@ -18,8 +19,9 @@ func migrateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring a database to this version's schema, or show how far it is",
-		Long: `Migrate changes the schema of a database. Serve does so by itself when it starts, so
-this is for those who want to see it happen.`,
+		Long: `Migrate changes the schema of a database. A file, and an empty database of PostgreSQL, serve
+brings up to date by itself when it starts. A database of PostgreSQL that an older version made is
+changed by migrate alone: older processes may be working on it.`,
 		RunE: func(*cobra.Command, []string) error { return misusef("no command given: up or status") },
 	}
 	up := &cobra.Command{Use: "up", Short: "Take the steps that are pending, making the database if there is none"}
@@ -60,18 +62,26 @@ func withDatabase(s *settings, do func(*sql.DB) error) (err error) {
 	if err := checkDatabase(s.DB); err != nil {
 		return err
 	}
-	separator := "?"
-	if strings.Contains(s.DB, "?") {
-		separator = "&"
-	}
-	d, err := sql.Open("sqlite3", fmt.Sprintf("%s%s_busy_timeout=%d", s.DB, separator, migrationWait.Milliseconds()))
+	d, err := openAsIs(s.DB)
 	if err == nil {
 		err = errors.Join(do(d), d.Close())
 	}
 	if err != nil {
-		return fmt.Errorf("database %s: %w", s.DB, err)
+		return fmt.Errorf("database %s: %w", db.Name(s.DB), err)
 	}
 	return nil
+}
+
+// openAsIs opens a database whatever its schema.
+func openAsIs(dsn string) (*sql.DB, error) {
+	if db.IsPostgres(dsn) {
+		return db.OpenServer(dsn)
+	}
+	separator := "?"
+	if strings.Contains(dsn, "?") {
+		separator = "&"
+	}
+	return sql.Open("sqlite3", fmt.Sprintf("%s%s_busy_timeout=%d", dsn, separator, migrationWait.Milliseconds()))
 }
 
 func writeSteps(w io.Writer, steps []migrations.Migration) error {

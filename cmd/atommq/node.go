@@ -26,6 +26,8 @@ func openNode(ctx context.Context, s *settings, log *slog.Logger) (*node, error)
 	}
 	store, err := db.Open(ctx, s.DB, db.Config{})
 	switch {
+	case errors.Is(err, bus.ErrUnavailable) && db.IsPostgres(s.DB):
+		return nil, fmt.Errorf("%w: start PostgreSQL, or put --db right", err)
 	case errors.Is(err, bus.ErrUnavailable), errors.Is(err, bus.ErrReadOnly):
 		return nil, fmt.Errorf("%w: put it right, or name another file with --db", err)
 	case err != nil:

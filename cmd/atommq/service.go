@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"atommq/db"
 	"atommq/stompgw"
 )
 
@@ -52,7 +53,7 @@ func (ss services) run(ctx context.Context, s *settings, out io.Writer, log *slo
 	if _, err := fmt.Fprintf(out, "AtomMQ serves %s\n", enumerate(urls)); err != nil {
 		return err
 	}
-	log.Info("serving", "at", strings.Join(urls, " "), "db", s.DB, "version", version)
+	log.Info("serving", "at", strings.Join(urls, " "), "db", db.Name(s.DB), "version", version)
 	ended := make(chan error, len(ss))
 	for _, sv := range ss {
 		go func() { ended <- sv.serve() }()

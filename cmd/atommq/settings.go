@@ -54,7 +54,7 @@ func variable(name string) string {
 // settingsTable lists every setting with its default and its help.
 func settingsTable() []setting {
 	return []setting{
-		{"db", "`file` of the database",
+		{"db", "`file` of the database, or postgres://… for one of PostgreSQL",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.DB, n, "atommq.db", h) }},
 		{"http", "`address` to serve HTTP on; port 0 takes a free one",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.HTTP, n, "127.0.0.1:8080", h) }},

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"atommq/db/dbtest"
+)
+
+// runCommand runs a command to its end and returns what it says.
+func runCommand(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "atommq", args...).CombinedOutput()
+	if err != nil {
+		t.Errorf("atommq %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func TestHeadsShareADatabaseOfPostgreSQL(t *testing.T) {
+	cluster := dbtest.Start(t, "fsync=off")
+	url := cluster.Database(t)
+	if out := runCommand(t, "migrate", "status", "--db", url); !strings.Contains(out, "00001_log.sql     pending") {
+		t.Errorf("status of an empty database: %s", out)
+	}
+	one := start(t, "serve", "--db", url)
+	if out := runCommand(t, "migrate", "status", "--db", url); strings.Contains(out, "pending") {
+		t.Errorf("status of one in use: %s", out)
+	}
+	if out := runCommand(t, "migrate", "up", "--db", url); out != "nothing to do\n" {
+		t.Errorf("up says %q", out)
+	}
+	two := start(t, "serve", "--db", url)
+	for id := 1; id <= 3; id++ {
+		posted, err := http.Post(one.URL+"feeds/shared", "text/plain", strings.NewReader("across"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := posted.Body.Close(); err != nil || posted.StatusCode != http.StatusCreated {
+			t.Fatalf("POST: %s, %v", posted.Status, err)
+		}
+		awaitHead(t, two.URL+"feeds/shared?after=0", strconv.Itoa(id))
+	}
+}
+
+// awaitHead polls a feed until its newest entry is the one with this id.
+func awaitHead(t *testing.T, feed, id string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), processWait)
+	defer cancel()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, feed, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatalf("waiting for entry %s: %v", id, err)
+		}
+		if err := response.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if response.Header.Get("Xlastid") == id {
+			return
+		}
+	}
+}
+
+func TestAnOlderDatabaseOfPostgreSQLIsLeftAsItIs(t *testing.T) {
+	cluster := dbtest.Start(t, "fsync=off")
+	url := cluster.Database(t)
+	runCommand(t, "migrate", "up", "--db", url)
+	cluster.Execute(t, "test1", "DELETE FROM atommq_schema WHERE version_id = 2")
+	out, err := exec.CommandContext(t.Context(), "atommq", "serve", "--db", url, "--http", "127.0.0.1:0", "--stomp", "off").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "atommq migrate up") {
+		t.Errorf("serve: %v: %s", err, out)
+	}
+	cluster.Execute(t, "test1", "INSERT INTO atommq_schema (version_id, is_applied) VALUES (2, true), (99, true)")
+	out, err = exec.CommandContext(t.Context(), "atommq", "migrate", "up", "--db", url).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "run the newer AtomMQ") {
+		t.Errorf("migrate: %v: %s", err, out)
+	}
+}
