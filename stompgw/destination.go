@@ -2,6 +2,7 @@ package stompgw
 
 import (
 	"bytes"
+	"strings"
 
 	"atommq/feeds"
 )
@@ -50,6 +51,9 @@ func parseDestination(text []byte) (destination, error) {
 	}
 	return destination{}, faultf(destinationForms, "destination %s is none that this server knows", quote(text))
 }
+
+// isWild reports whether the destination names all that begin so, rather than one.
+func (d destination) isWild() bool { return strings.HasSuffix(d.name, "*") }
 
 // checkFeed reports why the destination's name is none of a feed.
 func (d destination) checkFeed() error {

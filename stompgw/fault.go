@@ -1,6 +1,7 @@
 package stompgw
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ func faultOf(err error) (f *fault, known bool) {
 	}
 	for _, known := range busFaults() {
 		if errors.Is(err, known.err) {
-			return &fault{message: known.err.Error(), detail: known.detail, ends: known.ends}, true
+			return &fault{message: cmp.Or(known.says, known.err.Error()), detail: known.detail, ends: known.ends}, true
 		}
 	}
 	return &fault{
@@ -81,21 +82,22 @@ func gapDetail(gap *bus.GapError) string {
 
 type busFault struct {
 	err    error
+	says   string // to STOMP clients, where the error speaks of HTTP
 	detail string
 	ends   bool
 }
 
-// busFaults tells what to do about the errors of the bus.
+// busFaults tells of the errors of the bus, and what to do about them.
 func busFaults() []busFault {
 	return []busFault{
-		{bus.ErrClaimLost, "its ack timeout passed, or its subscription ended, and it goes to another consumer: treat it as not done, acknowledge sooner, or subscribe with a longer ack-timeout", false},
-		{bus.ErrKeyReused, "use a new Idempotency-Key for each message", false},
-		{bus.ErrTooLarge, "send less in a message or transaction", false},
-		{bus.ErrAppendOnly, "this feed takes no changes", false},
-		{bus.ErrFull, "nothing of this frame was stored; send it again once the server has room", false},
-		{bus.ErrReadOnly, "nothing of this frame was stored; the server's database cannot be written", false},
-		{bus.ErrUnavailable, "nothing of this frame was stored for sure; send it again later", false},
-		{bus.ErrClosed, "the server is shutting down; connect again later", true},
+		{bus.ErrClaimLost, "", "it was acknowledged before, or its ack timeout passed, or its subscription ended; in the last two cases it goes to another consumer: treat it as not done, acknowledge sooner, or subscribe with a longer ack-timeout", false},
+		{bus.ErrKeyReused, "idempotency key was used for another message", "use a new Idempotency-Key for each message, and the same one only to repeat it", false},
+		{bus.ErrTooLarge, "", "send less in a message or transaction", false},
+		{bus.ErrAppendOnly, "", "this feed takes no changes", false},
+		{bus.ErrFull, "", "nothing of this frame was stored; send it again once the server has room", false},
+		{bus.ErrReadOnly, "", "nothing of this frame was stored; the server's database cannot be written", false},
+		{bus.ErrUnavailable, "", "nothing of this frame was stored for sure; send it again later", false},
+		{bus.ErrClosed, "", "the server is shutting down; connect again later", true},
 	}
 }
 

@@ -100,8 +100,11 @@ func (c *conn) sendDestination(f *stomp.Frame) (destination, error) {
 	if err := to.checkFeed(); err != nil {
 		return to, err
 	}
-	if to.kind == toTopic && strings.HasSuffix(to.name, "*") {
+	switch {
+	case to.kind == toTopic && to.isWild():
 		return to, faultf("send to one topic", "destination %s names all topics that begin so", quote(text))
+	case to.kind == toQueue && to.isWild():
+		return to, faultf("send to one queue by its name", "destination %s: queues have no wildcards", quote(text))
 	}
 	c.sender.to = to
 	return to, nil
@@ -123,7 +126,7 @@ func parseSend(f *stomp.Frame) (s send, err error) {
 		}
 	}
 	if value, found := f.Get("expires"); found {
-		if s.expires, err = parseExpires(value); err != nil {
+		if s.expires, err = parseExpires(value, time.Now()); err != nil {
 			return s, err
 		}
 	}
@@ -139,12 +142,14 @@ func parseSend(f *stomp.Frame) (s send, err error) {
 // idempotencyKey returns the value of a header that HTTP, where it comes from, takes in any case.
 func idempotencyKey(f *stomp.Frame) (string, error) {
 	for _, field := range f.Fields {
-		if bytes.EqualFold(field.Name, []byte("Idempotency-Key")) {
+		if isIdempotencyKey(field.Name) {
 			return parseKey(field.Value)
 		}
 	}
 	return "", nil
 }
+
+func isIdempotencyKey(name []byte) bool { return bytes.EqualFold(name, []byte("Idempotency-Key")) }
 
 func parsePriority(value []byte) (bus.Priority, error) {
 	if len(value) != 1 || value[0] < '0' || value[0] > '9' {
@@ -168,14 +173,21 @@ func parseAckTimeout(value []byte) (time.Duration, error) {
 	return max(time.Duration(seconds*float64(time.Second)), time.Millisecond), nil
 }
 
-// parseExpires takes milliseconds since 1970; 0 is never.
-func parseExpires(value []byte) (time.Time, error) {
+// parseExpires takes milliseconds since 1970, after now; 0 is never. Seconds, taken for milliseconds, would all be
+// in the past, and the message lost.
+func parseExpires(value []byte, now time.Time) (time.Time, error) {
 	ms, err := strconv.ParseInt(string(value), 10, 64)
+	const year1973 = 100_000_000_000
+	const form = "send milliseconds since 1970, UTC, of a time to come, or 0 for never"
 	switch {
 	case err != nil || ms < 0:
-		return time.Time{}, faultf("send milliseconds since 1970, UTC, or 0 for never", "expires %s is no time", quote(value))
+		return time.Time{}, faultf(form, "expires %s is no time", quote(value))
 	case ms == 0 || ms > math.MaxInt64/2_000_000: // beyond the 23rd century
 		return time.Time{}, nil
+	case ms < year1973:
+		return time.Time{}, faultf(form, "expires %s looks like seconds", quote(value))
+	case ms <= now.UnixMilli():
+		return time.Time{}, faultf(form, "expires %s is in the past", quote(value))
 	}
 	return time.UnixMilli(ms).UTC(), nil
 }
@@ -231,7 +243,7 @@ func transports(name []byte) bool {
 		"message-id", "subscription", "ack", "redelivered", "attempts", "Xlastid", "browser":
 		return true
 	}
-	return false
+	return isIdempotencyKey(name)
 }
 
 // publish stores a message.

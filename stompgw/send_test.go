@@ -5,8 +5,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"atommq/bus"
+	"atommq/feeds"
 )
 
 const connected12 = `
@@ -34,7 +38,7 @@ func TestHeadersComeBackAsSent(t *testing.T) {
 	> title:An order
 	> message-id:forged
 	> redelivered:forged
-	> Idempotency-Key:k1
+	> Idempotency-key:k1
 	> Group:own
 	>
 	> {"a":1}
@@ -49,6 +53,7 @@ func TestHeadersComeBackAsSent(t *testing.T) {
 	< title:An order
 	< Group:own
 	< !redelivered
+	< !Idempotency-key
 	<
 	< {"a":1}
 	`)
@@ -90,9 +95,9 @@ func TestBodyComesBackByteForByte(t *testing.T) {
 func TestIdempotencyKeyPublishesOnce(t *testing.T) {
 	g := start(t)
 	c := g.connect(t, "1.2")
-	for range 2 {
+	for _, spelling := range []string{"Idempotency-Key", "IDEMPOTENCY-KEY"} {
 		for _, name := range []string{"Idempotency-Key", "idempotency-key"} {
-			c.sendFrame("SEND", "destination:/queue/"+name, name+":k", "receipt:1")
+			c.sendFrame("SEND", "destination:/queue/"+name, spelling+":k", "receipt:1")
 			c.next()
 		}
 	}
@@ -119,7 +124,7 @@ func TestIdempotencyKeyPublishesOnce(t *testing.T) {
 	> another body
 
 	< ERROR
-	< message:idempotency key was used for another body
+	< message:idempotency key was used for another message
 	< receipt-id:3
 
 	<EOF
@@ -148,13 +153,16 @@ func TestPriorityGoesFirstThenOrderOfSending(t *testing.T) {
 }
 
 func TestExpiredMessagesAreNotDelivered(t *testing.T) {
-	start(t).play(t, connected12+`
-	> SEND
-	> destination:/queue/x
-	> expires:1000
-	>
-	> old
-
+	g := start(t)
+	old, err := feeds.ComposeMessage("", &feeds.Message{Body: []byte("old")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	post := bus.Post{Feed: "x", Queue: bus.DefaultQueue, Entry: old, Expires: time.Now().Add(-time.Second)}
+	if err := g.Bus.Do(t.Context(), &bus.Transaction{Posts: []bus.Post{post}}); err != nil {
+		t.Fatal(err)
+	}
+	g.play(t, connected12+`
 	> SEND
 	> destination:/queue/x
 	> expires:99999999999999
@@ -312,6 +320,7 @@ func TestWrongSENDIsAnsweredWithWhatToDo(t *testing.T) {
 		{"destination:/queue/" + strings.Repeat("x", 256), "…"},
 		{"destination:/queue/a\\nb", `destination "/queue/a\nb": a feed's name must not hold control characters`},
 		{"destination:/topic/a*", `destination "/topic/a*" names all topics that begin so`},
+		{"destination:/queue/a*", `destination "/queue/a*": queues have no wildcards`},
 		{"destination:/control/x", `"/control/x" is no control destination`},
 		{"destination:/control/count-subscribers/topic/" + strings.Repeat("x", 300), "…"},
 		{"destination:/queue/x\npriority:10", `priority "10" is none`},
@@ -321,6 +330,9 @@ func TestWrongSENDIsAnsweredWithWhatToDo(t *testing.T) {
 		{"destination:/queue/x\nack-timeout:1e300", `ack-timeout "1e300" is no time`},
 		{"destination:/queue/x\nexpires:soon", `expires "soon" is no time`},
 		{"destination:/queue/x\nexpires:-5", `expires "-5" is no time`},
+		{"destination:/queue/x\nexpires:1", `expires "1" looks like seconds`},
+		{"destination:/queue/x\nexpires:1800000000", `expires "1800000000" looks like seconds`},
+		{"destination:/queue/x\nexpires:1700000000000", `expires "1700000000000" is in the past`},
 		{"destination:/queue/x\ngroup:a\\nb", `group "a\nb" is no name of a queue`},
 		{"destination:/queue/x\nIdempotency-Key:", "Idempotency-Key has 0 bytes"},
 		{"destination:/queue/x\nidempotency-key:\u00fc", `Idempotency-Key "ü" is not ASCII`},

@@ -30,7 +30,7 @@ func (c *conn) handleSubscribe(ctx context.Context, f *stomp.Frame, r receipt) e
 	if err != nil {
 		return err
 	}
-	if c.queues[s.id] != nil || c.followsAs(s.id) {
+	if c.queues[s.id] != nil || c.follow(s.id) != nil {
 		return faultf("UNSUBSCRIBE it first, or use another id", "there is a subscription %s already", quote([]byte(s.id)))
 	}
 	if len(c.queues)+c.follows >= c.server.MaxSubscriptions {
@@ -46,14 +46,14 @@ func (c *conn) handleSubscribe(ctx context.Context, f *stomp.Frame, r receipt) e
 	return c.subscribeQueue(ctx, s, r)
 }
 
-// followsAs reports whether a subscription to a topic has this id.
-func (c *conn) followsAs(id string) bool {
+// follow returns the subscription to a topic that has this id, nil for none.
+func (c *conn) follow(id string) *follow {
 	if c.follows == 0 {
-		return false
+		return nil
 	}
 	c.topics.idsMu.Lock()
 	defer c.topics.idsMu.Unlock()
-	return c.topics.ids.find(hashOf(id), id) != nil
+	return c.topics.ids.find(hashOf(id), id)
 }
 
 func (c *conn) parseSubscribe(f *stomp.Frame) (s subscription, err error) {
@@ -66,6 +66,9 @@ func (c *conn) parseSubscribe(f *stomp.Frame) (s subscription, err error) {
 	}
 	if s.to.kind == toControl {
 		return s, faultf("SEND to it, with a receipt: the RECEIPT has the number", "destination %s cannot be subscribed to", quote(text))
+	}
+	if s.to.kind == toQueue && s.to.isWild() {
+		return s, faultf("subscribe to /topic/"+s.to.name+", or to each queue by its name", "destination %s: queues have no wildcards", quote(text))
 	}
 	if s.id, s.unnamed, err = c.subscriptionID(f, s.to); err != nil {
 		return s, err

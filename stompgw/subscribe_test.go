@@ -17,6 +17,7 @@ func TestWrongSUBSCRIBEIsAnsweredWithWhatToDo(t *testing.T) {
 		{"long id", "destination:/queue/x\nid:" + strings.Repeat("x", 256), "the id of a subscription takes at most 255 bytes"},
 		{"no form", "id:1\ndestination:x", `destination "x" is none that this server knows`},
 		{"control", "id:1\ndestination:/control/count-msgs/queue/x", `destination "/control/count-msgs/queue/x" cannot be subscribed to`},
+		{"queues that begin so", "id:1\ndestination:/queue/a*", `destination "/queue/a*": queues have no wildcards`},
 		{"prefetch", "id:1\ndestination:/queue/x\nprefetch:many", `prefetch "many" is none`},
 		{"ack-timeout", "id:1\ndestination:/queue/x\nack-timeout:soon", `ack-timeout "soon" is no time`},
 		{"selector", "id:1\ndestination:/queue/x\nselector:a=1", "selectors are not supported"},
