@@ -62,7 +62,7 @@ func (c *conn) parseAck(f *stomp.Frame) (a ackFrame, err error) {
 	var found bool
 	if c.version >= stomp.V12 {
 		if a.value, found = f.Get("id"); !found {
-			return a, faultf("send the value of the MESSAGE's ack header as id", "%s without id", f.Command)
+			return a, faultf("send the value of the MESSAGE's ack header as id; if it has none, its subscription is ack:auto, and there is nothing to acknowledge", "%s without id", f.Command)
 		}
 		if number, ok := bytes.CutPrefix(a.value, []byte(ackPrefix)); ok {
 			a.key, _ = strconv.ParseInt(string(number), 10, 64)
@@ -127,21 +127,50 @@ func (c *conn) ackTopic(a ackFrame) bool {
 // ackLost answers an acknowledgement of what the client does not hold. If it did once, only those who
 // want to know are told: a claim may be lost while its ACK is on its way.
 func (c *conn) ackLost(ctx context.Context, t *transaction, a ackFrame, r receipt) error {
+	why, delivered := c.notHeld(a)
+	switch {
+	case !delivered:
+		return why
+	case t != nil:
+		t.spoilt = why
+	case r.wanted:
+		return why
+	}
+	return c.confirm(ctx, r)
+}
+
+// notHeld returns why there is nothing that an ACK settles, and whether the client was given what it names.
+func (c *conn) notHeld(a ackFrame) (why error, delivered bool) {
 	c.mu.Lock()
 	newest := c.highest
 	if c.version >= stomp.V12 {
 		newest = c.last
 	}
 	c.mu.Unlock()
+	delivered = 0 < a.key && a.key <= newest
+	_, err := strconv.ParseUint(string(a.value), 10, 63)
 	switch {
-	case a.key <= 0 || a.key > newest:
-		return faultf("acknowledge what this connection was given, with the value of its MESSAGE", "no message %s was delivered here", quote(a.value))
-	case t != nil:
-		t.spoilt = bus.ErrClaimLost
-	case r.wanted:
-		return bus.ErrClaimLost
+	case c.acksItself(a.subscription):
+		return faultf("leave ACK and NACK out, or subscribe with ack:client-individual", "subscription %s is ack:auto: there is nothing to acknowledge", quote(a.subscription)), delivered
+	case delivered:
+		return bus.ErrClaimLost, true
+	case c.version >= stomp.V12 && err == nil:
+		return faultf("send the value of the MESSAGE's ack header as id; if it has none, its subscription is ack:auto, and there is nothing to acknowledge",
+			"id %s is a message-id", quote(a.value)), false
 	}
-	return c.confirm(ctx, r)
+	return faultf("acknowledge what this connection was given, with the value of its MESSAGE", "no message %s was delivered here", quote(a.value)), false
+}
+
+// acksItself reports whether the subscription with this id is ack:auto.
+func (c *conn) acksItself(id []byte) bool {
+	if len(id) == 0 { // 1.0 and 1.2 name none
+		return false
+	}
+	if q := c.queues[string(id)]; q != nil {
+		return q.mode == ackAuto
+	}
+	f := c.follow(string(id))
+	return f != nil && !f.is(isAcked)
 }
 
 // settlementSize is what a settlement counts with among what is pending.
