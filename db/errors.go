@@ -83,6 +83,7 @@ const (
 	lockNotAvailable    = "55P03"
 	noSuchDatabase      = "3D000"
 	ioError             = "58030"
+	notText             = "22021" // a byte that UTF-8 has not, or NUL
 )
 
 // kindOfState returns the domain's error for a code of PostgreSQL, as kindOf does.

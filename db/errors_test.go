@@ -2,10 +2,15 @@ package db
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"syscall"
 	"testing"
 
+	"github.com/lib/pq"
 	"github.com/mattn/go-sqlite3"
 
 	"atommq/bus"
@@ -24,6 +29,17 @@ func TestTranslateNamesTheDomainsError(t *testing.T) {
 		{"broken file", sqlite3.Error{Code: sqlite3.ErrCorrupt}, bus.ErrUnavailable},
 		{"another writer", sqlite3.Error{Code: sqlite3.ErrBusy}, bus.ErrUnavailable},
 		{"wrapped", fmt.Errorf("begin: %w", sqlite3.Error{Code: sqlite3.ErrFull}), bus.ErrFull},
+		{"no room on the server", &pq.Error{Code: "53100"}, bus.ErrFull},
+		{"a standby", &pq.Error{Code: "25006"}, bus.ErrReadOnly},
+		{"a server that stops", &pq.Error{Code: "57P01"}, bus.ErrUnavailable},
+		{"a server that starts", &pq.Error{Code: "57P03"}, bus.ErrUnavailable},
+		{"too many connections", &pq.Error{Code: "53300"}, bus.ErrUnavailable},
+		{"a wrong password", &unreachableError{&pq.Error{Code: "28P01"}}, bus.ErrUnavailable},
+		{"a deadlock", &pq.Error{Code: "40P01"}, bus.ErrUnavailable},
+		{"a lock that another node keeps", &pq.Error{Code: "55P03"}, bus.ErrUnavailable},
+		{"no server", &unreachableError{&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, bus.ErrUnavailable},
+		{"a lost connection", driver.ErrBadConn, bus.ErrUnavailable},
+		{"a commit whose answer was lost", &doubtError{io.ErrUnexpectedEOF}, bus.ErrUnavailable},
 		{"newer schema", &migrations.NewerError{Found: 2, Known: 1}, bus.ErrNewerSchema},
 	}
 	for _, test := range tests {

@@ -1,6 +1,9 @@
 package db
 
 import (
+	"errors"
+	"net/url"
+	"strings"
 	"testing"
 
 	"atommq/bus"
@@ -44,4 +47,65 @@ func (m mortal) Die(node int64) {
 func TestPostgresKeepsThePromisesOfAStore(t *testing.T) {
 	cluster := dbtest.Start(t, "fsync=off", "max_connections=40")
 	bustest.TestStore(t, func(t *testing.T) bus.Store { return mortal{openServerAt(t, cluster.Database(t)), t} })
+}
+
+func TestNamesThatNoTextCanHoldAreNotThere(t *testing.T) {
+	s := openServerAt(t, dbtest.Start(t, "fsync=off").Database(t))
+	ctx := t.Context()
+	for _, name := range []string{"a\x00b", "\xff"} {
+		if _, err := s.Feed(ctx, name); !errors.Is(err, bus.ErrNoFeed) {
+			t.Errorf("Feed(%q): %v", name, err)
+		}
+		if _, err := s.Queue(ctx, name, name); !errors.Is(err, bus.ErrNoQueue) {
+			t.Errorf("Queue(%q): %v", name, err)
+		}
+		if _, err := s.Find(ctx, name, name); !errors.Is(err, bus.ErrNoEntry) {
+			t.Errorf("Find(%q): %v", name, err)
+		}
+		if page, err := s.Read(ctx, bus.Query{Feed: name, Limit: 1}); err != nil || len(page) != 0 {
+			t.Errorf("Read(%q): %v, %v", name, page, err)
+		}
+	}
+}
+
+func TestSeveralServersAreNamedAsPostgreSQLsProgramsTakeThem(t *testing.T) {
+	tests := []struct{ dsn, want string }{
+		{"postgres://u:p@a:1,b:2/x", "postgres://u:p@/x?&host=a,b&port=1,2"},
+		{"postgres://a:1,b/x?target_session_attrs=read-write", "postgres:///x?target_session_attrs=read-write&host=a,b&port=1,5432"},
+		{"postgres://[::1]:1,b:2", "postgres://?&host=::1,b&port=1,2"},
+		{"postgres://a:1/x", "postgres://a:1/x"},
+	}
+	for _, test := range tests {
+		if got := joinPorts(test.dsn); got != test.want {
+			t.Errorf("%s is read as %s, want %s", test.dsn, got, test.want)
+		}
+	}
+}
+
+// The first of the hosts has no server.
+func TestTheFirstServerThatAnswersIsTaken(t *testing.T) {
+	cluster := dbtest.Start(t, "fsync=off")
+	where, err := url.Parse(cluster.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := where.Query()
+	q.Set("host", t.TempDir()+","+q.Get("host"))
+	q.Set("target_session_attrs", "read-write")
+	where.RawQuery = q.Encode()
+	mustCommit(t, openServerAt(t, where.String()), publishing(t, "x", 1)...)
+}
+
+func TestAPasswordIsNotShown(t *testing.T) {
+	for _, dsn := range []string{
+		"postgres://u:secret@a/x", "postgres://u:secret@a:1,b:2/x", "postgres://a/x?password=secret&sslpassword=secret",
+		"postgres://u:se%cret@a/x", "postgres://u:secret@a/x?sslmode=no",
+	} {
+		if name := Name(dsn); strings.Contains(name, "secret") || strings.Contains(name, "cret") {
+			t.Errorf("%s is shown as %s", dsn, name)
+		}
+		if _, err := Open(t.Context(), dsn+"\x7f", Config{}); err == nil || strings.Contains(err.Error(), "cret") {
+			t.Errorf("Open of %s: %v", dsn, err)
+		}
+	}
 }

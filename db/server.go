@@ -67,7 +67,7 @@ func parseServer(dsn string) (*server, error) {
 	return s, nil
 }
 
-// joinPorts writes postgres://a:1,b:2/x as postgres://a,b/x?port=1,2, as the driver wants it.
+// joinPorts writes postgres://a:1,b:2/x as postgres:///x?host=a,b&port=1,2: a URL in Go has one port.
 func joinPorts(dsn string) string {
 	scheme, rest, _ := strings.Cut(dsn, "://")
 	end := strings.IndexAny(rest, "/?")
@@ -87,7 +87,7 @@ func joinPorts(dsn string) string {
 		hosts, ports = append(hosts, host), append(ports, port)
 	}
 	path, query, _ := strings.Cut(rest[end:], "?")
-	return scheme + "://" + rest[:at] + strings.Join(hosts, ",") + path + "?" + query + "&port=" + strings.Join(ports, ",")
+	return scheme + "://" + rest[:at] + path + "?" + query + "&host=" + strings.Join(hosts, ",") + "&port=" + strings.Join(ports, ",")
 }
 
 // What a session is set to once it is connected: PgBouncer takes no settings with the connection.
