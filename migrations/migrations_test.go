@@ -10,11 +10,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	_ "github.com/mattn/go-sqlite3"
 
+	"atommq/db/dbtest"
 	"atommq/migrations"
 )
 
@@ -43,6 +45,9 @@ func migrateAsChild(path string) int {
 }
 
 func connect(path string) (*sql.DB, error) {
+	if strings.HasPrefix(path, "postgres:") {
+		return sql.Open("postgres", path)
+	}
 	return sql.Open("sqlite3", "file:"+path+"?_busy_timeout=20000")
 }
 
@@ -232,7 +237,11 @@ func TestTheSecondVersionKeepsItsWork(t *testing.T) {
 }
 
 func TestProcessesThatStartTogetherMigrateOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "atommq.db")
+	t.Run("SQLite", func(t *testing.T) { migrateTogether(t, filepath.Join(t.TempDir(), "atommq.db")) })
+	t.Run("PostgreSQL", func(t *testing.T) { migrateTogether(t, dbtest.Start(t, "fsync=off").Database(t)) })
+}
+
+func migrateTogether(t *testing.T, path string) {
 	const processes = 6
 	var out [processes]bytes.Buffer
 	var children [processes]*exec.Cmd
@@ -259,5 +268,61 @@ func TestProcessesThatStartTogetherMigrateOnce(t *testing.T) {
 	}
 	if got := column(t, open(t, path), "SELECT version_id FROM atommq_schema ORDER BY 1"); !cmp.Equal(got, []string{"0", "1", "2"}) {
 		t.Errorf("versions kept = %q", got)
+	}
+}
+
+// Whatever is in one database is in the other, but for the nodes' sign of life.
+func TestBothDatabasesHaveTheSameTables(t *testing.T) {
+	lite, server := fresh(t), open(t, dbtest.Start(t, "fsync=off").Database(t))
+	for _, db := range []*sql.DB{lite, server} {
+		if _, err := migrations.Up(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := column(t, lite, "SELECT m.name || '.' || c.name FROM sqlite_schema AS m, pragma_table_info(m.name) AS c"+
+		" WHERE m.type = 'table' AND m.name LIKE 'atommq%' AND m.name <> 'atommq_schema'")
+	want = append(want, "atommq_node.seen")
+	slices.Sort(want)
+	got := column(t, server, "SELECT table_name || '.' || column_name FROM information_schema.columns"+
+		" WHERE table_name LIKE 'atommq%' AND table_name <> 'atommq_schema'")
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("columns (-SQLite +PostgreSQL):\n%s", diff)
+	}
+}
+
+func TestCheckMigratesOnlyWhatIsEmpty(t *testing.T) {
+	for name, db := range map[string]*sql.DB{"SQLite": fresh(t), "PostgreSQL": open(t, dbtest.Start(t, "fsync=off").Database(t))} {
+		t.Run(name, func(t *testing.T) {
+			for range 2 {
+				if err := migrations.Check(t.Context(), db); err != nil {
+					t.Fatal(err)
+				}
+			}
+			execute(t, db, "DELETE FROM atommq_schema WHERE version_id = 2")
+			older, ok := errors.AsType[*migrations.OlderError](migrations.Check(t.Context(), db))
+			if !ok || older.Found != 1 || older.Known != 2 {
+				t.Errorf("an older schema: %v", older)
+			}
+			execute(t, db, "INSERT INTO atommq_schema (version_id, is_applied) VALUES (99, true)")
+			if newer, ok := errors.AsType[*migrations.NewerError](migrations.Check(t.Context(), db)); !ok || newer.Found != 99 {
+				t.Errorf("a newer schema: %v", newer)
+			}
+		})
+	}
+}
+
+func TestAFailedMigrationLeavesAServerAsItWas(t *testing.T) {
+	db := open(t, dbtest.Start(t, "fsync=off").Database(t))
+	execute(t, db, "CREATE TABLE atommq_key (in_the_way TEXT)")
+	if _, err := migrations.Up(t.Context(), db); err == nil {
+		t.Fatal("Up succeeded over a table in its way")
+	}
+	if got := column(t, db, "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'atommq%'"); !cmp.Equal(got, []string{"atommq_key"}) {
+		t.Errorf("tables after the failure: %q", got)
+	}
+	execute(t, db, "DROP TABLE atommq_key")
+	if _, err := migrations.Up(t.Context(), db); err != nil {
+		t.Errorf("Up with the obstacle gone: %v", err)
 	}
 }
