@@ -252,18 +252,9 @@ func (c *conn) publish(ctx context.Context, s send, t *transaction, m *feeds.Mes
 	if err != nil {
 		return err
 	}
-	post := bus.Post{Feed: s.to.name, Entry: e, Key: s.key, Priority: s.priority, AckTimeout: s.timeout, Expires: s.expires}
-	switch s.to.kind {
-	case toQueue:
-		if post.Queue, err = queueName(s.group); err != nil {
-			return err
-		}
-	case toTempQueue:
-		temp, err := c.tempQueue(s.to.name)
-		if err != nil {
-			return err
-		}
-		post.Feed, post.Queue = temp.feed, bus.DefaultQueue
+	post := bus.Post{Entry: e, Key: s.key, Priority: s.priority, AckTimeout: s.timeout, Expires: s.expires}
+	if post.Feed, post.Queue, err = c.addressee(ctx, &s); err != nil {
+		return err
 	}
 	if t != nil {
 		if err := c.take(t, 1, size+frameOverhead); err != nil {
@@ -277,6 +268,24 @@ func (c *conn) publish(ctx context.Context, s send, t *transaction, m *feeds.Mes
 	o.Posts = o.post[:]
 	c.add(ctx, o)
 	return nil
+}
+
+// addressee returns the feed that a message goes to, and the queue that it begins there, if it does.
+func (c *conn) addressee(ctx context.Context, s *send) (feed, queue string, err error) {
+	switch s.to.kind {
+	case toQueue:
+		if queue, err = queueName(s.group); err == nil {
+			err = c.checkAsker(ctx, s.to.name)
+		}
+		return s.to.name, queue, err
+	case toTempQueue:
+		temp, err := c.tempQueue(s.to.name)
+		if err != nil {
+			return "", "", err
+		}
+		return temp.feed, bus.DefaultQueue, nil
+	}
+	return s.to.name, "", nil
 }
 
 // queueName returns the name of the queue that a header group asks for.

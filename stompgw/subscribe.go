@@ -202,6 +202,8 @@ func (c *conn) subscribeQueue(ctx context.Context, s subscription, r receipt) er
 		}
 		c.closeImplicit(temp)
 		feed = temp.feed
+	} else if err := c.checkAsker(ctx, feed); err != nil {
+		return err
 	}
 	q := newQueueSubscription(c, &s)
 	if s.browse {

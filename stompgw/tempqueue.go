@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"strings"
 
 	"atommq/bus"
 )
@@ -17,8 +18,28 @@ type tempQueue struct {
 	explicit bool // it has
 }
 
-// tempFeedPrefix begins the names of feeds behind temp queues.
+// tempFeedPrefix begins the names of feeds behind temp queues; what rand.Text returns follows.
 const tempFeedPrefix = "temp."
+
+// isTempFeed reports whether a feed is named as those behind temp queues are.
+func isTempFeed(name string) bool {
+	const shortest = 26
+	secret, found := strings.CutPrefix(name, tempFeedPrefix)
+	return found && len(secret) >= shortest && strings.Trim(secret, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
+}
+
+// checkAsker refuses what would begin a temp queue anew once its session has ended: nobody would take
+// the answer, and nobody would remove the feed.
+func (c *conn) checkAsker(ctx context.Context, feed string) error {
+	if !isTempFeed(feed) {
+		return nil
+	}
+	_, err := c.server.Bus.Queue(ctx, feed, bus.DefaultQueue)
+	if errors.Is(err, bus.ErrNoQueue) {
+		return faultf("leave the answer: the session that asked for it has ended, and its temp queue with it", "whoever asked has gone")
+	}
+	return err
+}
 
 // tempQueue returns the session's temp queue of that name, made when it is first named.
 func (c *conn) tempQueue(name string) (*tempQueue, error) {
@@ -73,8 +94,10 @@ func (c *conn) closeImplicit(t *tempQueue) {
 // dropTempQueues removes the feeds behind the session's temp queues.
 func (c *conn) dropTempQueues(ctx context.Context) {
 	for _, t := range c.temps {
-		if err := c.server.Bus.DropFeed(ctx, t.feed); err != nil && !errors.Is(err, bus.ErrNoFeed) {
-			c.server.Log.Warn("a temp queue is left behind", "feed", t.feed, "session", c.name, "error", err)
+		for _, feed := range []string{t.feed, bus.DeadFeed(t.feed)} {
+			if err := c.server.Bus.DropFeed(ctx, feed); err != nil && !errors.Is(err, bus.ErrNoFeed) {
+				c.server.Log.Warn("a temp queue is left behind", "feed", feed, "session", c.name, "error", err)
+			}
 		}
 	}
 	c.temps = nil
