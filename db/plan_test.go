@@ -9,12 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is asked for each request, commit and poll must cost the same in a log of
-// any size: it finds its rows through an index and does not sort them.
-func TestNoFrequentStatementScans(t *testing.T) {
-	s := openNew(t)
-	mustCommit(t, s, publishing(t, "x", 1)...)
-	statements := map[string]string{
+// frequentStatements are those of requests, commits and polls.
+func frequentStatements() map[string]string {
+	return map[string]string{
 		"Read oldest": readOldest, "Read newest": readNewest, "Find": readFind, "Changed": readNames,
 		"Feed": readFeed, "Feeds after": readFeedsAfter, "Feeds before": readFeedsBefore,
 		"edit": selectCurrent, "replace": updateReplace, "configure": setFeed,
@@ -28,10 +25,17 @@ func TestNoFrequentStatementScans(t *testing.T) {
 		"withdraw": deleteReadyWork, "withdraw claims": deleteClaimWork, "renew": renewReady, "renew claims": renewClaim,
 		"strike batch": selectBatch, "strike holders": selectHolders, "strike return": returnBatch, "strike delete": deleteBatch,
 	}
+}
+
+// What is asked for each request, commit and poll must cost the same in a log of
+// any size: it finds its rows through an index and does not sort them.
+func TestNoFrequentStatementScans(t *testing.T) {
+	s := openNew(t)
+	mustCommit(t, s, publishing(t, "x", 1)...)
 	// What a plan may say that reads no table: the values given, and what a
 	// subquery found.
 	harmless := []string{"SCAN 4-ROW VALUES CLAUSE", "SCAN oldest", "SCAN newer"}
-	for name, query := range statements {
+	for name, query := range frequentStatements() {
 		for _, line := range plan(t, s, query) {
 			scans := strings.HasPrefix(line, "SCAN")
 			for _, h := range harmless {

@@ -58,4 +58,5 @@ CREATE TABLE atommq_key (
     PRIMARY KEY (feed, key, seq)
 );
 
-CREATE INDEX atommq_key_used ON atommq_key (used);
+-- With the rest of the key, which SQLite adds by itself.
+CREATE INDEX atommq_key_used ON atommq_key (used, feed, key, seq);
