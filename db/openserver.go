@@ -29,7 +29,7 @@ func openServer(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	side.SetMaxIdleConns(2)
 	texts := new(pgTexts)
 	w := &writer{engine: &postgres{server: server, texts: texts, herald: newHerald(side)}, asArrays: true, skipsLocked: true, repeats: true}
-	return newStore(w, &reader{sqlx.NewDb(pool, "postgres"), texts.text}, &pulse{db: side}), nil
+	return newStore(w, &reader{sqlx.NewDb(pool, "postgres"), texts.text, false}, &pulse{db: side}), nil
 }
 
 // OpenServer opens a pool of connections to the PostgreSQL database that dsn names, as it is: for migrations.

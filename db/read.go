@@ -107,6 +107,15 @@ func prefixEnd(prefix string) string {
 
 // entries collects what query finds, until more says that it is enough.
 func (s *Store) entries(ctx context.Context, query string, more func(*bus.Entry) bool, args ...any) ([]*bus.Entry, error) {
+	if s.reader.native {
+		var page []*bus.Entry
+		err := s.reader.eachRow(ctx, query, args, func(v []driver.Value) bool {
+			e := entryOf(v)
+			page = append(page, e)
+			return more(e)
+		})
+		return page, err
+	}
 	rows, err := s.reader.QueryxContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

@@ -11,7 +11,8 @@ import (
 // not there.
 type reader struct {
 	*sqlx.DB
-	text func(query string) string // as the database takes it
+	text   func(query string) string // as the database takes it
+	native bool                      // it is SQLite: eachRow works
 }
 
 // GetContext reads one row into dest.

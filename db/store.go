@@ -113,7 +113,7 @@ func open(ctx context.Context, loc location, cfg Config) (*Store, error) {
 	}
 	pool.SetMaxOpenConns(cfg.Readers)
 	pool.SetMaxIdleConns(cfg.Readers)
-	return newStore(&writer{engine: w}, &reader{pool, func(query string) string { return query }}, &nodeLocks{path: loc.nodes()}), nil
+	return newStore(&writer{engine: w}, &reader{pool, func(query string) string { return query }, true}, &nodeLocks{path: loc.nodes()}), nil
 }
 
 func newStore(w *writer, reader *reader, nodes vitals) *Store {

@@ -1,0 +1,57 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// eachRow calls row with the values of each row that query finds, as long as it says that it wants more. It asks SQLite's
+// driver without database/sql, which converts and copies each value and starts a goroutine for each context
+// that may end. ctx is heeded between rows; a page is short.
+func (r *reader) eachRow(ctx context.Context, query string, args []any, row func(v []driver.Value) bool) error {
+	conn, err := r.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(c any) error {
+		named, err := convert(args)
+		if err != nil {
+			return err
+		}
+		rows, err := c.(*sqlite3.SQLiteConn).QueryContext(context.WithoutCancel(ctx), query, named)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		values := make([]driver.Value, len(rows.Columns()))
+		for more := true; more; more = row(values) {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := rows.Next(values); errors.Is(err, io.EOF) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// convert makes of args what a driver takes, with the ordinals from 1.
+func convert(args []any) ([]driver.NamedValue, error) {
+	values := make([]driver.Value, len(args))
+	for i, a := range args {
+		v, err := driver.DefaultParameterConverter.ConvertValue(a)
+		if err != nil {
+			return nil, err
+		}
+		values[i] = v
+	}
+	return number(values), nil
+}
