@@ -84,9 +84,11 @@ func (w *writer) deliverTaken(ctx context.Context, s *queueSubscription) error {
 	return nil
 }
 
-// takeLimit returns how many deliveries to take, going by the size of those before.
+// takeLimit returns how many deliveries to take: about as many as the buffer has room for, going by the size of
+// those before.
 func (w *writer) takeLimit() int {
-	return int(min(max(loadBytes/max(w.average, 1), 1), takeLimit))
+	room := int64(bufferBytes - len(w.buf))
+	return int(min(room/max(w.average, 1)+1, takeLimit))
 }
 
 // measure notes the size of what was taken.

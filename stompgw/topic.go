@@ -90,7 +90,7 @@ func round(first *follow, yield func(*follow) bool) bool {
 }
 
 // announced is how many entries are announced under one hold of the lock, before the writers are woken.
-const announced = 64
+const announced = 256
 
 // Committed implements bus.Listener.
 func (t *topics) Committed(entries []*bus.Entry) {

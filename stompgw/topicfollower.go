@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,8 +45,7 @@ type follower struct {
 	removals atomic.Uint32 // how many follows have gone
 
 	// These belong to next.
-	hand   []item // in hand, to be rendered
-	spare  []item // memory of the hand
+	hand   items  // in hand, to be rendered
 	purged uint32 // so many removals the hand has seen
 	last   int64  // the newest id that was appended
 }
@@ -64,7 +62,7 @@ func (f *follower) attach(t *topics, v stomp.Version, wake func()) {
 // with an ERROR; dst holds whole frames then, too.
 func (f *follower) next(ctx context.Context, dst []byte, room int) (out []byte, more bool, err error) {
 	for limit := len(dst) + room; len(dst) < limit; {
-		if len(f.hand) == 0 {
+		if f.hand.empty() {
 			more, err = f.refill(ctx)
 			if err != nil || !more {
 				return dst, false, err
@@ -78,13 +76,17 @@ func (f *follower) next(ctx context.Context, dst []byte, room int) (out []byte, 
 // deliver appends what is in hand.
 func (f *follower) deliver(ctx context.Context, dst []byte, limit int) []byte {
 	now := time.Now()
-	for len(f.hand) > 0 && len(dst) < limit {
+	for !f.hand.empty() && len(dst) < limit {
 		if n := f.removals.Load(); n != f.purged {
 			f.purge(n)
+		}
+		i := f.hand.head()
+		if len(i.entries) == 0 {
+			f.hand.pop()
 			continue
 		}
-		e, s := f.hand[0].entry, f.hand[0].follow
-		f.hand = f.hand[1:]
+		e, s := i.entries[0], i.follow
+		i.entries = i.entries[1:]
 		tail := f.topics.tail(ctx, e, f.version, s.is(isWhole))
 		if expired(tail, now) {
 			f.passOver(s, e.ID)
@@ -100,25 +102,21 @@ func (f *follower) deliver(ctx context.Context, dst []byte, limit int) []byte {
 func (f *follower) purge(removals uint32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	gone := func(i item) bool { return i.follow.gone }
-	f.hand = slices.DeleteFunc(f.hand, gone)
-	f.outbox.items = slices.DeleteFunc(f.outbox.items, gone)
+	f.hand.forget()
+	f.outbox.items.forget()
 	f.purged = removals
 }
 
 // refill takes up the outbox or a page of the log, in turn. It reports false when there is nothing.
 func (f *follower) refill(ctx context.Context) (bool, error) {
-	clear(f.spare)
-	f.spare = f.spare[:0]
 	for {
 		f.mu.Lock()
 		switch {
 		case f.cut:
 			defer f.mu.Unlock()
 			return false, f.cutOff()
-		case len(f.outbox.items) > 0 && !(f.logTurn && f.logMayCome()):
-			f.hand = f.outbox.swap(f.spare)
-			f.spare = f.hand
+		case !f.outbox.items.empty() && !(f.logTurn && f.logMayCome()):
+			f.hand = f.outbox.swap()
 			f.logTurn = true
 			f.giveRoom()
 			f.mu.Unlock()
@@ -136,7 +134,7 @@ func (f *follower) refill(ctx context.Context) (bool, error) {
 		if err := f.read(ctx, s); err != nil {
 			return false, err
 		}
-		if len(f.hand) > 0 {
+		if !f.hand.empty() {
 			return true, nil
 		}
 	}
@@ -146,10 +144,6 @@ func (f *follower) refill(ctx context.Context) (bool, error) {
 func (f *follower) rest() {
 	f.waiting = true
 	f.lagging = nil
-	f.outbox.trim()
-	if cap(f.spare) > keptItems {
-		f.spare = nil
-	}
 }
 
 // logMayCome reports whether a follow can be read: older entries of the first one have left the outbox. Callers hold f.mu.
@@ -191,13 +185,13 @@ func (f *follower) read(ctx context.Context, s *follow) error {
 	if s.gone {
 		return nil
 	}
-	f.hand = f.spare[:0]
 	for _, e := range page.Entries {
-		f.hand = append(f.hand, item{e, s})
 		s.after = e.ID
 		s.lag.handOut(e.ID)
 	}
-	f.spare = f.hand
+	if len(page.Entries) > 0 {
+		f.hand.push(item{page.Entries, s})
+	}
 	if !page.More {
 		s.after = max(s.after, announced) // all up to there was there to be read
 	}
@@ -249,17 +243,15 @@ func (f *follower) push(s *follow, entries []*bus.Entry) (wake bool) {
 
 // fill pushes entries as far as there is room, and returns the others.
 func (f *follower) fill(s *follow, entries []*bus.Entry) []*bus.Entry {
-	for i, e := range entries {
-		switch {
-		case e.ID <= s.after: // it was read from the log before this was told
-		case !f.outbox.fits():
-			return entries[i:]
-		default:
-			f.outbox.push(item{e, s}, len(e.XML))
-			s.after = e.ID
-		}
+	for len(entries) > 0 && entries[0].ID <= s.after { // it was read from the log before this was told
+		entries = entries[1:]
 	}
-	return nil
+	n, bytes := f.outbox.fit(entries)
+	if n > 0 {
+		f.outbox.push(item{entries[:n], s}, bytes)
+		s.after = entries[n-1].ID
+	}
+	return entries[n:]
 }
 
 // reread makes s look at the log, where another process wrote.
@@ -310,7 +302,7 @@ func (f *follower) end() {
 
 // rouse reports whether the writer waits although there is something for it, and notes that it is being woken. Callers hold f.mu.
 func (f *follower) rouse() bool {
-	wake := f.waiting && (len(f.outbox.items) > 0 || len(f.lagging) > 0 || f.cut)
+	wake := f.waiting && (!f.outbox.items.empty() || len(f.lagging) > 0 || f.cut)
 	if wake {
 		f.waiting = false
 	}

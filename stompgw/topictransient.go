@@ -68,7 +68,8 @@ func (t *topics) broadcast(ctx context.Context, feed string, m *feeds.Message) e
 // uuid is its message-id.
 type transient struct {
 	*bus.Entry
-	size int // what it takes in an outbox
+	alone []*bus.Entry // the entry, for outboxes to share
+	size  int          // what it takes in one
 }
 
 func newTransient(feed string, m *feeds.Message) (transient, error) {
@@ -78,7 +79,7 @@ func newTransient(feed string, m *feeds.Message) (transient, error) {
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	e := &bus.Entry{Member: feeds.Member{Feed: feed, UUID: id.String(), Published: now, Updated: now, Edited: now}}
-	return transient{e, tailRoom(m)}, nil
+	return transient{e, []*bus.Entry{e}, tailRoom(m)}, nil
 }
 
 // compose makes it an entry in full. Only those who want whole entries need that.
@@ -138,7 +139,7 @@ func (f *follower) offer(s *follow, e transient) (wake, ok bool) {
 	if !f.outbox.fitsTransient() {
 		return false, false
 	}
-	f.outbox.push(item{e.Entry, s}, e.size)
+	f.outbox.push(item{e.alone, s}, e.size)
 	return f.rouse(), true
 }
 
@@ -179,9 +180,9 @@ func (f *follower) giveUp(s *follow, e transient) (wake bool) {
 // cutOff says from where on nothing stored is missed: before the oldest entry not delivered. Callers hold f.mu.
 func (f *follower) cutOff() error {
 	resume := f.last
-	for _, i := range f.outbox.items {
-		if i.entry.ID > 0 {
-			resume = min(resume, i.entry.ID-1)
+	for i := range f.outbox.items.all() {
+		if len(i.entries) > 0 && i.entries[0].ID > 0 {
+			resume = min(resume, i.entries[0].ID-1)
 		}
 	}
 	for _, s := range f.lagging {

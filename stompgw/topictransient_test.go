@@ -60,7 +60,7 @@ func TestTransientMessageCutsOffWhoDoesNotRead(t *testing.T) {
 		stuck.wantBodies("stored")
 		n.send("a", "stored too")
 		quick.wantBodies("stored", "stored too")
-		for i := range outboxItems + transientItems + 10 {
+		for i := range outboxEntries + transientEntries + 10 {
 			n.cast(fmt.Sprint(i))
 			quick.receive(1)
 		}
@@ -93,7 +93,7 @@ func TestTransientMessageStopsWaitingWhenTheSenderEnds(t *testing.T) {
 	n := memory(t)
 	c := n.client(stomp.V12)
 	c.follow("1", "/topic/a")
-	for range outboxItems + transientItems {
+	for range outboxEntries + transientEntries {
 		n.cast("x")
 	}
 	ended := errors.New("ended")
@@ -102,5 +102,5 @@ func TestTransientMessageStopsWaitingWhenTheSenderEnds(t *testing.T) {
 	if err := n.broadcast(ctx, "a", &feeds.Message{}); !errors.Is(err, ended) {
 		t.Errorf("error %v", err)
 	}
-	c.receive(outboxItems + transientItems)
+	c.receive(outboxEntries + transientEntries)
 }
