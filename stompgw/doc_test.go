@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"atommq/bus"
 )
 
 // The sessions in doc/stomp.md go as they are written there.
@@ -19,6 +21,13 @@ func TestSessionsOfTheDocumentation(t *testing.T) {
 	}
 	for i, block := range blocks {
 		script, _, _ := strings.Cut(block, "```")
-		t.Run(strconv.Itoa(i+1), func(t *testing.T) { start(t).play(t, script) })
+		t.Run(strconv.Itoa(i+1), func(t *testing.T) {
+			g := start(t)
+			attempts := 1 // as "Dead letters" has set
+			if _, err := g.Bus.ConfigureQueue(t.Context(), "parcels", bus.DefaultQueue, bus.QueueSettings{Attempts: &attempts}); err != nil {
+				t.Fatal(err)
+			}
+			g.play(t, script)
+		})
 	}
 }
