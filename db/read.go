@@ -117,6 +117,9 @@ func (s *Store) entries(ctx context.Context, query string, more func(*bus.Entry)
 		return page, err
 	}
 	rows, err := s.reader.QueryxContext(ctx, query, args...)
+	if stateOf(err) == notText {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
