@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -14,17 +15,40 @@ func noArguments(cmd *cobra.Command, given []string) error {
 	case len(given) == 0:
 		return nil
 	case cmd.HasSubCommands():
-		return fmt.Errorf("unknown command %q for %q", given[0], cmd.CommandPath())
+		return fmt.Errorf("unknown command %q for %q%s", given[0], cmd.CommandPath(), suggestion(cmd, given[0]))
 	}
 	return fmt.Errorf("%s takes no arguments, and %q is one", cmd.Name(), given[0])
+}
+
+// suggestion names the commands that may have been meant.
+func suggestion(cmd *cobra.Command, typed string) string {
+	cmd.SuggestionsMinimumDistance = 2
+	names := cmd.SuggestionsFor(typed)
+	if len(names) == 0 {
+		return ""
+	}
+	return ": did you mean " + strings.Join(names, " or ") + "?"
 }
 
 // oneFeed wants a FEED and no more.
 func oneFeed(cmd *cobra.Command, given []string) error {
 	if len(given) > 1 {
-		return fmt.Errorf("%s takes one FEED, and %q is more", cmd.Name(), given[1])
+		return fmt.Errorf("%s takes one FEED, and %q is more%s", cmd.Name(), given[1], apartFromFlag(cmd, given[1]))
 	}
 	return feedAndMore(cmd, given)
+}
+
+// apartFromFlag says how the value of a flag is written that is true where it stands alone.
+func apartFromFlag(cmd *cobra.Command, value string) (hint string) {
+	if value != "true" && value != "false" {
+		return ""
+	}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "bool" {
+			hint = ": write --" + f.Name + "=" + value
+		}
+	})
+	return hint
 }
 
 // feedAndMore wants a FEED.

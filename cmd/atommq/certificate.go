@@ -2,10 +2,12 @@ package main
 
 import (
 	"crypto/tls"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 )
 
 // tlsConfig returns how TLS is spoken under --stomp-tls, nil where it is not.
@@ -36,11 +38,27 @@ func loadCertificate(certFile, keyFile string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
+	switch {
+	case !holdsPEM(cert, "CERTIFICATE"):
+		return tls.Certificate{}, fmt.Errorf("--tls-cert %s: there is no PEM certificate in it", certFile)
+	case !holdsPEM(key, "PRIVATE KEY"):
+		return tls.Certificate{}, fmt.Errorf("--tls-key %s: there is no PEM key in it", keyFile)
+	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
 		return pair, fmt.Errorf("--tls-cert %s and --tls-key %s do not go together: %w", certFile, keyFile, err)
 	}
 	return pair, nil
+}
+
+// holdsPEM reports whether text has a block of a type that ends so, as "EC PRIVATE KEY" does.
+func holdsPEM(text []byte, typ string) bool {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if strings.HasSuffix(block.Type, typ) {
+			return true
+		}
+	}
+	return false
 }
 
 func readPEM(flag, name string) ([]byte, error) {

@@ -43,13 +43,21 @@ It lists the feeds; its subcommands change them.`,
 // list writes a table of the feeds.
 func (n *node) list(ctx context.Context, w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "FEED\tENTRIES\tBYTES\tLAST ID\tUPDATED")
+	fmt.Fprintln(table, "FEED\tENTRIES\tBYTES\tLAST ID\tUPDATED\tKEEPS")
 	err := n.eachFeed(ctx, func(f *bus.Feed) error {
-		_, err := fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%s\n",
-			f.Name, f.Entries, f.Bytes, f.LastID, f.Updated.Local().Format(time.DateTime))
+		_, err := fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%s\t%s\n",
+			f.Name, f.Entries, f.Bytes, f.LastID, f.Updated.Local().Format(time.DateTime), keeps(f))
 		return err
 	})
 	return errors.Join(err, table.Flush())
+}
+
+// keeps tells which entries a feed keeps.
+func keeps(f *bus.Feed) string {
+	if f.UntilAcked {
+		return "until acknowledged"
+	}
+	return "everything"
 }
 
 // feedJSON is the form of a feed for programs.

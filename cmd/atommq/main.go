@@ -82,8 +82,8 @@ Exit status: 0 done, 1 failed, 2 used wrongly.`,
 		RunE: func(*cobra.Command, []string) error {
 			return misusef("no command given")
 		},
-		DisableSuggestions: true,
-		CompletionOptions:  cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args:              noArguments,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagMisuse)

@@ -97,8 +97,8 @@ func (n *node) eachQueue(ctx context.Context, do func(*bus.Queue) error) error {
 func queuesSetCommand() *cobra.Command {
 	var (
 		queue    string
-		timeout  period
-		attempts count
+		timeout  = period(bus.DefaultAckTimeout)
+		attempts = count{value: bus.DefaultAttempts}
 	)
 	cmd := &cobra.Command{
 		Use:   "set FEED",
