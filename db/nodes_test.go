@@ -8,15 +8,23 @@ import (
 	"testing"
 
 	"atommq/bus"
+	"atommq/db/dbtest"
 	"atommq/feeds"
 )
 
 // TestNodesOnOneFileShareTheLog runs two buses, each with a store of its own as two processes
 // have, on one file: publishers that also edit, and followers, on both.
 func TestNodesOnOneFileShareTheLog(t *testing.T) {
+	shareLog(t, filepath.Join(t.TempDir(), "atommq.db"))
+}
+
+func TestNodesOnOneServerShareTheLog(t *testing.T) {
+	shareLog(t, dbtest.Start(t, "fsync=off").Database(t))
+}
+
+func shareLog(t *testing.T, dsn string) {
 	const writers, each = 4, 150
-	path := filepath.Join(t.TempDir(), "atommq.db")
-	nodes := []*bus.Bus{openNode(t, path), openNode(t, path)}
+	nodes := []*bus.Bus{openNode(t, dsn), openNode(t, dsn)}
 	var writing, reading sync.WaitGroup
 	for w := range writers {
 		b := nodes[w%len(nodes)]
