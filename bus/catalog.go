@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"atommq/feeds"
 )
@@ -68,6 +69,12 @@ func (b *Bus) Prune(ctx context.Context, name string, upTo int64) (int, error) {
 
 // DropFeed removes a feed with its entries, queues and work: ErrNoFeed if there is none.
 func (b *Bus) DropFeed(ctx context.Context, feed string) error {
+	// What is too much for one transaction goes first.
+	if f, err := b.Feed(ctx, feed); err == nil && f.Entries > pruneBatch {
+		if _, err := b.Prune(ctx, feed, math.MaxInt64); err != nil {
+			return err
+		}
+	}
 	if err := b.commit(ctx, &ticket{op: Op{Kind: OpDrop, Drop: feed}}); err != nil {
 		return fmt.Errorf("drop %q: %w", feed, err)
 	}

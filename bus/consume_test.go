@@ -97,12 +97,12 @@ func (w *worker) ack(n int) {
 	w.held = w.held[n:]
 }
 
-func (w *worker) nack(n int) {
+func (w *worker) nack() {
 	w.t.Helper()
-	if err := w.do(&bus.Transaction{Nacks: w.held[:n]}); err != nil {
+	if err := w.do(&bus.Transaction{Nacks: w.held[:1]}); err != nil {
 		w.t.Fatalf("nack: %v", err)
 	}
-	w.held = w.held[n:]
+	w.held = w.held[1:]
 }
 
 func queued(title string) bus.Post {
@@ -170,7 +170,7 @@ func TestARefusedEntryKeepsItsPlace(t *testing.T) {
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
 		publish(t, b, queued("a"), queued("b"))
 		w.want("a")
-		w.nack(1)
+		w.nack()
 		w.want("a")
 		if n := w.held[0].Attempt; n != 2 {
 			t.Errorf("attempt %d, want 2", n)
@@ -243,9 +243,9 @@ func TestUsedUpAttemptsMakeADeadLetter(t *testing.T) {
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1, Name: "worker 7"})
 		first := publish(t, b, queued("bad"), queued("good"))
 		w.want("bad")
-		w.nack(1)
+		w.nack()
 		w.want("bad")
-		w.nack(1)
+		w.nack()
 		w.want("good")
 		work(t, b, bus.ConsumerConfig{Feed: "x.dead", Prefetch: 1}).want("bad")
 		dead := read(t, b, bus.Query{Feed: "x.dead", Limit: 10}).Entries
@@ -461,7 +461,7 @@ func TestADeadLetterIsDeliveredForEver(t *testing.T) {
 		publish(t, b, post("x.dead", "a"))
 		for range 2 * bus.DefaultAttempts {
 			w.want("a")
-			w.nack(1)
+			w.nack()
 		}
 	})
 }

@@ -52,8 +52,6 @@ func newQueueTable() queueTable {
 	return queueTable{seed: maphash.MakeSeed(), chains: make(map[uint64]*workQueue)}
 }
 
-func (t *queueTable) empty() bool { return len(t.chains) == 0 }
-
 // of returns the first queue of a feed; sibling the others.
 func (t *queueTable) of(feed string) *workQueue {
 	return t.chains[maphash.String(t.seed, feed)].from(feed)

@@ -248,17 +248,17 @@ func testFetch(t *testing.T, s *suite) {
 }
 
 func testOpen(t *testing.T, s *suite) {
-	open := func(feed, name string) *bus.Op {
-		return &bus.Op{Kind: bus.OpOpen, Open: &bus.Queue{QueueName: bus.QueueName{Feed: feed, Name: name}}}
+	open := func(feed string) *bus.Op {
+		return &bus.Op{Kind: bus.OpOpen, Open: &bus.Queue{QueueName: bus.QueueName{Feed: feed, Name: "q"}}}
 	}
-	before, first, between, again, other := entry("x", "before"), open("x", "q"), entry("x", "between"), open("x", "q"), open("y", "q")
+	before, first, between, again, other := entry("x", "before"), open("x"), entry("x", "between"), open("x"), open("y")
 	s.must(publishing(before), first, publishing(between), again, other)
 	if first.Open.ID == 0 || first.Open.ID != again.Open.ID || first.Open.ID == other.Open.ID {
 		t.Errorf("queues %d, %d and %d; want the first two alike", first.Open.ID, again.Open.ID, other.Open.ID)
 	}
 	q := s.queue("x", "q")
 	s.wantWaiting(q, between.ID)
-	later := open("x", "q")
+	later := open("x")
 	s.must(later)
 	if diff := cmp.Diff(q, later.Open); diff != "" {
 		t.Errorf("opened later (-want +got):\n%s", diff)
