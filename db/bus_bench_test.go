@@ -8,12 +8,13 @@ import (
 
 	"atommq/bus"
 	"atommq/db"
+	"atommq/db/dbtest"
 	"atommq/feeds"
 )
 
-func busOn(b *testing.B) *bus.Bus {
+func busOn(b *testing.B, dsn string) *bus.Bus {
 	b.Helper()
-	store, err := db.Open(b.Context(), filepath.Join(b.TempDir(), "bench.db"), db.Config{})
+	store, err := db.Open(b.Context(), dsn, db.Config{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -28,7 +29,11 @@ func busOn(b *testing.B) *bus.Bus {
 // BenchmarkBusQueue takes messages of 200 bytes through a queue: published, handed out and acked, with a
 // producer and a consumer that keep thousands under way.
 func BenchmarkBusQueue(b *testing.B) {
-	node := busOn(b)
+	b.Run("SQLite", func(b *testing.B) { benchmarkQueue(b, busOn(b, filepath.Join(b.TempDir(), "bench.db"))) })
+	b.Run("PostgreSQL", func(b *testing.B) { benchmarkQueue(b, busOn(b, dbtest.Start(b).Database(b))) })
+}
+
+func benchmarkQueue(b *testing.B, node *bus.Bus) {
 	ctx := context.Background()
 	entry, err := feeds.ComposeMessage("", &feeds.Message{Type: "text/plain", Body: make200()})
 	if err != nil {
