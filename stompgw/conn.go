@@ -120,6 +120,7 @@ func (c *conn) serve(ctx context.Context) {
 	c.broken = !errors.Is(err, errDisconnected) && !errors.Is(err, errLeaveOff)
 	c.release(ctx)
 	c.hangUp()
+	c.server.Log.Debug("STOMP session closed", "session", c.name, "client", c.nc.RemoteAddr(), "cause", err)
 }
 
 // read takes frames and runs them, until the session ends.
@@ -207,6 +208,7 @@ func (c *conn) finish(ctx context.Context, err error) {
 	case isFault(err):
 		c.report(ctx, err, brokenReceipt(err))
 	default:
+		answerInClear(err)
 		c.die()
 	}
 	if f != nil {
@@ -260,37 +262,14 @@ func (c *conn) explain(err error) *fault {
 	return f
 }
 
+// logError tells the log of an ERROR that the client gets.
+func (c *conn) logError(f *fault) {
+	c.server.Log.Debug("STOMP client is sent an ERROR", "session", c.name, "client", c.nc.RemoteAddr(), "message", f.message)
+}
+
 // release gives back all that the session held.
 func (c *conn) release(ctx context.Context) {
 	c.closeSubscriptions()
 	c.topics.close()
 	c.dropTempQueues(ctx)
-}
-
-// lingerTime is how long the client may take to read what was written last.
-const lingerTime = time.Second
-
-// hangUp closes the connection. What arrives meanwhile is read and forgotten: closing with
-// it unread resets the connection, and the client may lose the ERROR that tells it why.
-func (c *conn) hangUp() {
-	defer c.nc.Close()
-	half, ok := c.nc.(interface{ CloseWrite() error })
-	if !ok || c.isDead() || half.CloseWrite() != nil {
-		return
-	}
-	if err := c.nc.SetReadDeadline(time.Now().Add(lingerTime)); err != nil {
-		return
-	}
-	_, _ = io.Copy(io.Discard, c.nc) // it ends with any error
-}
-
-// refuse answers a client that gets no session.
-func (c *conn) refuse(f *fault) {
-	defer c.nc.Close()
-	if err := c.nc.SetWriteDeadline(time.Now().Add(lingerTime)); err != nil {
-		return
-	}
-	if _, err := c.nc.Write(f.append(nil, stomp.V10, receipt{})); err == nil {
-		c.hangUp()
-	}
 }

@@ -185,7 +185,8 @@ func (s *Server) ServeConn(nc net.Conn) {
 	defer cut()
 	c := newConn(s, nc, cut)
 	if refusal := s.enter(c); refusal != nil {
-		c.refuse(refusal)
+		c.logError(refusal)
+		refuse(nc, refusal)
 		return
 	}
 	defer s.leave(c)
