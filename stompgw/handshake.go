@@ -44,6 +44,7 @@ func (c *conn) handshake() error {
 		return err
 	}
 	c.begin(v, beats)
+	c.server.Log.Debug("STOMP session opened", "session", c.name, "client", c.nc.RemoteAddr(), "version", v)
 	return nil
 }
 

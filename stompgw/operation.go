@@ -77,6 +77,9 @@ func (c *conn) submit(ctx context.Context) {
 func (o *operation) done(*bus.Transaction) {
 	c := o.conn
 	f := o.fault()
+	if f != nil {
+		c.logError(f)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	o.discount()

@@ -74,6 +74,7 @@ func (c *conn) room() []byte {
 // fail appends an ERROR and reports whether the session ends with it: always from 1.1 on ("ERROR": the server
 // MUST close the connection just after).
 func (c *conn) fail(f *fault, r receipt) (ends bool) {
+	c.logError(f)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.failLocked(f, r)

@@ -54,7 +54,10 @@ func serveGateway(ctx context.Context, s *settings, out io.Writer, log *slog.Log
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, n.close()) }()
+	defer func() {
+		err = errors.Join(err, n.close())
+		log.Info("stopped")
+	}()
 	return doors.services(n.gateway(s, s.BaseURL, log)).run(ctx, s, out, log)
 }
 

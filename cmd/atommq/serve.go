@@ -44,7 +44,10 @@ func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (e
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, n.close()) }()
+	defer func() {
+		err = errors.Join(err, n.close())
+		log.Info("stopped")
+	}()
 	if s.BaseURL != "" {
 		site.url = strings.TrimRight(s.BaseURL, "/") + "/"
 	}

@@ -181,9 +181,54 @@ func TestStompIsSpokenOverTLS(t *testing.T) {
 		old.Close()
 		t.Error("TLS 1.1 is spoken")
 	}
-	if c, err := dialStomp(server.StompTLS); err == nil {
-		c.Close()
-		t.Error("plain STOMP is spoken on the port for TLS")
+}
+
+func TestPlainSTOMPAtThePortForTLSIsToldSo(t *testing.T) {
+	cert, key, _ := certify(t)
+	server := startServer(t, "--stomp-tls", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key)
+	for _, command := range []string{"CONNECT", "STOMP", "\r\nCONNECT"} {
+		conn, err := net.Dial("tcp", server.StompTLS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, command+"\naccept-version:1.2\nhost:test\n\n\x00"); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(conn)
+		if err != nil || !strings.HasPrefix(string(answer), "ERROR\nmessage:this port speaks TLS\n") {
+			t.Errorf("%q is answered with %q, %v", command, answer, err)
+		}
+	}
+}
+
+func TestTheLogTellsOfSessionsAndTheEnd(t *testing.T) {
+	server := startServer(t, "--log-level", "debug")
+	c, err := dialStomp(server.Stomp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	named := "session=" + c.connected.headers["session"] + " client=" + c.LocalAddr().String()
+	if err := c.request(stomp.SEND, ""); err == nil {
+		t.Fatal("a SEND without destination is receipted")
+	}
+	if err := server.stop(); err != nil {
+		t.Fatal(err)
+	}
+	log := server.logged()
+	for _, want := range []string{
+		`msg="STOMP session opened" ` + named + " version=1.2",
+		`msg="STOMP client is sent an ERROR" ` + named + ` message="SEND without destination"`,
+		`msg="STOMP session closed" ` + named,
+		"msg=stopped",
+	} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %s:\n%s", want, log)
+		}
+	}
+	if strings.Contains(log, "secret") {
+		t.Errorf("the log has the passcode:\n%s", log)
 	}
 }
 
