@@ -24,10 +24,11 @@ func (a *array) text(s string) {
 	a.buf = append(append(a.buf, s[start:]...), '"', ',')
 }
 
-// value ends the array, which has at least one element, and returns it.
-func (a *array) value() string {
+// value ends the array, which has at least one element, and returns it, as text that the driver
+// sends as it is.
+func (a *array) value() []byte {
 	a.buf[len(a.buf)-1] = '}'
-	return string(a.buf)
+	return a.buf
 }
 
 // arrays holds a statement's arrays, one for each column.

@@ -17,14 +17,14 @@ func openServer(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
-	pool := sql.OpenDB(server.connector(readerSession))
+	pool := server.pool(readerSession)
 	pool.SetMaxOpenConns(cfg.Readers)
 	pool.SetMaxIdleConns(cfg.Readers)
 	if err := migrations.Check(ctx, pool); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", server.name, translate(ctx, err)), pool.Close())
 	}
 	// Two sessions, so that a notification under way holds up no sign of life.
-	side := sql.OpenDB(server.connector(sideSession))
+	side := server.pool(sideSession)
 	side.SetMaxOpenConns(2)
 	side.SetMaxIdleConns(2)
 	texts := new(pgTexts)
@@ -38,5 +38,12 @@ func OpenServer(dsn string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
-	return sql.OpenDB(server.connector(readerSession)), nil
+	return server.pool(readerSession), nil
+}
+
+// pool returns a pool of sessions that begin with setting.
+func (s *server) pool(setting string) *sql.DB {
+	c := s.connector(setting)
+	c.unprepared = true
+	return sql.OpenDB(c)
 }

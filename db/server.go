@@ -57,8 +57,6 @@ func parseServer(dsn string) (*server, error) {
 			params.Set(d.key, d.value)
 		}
 	}
-	// Without it each statement that is not prepared would take two round trips.
-	params.Set("binary_parameters", "yes")
 	u.RawQuery = params.Encode()
 	s := &server{name: name.Redacted(), dsn: u.String()}
 	if _, err := pq.NewConfig(s.dsn); err != nil {
@@ -103,19 +101,28 @@ const (
 )
 
 // connector returns what opens sessions that begin with setting.
-func (s *server) connector(setting string) driver.Connector { return &session{s, setting} }
+func (s *server) connector(setting string) *session { return &session{server: s, setting: setting} }
 
 type session struct {
 	server  *server
 	setting string
+	// unprepared sends a statement that is not prepared with its parameters, in one round trip for two.
+	unprepared bool
 }
+
+var _ driver.Connector = (*session)(nil)
 
 // Driver implements driver.Connector.
 func (s *session) Driver() driver.Driver { return &pq.Driver{} }
 
 // Connect implements driver.Connector.
 func (s *session) Connect(ctx context.Context) (driver.Conn, error) {
-	c, err := pq.NewConnector(s.server.dsn)
+	cfg, err := pq.NewConfig(s.server.dsn)
+	if err != nil {
+		return nil, err
+	}
+	cfg.BinaryParameters = s.unprepared
+	c, err := pq.NewConnectorConfig(cfg)
 	if err != nil {
 		return nil, err
 	}
