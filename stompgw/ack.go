@@ -166,7 +166,7 @@ func (c *conn) acksItself(id []byte) bool {
 	if len(id) == 0 { // 1.0 and 1.2 name none
 		return false
 	}
-	if q := c.queues[string(id)]; q != nil {
+	if q := c.queues.get(string(id)); q != nil {
 		return q.mode == ackAuto
 	}
 	f := c.follow(string(id))

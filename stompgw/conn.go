@@ -28,10 +28,10 @@ type conn struct {
 	group        group
 	sender       sender
 	transactions transactions
-	queues       map[string]*queueSubscription // by id
-	follows      int                           // subscriptions to topics
-	temps        map[string]*tempQueue         // by name
-	broken       bool                          // the session has ended without a DISCONNECT, and not because the server stops
+	queues       idTable[*queueSubscription]
+	follows      int                   // subscriptions to topics
+	temps        map[string]*tempQueue // by name
+	broken       bool                  // the session has ended without a DISCONNECT, and not because the server stops
 
 	mu      sync.Mutex
 	changed *sync.Cond // broadcast when the reader may find what it waits for

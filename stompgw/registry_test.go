@@ -59,7 +59,7 @@ func TestRegistryFindsWhatIsInIt(t *testing.T) {
 }
 
 func TestTableFindsByID(t *testing.T) {
-	table := table{byID: true}
+	table := idTable[*follow]{}
 	random := rand.New(rand.NewPCG(3, 4))
 	in := map[string]*follow{}
 	for range 50_000 {

@@ -30,10 +30,10 @@ func (c *conn) handleSubscribe(ctx context.Context, f *stomp.Frame, r receipt) e
 	if err != nil {
 		return err
 	}
-	if c.queues[s.id] != nil || c.follow(s.id) != nil {
+	if c.queues.get(s.id) != nil || c.follow(s.id) != nil {
 		return faultf("UNSUBSCRIBE it first, or use another id", "there is a subscription %s already", quote([]byte(s.id)))
 	}
-	if len(c.queues)+c.follows >= c.server.MaxSubscriptions {
+	if c.queues.used+c.follows >= c.server.MaxSubscriptions {
 		return faultf("UNSUBSCRIBE from some first", "the connection has its %d subscriptions", c.server.MaxSubscriptions)
 	}
 	// What the client sent before is done before; and so are RECEIPTs sent in the order of frames.
@@ -53,7 +53,7 @@ func (c *conn) follow(id string) *follow {
 	}
 	c.topics.idsMu.Lock()
 	defer c.topics.idsMu.Unlock()
-	return c.topics.ids.find(hashOf(id), id)
+	return c.topics.ids.get(id)
 }
 
 func (c *conn) parseSubscribe(f *stomp.Frame) (s subscription, err error) {
@@ -233,10 +233,7 @@ func (c *conn) consume(ctx context.Context, q *queueSubscription, feed, queue st
 }
 
 func (c *conn) enlist(q *queueSubscription) {
-	if c.queues == nil {
-		c.queues = make(map[string]*queueSubscription)
-	}
-	c.queues[q.id()] = q
+	c.queues.add(hashOf(q.id()), q)
 }
 
 // handleUnsubscribe ends a subscription and gives back what it holds: acknowledging that comes too late.
@@ -250,8 +247,8 @@ func (c *conn) handleUnsubscribe(ctx context.Context, f *stomp.Frame, r receipt)
 	if err := c.settle(ctx); err != nil {
 		return err
 	}
-	if q := c.queues[id]; q != nil {
-		delete(c.queues, id)
+	if q := c.queues.get(id); q != nil {
+		c.queues.remove(hashOf(id), q)
 		q.close()
 	} else if c.topics.unsubscribe([]byte(id)) {
 		c.follows--
@@ -266,10 +263,10 @@ func (c *conn) handleUnsubscribe(ctx context.Context, f *stomp.Frame, r receipt)
 
 // closeSubscriptions ends all that consume. It may be called again.
 func (c *conn) closeSubscriptions() {
-	for _, q := range c.queues {
+	for q := range c.queues.all() {
 		q.close()
 	}
-	c.queues = nil
+	c.queues = idTable[*queueSubscription]{}
 	for _, t := range c.temps {
 		c.closeImplicit(t)
 	}

@@ -32,7 +32,7 @@ func (f *follower) ackMessage(subscription, messageID []byte) (found bool) {
 
 func (f *follower) ackOf(id []byte, message int64) bool {
 	f.idsMu.Lock()
-	s := f.ids.find(hashOf(string(id)), string(id))
+	s := f.ids.get(string(id))
 	f.idsMu.Unlock()
 	return s != nil && s.is(isAcked) && f.settle(s, message)
 }

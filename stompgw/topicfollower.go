@@ -29,7 +29,7 @@ type follower struct {
 	wake    func()
 
 	idsMu sync.Mutex // taken before topics.mu
-	ids   table
+	ids   idTable[*follow]
 	acked []*follow // those that take ACKs
 	ended bool
 
@@ -54,7 +54,7 @@ type follower struct {
 // any goroutine, with no lock held. It must not block.
 func (f *follower) attach(t *topics, v stomp.Version, wake func()) {
 	f.topics, f.version, f.wake = t, v, wake
-	f.ids.byID, f.waiting = true, true
+	f.waiting = true
 }
 
 // next appends MESSAGE frames, about room bytes of them: one frame may pass it. more tells that there may be

@@ -129,8 +129,8 @@ const goneAtOnce = 128
 // close ends all subscriptions. It may be called again.
 func (f *follower) close() {
 	f.idsMu.Lock()
-	follows := slices.DeleteFunc(f.ids.slots, func(s *follow) bool { return s == nil })
-	f.ids, f.acked, f.ended = table{byID: true}, nil, true
+	follows := slices.Collect(f.ids.all())
+	f.ids, f.acked, f.ended = idTable[*follow]{}, nil, true
 	f.idsMu.Unlock()
 	f.end()
 	for some := range slices.Chunk(follows, goneAtOnce) {
