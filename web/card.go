@@ -33,19 +33,21 @@ var onMemberPage = place{entry: math.MaxInt, html: 512 << 10, source: 1 << 20, i
 
 // card is one entry.
 type card struct {
-	ID         int64
-	Href       string // the member's page; of a tombstone there is none
-	Deleted    bool
-	Title      string
-	Lang       string
-	Time       stamp // updated; of a tombstone when it was deleted
-	Authors    []person
-	Categories []category
-	Links      []link
-	More       int // categories and links left out
-	Summary    content
-	Content    content
-	Unreadable bool // its parts could not be read
+	ID          int64
+	Href        string // the member's page; of a tombstone there is none
+	Deleted     bool
+	Title       string
+	Lang        string
+	Time        stamp // updated; of a tombstone when it was deleted
+	Authors     []person
+	Categories  []category
+	Links       []link
+	More        int      // categories and links left out
+	Headers     []header // of a message that came through STOMP
+	MoreHeaders int      // that are left out
+	Summary     content
+	Content     content
+	Unreadable  bool // its parts could not be read
 }
 
 type person struct{ Name, Href string }
@@ -88,6 +90,7 @@ func (p *Pages) fill(c *card, v *feeds.View, at place) {
 	c.More = max(len(c.Categories)-at.items, 0) + max(len(c.Links)-at.items, 0)
 	c.Categories = c.Categories[:min(len(c.Categories), at.items)]
 	c.Links = c.Links[:min(len(c.Links), at.items)]
+	c.Headers, c.MoreHeaders = headers(v.Message, c.Title, at)
 	c.Summary = p.show(v.Summary, c.Href, at)
 	c.Content = p.show(v.Content, c.Href, at)
 	// A title made from a post's first line says it once.

@@ -36,6 +36,7 @@ func TestPagesReadAsTheGoldenFiles(t *testing.T) {
 		"feed-names":     feed(namesPage(t)),
 		"member":         member(pageOf("orders", post(t, "orders", 41, releaseNotes))),
 		"member-json":    member(pageOf("orders", post(t, "orders", 44, orderJSON()))),
+		"member-stomp":   member(pageOf("orders", stompMessage(t, "orders", 50))),
 		"list":           list(feedList()),
 		"list-empty":     list(&feeds.List{Base: base, Self: base + "/feeds"}),
 	} {
@@ -150,4 +151,20 @@ func feedList() *feeds.List {
 		{Name: strings.Repeat("ж", 127), Entries: 1_000_000, Bytes: 999_960_000, Updated: noon, AppendOnly: true},
 		{Name: "مستودع", Entries: 7, Bytes: 12_000, Updated: noon},
 	}}
+}
+
+// stompMessage is an entry that came through STOMP.
+func stompMessage(t testing.TB, feed string, id int64) *feeds.Member {
+	e, err := feeds.ComposeMessage("", &feeds.Message{
+		Type: "application/json",
+		Header: []feeds.Field{
+			{Name: "title", Value: "Order 10443"}, {Name: "customer", Value: "ACME & <Co.>"}, {Name: "priority", Value: "9"},
+			{Name: "reply-to", Value: "/queue/temp.JBSWY3DPEHPK3PXPJBSWY3DPEH"}, {Name: "note", Value: "two\nlines"},
+		},
+		Body: []byte(`{"order": 10443, "lines": 2}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return post(t, feed, id, string(e.XML))
 }
