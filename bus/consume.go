@@ -57,8 +57,9 @@ func (b *Bus) Consume(ctx context.Context, c ConsumerConfig) (*Consumer, error) 
 		return nil, fmt.Errorf("consume %q: %w", c.Feed, err)
 	}
 	k := &Consumer{ready: c.Ready, name: c.Name, limit: c.AckTimeout, credit: int32(min(max(c.Prefetch, 1), maxPrefetch))}
-	b.desk.enter(k, c.Feed, q)
-	b.intake.call()
+	if b.desk.enter(k, c.Feed, q) {
+		b.intake.call()
+	}
 	return k, nil
 }
 

@@ -99,8 +99,9 @@ func (d *desk) find(feed, name string) *workQueue {
 	return nil
 }
 
-// enter adds a consumer to the queue of feed that q describes. feed is a string that the caller keeps anyway.
-func (d *desk) enter(c *Consumer, feed string, q *Queue) {
+// enter adds a consumer to the queue of feed that q describes. feed is a string that the caller keeps anyway. It reports
+// whether something may wait for the consumer: not where others have been handed all there was.
+func (d *desk) enter(c *Consumer, feed string, q *Queue) (due bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	w := d.find(q.Feed, q.Name)
@@ -108,11 +109,15 @@ func (d *desk) enter(c *Consumer, feed string, q *Queue) {
 		w = &workQueue{feed: feed}
 		d.queues.add(w)
 	}
+	w.more = w.more || w.id != q.ID
 	w.id = q.ID
 	w.kind.Store(d.kindOf(q))
 	c.queue = w
 	w.add(c)
-	d.stir(w)
+	if w.more {
+		d.want(w)
+	}
+	return w.more
 }
 
 // add puts c into the ring.
