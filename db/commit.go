@@ -17,25 +17,28 @@ import (
 type commit struct {
 	writer *writer
 
-	mu       sync.Mutex
-	counting bool  // the counter of ids is locked
-	first    int64 // the id it gave first
-	next     int64 // the id to give next
-	rows     []row // published in this commit
-	written  int   // how many of rows are in the table
-	works    []work
-	verdicts []verdict
-	settled  int   // how many of verdicts are carried out
-	dirty    bool  // something was written beside rows
-	living   int64 // a node that is known to be, 0 for none
-	feeds    tally
-	roster   roster
-	keys     keyring
-	args     []driver.NamedValue
-	arrays   arrays
-	leavers  leavers
-	ids      []int64  // for its memory
-	outcomes []func() // what to tell the ops once all is on disk
+	mu         sync.Mutex
+	counting   bool  // the counter of ids is locked
+	first      int64 // the id it gave first
+	next       int64 // the id to give next
+	rows       []row // published in this commit
+	written    int   // how many of rows are in the table
+	works      []work
+	verdicts   []verdict
+	settled    int   // how many of verdicts are carried out
+	dirty      bool  // something was written beside rows
+	living     int64 // a node that is known to be, 0 for none
+	feeds      tally
+	roster     roster
+	keys       keyring
+	args       []driver.NamedValue
+	arrays     arrays
+	took       bool    // work from a queue, so that others may wait for this commit
+	passed     []int64 // queues in which others were taking what is left
+	overlooked overlooked
+	leavers    leavers
+	ids        []int64  // for its memory
+	outcomes   []func() // what to tell the ops once all is on disk
 }
 
 // Commit implements bus.Log.
@@ -66,6 +69,7 @@ func (c *commit) reset() {
 	c.rows, c.works, c.verdicts, c.args, c.outcomes = c.rows[:0], c.works[:0], c.verdicts[:0], c.args[:0], c.outcomes[:0]
 	c.written, c.settled, c.dirty, c.living = 0, 0, false, 0
 	c.counting, c.first, c.next = false, 0, 0
+	c.took, c.passed = false, c.passed[:0]
 	c.feeds.reset()
 	c.roster.reset()
 	c.leavers.reset()
@@ -202,6 +206,7 @@ func (c *commit) tell() {
 	for i := range c.rows {
 		c.rows[i].settle()
 	}
+	c.overlooked.add(c.passed)
 	for _, v := range c.verdicts {
 		v.Gone = false
 	}

@@ -110,10 +110,18 @@ func isLost(err error) bool {
 	if _, ok := errors.AsType[*unreachableError](err); ok {
 		return true
 	}
-	if _, ok := errors.AsType[net.Error](err); ok {
+	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return true
 	}
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// unlessLost returns err, nil when it says that a connection that was to be closed was lost before.
+func unlessLost(err error) error {
+	if isLost(err) {
+		return nil
+	}
+	return err
 }
 
 // passing reports whether a transaction that failed with err before its COMMIT may do better, tried again.

@@ -36,6 +36,7 @@ func (s *Store) Stirred(ctx context.Context, mark int64, limit int) (queues []in
 	if err := s.reader.SelectContext(ctx, &rows, query, mark, limit); err != nil {
 		return nil, mark, fmt.Errorf("list the queues that got work back: %w", translate(ctx, err))
 	}
+	queues = s.commit.overlooked.next(limit - len(rows))
 	for _, r := range rows {
 		queues, mark = append(queues, r.ID), r.Stirred
 	}

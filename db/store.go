@@ -134,5 +134,5 @@ func migrate(ctx context.Context, loc location, cfg Config) error {
 func (s *Store) Close() error {
 	// The readers go first: the last connection to close checkpoints the log and removes
 	// it, which a read-only one could not.
-	return errors.Join(s.reader.Close(), s.writer.close(), s.nodes.close())
+	return errors.Join(unlessLost(s.reader.Close()), s.writer.close(), unlessLost(s.nodes.close()))
 }

@@ -2,6 +2,7 @@ package db
 
 import (
 	"database/sql/driver"
+	"sync"
 
 	"atommq/bus"
 )
@@ -19,25 +20,77 @@ const (
 	takeAll      = takeFront + takeRest
 )
 
+const isReady = "SELECT 1 FROM atommq_ready WHERE queue = ? LIMIT 1"
+
 // takeWork hands out what waits at the front of a queue, where others do so too.
 //
-// What others are taking is passed over. When that leaves too little, they are waited for: what they leave, because their
-// transaction failed, nobody would tell of.
+// What others are taking is passed over. When that leaves too little, they may be waited for, because nobody would tell
+// of what they leave when their transaction fails. But only by those who have taken nothing, lest two wait for each
+// other; the rest look again, soon.
 func (c *commit) takeWork(o *bus.Order, at int64) (h harvest, err error) {
-	for _, query := range []string{takeUnlocked, takeAll} {
-		for more := true; more && h.wants(o); {
-			limit, seen := o.Count-len(h.claims), 0
-			args := number([]driver.Value{o.Queue, int64(limit), o.Node, at})
-			err := c.writer.query(query, args, func(v []driver.Value) {
-				seen++
-				h.take(o, v, at)
-			})
-			if err != nil {
-				return h, err
-			}
-			more = seen == limit
-		}
+	if err := c.takeMore(takeUnlocked, o, at, &h); err != nil {
+		return h, err
 	}
-	c.dirty = c.dirty || len(h.claims)+len(h.expired) > 0
-	return h, nil
+	if c.took = c.took || h.last.ID != 0; !h.wants(o) {
+		return h, nil
+	}
+	if !c.took {
+		err := c.takeMore(takeAll, o, at, &h)
+		c.took = h.last.ID != 0
+		return h, err
+	}
+	err = c.writer.query(isReady, number([]driver.Value{o.Queue}), func([]driver.Value) { c.passed = append(c.passed, o.Queue) })
+	return h, err
+}
+
+// takeMore takes work by query until h has what o asks for, or there is no more.
+func (c *commit) takeMore(query string, o *bus.Order, at int64, h *harvest) error {
+	for more := true; more && h.wants(o); {
+		limit, seen := o.Count-len(h.claims), 0
+		args := number([]driver.Value{o.Queue, int64(limit), o.Node, at})
+		err := c.writer.query(query, args, func(v []driver.Value) {
+			seen++
+			h.take(o, v, at)
+		})
+		if err != nil {
+			return err
+		}
+		more = seen == limit
+		c.dirty = c.dirty || seen > 0
+	}
+	return nil
+}
+
+// overlooked are queues in which a claim passed over what others were taking.
+type overlooked struct {
+	mu     sync.Mutex
+	queues map[int64]bool
+}
+
+func (l *overlooked) add(queues []int64) {
+	if len(queues) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.queues == nil {
+		l.queues = make(map[int64]bool)
+	}
+	for _, q := range queues {
+		l.queues[q] = true
+	}
+}
+
+// next returns at most limit of them, which have been looked for then.
+func (l *overlooked) next(limit int) (queues []int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for q := range l.queues {
+		if len(queues) == limit {
+			break
+		}
+		queues = append(queues, q)
+		delete(l.queues, q)
+	}
+	return queues
 }
