@@ -40,7 +40,7 @@ type Batch struct {
 }
 
 // BatchEntry is one entry, as far as the Atom model of golang.org/x/tools/blog/atom
-// goes: it has no XHTML, categories or extensions; URL leads to the whole entry. Of one that
+// goes: it has no XHTML, categories or other extensions than STOMP's; URL leads to the whole entry. Of one that
 // was deleted (RFC 6721) there are ID, Updated, which is when that was, and the URL it had.
 type BatchEntry struct {
 	ID                 int64
@@ -51,6 +51,7 @@ type BatchEntry struct {
 	Content            string
 	ContentType        string // "text", "html" or a media type
 	URL                string
+	Message            *feeds.Message // the type and headers that a STOMP client sent, without the body; nil for an entry born in Atom
 }
 
 // StatusError is an answer other than the one asked for.
@@ -187,6 +188,7 @@ type batchItem struct {
 	Updated   atom.TimeStr  `xml:"http://www.w3.org/2005/Atom updated"`
 	Author    []atom.Person `xml:"http://www.w3.org/2005/Atom author"`
 	Content   atom.Text     `xml:"http://www.w3.org/2005/Atom content"`
+	Message   *batchMessage `xml:"urn:atommq:stomp message"`
 }
 
 func parseBatch(body []byte) (*Batch, error) {
@@ -214,6 +216,7 @@ func (i *batchItem) entry() BatchEntry {
 		Content:     i.Content.Body,
 		ContentType: cmp.Or(i.Content.Type, "text"),
 		URL:         href(i.Link, "edit"),
+		Message:     i.Message.message(),
 	}
 	if len(i.Author) > 0 {
 		e.Author = i.Author[0].Name

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"atommq/feeds"
 )
 
 func TestTheClientPublishesAndFollows(t *testing.T) {
@@ -90,5 +93,27 @@ func TestTheClientSaysWhatTheServerSays(t *testing.T) {
 	}
 	if _, err := (&Client{BaseURL: "nonsense"}).After(context.Background(), "x", 0, 1); err == nil {
 		t.Error("a base URL without a host is taken")
+	}
+}
+
+func TestTheClientHasTheHeadersOfMessages(t *testing.T) {
+	s := serve(t, Handler{})
+	c := &Client{BaseURL: s.url, HTTP: s.client}
+	want := &feeds.Message{Type: "application/json", Header: []feeds.Field{
+		{Name: "order", Value: "17"}, {Name: "note", Value: "two\nlines, <b>"}, {Name: "raw\x01", Value: "\xff"}, {Name: "order", Value: ""},
+	}}
+	e, err := feeds.ComposeMessage("", &feeds.Message{Type: want.Type, Header: want.Header, Body: []byte("{}")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Publish(t.Context(), "x", "application/atom+xml", bytes.NewReader(e.XML), ""); err != nil {
+		t.Fatal(err)
+	}
+	batch, err := c.After(t.Context(), "x", 0, 1)
+	if err != nil || len(batch.Entries) != 1 {
+		t.Fatalf("%+v, %v", batch, err)
+	}
+	if diff := cmp.Diff(want, batch.Entries[0].Message); diff != "" {
+		t.Error(diff)
 	}
 }

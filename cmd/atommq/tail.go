@@ -157,6 +157,8 @@ type itemJSON struct {
 	ContentType string    `json:"content_type,omitempty"`
 	Content     string    `json:"content,omitempty"`
 	URL         string    `json:"url,omitempty"`
+	// Headers are those of a message that came through STOMP; of repeated ones the first.
+	Headers map[string]string `json:"headers,omitempty"`
 }
 
 // tombstoneJSON is the form of a deleted entry for programs.
@@ -167,13 +169,30 @@ type tombstoneJSON struct {
 	URL     string    `json:"url,omitempty"`
 }
 
+// headers returns the headers of a message, its content-type among them.
+func headers(e *api.BatchEntry) map[string]string {
+	if e.Message == nil {
+		return nil
+	}
+	all := make(map[string]string)
+	if e.Message.Type != "" {
+		all["content-type"] = e.Message.Type
+	}
+	for _, h := range e.Message.Header {
+		if _, given := all[h.Name]; !given { // 1.2, "Repeated Header Entries"
+			all[h.Name] = h.Value
+		}
+	}
+	return all
+}
+
 func showJSON(w io.Writer) func(*api.BatchEntry) error {
 	lines := newEncoder(w)
 	return func(e *api.BatchEntry) error {
 		if e.Deleted {
 			return lines.Encode(tombstoneJSON{e.ID, true, e.Updated, e.URL})
 		}
-		return lines.Encode(itemJSON{e.ID, e.Title, e.Author, e.Published, e.Updated, e.ContentType, content(e), e.URL})
+		return lines.Encode(itemJSON{e.ID, e.Title, e.Author, e.Published, e.Updated, e.ContentType, content(e), e.URL, headers(e)})
 	}
 }
 
