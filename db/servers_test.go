@@ -90,9 +90,12 @@ func followUntil(t *testing.T, s *Store, done <-chan struct{}) (seen []int64) {
 }
 
 // share has publishers on two nodes, and readers on the other of the two each, for a while, and checks
-// that all of them agree.
-func share(t *testing.T, url string, while time.Duration) {
+// that all of them agree. There is trouble
+// from when the nodes are open until all have done, when it is ended.
+func share(t *testing.T, url string, while time.Duration, trouble func() (end func())) {
 	stores := []*Store{openServerAt(t, url), openServerAt(t, url)}
+	end := trouble()
+	defer end()
 	over, published := make(chan struct{}), make(chan struct{})
 	time.AfterFunc(while, func() { close(over) })
 	const publishers = 4
@@ -107,6 +110,7 @@ func share(t *testing.T, url string, while time.Duration) {
 	publishing.Wait()
 	close(published)
 	reading.Wait()
+	end()
 	all := slices.Concat(given...)
 	slices.Sort(all)
 	t.Logf("%d entries published by %d publishers on 2 nodes", len(all), len(given))
@@ -148,11 +152,11 @@ func checkServerAccounts(t testing.TB, s *Store) {
 }
 
 func TestReadersOnOtherNodesSkipNothing(t *testing.T) {
-	share(t, dbtest.Start(t, "fsync=off").Database(t), 2*time.Second)
+	share(t, dbtest.Start(t, "fsync=off").Database(t), 2*time.Second, func() func() { return func() {} })
 }
 
-// every runs do at intervals until the test is over.
-func every(t *testing.T, interval time.Duration, do func()) {
+// every runs do at intervals until it is ended.
+func every(interval time.Duration, do func()) (end func()) {
 	var running sync.WaitGroup
 	over := make(chan struct{})
 	running.Go(func() {
@@ -167,7 +171,7 @@ func every(t *testing.T, interval time.Duration, do func()) {
 			}
 		}
 	})
-	t.Cleanup(func() { close(over); running.Wait() })
+	return sync.OnceFunc(func() { close(over); running.Wait() })
 }
 
 // One of the sessions there are ends, any one.
@@ -177,15 +181,17 @@ const terminateOne = `SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_
 func TestNothingAcknowledgedIsLostWhileConnectionsAreCut(t *testing.T) {
 	cluster := dbtest.Start(t, "fsync=off")
 	url := cluster.Database(t)
-	every(t, 100*time.Millisecond, func() { cluster.Execute(t, "postgres", terminateOne) })
-	share(t, url, 4*time.Second)
+	share(t, url, 4*time.Second, func() func() {
+		return every(100*time.Millisecond, func() { cluster.Execute(t, "postgres", terminateOne) })
+	})
 }
 
 func TestNodesGoOnAfterTheServerCrashed(t *testing.T) {
 	cluster := dbtest.Start(t)
 	url := cluster.Database(t)
-	every(t, time.Second, func() { cluster.Stop(t); cluster.Run(t) })
-	share(t, url, 4*time.Second)
+	share(t, url, 4*time.Second, func() func() {
+		return every(time.Second, func() { cluster.Stop(t); cluster.Run(t) })
+	})
 }
 
 // claimUntil claims and acks until done is closed and the queue is empty, and returns what it acked for certain.
