@@ -41,7 +41,7 @@ type Server struct {
 	// default 2,000 frames, and 16 MiB of them.
 	TransactionFrames, TransactionBytes int
 	// PendingBytes bounds the frames of a connection that are not on disk yet, 512 bytes counted
-	// for each beside its own; it is not read further meanwhile. Default 4 MiB.
+	// for each beside its own; it is not read further meanwhile. Default 2 MiB.
 	PendingBytes int
 	// HeldBytes bounds the messages that a connection has and did not acknowledge: its queues
 	// give it no more meanwhile, whatever its prefetch. Default 64 MiB.
@@ -79,7 +79,7 @@ func (s *Server) init() {
 		setDefault(&s.MaxTransactions, 100)
 		setDefault(&s.TransactionFrames, 2000)
 		setDefault(&s.TransactionBytes, 16<<20)
-		setDefault(&s.PendingBytes, 4<<20)
+		setDefault(&s.PendingBytes, 2<<20)
 		setDefault(&s.HeldBytes, 64<<20)
 		setDefault(&s.MaxPrefetch, 10_000)
 		s.MaxPrefetch = min(s.MaxPrefetch, math.MaxUint16)
