@@ -27,20 +27,30 @@ func (r *reader) eachRow(ctx context.Context, query string, args []any, row func
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		values := make([]driver.Value, len(rows.Columns()))
-		for more := true; more; more = row(values) {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			if err := rows.Next(values); errors.Is(err, io.EOF) {
-				return nil
-			} else if err != nil {
-				return err
-			}
+		err = walk(rows, func(v []driver.Value) bool { return ctx.Err() == nil && row(v) })
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		return nil
+		return err
 	})
+}
+
+// walk calls row with the values of each row, which are valid during the call, as long as it wants more, and closes rows.
+func walk(rows driver.Rows, row func(v []driver.Value) (more bool)) error {
+	defer rows.Close()
+	values := make([]driver.Value, len(rows.Columns()))
+	for {
+		err := rows.Next(values)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !row(values) {
+			return nil
+		}
+	}
 }
 
 // convert makes of args what a driver takes, with the ordinals from 1.

@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -171,16 +170,5 @@ func (p *postgres) query(query string, args []driver.NamedValue, row func(v []dr
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	values := make([]driver.Value, len(rows.Columns()))
-	for {
-		err := rows.Next(values)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		row(values)
-	}
+	return walk(rows, func(v []driver.Value) bool { row(v); return true })
 }
