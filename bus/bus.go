@@ -10,7 +10,7 @@
 // Every method of a Bus may be called from any goroutine. Open starts the
 // committer, which writes to the log, unless a caller who waits for the outcome finds it idle
 // and does so itself; the watcher, which alone listens to the Notifier; the keeper, which
-// takes back claims; and the janitor, which forgets old idempotency keys.
+// takes back claims; the rescuer, which takes over those of nodes that died; and the janitor, which forgets old idempotency keys.
 // Close stops them and waits. A Subscription belongs to one goroutine at a
 // time and starts none: its caller's goroutine is the follower.
 package bus

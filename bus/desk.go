@@ -11,7 +11,7 @@ import (
 // desk hands out the work of the queues that have consumers on this node. It orders
 // as many entries from the store as its consumers have credit for, in the commits that are
 // made anyway: whatever a commit publishes, acks or releases, its last op
-// claims. The committer calls orders and conclude, everything else may come from any
+// claims. The committer calls orders, settle and handOut, everything else may come from any
 // goroutine; nothing of it waits for the store with the lock held.
 type desk struct {
 	bus     *Bus
@@ -53,12 +53,15 @@ func (d *desk) join(ctx context.Context) error {
 	if node != 0 {
 		return nil
 	}
-	node, err := d.store.Join(ctx)
+	_, mark, err := d.store.Stirred(ctx, -1, 1)
 	if err != nil {
 		return fmt.Errorf("join the queues: %w", err)
 	}
-	_, mark, err := d.store.Stirred(ctx, -1, 1)
-	if err != nil {
+	// Before anything is claimed: it comes first.
+	if _, err := d.store.Recover(ctx); err != nil {
+		return fmt.Errorf("take over the claims of nodes that are gone: %w", err)
+	}
+	if node, err = d.store.Join(ctx); err != nil {
 		return fmt.Errorf("join the queues: %w", err)
 	}
 	d.looking.Lock()
@@ -68,9 +71,6 @@ func (d *desk) join(ctx context.Context) error {
 	d.node = node
 	d.mu.Unlock()
 	close(d.entered)
-	if _, err := d.store.Recover(ctx); err != nil {
-		return fmt.Errorf("take over the claims of nodes that are gone: %w", err)
-	}
 	return nil
 }
 

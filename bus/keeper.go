@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	recoverEvery = 2 * time.Second // looks for nodes that died; a claim outlives its node by no more
+	recoverEvery = 2 * time.Second // looks for nodes that died; a claim outlives its node by little more
 	retryAfter   = time.Second     // tries again what the store could not do
 )
 
@@ -40,12 +40,9 @@ func (b *Bus) rescue(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	for {
+	for pause(ctx, recoverEvery) {
 		b.recover(ctx)
 		b.lookForStirred(ctx)
-		if !pause(ctx, recoverEvery) {
-			return
-		}
 	}
 }
 

@@ -20,7 +20,7 @@ type node struct {
 }
 
 // heapRoom is how much of the heap the garbage collector counts as in use beyond what is. A busy node has a small heap and
-// makes garbage fast: without it, the collector would run hundreds of times a second. Nothing ever touches it, so
+// makes garbage fast: without it, the collector would run all the time. Nothing ever touches it, so
 // it takes no memory; but as much garbage more may gather.
 const heapRoom = 8 << 20
 
