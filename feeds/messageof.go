@@ -96,7 +96,7 @@ func (t Text) line() string {
 func (v *View) alternate() string {
 	for _, l := range v.Links {
 		if l.Rel == "alternate" {
-			return resolve(v.Base, l.Href)
+			return l.url()
 		}
 	}
 	return ""

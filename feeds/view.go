@@ -35,7 +35,14 @@ type Text struct {
 }
 
 // Link is an atom:link, without the ones the server manages.
-type Link struct{ Rel, Href, Type, Title string }
+type Link struct {
+	Rel, Href, Type, Title string
+	Length                 string // as written
+	Base                   string // xml:base in force
+}
+
+// url returns where l leads, resolved as far as the entry says.
+func (l *Link) url() string { return resolve(l.Base, l.Href) }
 
 // Category is an atom:category.
 type Category struct{ Term, Scheme, Label string }
@@ -118,7 +125,9 @@ func (p *parser) viewChild(v *View, t token, source *[]Person) (err error) {
 		v.Content, err = p.viewText(v, t, p.contentMode)
 		return err
 	case "link":
-		v.Links = append(v.Links, Link{p.linkRelation(), p.attrString("href"), p.attrString("type"), p.attrString("title")})
+		l := Link{Rel: p.linkRelation(), Href: p.attrString("href"), Type: p.attrString("type"), Title: p.attrString("title"), Length: p.attrString("length")}
+		_, l.Base = p.inherit("", v.Base)
+		v.Links = append(v.Links, l)
 	case "category":
 		v.Categories = append(v.Categories, Category{p.attrString("term"), p.attrString("scheme"), p.attrString("label")})
 	}

@@ -26,14 +26,14 @@ B </a:name><a:uri>c</a:uri><a:email>d@e</a:email></a:author><a:author><a:name/><
 <a:source><a:author><a:name>not shown</a:name></a:author></a:source>
 <a:summary type="html" xml:lang="en">&lt;b&gt;<![CDATA[<i>]]></a:summary>
 <a:content src="?c&amp;d" type="image/png" xml:base="c/d"/>
-<a:link href="x"/><a:link rel="http://www.iana.org/assignments/relation/related" type="text/html" title="T" href="y"/><a:link rel="edit" href="z"/>
+<a:link href="x"/><a:link rel="http://www.iana.org/assignments/relation/related" type="text/html" title="T" href="y" length="7" xml:base="e/"/><a:link rel="edit" href="z"/>
 <a:category term="t" scheme="s" label="l"/><a:category term="u"/><category term="foreign"/>
 </a:entry>`)
 	want := &View{
 		Authors:    []Person{{"A B", "c", "d@e"}, {}},
 		Summary:    Text{Type: "html", Body: []byte("<b><i>"), Lang: "en", Base: "http://example.org/a/b"},
 		Content:    Text{Type: "image/png", Src: "?c&d", Lang: "de", Base: "http://example.org/a/c/d", Body: []byte{}},
-		Links:      []Link{{Rel: "alternate", Href: "x"}, {"related", "y", "text/html", "T"}},
+		Links:      []Link{{Rel: "alternate", Href: "x", Base: "http://example.org/a/b"}, {Rel: "related", Href: "y", Type: "text/html", Title: "T", Length: "7", Base: "http://example.org/a/e/"}},
 		Categories: []Category{{"t", "s", "l"}, {Term: "u"}},
 		Lang:       "de",
 		Base:       "http://example.org/a/b",
