@@ -143,7 +143,7 @@ func TestAFailedCommitTellsNobodyStoredAndTheBusGoesOn(t *testing.T) {
 			}}
 			b := open(t, store, nil, bus.Config{})
 			publish(t, b, post("x", "before"))
-			s := b.Follow("x", 1)
+			s := b.Follow(bus.Only("x"), 1)
 			defer s.Close()
 
 			broken.Store(true)
@@ -207,9 +207,9 @@ func TestCloseCommitsWhatWasAccepted(t *testing.T) {
 				}
 			})
 		}
-		lagging := b.Follow("x", 0)
+		lagging := b.Follow(bus.Only("x"), 0)
 		defer lagging.Close()
-		s := b.Follow("x", 0)
+		s := b.Follow(bus.Only("x"), 0)
 		defer s.Close()
 		publishing.Go(func() {
 			if _, err := s.Next(context.Background(), 1); !errors.Is(err, bus.ErrClosed) {
@@ -364,7 +364,7 @@ func TestAPrunedCursorIsAnnounced(t *testing.T) {
 	for i := range 10 {
 		publish(t, b, post("x", fmt.Sprint(i+1)))
 	}
-	s := b.Follow("x", 3)
+	s := b.Follow(bus.Only("x"), 3)
 	defer s.Close()
 	if n, err := b.Prune(context.Background(), "x", 5); n != 5 || err != nil {
 		t.Fatalf("Prune = %d, %v", n, err)

@@ -392,7 +392,7 @@ func TestAnAckedEntryLeavesAFeedThatKeepsUntilAcked(t *testing.T) {
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 5})
 		publish(t, b, queued("a"), queued("b"))
 		wantTitles(t, b, bus.Query{Feed: "x"}, "a", "b")
-		s := b.Follow("x", 0)
+		s := b.Follow(bus.Only("x"), 0)
 		defer s.Close()
 		w.want("a", "b")
 		w.ack(1)

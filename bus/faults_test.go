@@ -244,7 +244,7 @@ func TestFollowersSeeWhatIsAckedBetweenTwoLooks(t *testing.T) {
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 5})
 		publish(t, b, queued("a"))
 		wantTitles(t, b, bus.Query{Feed: "x"}, "a")
-		s := b.Follow("x", 0)
+		s := b.Follow(bus.Only("x"), 0)
 		defer s.Close()
 		w.want("a")
 		w.ack(1)

@@ -5,19 +5,23 @@ import (
 	"errors"
 )
 
-// Subscription is a cursor into a feed. The log is its buffer: a slow follower
+// Subscription is a cursor into one feed or several. The log is its buffer: a slow follower
 // lags on it, and harms nobody else. It belongs to one goroutine at a time.
 type Subscription struct {
 	bus    *Bus
-	tail   *tail
+	tail   *tail  // of the only feed
+	watch  *watch // of several
 	after  int64
 	closed bool
 }
 
-// Follow returns a subscription to what comes after the cursor in a feed; 0 is
-// the beginning. The feed need not exist yet. Close the subscription after use.
-func (b *Bus) Follow(feed string, after int64) *Subscription {
-	return &Subscription{bus: b, tail: b.hub.follow(feed), after: after}
+// Follow returns a subscription to what comes after the cursor; 0 is
+// the beginning. The feeds need not exist yet. Close the subscription after use.
+func (b *Bus) Follow(s Selection, after int64) *Subscription {
+	if feed, ok := s.One(); ok {
+		return &Subscription{bus: b, tail: b.hub.follow(feed), after: after}
+	}
+	return &Subscription{bus: b, watch: b.hub.watchSelection(s), after: after}
 }
 
 // Next returns the entries and tombstones after those of the call before, in
@@ -26,19 +30,9 @@ func (b *Bus) Follow(feed string, after int64) *Subscription {
 // closed. After an error the subscription stands where it stood.
 func (s *Subscription) Next(ctx context.Context, limit int) ([]*Entry, error) {
 	for {
-		if s.bus.isClosing() {
-			return nil, ErrClosed
-		}
-		// Watch first, then read: what comes between the two is not missed.
-		changed := s.bus.hub.watch(s.tail)
-		page, err := s.bus.Read(ctx, Query{Feed: s.tail.name, After: s.after, Limit: limit, Left: true})
-		switch {
-		case errors.Is(err, ErrNoFeed):
-		case err != nil:
-			return nil, err
-		case len(page.Entries) > 0:
-			s.after = page.Entries[len(page.Entries)-1].ID
-			return page.Entries, nil
+		page, changed, err := s.Poll(ctx, limit)
+		if err != nil || len(page) > 0 {
+			return page, err
 		}
 		select {
 		case <-changed:
@@ -50,10 +44,91 @@ func (s *Subscription) Next(ctx context.Context, limit int) ([]*Entry, error) {
 	}
 }
 
+// Poll is Next without the waiting. Where it returns no entries, changed is closed once there may be some: then poll
+// again. Where nothing has changed, that costs no query. It does not tell that the bus is being closed; Done does.
+func (s *Subscription) Poll(ctx context.Context, limit int) (entries []*Entry, changed <-chan struct{}, err error) {
+	if s.bus.isClosing() {
+		return nil, nil, ErrClosed
+	}
+	// Watch first, then read: what comes between the two is not missed.
+	if s.tail != nil {
+		changed = s.bus.hub.watch(s.tail)
+		entries, err = s.pollFeed(ctx, limit)
+	} else {
+		changed = s.bus.hub.changed(s.watch)
+		entries, err = s.pollMany(ctx, limit)
+	}
+	if len(entries) > 0 {
+		s.after = max(s.after, entries[len(entries)-1].ID)
+	}
+	return entries, changed, err
+}
+
+func (s *Subscription) pollFeed(ctx context.Context, limit int) ([]*Entry, error) {
+	page, err := s.bus.Read(ctx, Query{Feed: s.tail.name, After: s.after, Limit: limit, Left: true})
+	switch {
+	case errors.Is(err, ErrNoFeed):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return page.Entries, nil
+}
+
+// pollMany reads on in the log's tail, or, further back, in the feeds.
+func (s *Subscription) pollMany(ctx context.Context, limit int) ([]*Entry, error) {
+	for {
+		recent, known, ok, err := s.bus.hub.newer(ctx, s.after)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			return s.choose(recent, known, limit), nil
+		}
+		span, err := s.bus.ReadMany(ctx, s.watch.selection, Query{After: s.after, Limit: limit, Left: true})
+		if err != nil {
+			return nil, err
+		}
+		s.after = span.Last
+		if len(span.Entries) > 0 {
+			return span.Entries, nil
+		}
+	}
+}
+
+// choose picks what is selected of recent, which is all there is up to known.
+func (s *Subscription) choose(recent []*Entry, known int64, limit int) (chosen []*Entry) {
+	bytes := 0
+	for _, e := range recent {
+		if !s.watch.selection.Has(e.Feed) {
+			continue
+		}
+		if len(chosen) == limit || bytes > s.bus.config.PageBytes {
+			return chosen
+		}
+		chosen = append(chosen, e)
+		bytes += len(e.XML)
+	}
+	s.after = max(s.after, known)
+	return chosen
+}
+
+// After returns the cursor: everything up to it that is followed has been returned. Where several feeds are followed, it moves
+// with the log even if nothing is published to them.
+func (s *Subscription) After() int64 { return s.after }
+
+// Done returns a channel that is closed when the bus is: then nothing comes any more.
+func (s *Subscription) Done() <-chan struct{} { return s.bus.closing }
+
 // Close ends the subscription. It may be called again.
 func (s *Subscription) Close() {
-	if !s.closed {
-		s.closed = true
+	if s.closed {
+		return
+	}
+	s.closed = true
+	if s.tail != nil {
 		s.bus.hub.unfollow(s.tail)
+	} else {
+		s.bus.hub.unwatchSelection(s.watch)
 	}
 }

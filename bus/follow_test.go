@@ -21,7 +21,7 @@ import (
 
 // drain follows feed from the cursor until it has seen the entry titled last.
 func drain(t *testing.T, b *bus.Bus, feed string, after int64, last string) []string {
-	s := b.Follow(feed, after)
+	s := b.Follow(bus.Only(feed), after)
 	defer s.Close()
 	var seen []string
 	for {
@@ -94,7 +94,7 @@ func TestAFollowerMayLeave(t *testing.T) {
 	cause := errors.New("client gone")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(cause)
-	s := b.Follow("x", 0)
+	s := b.Follow(bus.Only("x"), 0)
 	if _, err := s.Next(ctx, 1); !errors.Is(err, cause) {
 		t.Errorf("Next: %v, want the cause", err)
 	}
@@ -106,7 +106,7 @@ func TestAnEditReachesAFollowerAtItsNewPlace(t *testing.T) {
 	b := open(t, &bustest.Memory{}, nil, bus.Config{})
 	a := publish(t, b, post("x", "a"), post("x", "b"))[0]
 	read(t, b, bus.Query{Feed: "x"})
-	s := b.Follow("x", 2)
+	s := b.Follow(bus.Only("x"), 2)
 	defer s.Close()
 	if _, err := b.Replace(context.Background(), "x", a.UUID, post("x", "A").Entry, 0); err != nil {
 		t.Fatal(err)
@@ -277,7 +277,7 @@ func TestAnIdleFollowerWaitsWithoutWork(t *testing.T) {
 		store := &bustest.Memory{BeforeRead: func() error { queries.Add(1); return nil }}
 		b := open(t, store, store, bus.Config{})
 		publish(t, b, post("x", "a"))
-		s := b.Follow("x", 1)
+		s := b.Follow(bus.Only("x"), 1)
 		defer s.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 		defer cancel()

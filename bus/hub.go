@@ -33,16 +33,19 @@ type hub struct {
 	limit int          // of bytes
 	head  atomic.Int64 // newest id seen; only rises
 
-	mu    sync.Mutex
-	tails map[string]*tail
-	order *list.List // of the tails that can be freed, the most recently used first
-	idle  int        // tails without followers
-	epoch int64      // of the commit under way
-	bytes int        // cost of idle tails and of all entries; a follower pays for its own tail
+	mu      sync.Mutex
+	tails   map[string]*tail
+	order   *list.List // of the tails that can be freed, the most recently used first
+	watches watches
+	log     logTail
+	idle    int   // tails without followers
+	epoch   int64 // of the commit under way
+	bytes   int   // cost of idle tails and of all entries; a follower pays for its own tail
 }
 
 func newHub(store Store, head int64, limit int) *hub {
 	h := &hub{store: store, limit: limit, tails: make(map[string]*tail), order: list.New()}
+	h.log.loading = make(chan struct{}, 1)
 	h.head.Store(head)
 	return h
 }
@@ -77,6 +80,7 @@ func (h *hub) apply(ctx context.Context, ops []*Op, left []departure) (n news) {
 	for i, c := range changes {
 		if i == 0 || c.entry.Feed != changes[i-1].entry.Feed {
 			t = h.tails[c.entry.Feed]
+			n.wakes = h.watches.stir(c.entry.Feed, n.wakes)
 		}
 		if t == nil {
 			continue
@@ -94,6 +98,7 @@ func (h *hub) apply(ctx context.Context, ops []*Op, left []departure) (n news) {
 		}
 	}
 	if len(changes) > 0 {
+		h.extendLog(changes)
 		h.advance(changes[len(changes)-1].entry.ID)
 		n.entries = make([]*Entry, len(changes))
 		for i := range changes {
@@ -126,6 +131,12 @@ func (h *hub) absorb(l look) news {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.advance(l.head)
+	if n.all || h.log.known < h.head.Load() {
+		h.log.stale = true
+	}
+	if n.all {
+		n.wakes = h.watches.stirAll(n.wakes)
+	}
 	for _, t := range h.tails {
 		t.stale = true
 		if n.all {
@@ -133,6 +144,7 @@ func (h *hub) absorb(l look) news {
 		}
 	}
 	for _, name := range l.names {
+		n.wakes = h.watches.stir(name, n.wakes)
 		if t := h.tails[name]; t != nil {
 			n.wakes = t.stir(n.wakes)
 		}
@@ -143,10 +155,11 @@ func (h *hub) absorb(l look) news {
 // forget makes the next reader of a feed look at the store, and its followers read.
 func (h *hub) forget(name string) {
 	h.mu.Lock()
-	var wakes []chan struct{}
+	h.resetLog()
+	wakes := h.watches.stir(name, nil)
 	if t := h.tails[name]; t != nil {
 		t.stale = true
-		wakes = t.stir(nil)
+		wakes = t.stir(wakes)
 	}
 	h.mu.Unlock()
 	wake(wakes)

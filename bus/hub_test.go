@@ -176,3 +176,39 @@ func checkBounds(t *testing.T, h *hub) {
 		t.Fatalf("%d bytes and %d idle tails pass the limits of %d and %d", h.bytes, h.idle, h.limit, idleTails)
 	}
 }
+
+func TestTheLogsTailIsBoundedAndGoesWithItsFollowers(t *testing.T) {
+	h := newHub(endless{}, 1, 1<<20)
+	w, again := h.watchSelection(Select(nil, []string{""})), h.watchSelection(Select(nil, []string{"", "x"}))
+	if w != again {
+		t.Error("two who follow the same are watched for twice")
+	}
+	for id := int64(2); id < 10_000; id++ {
+		h.apply(context.Background(), []*Op{published(id, int(id%4000))}, nil)
+		if n := len(h.log.entries); n == 0 || n > logEntries || h.log.bytes > h.limit/tailShare || h.bytes != h.log.bytes {
+			t.Fatalf("the log's tail holds %d entries of %d bytes, and the hub counts %d", n, h.log.bytes, h.bytes)
+		}
+	}
+	h.unwatchSelection(w)
+	h.unwatchSelection(again)
+	if h.bytes != 0 || h.log.entries != nil || len(h.watches.all)+len(h.watches.feeds)+len(h.watches.prefixes) > 0 {
+		t.Errorf("without followers %d bytes are left", h.bytes)
+	}
+	checkBounds(t, h)
+}
+
+// BenchmarkPollMany measures what the followers of several feeds take of a commit.
+func BenchmarkPollMany(b *testing.B) {
+	h := newHub(endless{}, 1, 32<<20)
+	bus := &Bus{hub: h, closing: make(chan struct{}), config: Config{}.withDefaults()}
+	s := bus.Follow(Select([]string{"x"}, []string{"ab", "y"}), 1)
+	id := int64(1)
+	b.ReportAllocs()
+	for b.Loop() {
+		id++
+		h.apply(context.Background(), []*Op{published(id, 100)}, nil)
+		if page, _, err := s.Poll(context.Background(), 100); err != nil || len(page) != 1 {
+			b.Fatal(page, err)
+		}
+	}
+}

@@ -78,7 +78,7 @@ func publishAndEdit(t *testing.T, b *bus.Bus, title string) error {
 // followToEnd follows feed x until its last entry, and checks that ids rise and that
 // the final form of every entry came by, once.
 func followToEnd(t *testing.T, b *bus.Bus, want int) {
-	s := b.Follow("x", 0)
+	s := b.Follow(bus.Only("x"), 0)
 	defer s.Close()
 	seen := make(map[string]bool)
 	for after := int64(0); ; {
