@@ -48,6 +48,7 @@ var outcomes = []struct {
 	{bus.ErrTooLarge, http.StatusRequestEntityTooLarge, "The body is larger than one publish may be. Send less at a time.", nil},
 	{bus.ErrFull, http.StatusInsufficientStorage, "The storage is full; nothing was published. Tell the server's operator, and send it again.", http.Header{"Retry-After": {"60"}}},
 	{bus.ErrReadOnly, http.StatusServiceUnavailable, "The storage cannot be written to at the moment; nothing was published. Send it again.", http.Header{"Retry-After": {"60"}}},
+	{bus.ErrUncertain, http.StatusServiceUnavailable, "The storage broke off while it stored this, which may be there or not. If you gave an Idempotency-Key, send the request again: it is published once only. Without one, look for it first.", retryAfter},
 	{bus.ErrUnavailable, http.StatusServiceUnavailable, "The storage does not answer at the moment. Send the request again.", retryAfter},
 	{bus.ErrClosed, http.StatusServiceUnavailable, "The server is shutting down. Send the request again.", retryAfter},
 	{os.ErrDeadlineExceeded, http.StatusRequestTimeout, "The request's body came too slowly. Send it again.", http.Header{"Connection": {"close"}}},

@@ -23,6 +23,9 @@ var (
 	ErrNoQueue     = errors.New("no such queue")
 	ErrClaimLost   = errors.New("claim is no longer held")
 	ErrClosed      = errors.New("bus is closed")
+
+	// ErrUncertain is an ErrUnavailable after which what was to be stored may be stored.
+	ErrUncertain = fmt.Errorf("%w, and whether it stored this is not known", ErrUnavailable)
 )
 
 // GapError says that entries between a cursor and the oldest kept entry were

@@ -147,6 +147,9 @@ func (d *desk) fill(o *order, ready []func(), err error) []func() {
 			w.id = 0
 		case errors.Is(o.op.Err, ErrClaimLost):
 			d.rejoinSoon(o.op.Order.Node)
+		case errors.Is(err, ErrUncertain):
+			// What was claimed, if it was, is with nobody: entered anew, this node gives it back.
+			d.rejoinSoon(o.op.Order.Node)
 		}
 		d.retryLater()
 		return ready

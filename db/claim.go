@@ -53,6 +53,9 @@ func (c *commit) claim(op *bus.Op) (rule, err error) {
 	if err := c.handOut(&op.Order, h.claims); err != nil {
 		return nil, err
 	}
+	if len(h.claims) > 0 {
+		c.traces.made = h.claims[0]
+	}
 	c.outcomes = append(c.outcomes, func() {
 		op.Order.Claims, op.Order.Expired, op.Order.More = h.claims, len(h.expired), len(h.expired) >= expireLimit
 	})

@@ -39,6 +39,7 @@ type commit struct {
 	leavers    leavers
 	ids        []int64  // for its memory
 	outcomes   []func() // what to tell the ops once all is on disk
+	traces     traces
 }
 
 // Commit implements bus.Log.
@@ -49,9 +50,12 @@ func (s *Store) Commit(ctx context.Context, pieces iter.Seq[[]*bus.Op]) error {
 	defer c.reset()
 	pieces, done := s.writer.repeatable(pieces)
 	defer done()
-	err := s.writer.write(ctx, func() error {
-		c.reset() // of an attempt before
-		return c.run(pieces)
+	err := s.writer.transact(ctx, transaction{
+		work: func() error {
+			c.reset() // of an attempt before
+			return c.run(pieces)
+		},
+		done: c.outcome,
 	})
 	if err != nil {
 		return fmt.Errorf("write to the log: %w", translate(ctx, err))
@@ -70,6 +74,7 @@ func (c *commit) reset() {
 	c.written, c.settled, c.dirty, c.living = 0, 0, false, 0
 	c.counting, c.first, c.next = false, 0, 0
 	c.took, c.passed = false, c.passed[:0]
+	c.traces.reset()
 	c.feeds.reset()
 	c.roster.reset()
 	c.leavers.reset()

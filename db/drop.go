@@ -31,7 +31,7 @@ func (c *commit) drop(feed string) (rule, err error) {
 			return nil, err
 		}
 	}
-	c.dirty = true
+	c.dirty, c.traces.dropped = true, feed
 	c.feeds.drop(feed)
 	c.roster.forget(feed)
 	return nil, nil

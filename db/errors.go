@@ -25,6 +25,9 @@ func translate(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if doubt, ok := errors.AsType[*doubtError](err); ok {
+		return fmt.Errorf("%w: %w", bus.ErrUncertain, doubt)
+	}
 	if newer, ok := errors.AsType[*migrations.NewerError](err); ok {
 		return fmt.Errorf("%w: %w", bus.ErrNewerSchema, newer)
 	}
@@ -124,10 +127,10 @@ func unlessLost(err error) error {
 	return err
 }
 
-// passing reports whether a transaction that failed with err before its COMMIT may do better, tried again.
+// passing reports whether a transaction that failed with err may do better, tried again.
 func passing(err error) bool {
 	if _, ok := errors.AsType[*doubtError](err); ok {
-		return false
+		return true
 	}
 	switch state := stateOf(err); state {
 	case readOnlyTransaction, serializationFailed, deadlockDetected, tooManyConnections:

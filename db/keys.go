@@ -212,6 +212,7 @@ const forgetKeys = `DELETE FROM atommq_key WHERE (feed, key, seq) IN
 // ForgetKeys implements bus.Catalog.
 func (s *Store) ForgetKeys(ctx context.Context, t time.Time, limit int) (removed int, err error) {
 	err = s.writer.write(ctx, func() error {
+		removed = 0
 		args := number([]driver.Value{t.UnixMicro(), int64(limit)})
 		err := s.writer.query(forgetKeys, args, func([]driver.Value) { removed++ })
 		if err == nil && removed == 0 {

@@ -110,8 +110,7 @@ func (w *writer) strikeSome(node int64) (queues []int64, more bool, err error) {
 	if err := w.exclude(); err != nil {
 		return nil, false, err
 	}
-	// A commit that goes by the node being there has it locked.
-	if err := w.query("SELECT id FROM atommq_node WHERE id = ? /* FOR UPDATE */", number([]driver.Value{node}), func([]driver.Value) {}); err != nil {
+	if err := w.lockNode(node); err != nil {
 		return nil, false, err
 	}
 	if n, err := w.change("UPDATE atommq_node SET gone = 1 WHERE id = ?", node); err != nil || n == 0 {
@@ -140,6 +139,11 @@ func (w *writer) strikeSome(node int64) (queues []int64, more bool, err error) {
 		err = w.exec("DELETE FROM atommq_node WHERE id = ?", node)
 	}
 	return queues, more, err
+}
+
+// lockNode waits for the end of the commit under way that goes by node being there, which has it locked, and keeps others out.
+func (w *writer) lockNode(node int64) error {
+	return w.query("SELECT id FROM atommq_node WHERE id = ? /* FOR UPDATE */", number([]driver.Value{node}), func([]driver.Value) {})
 }
 
 // batchOf returns the arguments of ofBatch for the first claims of a node, and whether it has more.

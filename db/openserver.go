@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -17,16 +18,16 @@ func openServer(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
-	pool := server.pool(readerSession)
+	pool := server.pool(readerSession, answerLimit)
 	pool.SetMaxOpenConns(cfg.Readers)
 	pool.SetMaxIdleConns(cfg.Readers)
-	if err := migrations.Check(ctx, pool); err != nil {
-		return nil, errors.Join(fmt.Errorf("database %s: %w", server.name, translate(ctx, err)), pool.Close())
-	}
 	// Two sessions, so that a notification under way holds up no sign of life.
-	side := server.pool(sideSession)
+	side := server.pool(sideSession, answerLimit)
 	side.SetMaxOpenConns(2)
 	side.SetMaxIdleConns(2)
+	if err := checkServer(ctx, pool, side); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", server.name, translate(ctx, err)), pool.Close(), side.Close())
+	}
 	texts := new(pgTexts)
 	w := &writer{engine: &postgres{server: server, texts: texts, herald: newHerald(side)}, asArrays: true, skipsLocked: true, repeats: true}
 	return newStore(w, &reader{sqlx.NewDb(pool, "postgres"), texts.text, false}, &pulse{db: side}), nil
@@ -38,12 +39,46 @@ func OpenServer(dsn string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
-	return server.pool(readerSession), nil
+	return server.pool(readerSession, 0), nil
 }
 
-// pool returns a pool of sessions that begin with setting.
-func (s *server) pool(setting string) *sql.DB {
+// pool returns a pool of sessions that begin with setting, and wait for each part of an answer for limit at most.
+func (s *server) pool(setting string, limit time.Duration) *sql.DB {
 	c := s.connector(setting)
-	c.unprepared = true
+	c.unprepared, c.limit = true, limit
 	return sql.OpenDB(c)
+}
+
+// checkServer refuses a database that the store cannot work with. side has room for two connections.
+func checkServer(ctx context.Context, pool, side *sql.DB) error {
+	shared, err := sharesSessions(ctx, side)
+	if err != nil {
+		return err
+	}
+	if shared {
+		return errors.New("its connections take turns in the same sessions, as behind PgBouncer with pool_mode = transaction:" +
+			" set pool_mode = session for this database, or connect to PostgreSQL itself")
+	}
+	return migrations.Check(ctx, pool)
+}
+
+// sharesSessions reports whether something between here and the server gives two connections one session, or one connection
+// several: then what is set, prepared or listened to is found in another one, or by others.
+func sharesSessions(ctx context.Context, two *sql.DB) (bool, error) {
+	var conns [2]*sql.Conn
+	for i := range conns {
+		conn, err := two.Conn(ctx)
+		if err != nil {
+			return false, err
+		}
+		defer conn.Close()
+		conns[i] = conn
+	}
+	var pids [4]int
+	for i, conn := range []*sql.Conn{conns[0], conns[0], conns[1], conns[0]} {
+		if err := conn.QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&pids[i]); err != nil {
+			return false, err
+		}
+	}
+	return pids[0] != pids[1] || pids[0] != pids[3] || pids[0] == pids[2], nil
 }

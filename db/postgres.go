@@ -1,11 +1,10 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -25,35 +24,63 @@ type postgres struct {
 // patience is how long a transaction is tried again while the database cannot be reached, or asks for it.
 const patience = 3 * time.Second
 
-// write implements engine. It tries again what a lost connection or a deadlock undid, up to the COMMIT: when
-// the answer to that is lost, nobody knows whether it was done.
-func (p *postgres) write(ctx context.Context, work func() error) error {
+// transact implements engine. It tries again what a lost connection or a deadlock undid. When the answer to a COMMIT is
+// lost, it asks the database what became of it.
+func (p *postgres) transact(ctx context.Context, t transaction) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	deadline := time.Now().Add(patience)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for pause := time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		err := p.attempt(ctx, work)
+	var lost error // of a COMMIT, the outcome of which is to be found out
+	r := newRetries(patience)
+	defer r.stop()
+	for ctx.Err() == nil {
+		err := p.advance(ctx, t, &lost)
 		switch {
 		case err == nil:
 			p.herald.call()
 			return nil
 		case errors.Is(err, errUnchanged):
 			return nil
-		case !passing(err) || time.Now().After(deadline):
-			return err
+		case errors.Is(err, errUndone):
+			r.allow(patience)
+			continue
+		case errors.Is(err, errUntraceable):
+			return lost
 		}
-		timer.Reset(pause + rand.N(pause))
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-timer.C:
+		doubt, ok := errors.AsType[*doubtError](err)
+		if ok && lost == nil {
+			r.allow(patience)
+			if t.done != nil {
+				lost = doubt
+				r.allow(doubtPatience)
+			}
+		}
+		if !passing(err) || !r.wait(ctx) {
+			return cmp.Or(lost, err)
 		}
 	}
+	return cmp.Or(lost, context.Cause(ctx))
+}
+
+// advance runs t's work, or finds out whether it is done already.
+func (p *postgres) advance(ctx context.Context, t transaction, lost *error) error {
+	if *lost == nil {
+		return p.attempt(ctx, t.work)
+	}
+	var was outcome
+	err := p.attempt(ctx, func() (err error) {
+		was, err = t.done()
+		return err
+	})
+	switch {
+	case err != nil && !errors.Is(err, errUnchanged):
+		return err
+	case was == carriedOut:
+		return nil
+	case was == undone:
+		*lost = nil
+		return errUndone
+	}
+	return errUntraceable
 }
 
 // attempt runs work in a transaction once.
@@ -76,29 +103,22 @@ func (p *postgres) attempt(ctx context.Context, work func() error) error {
 	}
 	if err := tx.Commit(); err != nil {
 		p.disconnect()
-		if stateOf(err) == "" {
-			return &doubtError{err}
+		if isRefusal(err) {
+			return err
 		}
-		return err
+		return &doubtError{err}
 	}
 	return nil
 }
-
-// doubtError says that a transaction may have been committed or not.
-type doubtError struct{ err error }
-
-func (e *doubtError) Error() string {
-	return fmt.Sprintf("the connection was lost while committing, and whether that was done is not known: %v", e.err)
-}
-
-func (e *doubtError) Unwrap() error { return e.err }
 
 // connect opens the connection if it is not. Callers hold p.mu.
 func (p *postgres) connect(ctx context.Context) error {
 	if p.conn != nil {
 		return nil
 	}
-	conn, err := p.server.connector(writerSession).Connect(ctx)
+	session := p.server.connector(writerSession)
+	session.limit = answerLimit
+	conn, err := session.Connect(ctx)
 	if err != nil {
 		return err
 	}

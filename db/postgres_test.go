@@ -82,6 +82,31 @@ func TestSeveralServersAreNamedAsPostgreSQLsProgramsTakeThem(t *testing.T) {
 	}
 }
 
+func TestOfSeveralServersTheOneThatTakesWritesIsMeant(t *testing.T) {
+	tests := []struct{ dsn, want string }{
+		{"postgres://a:1,b:2/x", "read-write"},
+		{"postgres:///x?host=a,b", "read-write"},
+		{"postgres://a,b/x?target_session_attrs=primary", "primary"},
+		{"postgres://a,b/x?target_session_attrs=any", "any"},
+		{"postgres://a/x", ""},
+	}
+	for _, test := range tests {
+		s, err := parseServer(test.dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := url.Parse(s.dsn)
+		if got := u.Query().Get("target_session_attrs"); err != nil || got != test.want {
+			t.Errorf("%s asks for %q, %v, want %q", test.dsn, got, err, test.want)
+		}
+	}
+	for _, target := range []string{"standby", "prefer-standby", "read-only"} {
+		if _, err := parseServer("postgres://a,b/x?target_session_attrs=" + target); err == nil || !strings.Contains(err.Error(), "use read-write") {
+			t.Errorf("target_session_attrs=%s: %v", target, err)
+		}
+	}
+}
+
 // The first of the hosts has no server.
 func TestTheFirstServerThatAnswersIsTaken(t *testing.T) {
 	cluster := dbtest.Start(t, "fsync=off")
@@ -91,7 +116,6 @@ func TestTheFirstServerThatAnswersIsTaken(t *testing.T) {
 	}
 	q := where.Query()
 	q.Set("host", t.TempDir()+","+q.Get("host"))
-	q.Set("target_session_attrs", "read-write")
 	where.RawQuery = q.Encode()
 	mustCommit(t, openServerAt(t, where.String()), publishing(t, "x", 1)...)
 }

@@ -59,8 +59,20 @@ func parseServer(dsn string) (*server, error) {
 	}
 	u.RawQuery = params.Encode()
 	s := &server{name: name.Redacted(), dsn: u.String()}
-	if _, err := pq.NewConfig(s.dsn); err != nil {
+	cfg, err := pq.NewConfig(s.dsn)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
+	}
+	switch target := cfg.TargetSessionAttrs; target {
+	case pq.TargetSessionAttrsReadOnly, pq.TargetSessionAttrsStandby, pq.TargetSessionAttrsPreferStandby:
+		return nil, fmt.Errorf("%s: target_session_attrs=%s leads to servers that cannot be written to: use read-write", s.name, target)
+	case "":
+		if len(cfg.Multi) > 0 {
+			// Whichever of them takes writes is the bus's database; the others lag behind.
+			params.Set("target_session_attrs", string(pq.TargetSessionAttrsReadWrite))
+			u.RawQuery = params.Encode()
+			s.dsn = u.String()
+		}
 	}
 	return s, nil
 }
@@ -108,6 +120,8 @@ type session struct {
 	setting string
 	// unprepared sends a statement that is not prepared with its parameters, in one round trip for two.
 	unprepared bool
+	// limit is how long the server may take over each part of an answer, 0 for any time.
+	limit time.Duration
 }
 
 var _ driver.Connector = (*session)(nil)
@@ -126,11 +140,13 @@ func (s *session) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Dialer(dialer{})
+	d := &sessionDialer{}
+	c.Dialer(d)
 	conn, err := c.Connect(ctx)
 	if err != nil {
 		return nil, &unreachableError{err}
 	}
+	d.last.limit = s.limit
 	if _, err := conn.(driver.ExecerContext).ExecContext(ctx, s.setting, nil); err != nil {
 		_ = conn.Close()
 		return nil, &unreachableError{err}
@@ -143,32 +159,3 @@ type unreachableError struct{ err error }
 
 func (e *unreachableError) Error() string { return e.err.Error() }
 func (e *unreachableError) Unwrap() error { return e.err }
-
-// dialer opens connections that end within seconds of the other side being cut off.
-type dialer struct{}
-
-var (
-	_ pq.Dialer        = dialer{}
-	_ pq.DialerContext = dialer{}
-)
-
-// Dial implements pq.Dialer.
-func (d dialer) Dial(network, address string) (net.Conn, error) {
-	return d.DialContext(context.Background(), network, address)
-}
-
-// DialTimeout implements pq.Dialer.
-func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	return d.DialContext(ctx, network, address)
-}
-
-// DialContext implements pq.DialerContext.
-func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	n := net.Dialer{
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 3 * time.Second, Interval: time.Second, Count: 3},
-		Control:         giveUp,
-	}
-	return n.DialContext(ctx, network, address)
-}

@@ -204,6 +204,10 @@ func (c *commit) removeClaims(v verdict, ids []int64) (removed int64, err error)
 		if err != nil {
 			return removed, err
 		}
+		if some == int64(n) {
+			c.traces.removed = v.Claim
+			c.traces.removed.ID = ids[0]
+		}
 		removed, ids = removed+some, ids[n:]
 	}
 	c.dirty = c.dirty || removed > 0

@@ -77,9 +77,9 @@ func (w *sqlite) disconnect() error {
 	return err
 }
 
-// write implements engine. ctx bounds the wait for the right to write; once that
+// transact implements engine. ctx bounds the wait for the right to write; once that
 // is had, the transaction is carried through.
-func (w *sqlite) write(ctx context.Context, work func() error) error {
+func (w *sqlite) transact(ctx context.Context, t transaction) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if ctx.Err() != nil {
@@ -88,7 +88,7 @@ func (w *sqlite) write(ctx context.Context, work func() error) error {
 	if err := w.wait(ctx, w.begin); err != nil {
 		return err
 	}
-	err := work()
+	err := t.work()
 	if err == nil {
 		err = w.exec("COMMIT")
 	}

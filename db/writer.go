@@ -21,9 +21,9 @@ type writer struct {
 // engine runs transactions that write, one at a time.
 type engine interface {
 	statements
-	// write runs work in a transaction: committed and on disk when write returns nil, otherwise
-	// undone. It may run work again from its beginning, after undoing it, where the database asks for that.
-	write(ctx context.Context, work func() error) error
+	// transact runs a transaction: committed and on disk when it returns nil, otherwise undone, unless the error says that nobody
+	// knows. It may run the work again from its beginning, after undoing it, where the database asks for that.
+	transact(ctx context.Context, t transaction) error
 	// watch is Watch of bus.Notifier.
 	watch(ctx context.Context, changed func()) error
 	close() error
@@ -39,6 +39,19 @@ type statements interface {
 	changeNumbered(query string, args []driver.NamedValue) (rows int64, err error)
 	// query runs query and calls row with the values of each row it returns, which are valid during the call.
 	query(query string, args []driver.NamedValue, row func(v []driver.Value)) error
+}
+
+// transaction is what is done in one.
+type transaction struct {
+	work func() error
+	// done finds out, in a transaction of its own, whether work was done of which nobody knows. Without it, work is
+	// run again then: it does no harm, done twice.
+	done func() (outcome, error)
+}
+
+// write runs work, which may be done twice, in a transaction.
+func (w *writer) write(ctx context.Context, work func() error) error {
+	return w.transact(ctx, transaction{work: work})
 }
 
 // errUnchanged ends a transaction that wrote nothing: it is rolled back, which

@@ -96,7 +96,8 @@ func busFaults() []busFault {
 		{bus.ErrAppendOnly, "", "this feed takes no changes", false},
 		{bus.ErrFull, "", "nothing of this frame was stored; send it again once the server has room", false},
 		{bus.ErrReadOnly, "", "nothing of this frame was stored; the server's database cannot be written", false},
-		{bus.ErrUnavailable, "", "nothing of this frame was stored for sure; send it again later", false},
+		{bus.ErrUncertain, "", "if it had an Idempotency-Key, send it again later: it is published once only; without one, look for it first", false},
+		{bus.ErrUnavailable, "", "nothing of this frame was stored; send it again later", false},
 		{bus.ErrClosed, "", "the server is shutting down; connect again later", true},
 	}
 }

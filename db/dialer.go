@@ -1,0 +1,87 @@
+package db
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+// dialer opens connections that end within seconds of the other side being cut off.
+type dialer struct{}
+
+var (
+	_ pq.Dialer        = dialer{}
+	_ pq.DialerContext = dialer{}
+)
+
+// Dial implements pq.Dialer.
+func (d dialer) Dial(network, address string) (net.Conn, error) {
+	return d.DialContext(context.Background(), network, address)
+}
+
+// DialTimeout implements pq.Dialer.
+func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return d.DialContext(ctx, network, address)
+}
+
+// DialContext implements pq.DialerContext.
+func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	n := net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 3 * time.Second, Interval: time.Second, Count: 3},
+		Control:         giveUp,
+	}
+	return n.DialContext(ctx, network, address)
+}
+
+// sessionDialer does so for one session, whose waits are bounded.
+type sessionDialer struct {
+	dialer
+	last *boundedConn // opened last: the one that the session is on
+}
+
+var _ pq.DialerContext = (*sessionDialer)(nil)
+
+// DialContext implements pq.DialerContext.
+func (d *sessionDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := d.dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	d.last = &boundedConn{Conn: conn}
+	return d.last, nil
+}
+
+// answerLimit is how long a server may keep a session waiting: longer than it waits for any lock. One that hangs, as when its disk
+// does or its standby is gone, keeps its connections open.
+const answerLimit = 12 * time.Second
+
+// boundedConn is a connection that fails when the other side does not go on for too long. Until limit is set, the deadlines are
+// the driver's.
+type boundedConn struct {
+	net.Conn
+	limit time.Duration
+}
+
+// Read implements net.Conn.
+func (c *boundedConn) Read(p []byte) (int, error) {
+	if c.limit > 0 {
+		if err := c.SetReadDeadline(time.Now().Add(c.limit)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Read(p)
+}
+
+// Write implements net.Conn.
+func (c *boundedConn) Write(p []byte) (int, error) {
+	if c.limit > 0 {
+		if err := c.SetWriteDeadline(time.Now().Add(c.limit)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(p)
+}

@@ -1,0 +1,167 @@
+package db
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"atommq/bus"
+	"atommq/bus/bustest"
+	"atommq/db/dbtest"
+)
+
+// doomCommits has the proxy lose the COMMIT that comes next, or the answer to it, and reports whether it has.
+func doomCommits(p *dbtest.Proxy, fate dbtest.Fate) (doomed func() bool) {
+	var done atomic.Bool
+	p.Doom(func(query string) dbtest.Fate {
+		if query == "COMMIT" && done.CompareAndSwap(false, true) {
+			return fate
+		}
+		return dbtest.Pass
+	})
+	return done.Load
+}
+
+// lostCommits are the ways in which nobody is told of a COMMIT.
+var lostCommits = map[string]dbtest.Fate{"COMMIT is lost": dbtest.LoseQuery, "its answer is lost": dbtest.LoseAnswer}
+
+// eachLoss runs try with each way, on a store behind a proxy and another one that is not.
+func eachLoss(t *testing.T, cluster *dbtest.Cluster, try func(t *testing.T, s, other *Store, lose func(op ...*bus.Op))) {
+	for name, fate := range lostCommits {
+		t.Run(name, func(t *testing.T) {
+			url := cluster.Database(t)
+			p := dbtest.NewProxy(t, cluster)
+			s, other := openServerAt(t, p.URL(t, url)), openServerAt(t, url)
+			try(t, s, other, func(ops ...*bus.Op) {
+				t.Helper()
+				doomed := doomCommits(p, fate)
+				mustCommit(t, s, ops...)
+				if !doomed() {
+					t.Error("no COMMIT was lost")
+				}
+			})
+			checkServerAccounts(t, other)
+		})
+	}
+}
+
+// When the answer to a COMMIT is lost, the node finds out what became of it.
+func TestWhatIsLostInACommitIsFoundOut(t *testing.T) {
+	t.Parallel()
+	cluster := dbtest.Start(t, "fsync=off")
+	t.Run("unless nobody knows", func(t *testing.T) {
+		t.Parallel()
+		tellOfDoubt(t, cluster)
+	})
+	t.Run("whoever took its ids", func(t *testing.T) { tellApart(t, cluster) })
+	t.Run("published", func(t *testing.T) {
+		eachLoss(t, cluster, func(t *testing.T, s, other *Store, lose func(...*bus.Op)) {
+			ops := publishing(t, "x", 3)
+			lose(ops...)
+			for i, op := range ops {
+				e, err := other.Find(t.Context(), "x", op.Posts[0].Entry.UUID)
+				if err != nil || e.ID != int64(i+1) || op.Posts[0].Entry.ID != e.ID {
+					t.Errorf("entry %d: %v, %v", i+1, e, err)
+				}
+			}
+			if head, err := other.Head(t.Context()); head != 3 {
+				t.Errorf("head %d, %v, want 3", head, err)
+			}
+		})
+	})
+	t.Run("edited", func(t *testing.T) {
+		eachLoss(t, cluster, func(t *testing.T, s, other *Store, lose func(...*bus.Op)) {
+			e := publishing(t, "x", 1)[0]
+			mustCommit(t, s, e)
+			edit := publishing(t, "x", 1)[0]
+			edit.Kind, edit.IfID, edit.Posts[0].Entry.UUID = bus.OpReplace, 1, e.Posts[0].Entry.UUID
+			lose(edit)
+			if got := edit.Posts[0].Entry; got.ID != 2 || got.Edits != 1 {
+				t.Errorf("edited once, it has id %d and %d edits", got.ID, got.Edits)
+			}
+		})
+	})
+	t.Run("claimed and acked", func(t *testing.T) {
+		eachLoss(t, cluster, func(t *testing.T, s, other *Store, lose func(...*bus.Op)) {
+			node, q := joined(t, s)
+			mustCommit(t, s, through(t, "work", 20)...)
+			order := claiming(node, q, 10)
+			lose(order)
+			if n := len(order.Order.Claims); n != 10 || order.Order.Claims[0].Attempt != 1 {
+				t.Errorf("%d claims, want 10", n)
+			}
+			lose(acking(order.Order.Claims)...)
+			if left := claimed(t, s, node, q, 100); len(left) != 10 || left[0].ID != 11 {
+				t.Errorf("%d left, want the 10 that were not acked", len(left))
+			}
+		})
+	})
+	t.Run("dropped", func(t *testing.T) {
+		url := cluster.Database(t)
+		p := dbtest.NewProxy(t, cluster)
+		s := openServerAt(t, p.URL(t, url))
+		mustCommit(t, s, publishing(t, "x", 3)...)
+		doomCommits(p, dbtest.LoseAnswer)
+		mustCommit(t, s, &bus.Op{Kind: bus.OpDrop, Drop: "x"})
+	})
+}
+
+// joined enters a node and makes the queue of the feed work.
+func joined(t *testing.T, s *Store) (node, queue int64) {
+	t.Helper()
+	node, err := s.Join(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := s.ConfigureQueue(t.Context(), "work", bus.DefaultQueue, bus.QueueSettings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return node, q.ID
+}
+
+// tellApart has another node take the ids of what was not stored.
+func tellApart(t *testing.T, cluster *dbtest.Cluster) {
+	url := cluster.Database(t)
+	p := dbtest.NewProxy(t, cluster)
+	s, other := openServerAt(t, p.URL(t, url)), openServerAt(t, url)
+	var done atomic.Bool
+	taken := make(chan error, 1)
+	p.Doom(func(query string) dbtest.Fate {
+		if query != "COMMIT" || !done.CompareAndSwap(false, true) {
+			return dbtest.Pass
+		}
+		go func() { // once the connection, and so the lock, is gone
+			taken <- other.Commit(t.Context(), bustest.Piece(publishing(t, "x", 1)...))
+		}()
+		return dbtest.LoseQuery
+	})
+	op := publishing(t, "x", 1)[0]
+	mustCommit(t, s, op)
+	if err := <-taken; err != nil {
+		t.Fatal(err)
+	}
+	page, err := other.Read(t.Context(), bus.Query{Feed: "x", Limit: 10})
+	if err != nil || len(page) != 2 {
+		t.Errorf("%d entries, %v, want 2", len(page), err)
+	}
+}
+
+// tellOfDoubt loses every answer.
+func tellOfDoubt(t *testing.T, cluster *dbtest.Cluster) {
+	p := dbtest.NewProxy(t, cluster)
+	s := openServerAt(t, p.URL(t, cluster.Database(t)))
+	p.Doom(func(query string) dbtest.Fate {
+		if query == "COMMIT" {
+			return dbtest.LoseAnswer
+		}
+		return dbtest.Pass
+	})
+	op := publishing(t, "x", 1)[0]
+	err := s.Commit(t.Context(), bustest.Piece(op))
+	if !errors.Is(err, bus.ErrUncertain) || !errors.Is(err, bus.ErrUnavailable) {
+		t.Errorf("Commit: %v, want ErrUncertain", err)
+	}
+	p.Doom(nil)
+	mustCommit(t, s, publishing(t, "x", 1)...)
+}
