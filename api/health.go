@@ -2,12 +2,15 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
+
+	"atommq/bus"
 )
 
-// readyWait is how long the store may take to answer.
+// readyWait is how long the store may take over a write.
 const readyWait = 2 * time.Second
 
 // getHealth says that the process runs.
@@ -16,7 +19,7 @@ func getHealth(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// getReady says that the store answers.
+// getReady says that the store takes writes.
 func (s *site) getReady(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), readyWait)
 	defer cancel()
@@ -24,12 +27,25 @@ func (s *site) getReady(w http.ResponseWriter, r *http.Request) error {
 		s.log.WarnContext(r.Context(), "not ready", "error", err)
 		return &problemError{
 			Status: http.StatusServiceUnavailable,
-			Detail: fmt.Sprintf("The storage does not answer. The log has the reason, under request %s.", requestID(w)),
+			Detail: fmt.Sprintf("%s The log has the reason, under request %s.", unreadiness(err), requestID(w)),
 			Header: retryAfter,
 		}
 	}
 	sendOK(w)
 	return nil
+}
+
+// unreadiness says what keeps the store from taking writes.
+func unreadiness(err error) string {
+	switch {
+	case errors.Is(err, bus.ErrReadOnly):
+		return "The storage can be read and not written."
+	case errors.Is(err, bus.ErrFull):
+		return "The storage is full."
+	case errors.Is(err, bus.ErrClosed):
+		return "The server is shutting down."
+	}
+	return "The storage does not answer."
 }
 
 func sendOK(w http.ResponseWriter) {

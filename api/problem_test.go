@@ -204,11 +204,38 @@ func TestAFailingStoreIsSaidToFailAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestReadinessFollowsTheStore(t *testing.T) {
+func TestReadinessIsThatTheStoreTakesWrites(t *testing.T) {
+	serve(t, Handler{}).get("/readyz").want(t, http.StatusOK)
+	for _, test := range []struct {
+		err    error
+		detail string
+	}{
+		{bus.ErrUnavailable, "does not answer"},
+		{bus.ErrReadOnly, "not written"},
+		{bus.ErrFull, "full"},
+	} {
+		s := serve(t, Handler{})
+		s.store.BeforeCommit = func([]*bus.Op) error { return test.err }
+		a := s.get("/readyz").want(t, http.StatusServiceUnavailable)
+		a.wantField(t, "Retry-After", "5")
+		if !strings.Contains(a.body, test.detail) {
+			t.Errorf("%v: %s", test.err, a.body)
+		}
+		s.get("/healthz").want(t, http.StatusOK)
+		s.get("/feeds").want(t, http.StatusOK)
+	}
+}
+
+func TestAStoreThatDoesNotAnswerIsNotReady(t *testing.T) {
 	s := serve(t, Handler{})
-	s.get("/readyz").want(t, http.StatusOK)
+	hang := make(chan struct{})
+	s.store.BeforeCommit = func([]*bus.Op) error { <-hang; return nil }
+	s.get("/readyz").want(t, http.StatusServiceUnavailable)
+	close(hang)
+}
+
+func TestAStoreThatCannotBeReadIsSaidToFail(t *testing.T) {
+	s := serve(t, Handler{})
 	s.store.BeforeRead = func() error { return bus.ErrUnavailable }
-	s.get("/readyz").want(t, http.StatusServiceUnavailable).wantField(t, "Retry-After", "5")
-	s.get("/healthz").want(t, http.StatusOK)
 	s.get("/feeds").want(t, http.StatusServiceUnavailable)
 }

@@ -59,6 +59,7 @@ type Bus struct {
 	intake *intake
 	desk   *desk
 
+	readiness readiness
 	committer committer
 	telling   sync.Mutex // held from learning of commits until everybody is told
 	listeners listeners
@@ -85,6 +86,7 @@ func Open(ctx context.Context, store Store, notifier Notifier, config Config) (*
 		closing: make(chan struct{}),
 	}
 	b.desk = newDesk(b)
+	store.OnLoss(b.desk.lost)
 	b.committer = newCommitter(batch{intake: b.intake, desk: b.desk})
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	b.stop = stop
@@ -107,6 +109,7 @@ func (b *Bus) Close() error {
 		b.stop()
 		b.intake.close()
 	})
+	b.readiness.close()
 	b.running.Wait()
 	return b.desk.part()
 }
@@ -122,14 +125,3 @@ func (b *Bus) isClosing() bool {
 
 // Head returns the newest id that this node has seen.
 func (b *Bus) Head() int64 { return b.hub.head.Load() }
-
-// Ready reports whether the store answers.
-func (b *Bus) Ready(ctx context.Context) error {
-	if b.isClosing() {
-		return ErrClosed
-	}
-	if _, err := b.store.Head(ctx); err != nil {
-		return fmt.Errorf("ready: %w", err)
-	}
-	return nil
-}

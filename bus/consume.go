@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"atommq/feeds"
@@ -15,8 +16,8 @@ type ConsumerConfig struct {
 	Prefetch    int           // deliveries that it holds at once, 1 to 1,000,000
 	AckTimeout  time.Duration // of deliveries whose message names none; 0 for the queue's
 	Name        string        // of the consumer, for dead letters
-	// Ready is called when Take has something to give, and not again before Take was called: from any
-	// goroutine, with no lock that Take needs. It must not block.
+	// Ready is called when Take has something to give, and not again before Take was called, and when the consumer was
+	// robbed: from any goroutine, with no lock that Take needs. It must not block.
 	Ready func()
 }
 
@@ -32,6 +33,7 @@ type Consumer struct {
 	untaken    *Delivery // the first of those held that was not taken; the rest of them follow it
 	credit     int32     // deliveries that it may still be handed
 	notified   bool      // ready was called, and Take not since
+	robbed     atomic.Bool
 	closed     bool
 }
 

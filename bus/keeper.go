@@ -32,17 +32,19 @@ func (b *Bus) keep(ctx context.Context) {
 	}
 }
 
-// rescue is the rescuer: once the node has consumers, it takes over the claims of nodes that died, and looks
-// for work that other nodes gave back, in case a hint was lost.
+// rescue is the rescuer: once the node has consumers, it takes over the claims of nodes that died, looks
+// for work that other nodes gave back, in case a hint was lost, and for what they did to its queues.
 func (b *Bus) rescue(ctx context.Context) {
 	select {
 	case <-b.desk.entered:
 	case <-ctx.Done():
 		return
 	}
+	var r review
 	for pause(ctx, recoverEvery) {
 		b.recover(ctx)
 		b.lookForStirred(ctx)
+		b.review(ctx, &r)
 	}
 }
 
@@ -201,32 +203,6 @@ func (b *Bus) rejoin(ctx context.Context) {
 	b.config.Log.Warn("others took this node for dead: its consumers lost what they held", "node", node)
 	b.desk.startOver(node)
 	b.intake.call()
-}
-
-// startOver takes all deliveries from their consumers, and goes on as another node.
-func (d *desk) startOver(node int64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.node, d.struckOut, d.losses = node, false, losses{}
-	for w := range d.queues.all() {
-		for c, n := w.turn, w.consumers; n > 0; c, n = c.next, n-1 {
-			d.loseAll(c)
-		}
-		d.stir(w)
-	}
-}
-
-// loseAll takes all deliveries from c but those that a transaction has, which will fail. Callers hold d.mu.
-func (d *desk) loseAll(c *Consumer) {
-	c.untaken = nil
-	for e := c.held.first; e != nil; {
-		following := e.next
-		if e.state == deliveryHeld {
-			d.lose(e)
-			d.credit(c)
-		}
-		e = following
-	}
 }
 
 // stirQueues wants orders for those of the queues that have consumers here. It reports whether any order is wanted.

@@ -25,7 +25,7 @@ func (b *Bus) Queues(ctx context.Context, after QueueName, limit int) ([]*Queue,
 }
 
 // ConfigureQueue changes a queue's settings, making the queue and its feed if there are none. They hold at once for
-// the consumers on this node, elsewhere for those that come after.
+// the consumers on this node, and within seconds for those on others.
 func (b *Bus) ConfigureQueue(ctx context.Context, feed, queue string, s QueueSettings) (*Queue, error) {
 	if err := checkNames(feed, queue); err != nil {
 		return nil, err

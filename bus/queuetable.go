@@ -32,12 +32,14 @@ type queueKind struct {
 
 // kindOf returns the kind of q, which is the desk's common one for nearly all.
 func (d *desk) kindOf(q *Queue) *queueKind {
-	k := queueKind{d, q.Name, q.AckTimeout, min(q.Attempts, math.MaxInt32)}
+	k := queueKind{d, q.Name, q.AckTimeout, boundAttempts(q.Attempts)}
 	if k == d.common {
 		return &d.common
 	}
 	return &k
 }
+
+func boundAttempts(n int) int { return min(n, math.MaxInt32) }
 
 // desk may be asked for without its lock, which kinds may change under.
 func (w *workQueue) desk() *desk { return w.kind.Load().desk }

@@ -17,6 +17,7 @@ type Store interface {
 	Catalog
 	Queues
 	Nodes
+	Health
 	// Close releases the store. No call may be under way.
 	Close() error
 }
@@ -113,6 +114,19 @@ type Nodes interface {
 	// back since mark, each once, those that got it last at the end, and the mark to go on from. A mark below 0 asks for
 	// the newest mark alone. A dropped queue need not be named.
 	Stirred(ctx context.Context, mark int64, limit int) (queues []int64, next int64, err error)
+
+	// Known returns those of the queues with these ids that there are, as they are now, in order of id.
+	Known(ctx context.Context, queues []int64) ([]*Queue, error)
+}
+
+// Health tells what the store cannot do for the moment.
+type Health interface {
+	// Ready makes a write as Commit does, which changes nothing, and returns once it is on disk.
+	Ready(ctx context.Context) error
+
+	// OnLoss has call called with each node of this process that others may from now on take for dead, or have: when it could
+	// give no sign of life in time, or finds itself struck out. Any goroutine may call it, once for a node.
+	OnLoss(call func(node int64))
 }
 
 // A Notifier tells of commits by other processes. It is a hint: it may merge,

@@ -78,7 +78,7 @@ func (c *commit) outcome() (outcome, error) {
 		return was, errors.Join(err, errUnchanged)
 	}
 	// Something must be written: so the answer comes once standbys that are waited for have it, and all before it.
-	return was, c.writer.exec("UPDATE atommq_log SET stirs = stirs")
+	return was, c.writer.exec(touchLog)
 }
 
 // trace looks for what the commit wrote. last is the newest id of all.

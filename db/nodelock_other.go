@@ -37,6 +37,9 @@ func (l *nodeLocks) hold(node int64) error {
 	return nil
 }
 
+// onLoss implements vitals. While a process runs, the kernel keeps its locks.
+func (l *nodeLocks) onLoss(func(node int64)) {}
+
 // release lets go of node's lock, if it is held here.
 func (l *nodeLocks) release(node int64) error {
 	l.mu.Lock()

@@ -8,12 +8,18 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 )
 
 // Join implements bus.Nodes. Who sees the node in the table finds its lock held: it is taken inside the transaction.
 func (s *Store) Join(ctx context.Context) (node int64, err error) {
 	err = s.writer.write(ctx, func() error {
+		if node != 0 { // of an attempt before
+			if err := s.nodes.release(node); err != nil {
+				return err
+			}
+		}
 		args := number([]driver.Value{time.Now().UnixMicro()})
 		err := s.writer.query("INSERT INTO atommq_node (started) VALUES (?) RETURNING id", args,
 			func(v []driver.Value) { node = v[0].(int64) })
@@ -58,9 +64,8 @@ func (s *Store) Recover(ctx context.Context) (queues []int64, err error) {
 	return slices.Compact(queues), nil
 }
 
-// selectNodes lists the nodes. In PostgreSQL one that was not heard of for 8 s is gone: with the time
-// between two looks, its claims are with others after 10.
-const selectNodes = "SELECT id, CASE WHEN gone <> 0 /* OR seen < " + pgNow + " - 8000000 */ THEN 1 ELSE 0 END AS gone FROM atommq_node"
+// selectNodes lists the nodes. In PostgreSQL one that was silent for too long is gone.
+var selectNodes = "SELECT id, CASE WHEN gone <> 0 /* OR seen < " + pgNow + " - " + strconv.FormatInt(silence.Microseconds(), 10) + " */ THEN 1 ELSE 0 END AS gone FROM atommq_node"
 
 // nodeRow is a row of selectNodes.
 type nodeRow struct {

@@ -22,7 +22,7 @@ const childFile = "ATOMMQ_TEST_PUBLISH"
 const childOps = 300
 
 func TestMain(m *testing.M) {
-	for variable, run := range map[string]func(path string) error{childFile: publishAsChild, holdFile: holdAsChild} {
+	for variable, run := range map[string]func(path string) error{childFile: publishAsChild, holdFile: holdAsChild, logTask: runLogTask} {
 		path := os.Getenv(variable)
 		if path == "" {
 			continue

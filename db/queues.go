@@ -146,6 +146,28 @@ func (c *commit) open(op *bus.Op) error {
 	return err
 }
 
+// knownQueues finds queues by id.
+var knownQueues = makeByID(0, selectQueues+"WHERE ", " ORDER BY id")
+
+// Known implements bus.Nodes.
+func (s *Store) Known(ctx context.Context, queues []int64) ([]*bus.Queue, error) {
+	left := slices.Compact(slices.Sorted(slices.Values(queues)))
+	var list []*bus.Queue
+	for len(left) > 0 {
+		n := cut(left)
+		query, args := knownQueues.query(left[:n])
+		var rows []queueRow
+		if err := s.reader.SelectContext(ctx, &rows, query, args...); err != nil {
+			return nil, fmt.Errorf("read queues by id: %w", translate(ctx, err))
+		}
+		for i := range rows {
+			list = append(list, rows[i].queue())
+		}
+		left = left[n:]
+	}
+	return list, nil
+}
+
 // Both halves come in order and end early: the ready ones by their key; of the claims, which are
 // few, each node's.
 const readWaiting = `SELECT rank, id FROM (SELECT rank, id FROM atommq_ready WHERE queue = ?1 AND (rank, id) > (?2, ?3) ORDER BY rank, id LIMIT ?4) AS ready

@@ -42,6 +42,8 @@ type vitals interface {
 	release(node int64) error
 	// held reports whether a node of anywhere lives, that the table does not call dead.
 	held(node int64) (bool, error)
+	// onLoss has call called with each node of here that others may take for dead from then on.
+	onLoss(call func(node int64))
 	close() error
 }
 

@@ -3,6 +3,9 @@ package stompgw_test
 import (
 	"strings"
 	"testing"
+
+	"atommq/bus/bustest"
+	"atommq/stompgw/stomp"
 )
 
 func TestClaimsOfAClientThatVanishesGoToOthers(t *testing.T) {
@@ -161,5 +164,28 @@ func TestLateAckLeavesThoseBesideItAlone(t *testing.T) {
 	}
 	if header(f, "num-messages") != "1" {
 		t.Errorf("got %s", show(f))
+	}
+}
+
+func TestWhoHoldsMessagesIsToldThatTheServerWasCutOff(t *testing.T) {
+	memory := new(bustest.Memory)
+	g := serveMemory(t, memory)
+	holder, idle := g.connect(t, "1.0"), g.connect(t, "1.2")
+	idle.sendFrame("SUBSCRIBE", "id:1", "destination:/queue/y", "receipt:1")
+	idle.next()
+	holder.sendFrame("SUBSCRIBE", "destination:/queue/x", "ack:client")
+	holder.sendFrame("SEND", "destination:/queue/x")
+	if f := holder.next(); f.Command != stomp.MESSAGE {
+		t.Fatalf("got %s", show(f))
+	}
+	memory.CutOff(1)
+	f := holder.next()
+	if f.Command != stomp.ERROR || header(f, "message") != "the server lost touch with its database" {
+		t.Errorf("got %s", show(f))
+	}
+	holder.expectEnd()
+	idle.sendFrame("SUBSCRIBE", "id:2", "destination:/queue/x", "ack:client")
+	if f := idle.next(); f.Command != stomp.MESSAGE || header(f, "redelivered") != "true" {
+		t.Errorf("got %s, want what the other one held", show(f))
 	}
 }

@@ -73,6 +73,15 @@ func faultOf(err error) (f *fault, known bool) {
 	}, false
 }
 
+// robbed is what clients are told of whom the server, cut off from its database, has to expect that others work on what they hold.
+func robbed() *fault {
+	return &fault{
+		message: "the server lost touch with its database",
+		detail:  "what this connection has not acknowledged goes to another consumer: treat it as not done, and connect again",
+		ends:    true,
+	}
+}
+
 func gapDetail(gap *bus.GapError) string {
 	if gap.Oldest == 0 {
 		return fmt.Sprintf("subscribe with Xlastid:%d for what comes next", gap.Pruned)

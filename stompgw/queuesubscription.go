@@ -60,11 +60,16 @@ func (s *queueSubscription) destination() string { return s.text[s.idLength:] }
 
 func (s *queueSubscription) is(k subscriptionKind) bool { return s.kind&k != 0 }
 
-// notify has the writer take what the consumer has.
+// notify has the writer take what the consumer has, or ends the session when the consumer was robbed of what the client has.
 func (s *queueSubscription) notify() {
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// Before it has begun, the client has nothing.
+	if s.state&begunState != 0 && s.consumer != nil && s.consumer.Robbed() {
+		c.failLocked(robbed(), receipt{})
+		return
+	}
 	s.notifyLocked()
 }
 

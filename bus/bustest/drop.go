@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"atommq/bus"
 )
@@ -86,5 +87,35 @@ func testDropInCommit(t *testing.T, s *suite) {
 	s.must(publishing(next))
 	if next.ID != 6 {
 		t.Errorf("the next id is %d, want 6", next.ID)
+	}
+}
+
+func testKnown(t *testing.T, s *suite) {
+	ctx := context.Background()
+	timeout, attempts := 90*time.Second, 3
+	x, y, z := s.open("x", "q"), s.open("y", "q"), s.open("z", "q")
+	if _, err := s.ConfigureQueue(ctx, "y", "q", bus.QueueSettings{AckTimeout: &timeout, Attempts: &attempts}); err != nil {
+		t.Fatal(err)
+	}
+	s.must(dropping("x"))
+	known, err := s.Known(ctx, []int64{z.ID, x.ID, y.ID, z.ID + 100})
+	if err != nil || len(known) != 2 || known[0].ID != y.ID || known[1].ID != z.ID {
+		t.Fatalf("Known = %v, %v, want those of y and z", known, err)
+	}
+	if q := known[0]; q.Feed != "y" || q.Name != "q" || q.AckTimeout != timeout || q.Attempts != attempts {
+		t.Errorf("the queue of y is known as %+v", q)
+	}
+	if known, err := s.Known(ctx, nil); err != nil || len(known) != 0 {
+		t.Errorf("Known of nothing = %v, %v", known, err)
+	}
+}
+
+func testReady(t *testing.T, s *suite) {
+	s.must(publishing(entry("x", "a")))
+	if err := s.Ready(context.Background()); err != nil {
+		t.Errorf("Ready: %v", err)
+	}
+	if head := s.head(); head != 1 {
+		t.Errorf("Head = %d, want 1: being ready publishes nothing", head)
 	}
 }

@@ -36,6 +36,7 @@ type Memory struct {
 	lastNode  int64
 	stirs     int64 // releases so far
 	watchers  map[chan struct{}]bool
+	onLoss    []func(node int64)
 }
 
 var (

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
+
+	"atommq/bus"
 )
 
 // Join implements bus.Nodes.
@@ -109,4 +111,45 @@ func (m *Memory) stirredSince(mark int64) (list []*memoryQueue) {
 	}
 	slices.SortFunc(list, func(a, b *memoryQueue) int { return cmp.Compare(a.stirred, b.stirred) })
 	return list
+}
+
+// Known implements bus.Nodes.
+func (m *Memory) Known(ctx context.Context, queues []int64) ([]*bus.Queue, error) {
+	defer m.reading()()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	var list []*bus.Queue
+	for _, id := range slices.Sorted(slices.Values(queues)) {
+		if q := m.queues[id]; q != nil {
+			list = append(list, q.row())
+		}
+	}
+	return list, nil
+}
+
+// Ready implements bus.Health.
+func (m *Memory) Ready(ctx context.Context) error {
+	if m.BeforeCommit != nil {
+		if err := m.BeforeCommit(nil); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// OnLoss implements bus.Health.
+func (m *Memory) OnLoss(call func(node int64)) {
+	defer m.reading()()
+	m.onLoss = append(m.onLoss, call)
+}
+
+// CutOff makes node look to its own process like one that can give no sign of life.
+func (m *Memory) CutOff(node int64) {
+	m.mu.Lock()
+	calls := slices.Clone(m.onLoss)
+	m.mu.Unlock()
+	for _, call := range calls {
+		call(node)
+	}
 }

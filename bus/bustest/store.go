@@ -64,6 +64,8 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"a claim says what the publisher asked for", testClaimFidelity},
 		{"a claim sees what came before it in the commit", testClaimInCommit},
 		{"a claim sees edits before it in the commit", testClaimAfterEdits},
+		{"queues are known by id until they are dropped", testKnown},
+		{"a store that takes writes is ready", testReady},
 		{"expired work is passed over and counted", testExpired},
 		{"expired work counts as acked in a feed that keeps until then", testExpiredUntilAcked},
 		{"work does not expire while it is claimed", testClaimedMayExpire},

@@ -1,0 +1,68 @@
+package bus
+
+// lost takes note that others may hand out anew what node has: its consumers give that up, and who has taken some of it is told. The
+// keeper then enters the node anew.
+func (d *desk) lost(node int64) {
+	d.mu.Lock()
+	if node != d.node || d.struckOut {
+		d.mu.Unlock()
+		return
+	}
+	robbed := d.surrender()
+	d.rejoinSoon(node)
+	d.mu.Unlock()
+	tell(robbed)
+}
+
+// startOver takes all deliveries from their consumers, and goes on as another node.
+func (d *desk) startOver(node int64) {
+	d.mu.Lock()
+	robbed := d.surrender()
+	d.node, d.struckOut, d.losses = node, false, losses{}
+	for w := range d.queues.all() {
+		d.stir(w)
+	}
+	d.mu.Unlock()
+	tell(robbed)
+}
+
+// surrender takes all deliveries from their consumers, and returns those that had taken any. Callers hold d.mu.
+func (d *desk) surrender() (robbed []*Consumer) {
+	for w := range d.queues.all() {
+		for c, n := w.turn, w.consumers; n > 0; c, n = c.next, n-1 {
+			if d.loseAll(c) {
+				c.robbed.Store(true)
+				c.notified = true
+				robbed = append(robbed, c)
+			}
+		}
+	}
+	return robbed
+}
+
+// loseAll takes all deliveries from c but those that a transaction has, which will fail, and reports whether c had
+// taken any. Callers hold d.mu.
+func (d *desk) loseAll(c *Consumer) (taken bool) {
+	c.untaken = nil
+	for e := c.held.first; e != nil; {
+		following := e.next
+		taken = taken || e.taken
+		if e.state == deliveryHeld {
+			d.lose(e)
+			d.credit(c)
+		}
+		e = following
+	}
+	return taken
+}
+
+// tell has consumers find out that they were robbed.
+func tell(robbed []*Consumer) {
+	for _, c := range robbed {
+		c.ready()
+	}
+}
+
+// Robbed reports whether what c had taken and not settled may be with others now, because this node was cut off from the store, or
+// taken for dead: whoever works on it is to be told. Ready is called when it happens. c goes on with new work.
+func (c *Consumer) Robbed() bool { return c.robbed.Load() }

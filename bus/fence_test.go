@@ -1,0 +1,106 @@
+package bus_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"atommq/bus"
+	"atommq/bus/bustest"
+)
+
+func TestWhoHoldsWorkIsToldThatItsNodeWasCutOff(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, store *bustest.Memory) {
+		publish(t, b, queued("a"), queued("b"))
+		busy := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
+		busy.want("a")
+		idle := work(t, b, bus.ConsumerConfig{Feed: "y", Prefetch: 1})
+		untaken := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
+		<-untaken.ready
+		store.CutOff(busy.held[0].Node)
+		<-busy.ready
+		if !busy.consumer.Robbed() || idle.consumer.Robbed() || untaken.consumer.Robbed() {
+			t.Errorf("robbed: %v, %v, %v, want only the one that had taken something",
+				busy.consumer.Robbed(), idle.consumer.Robbed(), untaken.consumer.Robbed())
+		}
+		if err := busy.do(&bus.Transaction{Acks: busy.held}); !errors.Is(err, bus.ErrClaimLost) {
+			t.Errorf("ack of what was given up: %v, want ErrClaimLost", err)
+		}
+		busy.consumer.Close()
+		synctest.Wait()
+		untaken.held = nil
+		untaken.want("a") // the node has entered anew
+		untaken.ack(1)
+		untaken.want("b")
+		untaken.ack(1)
+	})
+}
+
+func TestAnotherNodesLossConcernsNobodyHere(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, store *bustest.Memory) {
+		publish(t, b, queued("a"))
+		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
+		w.want("a")
+		store.CutOff(w.held[0].Node + 1)
+		if w.consumer.Robbed() {
+			t.Error("robbed by the loss of another node")
+		}
+		w.ack(1)
+	})
+}
+
+func TestSettingsOfAQueueReachConsumersOnOtherNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &bustest.Memory{}
+		one, other := open(t, store, store, bus.Config{}), open(t, store, store, bus.Config{})
+		w := work(t, other, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
+		timeout, attempts := 5*time.Second, 1
+		if _, err := one.ConfigureQueue(t.Context(), "x", bus.DefaultQueue, bus.QueueSettings{AckTimeout: &timeout, Attempts: &attempts}); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(3 * time.Second)
+		publish(t, one, queued("a"))
+		w.want("a")
+		<-time.After(6 * time.Second)
+		synctest.Wait()
+		if f, err := one.Feed(t.Context(), bus.DeadFeed("x")); err != nil || f.Entries != 1 {
+			t.Errorf("the feed of dead letters: %+v, %v, want one after an attempt of 5 s", f, err)
+		}
+	})
+}
+
+func TestConsumersOnOtherNodesOutliveTheirFeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &bustest.Memory{}
+		one, other := open(t, store, store, bus.Config{}), open(t, store, store, bus.Config{})
+		w := work(t, other, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
+		if err := one.DropFeed(t.Context(), "x"); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(3 * time.Second)
+		publish(t, one, post("x", "a")) // which makes no queue
+		w.want("a")
+	})
+}
+
+func TestReadyAsksTheStoreOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		b := open(t, &bustest.Memory{BeforeCommit: func(ops []*bus.Op) error {
+			if ops == nil {
+				asked++
+			}
+			return nil
+		}}, nil, bus.Config{})
+		for range 30 {
+			if err := b.Ready(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(100 * time.Millisecond)
+		}
+		if asked != 3 {
+			t.Errorf("the store was asked %d times in 3 s, want 3", asked)
+		}
+	})
+}
