@@ -48,9 +48,26 @@ func (b *browser) post(title, key string) (int64, error) {
 		return 0, err
 	}
 	if resp.StatusCode != http.StatusCreated {
-		return 0, fmt.Errorf("POST: %s: %s", resp.Status, text)
+		return 0, &statusError{resp.StatusCode, resp.Header.Get("Retry-After"), fmt.Sprintf("POST: %s: %s", resp.Status, text)}
 	}
 	return strconv.ParseInt(resp.Header.Get("Xlastid"), 10, 64)
+}
+
+// statusError is an answer other than the one asked for.
+type statusError struct {
+	status     int
+	retryAfter string
+	text       string
+}
+
+func (e *statusError) Error() string { return e.text }
+
+// after returns when to come again, "" where the answer does not say, or there is none.
+func (e *statusError) after() string {
+	if e == nil {
+		return ""
+	}
+	return e.retryAfter
 }
 
 // seen is an entry as a poller sees it.

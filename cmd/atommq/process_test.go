@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -82,13 +83,19 @@ func start(t *testing.T, command string, args ...string) *process {
 
 // launch starts a command that serves, on free ports, in dir, and waits until it prints its URLs.
 func launch(dir string, environment []string, command string, args ...string) (*process, error) {
+	return launchOn(nil, dir, environment, command, args...)
+}
+
+// launchOn does so by way of another command, which runs what comes behind it.
+func launchOn(way []string, dir string, environment []string, command string, args ...string) (*process, error) {
 	p := &process{done: make(chan struct{})}
 	// Not CommandContext: a server that a test forgot must be stopped, not killed.
 	free := []string{command, "--stomp", "127.0.0.1:0"}
 	if command == "serve" {
 		free = append(free, "--http", "127.0.0.1:0")
 	}
-	p.cmd = exec.Command("atommq", append(free, args...)...)
+	line := slices.Concat(way, []string{"atommq"}, free, args)
+	p.cmd = exec.Command(line[0], line[1:]...)
 	p.cmd.Dir, p.cmd.Env = dir, environment
 	p.cmd.Stderr = p
 	stdout, err := p.cmd.StdoutPipe()
@@ -105,7 +112,7 @@ func launch(dir string, environment []string, command string, args ...string) (*
 	}
 	timer := time.AfterFunc(processWait, func() { _ = p.cmd.Process.Kill() })
 	defer timer.Stop()
-	line, readErr := bufio.NewReader(stdout).ReadString('\n')
+	said, readErr := bufio.NewReader(stdout).ReadString('\n')
 	go func() {
 		_, _ = io.Copy(io.Discard, stdout)
 		p.err = p.cmd.Wait()
@@ -115,7 +122,7 @@ func launch(dir string, environment []string, command string, args ...string) (*
 		<-p.done
 		return nil, fmt.Errorf("%s did not start: %w\n%s", command, p.err, p.logged())
 	}
-	p.locate(line)
+	p.locate(said)
 	return p, nil
 }
 

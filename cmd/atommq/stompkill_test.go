@@ -22,6 +22,7 @@ import (
 type stompProducer struct {
 	name, burst int
 	address     string
+	faults      bool     // an ERROR may come, after which it connects again
 	next        int      // number of the next message
 	stored      []string // what it has the receipts of
 }
@@ -62,6 +63,9 @@ func (p *stompProducer) send(client *stompClient, progress func()) error {
 		if err != nil {
 			return err
 		}
+		if p.faults && isStorageFault(f) {
+			return errors.New(f.headers["message"])
+		}
 		if f.command != stomp.RECEIPT || f.headers["receipt-id"] != body {
 			return breachf("%q got %v %v %q for a receipt", body, f.command, f.headers, f.body)
 		}
@@ -69,6 +73,13 @@ func (p *stompProducer) send(client *stompClient, progress func()) error {
 		progress()
 	}
 	return nil
+}
+
+// isStorageFault reports whether f is an ERROR that blames the database, and nobody else.
+func isStorageFault(f *stompFrame) bool {
+	message := f.headers["message"]
+	return f.command == stomp.ERROR && (strings.HasPrefix(message, "storage is unavailable") || strings.HasPrefix(message, "storage is read-only") ||
+		message == "the server lost touch with its database" || message == "claim is no longer held")
 }
 
 // redial connects to a server that may be down for the moment. It returns nil when ctx ends.
@@ -151,6 +162,7 @@ type stompConsumer struct {
 	*account
 	address string
 	group   string
+	faults  bool           // an ERROR may come, after which it connects again
 	alone   bool           // on its queue: all comes in order
 	next    map[string]int // by producer, the number after the highest one seen
 }
@@ -190,6 +202,11 @@ func (c *stompConsumer) session(client *stompClient) error {
 				return err
 			}
 			err = client.send(stomp.ACK, "", "id", f.headers["ack"], "receipt", f.body)
+		case stomp.ERROR:
+			if c.faults && isStorageFault(f) {
+				return errors.New(f.headers["message"])
+			}
+			return breachf("got %v %v %q", f.command, f.headers, f.body)
 		default:
 			return breachf("got %v %v %q", f.command, f.headers, f.body)
 		}

@@ -69,6 +69,9 @@ func lacking(t testing.TB, what string) {
 // binaries returns the directory of the newest server, "" for none.
 func binaries() string {
 	if path, err := exec.LookPath("initdb"); err == nil {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real // the other programs may be there alone
+		}
 		return filepath.Dir(path)
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
@@ -201,6 +204,20 @@ func (c *Cluster) Stop(t testing.TB) {
 // URL names a database of the cluster.
 func (c *Cluster) URL(name string) string {
 	return "postgres:///" + name + "?" + url.Values{"host": {c.dir}, "user": {"atommq"}}.Encode()
+}
+
+// Admit lets in whoever connects from network, such as 10.0.0.0/24, to the addresses that the option listen_addresses names.
+func (c *Cluster) Admit(t testing.TB, network string) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(c.data(), "pg_hba.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = fmt.Fprintf(f, "host all all %s trust\n", network)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	c.Execute(t, "postgres", "SELECT pg_reload_conf()")
 }
 
 // Database makes an empty database and returns its URL.
