@@ -89,9 +89,11 @@ func publishAll(ctx context.Context, b *bus.Bus, n int) (ids []int64) {
 // pollLog follows the log until its end, and writes the ids that it saw to a file.
 func pollLog(ctx context.Context, b *bus.Bus, file string) error {
 	var ids []int64
+	s := b.Follow(bus.Only("log"), 0)
+	defer s.Close()
 	for after := int64(0); ; {
-		page, err := pollOnce(ctx, b, after)
-		if err != nil {
+		page, err := s.Next(ctx, 1000)
+		if err != nil && !errors.Is(err, bus.ErrUnavailable) { // else it reads again
 			return err
 		}
 		for _, e := range page {
@@ -105,17 +107,6 @@ func pollLog(ctx context.Context, b *bus.Bus, file string) error {
 			ids = append(ids, e.ID)
 		}
 	}
-}
-
-// pollOnce waits for what comes after an id, as a client that connects anew each time would.
-func pollOnce(ctx context.Context, b *bus.Bus, after int64) ([]*bus.Entry, error) {
-	s := b.Follow(bus.Only("log"), after)
-	defer s.Close()
-	page, err := s.Next(ctx, 500)
-	if errors.Is(err, bus.ErrUnavailable) {
-		return nil, nil // it polls again
-	}
-	return page, err
 }
 
 func writeIDs(file string, ids []int64) error {

@@ -11,6 +11,21 @@ import (
 // The faults of PostgreSQL that a fleet has to survive: nothing acknowledged is lost, nothing published under a key comes twice, no
 // poller skips, the nodes heal by themselves, and say so meanwhile.
 
+// Consumers that are alike, on several nodes, get about as much.
+func TestNodesShareAQueueFairly(t *testing.T) {
+	t.Parallel()
+	url := dbtest.Start(t, "fsync=off").Database(t)
+	producer := start(t, "gateway", "--db", url)
+	nodes := []*process{start(t, "serve", "--db", url), start(t, "gateway", "--db", url), start(t, "gateway", "--db", url)}
+	got := fairShare(t, producer, nodes...)
+	t.Logf("consumers on three nodes got %v", got)
+	for i, n := range got {
+		if n < 600/3/4 {
+			t.Errorf("the consumer on node %d got %d of 600 messages, want about a third", i, n)
+		}
+	}
+}
+
 func TestAFleetSurvivesThatPostgreSQLCrashes(t *testing.T) {
 	t.Parallel()
 	cluster := dbtest.Start(t)

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"atommq/stompgw/stomp"
+)
+
+// A gateway beside a server, on the same file.
+func TestAGatewayBesideAServerIsWokenSoonAndIdleOtherwise(t *testing.T) {
+	server := startServer(t)
+	gateway := startGateway(t, server)
+	client := connect(t, gateway.Stomp)
+	client.must(t, stomp.SUBSCRIBE, "", "destination", "/topic/news", "id", "1")
+	b := newBrowser(t, server.URL+"feeds/news")
+	var took []time.Duration
+	for i := range 40 {
+		if _, err := b.post(fmt.Sprint(i), ""); err != nil {
+			t.Fatal(err)
+		}
+		published := time.Now()
+		client.message(t)
+		took = append(took, time.Since(published))
+	}
+	slices.Sort(took)
+	t.Logf("woken after %v, median %v, at most %v", took[0], took[len(took)/2], took[len(took)-1])
+	// Of a machine that does other things too, only the quicker ones say something.
+	if quarter := took[len(took)/4]; quarter > 20*time.Millisecond {
+		t.Errorf("three quarters of what was published took longer than %v, want 20 ms", quarter)
+	}
+	before := processorTime(t, server) + processorTime(t, gateway)
+	const idle = 2 * time.Second
+	<-time.After(idle)
+	if used := processorTime(t, server) + processorTime(t, gateway) - before; used > idle/10 {
+		t.Errorf("both were idle for %v, and used %v of a processor", idle, used)
+	}
+}
+
+// processorTime returns how much of a processor a process has used so far.
+func processorTime(t *testing.T, p *process) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		t.Skip("this needs Linux's /proc: ", err)
+	}
+	_, fields, _ := strings.Cut(string(stat), ") ")
+	words := strings.Fields(fields)
+	var ticks int64
+	for _, word := range words[11:13] { // utime and stime, in hundredths of a second
+		n, err := strconv.ParseInt(word, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// fairShare has one client on each of nodes consume a queue, and returns how many messages each got.
+func fairShare(t *testing.T, producer *process, nodes ...*process) (got []int) {
+	t.Helper()
+	const messages = 600
+	send := connect(t, producer.Stomp)
+	counts := make([]int, len(nodes))
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	all.Add(messages)
+	for i, node := range nodes {
+		c := connect(t, node.Stomp)
+		c.must(t, stomp.SUBSCRIBE, "", "destination", "/queue/shared", "id", "1", "ack", "client-individual", "prefetch", "5")
+		go func() {
+			for {
+				f, err := c.receive()
+				if err != nil || f.command != stomp.MESSAGE || c.send(stomp.ACK, "", "id", f.headers["ack"]) != nil {
+					return // the test is over, or finds too few
+				}
+				mu.Lock()
+				counts[i]++
+				mu.Unlock()
+				all.Done()
+			}
+		}()
+	}
+	for i := range messages {
+		send.must(t, stomp.SEND, fmt.Sprint(i), "destination", "/queue/shared")
+	}
+	all.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	return slices.Clone(counts)
+}
