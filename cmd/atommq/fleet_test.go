@@ -20,7 +20,7 @@ type fleet struct {
 	gateway *process
 	feeds   []string // the feed of the publishers, on each head
 
-	ctx                                     context.Context
+	expired                                 <-chan struct{} // closed when it has run for too long
 	publishing, polling, producing, working sync.WaitGroup
 	finish                                  atomic.Bool
 	all                                     published
@@ -42,7 +42,7 @@ func launchFleet(t *testing.T, url string) *fleet {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), walkFor)
 	t.Cleanup(cancel)
-	f := &fleet{t: t, ctx: ctx, account: newAccount()}
+	f := &fleet{t: t, expired: ctx.Done(), account: newAccount()}
 	for range 2 {
 		head := start(t, "serve", "--db", url)
 		f.heads = append(f.heads, head)
@@ -62,8 +62,17 @@ func launchFleet(t *testing.T, url string) *fleet {
 			}
 		})
 	}
-	f.startStomp()
+	f.startStomp(ctx)
 	return f
+}
+
+func (f *fleet) isExpired() bool {
+	select {
+	case <-f.expired:
+		return true
+	default:
+		return false
+	}
 }
 
 // publish publishes entries under keys of their own, each until it is acknowledged.
@@ -83,7 +92,7 @@ func (f *fleet) publish(b *browser, name int) {
 
 // insist publishes an entry until it is acknowledged. All other answers must be a 503 that says when to come again.
 func (f *fleet) insist(b *browser, title string) (id int64, ok bool) {
-	for f.ctx.Err() == nil {
+	for !f.isExpired() {
 		id, err := b.post(title, "key "+title)
 		if err == nil {
 			return id, true
@@ -100,19 +109,19 @@ func (f *fleet) insist(b *browser, title string) (id int64, ok bool) {
 }
 
 // startStomp has producers send to the gateway, and consumers take from it and from a head.
-func (f *fleet) startStomp() {
+func (f *fleet) startStomp(ctx context.Context) {
 	for name, burst := range []int{1, 20} {
 		p := &stompProducer{name: name, burst: burst, address: f.gateway.Stomp, faults: true}
 		f.producers = append(f.producers, p)
 		pace := time.NewTicker(fleetPace)
 		f.t.Cleanup(pace.Stop)
 		f.producing.Go(func() {
-			if err := p.produce(f.ctx, &f.finish, func() { <-pace.C }); err != nil {
+			if err := p.produce(ctx, &f.finish, func() { <-pace.C }); err != nil {
 				f.t.Error(err)
 			}
 		})
 	}
-	consuming, stop := context.WithCancel(f.ctx)
+	consuming, stop := context.WithCancel(ctx)
 	f.stopConsumers = stop
 	for _, address := range []string{f.gateway.Stomp, f.heads[0].Stomp} {
 		c := &stompConsumer{account: f.account, address: address, group: "default", faults: true}
@@ -166,7 +175,7 @@ func (f *fleet) progress(n int) {
 	for want := count() + n; count() < want; {
 		select {
 		case <-again.C:
-		case <-f.ctx.Done():
+		case <-f.expired:
 			f.t.Fatal("publishers make no progress")
 		}
 	}
@@ -187,7 +196,7 @@ func (f *fleet) check() {
 		f.all.check(f.t, w)
 	}
 	f.producing.Wait()
-	for waiting(f.t, f.gateway.DB) > 0 && f.ctx.Err() == nil {
+	for waiting(f.t, f.gateway.DB) > 0 && !f.isExpired() {
 	}
 	f.stopConsumers()
 	f.working.Wait()

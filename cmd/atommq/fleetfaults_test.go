@@ -67,7 +67,7 @@ func TestAFleetSurvivesThatItGetsNoConnection(t *testing.T) {
 	before := f.refused.Load()
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
-	for f.refused.Load() < before+fleetPublishers && f.ctx.Err() == nil {
+	for f.refused.Load() < before+fleetPublishers && !f.isExpired() {
 		<-again.C
 	}
 	cluster.Execute(t, "postgres", "ALTER ROLE bus CONNECTION LIMIT -1")

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -37,7 +36,6 @@ type host struct {
 	address string
 	link    string // the end that the test has
 	keeper  *exec.Cmd
-	life    io.Closer
 }
 
 // TestAHeadThatIsCutOffComesBack has two heads on hosts of their own behind nginx, and a gateway, share a PostgreSQL; one
@@ -59,14 +57,13 @@ func TestAHeadThatIsCutOffComesBack(t *testing.T) {
 	cluster.Admit(t, network)
 	cluster.Execute(t, "postgres", "CREATE DATABASE bus")
 	s := &site{t: t, url: "postgres://atommq@" + centre + "/bus?sslmode=disable", account: newAccount()}
-	var cancel context.CancelFunc
-	s.ctx, cancel = context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	s.serve(hosts[0], "serve")
 	s.serve(hosts[1], "serve")
 	gateway := s.serve(hosts[2], "gateway")
 	startNginx(t)
-	s.loseHead(hosts[0], gateway)
+	s.loseHead(ctx, hosts[0], gateway)
 }
 
 // runInNetwork runs the test in a network of its own.
@@ -161,7 +158,6 @@ func startNginx(t *testing.T) {
 // site is what the clients of the hosts do and see.
 type site struct {
 	t       *testing.T
-	ctx     context.Context
 	url     string // of the database
 	all     published
 	account *account
@@ -190,12 +186,12 @@ func (s *site) serve(h *host, command string) *process {
 const throughNginx = "http://" + centre + "/feeds/log"
 
 // publish publishes under keys through nginx, each entry until it is acknowledged. What nginx says for a head is no answer.
-func (s *site) publish(name int) {
+func (s *site) publish(ctx context.Context, name int) {
 	b := newBrowser(s.t, throughNginx)
 	b.http.Timeout = 4 * time.Second
-	for i := 0; !s.finish.Load() && s.ctx.Err() == nil; i++ {
+	for i := 0; !s.finish.Load() && ctx.Err() == nil; i++ {
 		title := fmt.Sprintf("%d/%d", name, i)
-		for s.ctx.Err() == nil {
+		for ctx.Err() == nil {
 			id, err := b.post(title, "key "+title)
 			if err == nil {
 				s.all.add(title, id)
@@ -232,11 +228,11 @@ func (s *site) published() int {
 }
 
 // loseHead cuts the host of one head off under load, and has it come back.
-func (s *site) loseHead(lost *host, gateway *process) {
+func (s *site) loseHead(ctx context.Context, lost *host, gateway *process) {
 	t := s.t
 	var publishing, polling, working sync.WaitGroup
 	for name := range 3 {
-		publishing.Go(func() { s.publish(name) })
+		publishing.Go(func() { s.publish(ctx, name) })
 	}
 	var walkers []*walker
 	for range 2 {
@@ -244,7 +240,7 @@ func (s *site) loseHead(lost *host, gateway *process) {
 		w.http.Timeout = 4 * time.Second
 		walkers = append(walkers, w)
 		polling.Go(func() {
-			if err := w.walk(s.ctx); err != nil {
+			if err := w.walk(ctx); err != nil {
 				t.Error(err)
 			}
 		})
@@ -260,7 +256,7 @@ func (s *site) loseHead(lost *host, gateway *process) {
 	for range 5 {
 		holder.message(t)
 	}
-	consuming, stop := context.WithCancel(s.ctx)
+	consuming, stop := context.WithCancel(ctx)
 	defer stop()
 	working.Go(func() {
 		c := &stompConsumer{account: s.account, address: gateway.Stomp, group: "default", faults: true}
@@ -270,7 +266,7 @@ func (s *site) loseHead(lost *host, gateway *process) {
 	})
 	s.await("100 entries through nginx", 30*time.Second, func() bool { return s.published() >= 100 })
 
-	s.speakThroughNginx()
+	s.speakThroughNginx(ctx)
 
 	ip(t, "link", "set", lost.link, "down")
 	before := s.published()
@@ -294,13 +290,13 @@ func (s *site) loseHead(lost *host, gateway *process) {
 }
 
 // speakThroughNginx has a STOMP client over WebSocket get what is published.
-func (s *site) speakThroughNginx() {
+func (s *site) speakThroughNginx(ctx context.Context) {
 	s.t.Helper()
-	ws, _, err := websocket.Dial(s.ctx, "ws://"+centre+"/stomp", &websocket.DialOptions{Subprotocols: []string{"v12.stomp"}})
+	ws, _, err := websocket.Dial(ctx, "ws://"+centre+"/stomp", &websocket.DialOptions{Subprotocols: []string{"v12.stomp"}})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	c, err := greet(websocket.NetConn(s.ctx, ws, websocket.MessageText))
+	c, err := greet(websocket.NetConn(ctx, ws, websocket.MessageText))
 	if err != nil {
 		s.t.Fatal(err)
 	}
