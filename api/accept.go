@@ -10,6 +10,8 @@ type offer struct {
 	typ    string // media type, lower case
 	param  string // the value of its "type" parameter (RFC 5023 §12.1), "" for none
 	format string // the value of the query's "format" that asks for it, "" for none
+	kind   kind
+	tag    string // what its ETag ends with: a strong one tells forms apart, RFC 9110 §8.8.3.3
 }
 
 // specificity of a media range, RFC 9110 §12.5.1.

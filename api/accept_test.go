@@ -9,7 +9,7 @@ import (
 )
 
 func TestNegotiationPrefersWhatIsAskedForMost(t *testing.T) {
-	const atomFeed, generic, html = 0, 1, 3
+	const atomFeed, generic, html = 0, 1, 6
 	for accept, want := range map[string]int{
 		"*/*":                  atomFeed,
 		"":                     atomFeed,

@@ -9,11 +9,6 @@ import (
 	"atommq/feeds"
 )
 
-var (
-	collectionForms     = []offer{{typ: "application/atom+xml", param: "feed", format: "atom"}, {typ: "application/xml"}, {typ: "text/xml"}}
-	collectionHTMLForms = append(collectionForms[:len(collectionForms):len(collectionForms)], offer{typ: typeHTML, format: "html"})
-)
-
 // getCollection answers with a page of a feed.
 func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 	name, err := feedName(r)
@@ -22,7 +17,11 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 	}
 	h := w.Header()
 	h["Vary"] = varyCollection
-	form, format, err := choose(r, s.forms(collectionForms, collectionHTMLForms))
+	name, suffix, err := s.unsuffixed(r.Context(), name)
+	if err != nil {
+		return err
+	}
+	form, format, err := choose(r, suffix, s.forms(collectionForms, collectionHTMLForms))
 	if err != nil {
 		return err
 	}
@@ -31,23 +30,26 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v.format = format
+	if form.kind == kindEvent && v.order == newestFirst {
+		v.order = after // from the beginning, as http-feeds.org has it
+	}
 	p, err := s.readPage(r, name, v)
 	if err != nil {
 		return err
 	}
 	describePage(h, r, p)
-	if form.typ == typeHTML {
+	if form.kind == kindHTML {
 		return s.writePageHTML(w, r, p)
 	}
 	setModified(h, p.modified(), time.Now())
-	tag := pageTag(p)
+	tag := pageTag(p) + form.tag
 	if notModified(w, r, tag, p.modified()) {
 		return nil
 	}
 	out := newOutput(w, r, tag)
 	defer out.release()
-	out.contentType(form, typeAtomFeed)
-	s.writePage(out, p)
+	form.describe(h, typeAtomFeed)
+	s.writeForm(out, p, form.kind)
 	return nil
 }
 
@@ -73,21 +75,43 @@ func echo(given []string, id int64) []string {
 	return []string{string(text)}
 }
 
-// writePage streams the page's feed document: each entry is rendered once for
-// all readers, and no more than a chunk is held beside the entries.
-func (s *site) writePage(out *output, p *page) {
+// writeForm streams the page's document: each entry is rendered once for all readers, and no more
+// than a chunk is held beside the entries.
+func (s *site) writeForm(out *output, p *page, k kind) {
 	doc := out.document(p, s.pages != nil)
-	key := formKey(p.collection, &p.source.Feed)
-	i := 0
-	member := func(dst []byte, m *feeds.Member) []byte {
-		e := p.entries[i]
-		i++
-		form := e.Form(key, func(m *feeds.Member) []byte {
-			return feeds.AppendMember(nil, m, &p.source.Feed, p.collection)
-		})
-		return out.append(dst, form)
+	member := out.member(p, k)
+	switch k {
+	case kindJSON:
+		out.finish(feeds.AppendJSONFeed(out.buf, doc, member))
+	case kindEvent:
+		if p.next != "" {
+			out.w.Header()["Link"] = []string{"<" + p.next + `>; rel="next"`}
+		}
+		out.finish(feeds.AppendCloudEvents(out.buf, doc.Members, member))
+	default:
+		out.finish(feeds.AppendFeed(out.buf, doc, member))
 	}
-	out.finish(feeds.AppendFeed(out.buf, doc, member))
+}
+
+// member returns what writes one of p's entries, in form k.
+func (out *output) member(p *page, k kind) func(dst []byte, m *feeds.Member) []byte {
+	key := formKey(p.collection, &p.source.Feed)
+	render := func(m *feeds.Member) []byte { return feeds.AppendMember(nil, m, &p.source.Feed, p.collection) }
+	switch k {
+	case kindJSON:
+		key = "json " + key
+		render = func(m *feeds.Member) []byte { return feeds.AppendJSONItem(nil, m, &p.source.Feed, p.collection) }
+	case kindEvent:
+		key = "event " + key
+		render = func(m *feeds.Member) []byte { return feeds.AppendCloudEvent(nil, m, p.collection) }
+	}
+	i := 0
+	return func(dst []byte, m *feeds.Member) []byte {
+		for &p.entries[i].Member != m { // what a form leaves out
+			i++
+		}
+		return out.append(dst, p.entries[i].Form(key, render))
+	}
 }
 
 // formKey names the rendering of entries under a collection's URL: what AppendMember
@@ -107,6 +131,8 @@ func (out *output) document(p *page, html bool) *feeds.Page {
 		Collection: p.collection,
 		Base:       p.base,
 		Self:       p.view.url(p.collection),
+		First:      p.firstPage,
+		Last:       p.lastPage,
 		Next:       p.next,
 		Previous:   p.previous,
 		Members:    out.members,

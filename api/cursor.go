@@ -103,7 +103,7 @@ func parseView(r *http.Request) (view, error) {
 			}
 			limited = true
 			v.limit, err = parseLimit(value)
-		case "after", "start_after", "start_at", "older-than", "newer-than", "upto":
+		case "after", "start_after", "start_at", "lastEventId", "older-than", "newer-than", "upto":
 			if given != "" {
 				return v, twice(given, name)
 			}

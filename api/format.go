@@ -6,15 +6,19 @@ import (
 	"strings"
 )
 
-// choose returns the offer that the request asks for: by the parameter "format", for those
-// who can set no header field, as who follows a link in a browser, and else by Accept. It
+// choose returns the offer that the request asks for: by the suffix of its URL ("" for none) or the parameter
+// "format", for those who can set no header field, as who follows a link in a browser, and else by Accept. It
 // returns the parameter's value as well, for the links of the answer to keep.
-func choose(r *http.Request, offers []offer) (form offer, format string, err error) {
+func choose(r *http.Request, suffix string, offers []offer) (form offer, format string, err error) {
 	format, given, err := formatOf(r.URL.RawQuery)
-	if err != nil {
+	switch {
+	case err != nil:
 		return offer{}, "", err
-	}
-	if !given {
+	case given && suffix != "":
+		return offer{}, "", badRequest("The suffix .%s and the parameter format both say which form to give. Give one of them.", suffix)
+	case suffix != "":
+		format = suffix
+	case !given:
 		form, err = accepted(r, offers)
 		return form, "", err
 	}

@@ -15,10 +15,15 @@ import (
 const typeServiceDocument = "application/atomsvc+xml"
 
 var (
-	listForms     = []offer{{typ: "application/atom+xml", param: "feed", format: "atom"}, {typ: "application/json", format: "json"}, {typ: "application/xml"}, {typ: "text/xml"}}
-	listHTMLForms = append(listForms[:len(listForms):len(listForms)], offer{typ: typeHTML, format: "html"})
-	serviceForms  = []offer{{typ: typeServiceDocument}, {typ: "application/xml"}, {typ: "text/xml"}}
-	rootForms     = append(serviceForms[:len(serviceForms):len(serviceForms)], offer{typ: typeHTML})
+	listForms = []offer{
+		{typ: "application/atom+xml", param: "feed", format: "atom"},
+		{typ: "application/json", format: "json", kind: kindJSON},
+		{typ: "application/xml", tag: "-xml"},
+		{typ: "text/xml", tag: "-textxml"},
+	}
+	listHTMLForms = withHTML(listForms)
+	serviceForms  = []offer{{typ: typeServiceDocument}, {typ: "application/xml", tag: "-xml"}, {typ: "text/xml", tag: "-textxml"}}
+	rootForms     = withHTML(serviceForms)
 )
 
 // getRoot sends browsers to the list of feeds, and gives everybody else the
@@ -30,7 +35,7 @@ func (s *site) getRoot(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if form.typ == typeHTML {
+	if form.kind == kindHTML {
 		h["Location"] = []string{s.baseOf(r) + "/feeds"}
 		h["Cache-Control"] = noCache
 		h["Content-Type"] = typeText
@@ -178,7 +183,7 @@ func (s *site) linkList(ctx context.Context, l *feeds.List, p span, beyond bool)
 func (s *site) getList(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h["Vary"] = varyAccept
-	form, format, err := choose(r, s.forms(listForms, listHTMLForms))
+	form, format, err := choose(r, "", s.forms(listForms, listHTMLForms))
 	if err != nil {
 		return err
 	}
@@ -200,24 +205,22 @@ func (s *site) writeList(w http.ResponseWriter, r *http.Request, l *feeds.List, 
 	w.Header()["Cache-Control"] = noCache
 	out := newOutput(w, r, "list")
 	defer out.release()
-	if form.typ == typeHTML {
+	if form.kind == kindHTML {
 		return out.html(negotiated, func(w http.ResponseWriter) error { return s.pages.Feeds(w, l) })
 	}
-	if form.typ == "application/json" {
-		w.Header()["Content-Type"] = typeJSON
-		w.Header()["X-Content-Type-Options"] = nosniff
-		out.digested(feeds.AppendListJSON(out.buf, l))
-		return nil
+	form.describe(w.Header(), typeAtomFeed)
+	if form.kind == kindJSON {
+		out.digested(form, feeds.AppendListJSON(out.buf, l))
+	} else {
+		out.digested(form, feeds.AppendList(out.buf, l))
 	}
-	out.contentType(form, typeAtomFeed)
-	out.digested(feeds.AppendList(out.buf, l))
 	return nil
 }
 
 // digested sends body with an ETag made from it, or says that it has not changed.
-func (out *output) digested(body []byte) {
+func (out *output) digested(form offer, body []byte) {
 	out.buf = body
-	out.tag = digest(body)
+	out.tag = digest(body) + form.tag
 	if !notModified(out.w, out.r, out.tag, time.Time{}) {
 		out.finish(body)
 	}
@@ -251,7 +254,7 @@ func (s *site) getService(w http.ResponseWriter, r *http.Request) error {
 	h["Cache-Control"] = noCache
 	out := newOutput(w, r, "")
 	defer out.release()
-	out.contentType(form, typeService)
-	out.digested(feeds.AppendService(out.buf, l))
+	form.describe(w.Header(), typeService)
+	out.digested(form, feeds.AppendService(out.buf, l))
 	return nil
 }

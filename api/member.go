@@ -12,11 +12,6 @@ import (
 	"atommq/feeds"
 )
 
-var (
-	memberForms     = []offer{{typ: "application/atom+xml", param: "entry", format: "atom"}, {typ: "application/xml"}, {typ: "text/xml"}}
-	memberHTMLForms = append(memberForms[:len(memberForms):len(memberForms)], offer{typ: typeHTML, format: "html"})
-)
-
 // canonicalUUID returns s as entries carry it, if it is the 36 characters of a uuid.
 func canonicalUUID(s string) (string, bool) {
 	if len(s) != 36 {
@@ -31,11 +26,16 @@ func memberName(r *http.Request) (feed, id string, err error) {
 	if feed, err = feedName(r); err != nil {
 		return "", "", err
 	}
-	id, ok := canonicalUUID(chi.URLParam(r, "uuid"))
+	id, err = uuidOf(chi.URLParam(r, "uuid"))
+	return feed, id, err
+}
+
+func uuidOf(segment string) (string, error) {
+	id, ok := canonicalUUID(segment)
 	if !ok {
-		return "", "", fmt.Errorf("the path holds no uuid: %w", bus.ErrNoEntry)
+		return "", fmt.Errorf("the path holds no uuid: %w", bus.ErrNoEntry)
 	}
-	return feed, id, nil
+	return id, nil
 }
 
 func memberURL(collection string, m *feeds.Member) string {
@@ -44,13 +44,18 @@ func memberURL(collection string, m *feeds.Member) string {
 
 // getMember answers with one entry.
 func (s *site) getMember(w http.ResponseWriter, r *http.Request) error {
-	feed, id, err := memberName(r)
+	feed, err := feedName(r)
+	if err != nil {
+		return err
+	}
+	segment, suffix := cutSuffix(chi.URLParam(r, "uuid"))
+	id, err := uuidOf(segment)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
 	h["Vary"] = varyAccept
-	form, _, err := choose(r, s.forms(memberForms, memberHTMLForms))
+	form, _, err := choose(r, suffix, s.forms(memberForms, memberHTMLForms))
 	if err != nil {
 		return err
 	}
@@ -68,7 +73,7 @@ func (s *site) getMember(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	base := s.baseOf(r)
-	if form.typ == typeHTML {
+	if form.kind == kindHTML {
 		return s.writeMemberHTML(w, r, e, f, base)
 	}
 	modified := e.Edited
@@ -76,21 +81,29 @@ func (s *site) getMember(w http.ResponseWriter, r *http.Request) error {
 		modified = time.Time{} // the feed's settings tell no date
 	}
 	setModified(h, modified, time.Now())
-	if notModified(w, r, s.memberTag(&e.Member, &f.Feed, base), modified) {
+	if notModified(w, r, s.memberTag(&e.Member, &f.Feed, base)+form.tag, modified) {
 		return nil
 	}
 	s.writeMember(w, r, http.StatusOK, e, f, form)
 	return nil
 }
 
-// writeMember sends an entry's Atom form.
+// writeMember sends an entry in a form other than HTML.
 func (s *site) writeMember(w http.ResponseWriter, r *http.Request, status int, e *bus.Entry, f *bus.Feed, form offer) {
 	base := s.baseOf(r)
-	out := newOutput(w, r, s.memberTag(&e.Member, &f.Feed, base))
+	collection := base + feeds.Path(e.Feed)
+	out := newOutput(w, r, s.memberTag(&e.Member, &f.Feed, base)+form.tag)
 	out.status = status
 	defer out.release()
-	out.contentType(form, typeAtomEntry)
-	out.finish(feeds.AppendDocument(out.buf, &e.Member, &f.Feed, base+feeds.Path(e.Feed)))
+	form.describe(w.Header(), typeAtomEntry)
+	switch form.kind {
+	case kindJSON:
+		out.finish(append(feeds.AppendJSONItem(out.buf, &e.Member, &f.Feed, collection), '\n'))
+	case kindEvent:
+		out.finish(append(feeds.AppendCloudEvent(out.buf, &e.Member, collection), '\n'))
+	default:
+		out.finish(feeds.AppendDocument(out.buf, &e.Member, &f.Feed, collection))
+	}
 }
 
 func (s *site) writeMemberHTML(w http.ResponseWriter, r *http.Request, e *bus.Entry, f *bus.Feed, base string) error {

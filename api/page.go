@@ -22,6 +22,8 @@ type page struct {
 	collection string
 	next       string // absolute URLs, "" for none
 	previous   string
+	firstPage  string
+	lastPage   string
 }
 
 func (p *page) first() int64 {
@@ -199,7 +201,23 @@ func (s *site) link(ctx context.Context, p *page) error {
 		p.linkIf(&p.next, p.newerExist(seen), after, seen)
 		p.linkIf(&p.previous, p.more, upTo, p.first()-1)
 	}
+	p.linkEnds()
 	return nil
+}
+
+// linkEnds sets the links to the first and the last page, where there are several (RFC 5005 §3). Pollers at a feed's end
+// get none.
+func (p *page) linkEnds() {
+	if len(p.entries) == 0 || p.next == "" && p.previous == "" {
+		return
+	}
+	if p.view.cursor() {
+		p.linkIf(&p.firstPage, true, after, 0)
+		p.linkIf(&p.lastPage, true, upTo, p.source.LastID)
+		return
+	}
+	p.linkIf(&p.firstPage, true, newestFirst, 0)
+	p.linkIf(&p.lastPage, true, newerThan, p.source.Pruned)
 }
 
 func (p *page) linkIf(link *string, exists bool, o order, id int64) {

@@ -85,7 +85,7 @@ func (s *site) createdBatch(w http.ResponseWriter, r *http.Request, feed string,
 	out := newOutput(w, r, "")
 	out.status = http.StatusCreated
 	defer out.release()
-	s.writePage(out, p)
+	s.writeForm(out, p, kindAtom)
 	return nil
 }
 

@@ -20,7 +20,6 @@ var (
 	typeXML       = []string{"application/xml; charset=utf-8"}
 	typeTextXML   = []string{"text/xml; charset=utf-8"}
 	typeService   = []string{"application/atomsvc+xml; charset=utf-8"}
-	typeJSON      = []string{"application/json"}
 	noCache       = []string{"no-cache"}
 	noStore       = []string{"no-store"}
 	immutable     = []string{"max-age=31536000, immutable"}
@@ -87,21 +86,6 @@ func (out *output) release() {
 	}
 	*out = next
 	outputs.Put(out)
-}
-
-// contentType sets the type of an XML form: its own, or the generic one that was asked for.
-func (out *output) contentType(form offer, own []string) {
-	h := out.w.Header()
-	switch form.typ {
-	case "application/xml":
-		h["Content-Type"] = typeXML
-	case "text/xml":
-		h["Content-Type"] = typeTextXML
-	default:
-		h["Content-Type"] = own
-	}
-	h["X-Content-Type-Options"] = nosniff
-	h["Content-Security-Policy"] = sandbox
 }
 
 // append adds part to dst, and writes out what makes more than a chunk. A part as large as that

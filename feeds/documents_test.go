@@ -37,9 +37,14 @@ func TestDocumentsOfTheServer(t *testing.T) {
 	member := func(dst []byte, m *Member) []byte { return AppendMember(dst, m, f, "https://example.org"+Path(f.Name)) }
 	full := &Page{
 		Feed: *f, Collection: "https://example.org" + Path(f.Name), Base: "https://example.org",
-		Self: "https://example.org/a?b&c", Next: "https://example.org/next", Previous: "https://example.org/previous",
+		Self: "https://example.org/a?b&c", First: "https://example.org/first", Last: "https://example.org/last",
+		Next: "https://example.org/next", Previous: "https://example.org/previous",
 		Alternate: "https://example.org/html", Members: []*Member{published, deleted}, Cursor: true,
 	}
+	item := func(dst []byte, m *Member) []byte { return AppendJSONItem(dst, m, f, full.Collection) }
+	event := func(dst []byte, m *Member) []byte { return AppendCloudEvent(dst, m, full.Collection) }
+	newest := *full
+	newest.Cursor, newest.Members = false, []*Member{deleted, published, published}
 	unborn := &Page{Feed: Feed{Name: "x"}, Collection: "https://example.org/feeds/x"}
 	for name, doc := range map[string][]byte{
 		"feed.xml":        AppendFeed(nil, full, member),
@@ -50,6 +55,11 @@ func TestDocumentsOfTheServer(t *testing.T) {
 		"service.xml":     AppendService(nil, testList()),
 		"list.json":       AppendListJSON(nil, testList()),
 		"list-empty.json": AppendListJSON(nil, &List{}),
+		"feed.json":       AppendJSONFeed(nil, full, item),
+		"newest.json":     AppendJSONFeed(nil, &newest, item),
+		"unborn.json":     AppendJSONFeed(nil, unborn, item),
+		"events.json":     AppendCloudEvents(nil, full.Members, event),
+		"no-events.json":  AppendCloudEvents(nil, nil, event),
 	} {
 		t.Run(name, func(t *testing.T) {
 			golden(t, "documents/"+name, doc)
@@ -57,6 +67,8 @@ func TestDocumentsOfTheServer(t *testing.T) {
 				checkWellFormed(t, doc)
 			} else if !json.Valid(doc) {
 				t.Error("not JSON")
+			} else if name == "feed.json" || name == "newest.json" || name == "unborn.json" {
+				checkJSONFeed(t, doc)
 			}
 		})
 	}

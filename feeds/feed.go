@@ -42,6 +42,8 @@ type Page struct {
 	Collection string // the feed's own URL, without a query
 	Base       string // the site's URL, without a trailing slash
 	Self       string
+	First      string
+	Last       string
 	Next       string
 	Previous   string
 	Alternate  string // the HTML form
@@ -67,6 +69,8 @@ func AppendFeed(dst []byte, p *Page, member func(dst []byte, m *Member) []byte) 
 	w.element("generator", generator)
 	w.link("self", typeFeed, p.Self)
 	w.link("alternate", typeHTML, p.Alternate)
+	w.link("first", typeFeed, p.First)
+	w.link("last", typeFeed, p.Last)
 	w.link("next", typeFeed, p.Next)
 	w.link("previous", typeFeed, p.Previous)
 	held := 0
