@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -46,8 +47,16 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 	if notModified(w, r, tag, p.modified()) {
 		return nil
 	}
+	d, base, err := s.delta(r, p)
+	if err != nil {
+		return err
+	}
 	out := newOutput(w, r, tag)
 	defer out.release()
+	if d != nil {
+		p, out.status = d, http.StatusIMUsed
+		describeDelta(h, base)
+	}
 	form.describe(h, typeAtomFeed)
 	s.writeForm(out, p, form.kind)
 	return nil
@@ -56,7 +65,8 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 // describePage sets the header fields that a 304 carries as well.
 func describePage(h http.Header, r *http.Request, p *page) {
 	h["Cache-Control"] = noCache
-	if p.source.AppendOnly && p.view.order == after && p.more {
+	// After 0 is the beginning of what is kept, which moves.
+	if p.source.AppendOnly && !p.source.UntilAcked && p.view.order == after && p.view.id > 0 && p.more {
 		h["Cache-Control"] = immutable
 	}
 	if id, ok := p.position(); ok {
@@ -84,8 +94,8 @@ func (s *site) writeForm(out *output, p *page, k kind) {
 	case kindJSON:
 		out.finish(feeds.AppendJSONFeed(out.buf, doc, member))
 	case kindEvent:
-		if p.next != "" {
-			out.w.Header()["Link"] = []string{"<" + p.next + `>; rel="next"`}
+		if next := cmp.Or(p.next, p.nextArchive); next != "" {
+			out.w.Header()["Link"] = []string{"<" + next + `>; rel="next"`}
 		}
 		out.finish(feeds.AppendCloudEvents(out.buf, doc.Members, member))
 	default:
@@ -130,13 +140,20 @@ func (out *output) document(p *page, html bool) *feeds.Page {
 		Feed:       p.source.Feed,
 		Collection: p.collection,
 		Base:       p.base,
-		Self:       p.view.url(p.collection),
+		Self:       p.self(),
 		First:      p.firstPage,
 		Last:       p.lastPage,
 		Next:       p.next,
 		Previous:   p.previous,
 		Members:    out.members,
 		Cursor:     p.view.cursor(),
+
+		Archive:     p.isArchive(),
+		PrevArchive: p.prevArchive,
+		NextArchive: p.nextArchive,
+	}
+	if doc.Archive {
+		doc.Current = p.current()
 	}
 	if html {
 		doc.Alternate = p.negotiated()
@@ -156,5 +173,8 @@ func (s *site) writePageHTML(w http.ResponseWriter, r *http.Request, p *page) er
 	out := newOutput(w, r, strconv.FormatInt(p.source.LastID, 10))
 	defer out.release()
 	doc := out.document(p, true)
+	if doc.Archive {
+		doc.Next, doc.Previous = doc.NextArchive, doc.PrevArchive
+	}
 	return out.html(doc.Alternate, func(w http.ResponseWriter) error { return s.pages.Feed(w, doc) })
 }

@@ -152,7 +152,7 @@ func pageTag(p *page) string {
 		text = append(text, 'a')
 	}
 	_, _ = d.Write(text) // a hash never fails
-	for _, s := range [...]string{p.base, p.view.format, p.next, p.previous, p.source.Title, p.source.Subtitle, p.source.Author.Name, p.source.Author.URI, p.source.Author.Email} {
+	for _, s := range [...]string{p.base, p.view.format, p.next, p.previous, p.prevArchive, p.source.Title, p.source.Subtitle, p.source.Author.Name, p.source.Author.URI, p.source.Author.Email} {
 		_, _ = d.Write(append(append(b[:0], s...), 0))
 	}
 	tag := strconv.AppendInt(b[:0], p.source.LastID, 10)

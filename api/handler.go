@@ -139,6 +139,7 @@ func (s *site) router() http.Handler {
 	r.Handle("/service", s.resource(methods{get: s.getService}))
 	r.Handle("/feeds", s.resource(methods{get: s.getList}))
 	r.Handle("/feeds/{feed}", s.resource(methods{get: s.getCollection, http.MethodPost: s.postCollection}))
+	r.Handle("/feeds/{feed}/archive/{range}", s.resource(methods{get: s.getArchive}))
 	r.Handle("/feeds/{feed}/entries/{uuid}", s.resource(methods{
 		get: s.getMember, http.MethodPut: s.putMember, http.MethodDelete: s.deleteMember,
 	}))

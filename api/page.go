@@ -24,6 +24,20 @@ type page struct {
 	previous   string
 	firstPage  string
 	lastPage   string
+
+	archive     bus.Range // of a page of the archive
+	prevArchive string
+	nextArchive string
+}
+
+func (p *page) isArchive() bool { return p.archive != (bus.Range{}) }
+
+// self returns the page's own canonical URL.
+func (p *page) self() string {
+	if p.isArchive() {
+		return archiveURL(p.collection, p.archive, p.view.format)
+	}
+	return p.view.url(p.collection)
 }
 
 func (p *page) first() int64 {
@@ -40,8 +54,17 @@ func (p *page) last() int64 {
 	return p.entries[len(p.entries)-1].ID
 }
 
+// current returns the URL of the feed's newest page.
+func (p *page) current() string {
+	v := view{order: newestFirst, limit: defaultLimit, format: p.view.format}
+	return v.url(p.collection)
+}
+
 // negotiated returns the URL of the page whose form Accept decides on.
 func (p *page) negotiated() string {
+	if p.isArchive() {
+		return archiveURL(p.collection, p.archive, "")
+	}
 	v := p.view
 	v.format = ""
 	return v.url(p.collection)
@@ -65,10 +88,10 @@ func (p *page) position() (int64, bool) {
 }
 
 // modified returns when the page last changed: the zero time for a feed with settings of
-// its own, which tell no date.
+// its own, which tell no date, and for a page of the archive, which changes when an entry leaves it.
 func (p *page) modified() time.Time {
 	f := p.source
-	if f.Title != "" || f.Subtitle != "" || f.Author != (feeds.Person{}) {
+	if p.isArchive() || f.Title != "" || f.Subtitle != "" || f.Author != (feeds.Person{}) {
 		return time.Time{}
 	}
 	return f.Updated
@@ -202,6 +225,9 @@ func (s *site) link(ctx context.Context, p *page) error {
 		p.linkIf(&p.previous, p.more, upTo, p.first()-1)
 	}
 	p.linkEnds()
+	if v.order == newestFirst && p.more {
+		return s.linkArchive(ctx, p)
+	}
 	return nil
 }
 

@@ -40,6 +40,7 @@ var outcomes = []struct {
 }{
 	{bus.ErrNoFeed, http.StatusNotFound, "There is no such feed yet. POST an entry to this URL to create it.", nil},
 	{bus.ErrNoEntry, http.StatusNotFound, "There is no such entry in this feed. POST to the feed to add one; a PUT only changes one that exists.", nil},
+	{bus.ErrNoArchive, http.StatusNotFound, "The feed's archive has no such page, or not yet. GET the feed, and follow its link prev-archive from there.", nil},
 	{bus.ErrDeleted, http.StatusGone, "The entry was deleted. Its feed holds the tombstone; POST there to publish anew.", nil},
 	{bus.ErrChanged, http.StatusPreconditionFailed, "The entry has changed since the ETag in If-Match was given. GET it again, make your change to that, and PUT with the new ETag.", nil},
 	{bus.ErrIDChanged, http.StatusConflict, "The document has another atom:id than the entry, and an entry never changes its own. Send the atom:id that GET gives, or none; POST to the feed to publish another entry.", nil},

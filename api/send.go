@@ -27,7 +27,7 @@ var (
 	// XHTML within XML is live in a browser; the browser's own view of XML is styled inline.
 	sandbox        = []string{"default-src 'none'; style-src 'unsafe-inline'; sandbox"}
 	varyAccept     = []string{"Accept, Accept-Encoding"}
-	varyCollection = []string{"Accept, Accept-Encoding, Xlastid"}
+	varyCollection = []string{"Accept, Accept-Encoding, Xlastid, A-IM"}
 	codingGzip     = []string{"gzip"}
 	acceptEncoding = []string{"gzip, identity"}
 )

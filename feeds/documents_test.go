@@ -45,9 +45,15 @@ func TestDocumentsOfTheServer(t *testing.T) {
 	event := func(dst []byte, m *Member) []byte { return AppendCloudEvent(dst, m, full.Collection) }
 	newest := *full
 	newest.Cursor, newest.Members = false, []*Member{deleted, published, published}
+	archived := *full
+	archived.First, archived.Last, archived.Next, archived.Previous = "", "", "", ""
+	archived.Archive, archived.Current = true, full.Collection
+	archived.PrevArchive, archived.NextArchive = full.Collection+"/archive/0-31", full.Collection+"/archive/64-127"
 	unborn := &Page{Feed: Feed{Name: "x"}, Collection: "https://example.org/feeds/x"}
 	for name, doc := range map[string][]byte{
 		"feed.xml":        AppendFeed(nil, full, member),
+		"archive.xml":     AppendFeed(nil, &archived, member),
+		"archive.json":    AppendJSONFeed(nil, &archived, item),
 		"feed-unborn.xml": AppendFeed(nil, unborn, member),
 		"tombstone.xml":   AppendDocument(nil, deleted, f, full.Collection),
 		"list.xml":        AppendList(nil, testList()),
@@ -67,7 +73,7 @@ func TestDocumentsOfTheServer(t *testing.T) {
 				checkWellFormed(t, doc)
 			} else if !json.Valid(doc) {
 				t.Error("not JSON")
-			} else if name == "feed.json" || name == "newest.json" || name == "unborn.json" {
+			} else if name == "feed.json" || name == "archive.json" || name == "newest.json" || name == "unborn.json" {
 				checkJSONFeed(t, doc)
 			}
 		})

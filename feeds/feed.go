@@ -49,6 +49,25 @@ type Page struct {
 	Alternate  string // the HTML form
 	Members    []*Member
 	Cursor     bool // oldest first, read by cursor
+	// Of an archived feed, RFC 5005 §4. An archive page is as old as its newest member.
+	Archive     bool
+	Current     string
+	PrevArchive string
+	NextArchive string
+}
+
+// updated returns when the page last changed, so that an archive page stays as it is.
+func (p *Page) updated() time.Time {
+	if !p.Archive {
+		return p.Feed.Updated
+	}
+	newest := p.Feed.Created
+	for _, m := range p.Members {
+		if m.Edited.After(newest) {
+			newest = m.Edited
+		}
+	}
+	return newest
 }
 
 // AppendFeed appends a whole feed document. member appends one member's element, as
@@ -64,7 +83,7 @@ func AppendFeed(dst []byte, p *Page, member func(dst []byte, m *Member) []byte) 
 	if p.Feed.Subtitle != "" {
 		w.element("subtitle", p.Feed.Subtitle)
 	}
-	w.date("updated", p.Feed.Updated)
+	w.date("updated", p.updated())
 	w.author(p.Feed.author())
 	w.element("generator", generator)
 	w.link("self", typeFeed, p.Self)
@@ -73,6 +92,12 @@ func AppendFeed(dst []byte, p *Page, member func(dst []byte, m *Member) []byte) 
 	w.link("last", typeFeed, p.Last)
 	w.link("next", typeFeed, p.Next)
 	w.link("previous", typeFeed, p.Previous)
+	w.link("current", typeFeed, p.Current)
+	w.link("prev-archive", typeFeed, p.PrevArchive)
+	w.link("next-archive", typeFeed, p.NextArchive)
+	if p.Archive {
+		w.raw(`<fh:archive xmlns:fh="` + NamespaceHistory + `"/>`)
+	}
 	held := 0
 	for _, m := range p.Members {
 		if len(w.dst)-held+len(m.XML) > maxRun {

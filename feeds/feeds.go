@@ -10,9 +10,10 @@ package feeds
 
 // The XML namespaces in use.
 const (
-	NamespaceAtom      = "http://www.w3.org/2005/Atom"            // RFC 4287
-	NamespaceApp       = "http://www.w3.org/2007/app"             // RFC 5023
-	NamespaceTombstone = "http://purl.org/atompub/tombstones/1.0" // RFC 6721
+	NamespaceAtom      = "http://www.w3.org/2005/Atom"             // RFC 4287
+	NamespaceApp       = "http://www.w3.org/2007/app"              // RFC 5023
+	NamespaceTombstone = "http://purl.org/atompub/tombstones/1.0"  // RFC 6721
+	NamespaceHistory   = "http://purl.org/syndication/history/1.0" // RFC 5005
 	NamespaceXHTML     = "http://www.w3.org/1999/xhtml"
 	NamespaceXML       = "http://www.w3.org/XML/1998/namespace"
 	// NamespaceMQ is that of the extension element <id>, which carries an

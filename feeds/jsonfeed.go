@@ -17,10 +17,14 @@ type jsonFeed struct {
 // jsonFeedLinks is what JSON Feed has no member for.
 type jsonFeedLinks struct {
 	Feed        string `json:"feed"`
-	LastID      int64  `json:"last_id"` // of the feed, not of the page
+	LastID      int64  `json:"last_id,omitempty"` // of the feed, not of the page
 	FirstURL    string `json:"first_url,omitempty"`
 	LastURL     string `json:"last_url,omitempty"`
 	PreviousURL string `json:"previous_url,omitempty"`
+	Archive     bool   `json:"archive,omitempty"`
+	CurrentURL  string `json:"current_url,omitempty"`
+	PrevArchive string `json:"prev_archive_url,omitempty"`
+	NextArchive string `json:"next_archive_url,omitempty"`
 }
 
 // AppendJSONFeed appends a page as a JSON Feed 1.1 document. item appends one member, as AppendJSONItem does.
@@ -30,7 +34,13 @@ func AppendJSONFeed(dst []byte, p *Page, item func(dst []byte, m *Member) []byte
 	head := jsonFeed{
 		Version: "https://jsonfeed.org/version/1.1", Title: p.Feed.title(), HomePageURL: p.Alternate, FeedURL: p.Self,
 		Description: p.Feed.Subtitle, NextURL: p.Next,
-		AtomMQ: jsonFeedLinks{Feed: p.Feed.Name, LastID: p.Feed.LastID, FirstURL: p.First, LastURL: p.Last, PreviousURL: p.Previous},
+		AtomMQ: jsonFeedLinks{
+			Feed: p.Feed.Name, LastID: p.Feed.LastID, FirstURL: p.First, LastURL: p.Last, PreviousURL: p.Previous,
+			Archive: p.Archive, CurrentURL: p.Current, PrevArchive: p.PrevArchive, NextArchive: p.NextArchive,
+		},
+	}
+	if p.Archive {
+		head.NextURL, head.AtomMQ.LastID = p.NextArchive, 0 // it stays as it is while the feed goes on
 	}
 	var by jsonItem
 	by.author(p.Feed.author(), p.Collection)

@@ -1,0 +1,132 @@
+package api
+
+import (
+	"context"
+	"hash/fnv"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+var archiveForever = []string{"public, max-age=31536000, immutable"}
+
+// archiveURL returns the URL of a page of a collection's archive, "" for none.
+func archiveURL(collection string, r bus.Range, format string) string {
+	if r == (bus.Range{}) {
+		return ""
+	}
+	u := collection + "/archive/" + strconv.FormatInt(r.First, 10) + "-" + strconv.FormatInt(r.Last, 10)
+	if format != "" {
+		u += "?format=" + url.QueryEscape(format)
+	}
+	return u
+}
+
+// archiveRange reads the last segment of an archive page's URL.
+func archiveRange(segment string) (bus.Range, error) {
+	first, last, _ := strings.Cut(segment, "-")
+	from, err := parseID(first)
+	if err != nil {
+		return bus.Range{}, bus.ErrNoArchive
+	}
+	to, err := parseID(last)
+	if err != nil || archiveURL("", bus.Range{First: from, Last: to}, "") != "/archive/"+segment {
+		return bus.Range{}, bus.ErrNoArchive
+	}
+	return bus.Range{First: from, Last: to}, nil
+}
+
+// getArchive answers with a full page of a feed, RFC 5005 §4.
+func (s *site) getArchive(w http.ResponseWriter, r *http.Request) error {
+	name, err := feedName(r)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Vary"] = varyAccept
+	segment, suffix := cutSuffix(chi.URLParam(r, "range"))
+	form, format, err := choose(r, suffix, s.forms(collectionForms, collectionHTMLForms))
+	if err != nil {
+		return err
+	}
+	ids, err := archiveRange(segment)
+	if err != nil {
+		return err
+	}
+	a, err := s.bus.Archive(r.Context(), name, ids)
+	if err != nil {
+		return err
+	}
+	p := s.archivePage(r, a, format)
+	h["Cache-Control"] = noCache
+	h["Xlastid"] = echo(nil, ids.Last)
+	if form.kind == kindHTML {
+		return s.writePageHTML(w, r, p)
+	}
+	if a.Final {
+		h["Cache-Control"] = archiveForever
+	}
+	return s.sendArchive(w, r, p, form)
+}
+
+func (s *site) sendArchive(w http.ResponseWriter, r *http.Request, p *page, form offer) error {
+	tag := archiveTag(p) + form.tag
+	if notModified(w, r, tag, p.modified()) {
+		return nil
+	}
+	out := newOutput(w, r, tag)
+	defer out.release()
+	form.describe(w.Header(), typeAtomFeed)
+	s.writeForm(out, p, form.kind)
+	return nil
+}
+
+func (s *site) archivePage(r *http.Request, a *bus.Archive, format string) *page {
+	base := s.baseOf(r)
+	collection := base + feeds.Path(a.Feed.Name)
+	return &page{
+		view: view{order: after, format: format}, source: a.Feed, entries: a.Entries, base: base, collection: collection,
+		archive: a.Range, prevArchive: archiveURL(collection, a.Previous, format), nextArchive: archiveURL(collection, a.Next, format),
+	}
+}
+
+// linkArchive sets the link from the newest page to the archive: only where the page holds all that
+// has come since, so that the two are the whole feed.
+func (s *site) linkArchive(ctx context.Context, p *page) error {
+	last, since, err := s.bus.LastArchive(ctx, p.source.Name)
+	if err != nil {
+		return err
+	}
+	if len(p.entries) >= since {
+		p.prevArchive = archiveURL(p.collection, last, p.view.format)
+	}
+	return nil
+}
+
+// archiveTag returns the opaque ETag of a page of an archive: a digest of its entries' ids, of which each names one state
+// of one entry, and of what else the page is made from.
+func archiveTag(p *page) string {
+	d := fnv.New64a()
+	var b [128]byte
+	text := b[:0]
+	for _, e := range p.entries {
+		text = append(strconv.AppendInt(text, e.ID, 36), '.')
+		if len(text) > 64 {
+			_, _ = d.Write(text) // a hash never fails
+			text = b[:0]
+		}
+	}
+	_, _ = d.Write(append(text, 0))
+	f := p.source
+	for _, s := range [...]string{p.self(), p.prevArchive, p.nextArchive, f.Title, f.Subtitle, f.Author.Name, f.Author.URI, f.Author.Email} {
+		_, _ = d.Write(append(append(b[:0], s...), 0))
+	}
+	tag := strconv.AppendInt(b[:0], p.archive.Last, 10)
+	return string(strconv.AppendUint(append(tag, '-'), d.Sum64(), 36))
+}
