@@ -1,0 +1,100 @@
+package feeds
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// validate holds documents, by name, to a grammar in testdata/schema. It returns what jing says, "" where all are valid.
+func validate(t *testing.T, schema string, docs map[string][]byte) string {
+	t.Helper()
+	if _, err := exec.LookPath("jing"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("needs jing: apt-get install jing")
+		}
+		t.Skip("needs jing: apt-get install jing")
+	}
+	dir := t.TempDir()
+	args := []string{"-c", filepath.Join("testdata", "schema", schema)}
+	for name, doc := range docs {
+		path := filepath.Join(dir, name+".xml")
+		if err := os.WriteFile(path, doc, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, path)
+	}
+	out, err := exec.CommandContext(t.Context(), "jing", args...).CombinedOutput()
+	if err != nil && len(out) == 0 {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(out), dir, "")
+}
+
+// outside are documents in which their publisher says what RFC 4287 does not allow, and which are taken nevertheless: its
+// grammar refuses them from whatever server.
+var outside = map[string]string{
+	"crlf":               "an attribute without a namespace on <content>",
+	"foreign":            "an <entry> within the entry",
+	"managed-cut":        "app:edited within app:control",
+	"text-quotes-in-tag": "attributes without a namespace on <entry>",
+}
+
+func TestDocumentsFollowTheGrammarsOfTheRFCs(t *testing.T) {
+	docs := make(map[string][]byte)
+	for name, doc := range documents(t, "accepted") {
+		if outside[name] != "" {
+			continue
+		}
+		d, err := Parse(doc, "", Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs["in-a-feed-"+name] = page(d.Entries)
+		docs[name] = AppendDocument(nil, testMember(d.Entries[0]), testFeed(), testCollection)
+	}
+	for name, schema := range map[string]string{
+		"feed": "atommq", "feed-unborn": "atommq", "archive": "atommq", "tombstone": "atommq",
+		"list": "list", "list-empty": "list", "service": "service",
+	} {
+		doc, err := os.ReadFile(filepath.Join("testdata", "documents", name+".xml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if schema == "atommq" {
+			docs["of-the-server-"+name] = doc
+		} else if said := validate(t, schema+".rnc", map[string][]byte{name: doc}); said != "" {
+			t.Error(said)
+		}
+	}
+	if said := validate(t, "atommq.rnc", docs); said != "" {
+		t.Error(said)
+	}
+}
+
+// The grammars refuse what they should, or they would prove nothing.
+func TestTheGrammarsRefuseWhatIsWrong(t *testing.T) {
+	good := AppendDocument(nil, testMember(entryOf(t, &Message{Type: "text/plain", Body: []byte("text")})), testFeed(), testCollection)
+	docs := make(map[string][]byte)
+	for name, change := range map[string][2]string{
+		"edited-twice":   {"<app:edited ", `<app:edited xmlns:app="http://www.w3.org/2007/app">2026-03-14T15:09:26Z</app:edited><app:edited `},
+		"no-id":          {`<mq:id xmlns:mq="urn:atommq">42</mq:id>`, ""},
+		"no-date":        {"<updated>2026", "<updated>26"},
+		"unknown":        {"<title>", "<color>red</color><title>"},
+		"control":        {"<title>", `<app:control xmlns:app="http://www.w3.org/2007/app"><app:draft>maybe</app:draft></app:control><title>`},
+		"link-no-href":   {" href=", " ref="},
+		"content-type":   {`type="text"`, `type="nonsense"`},
+		"author-no-name": {"<author><name>a b</name></author>", "<author/>"},
+	} {
+		docs[name] = bytes.Replace(good, []byte(change[0]), []byte(change[1]), 1)
+	}
+	said := validate(t, "atommq.rnc", docs)
+	for name := range docs {
+		if !strings.Contains(said, "/"+name+".xml") {
+			t.Errorf("the grammar takes %s", name)
+		}
+	}
+}
