@@ -24,9 +24,11 @@ func (a *array) text(s string) {
 	a.buf = append(append(a.buf, s[start:]...), '"', ',')
 }
 
-// value ends the array, which has at least one element, and returns it, as text that the driver
-// sends as it is.
-func (a *array) value() []byte {
+// arrayText is an array's text, as a parameter.
+type arrayText []byte
+
+// value ends the array, which has at least one element, and returns it.
+func (a *array) value() arrayText {
 	a.buf[len(a.buf)-1] = '}'
 	return a.buf
 }

@@ -18,7 +18,10 @@ type commit struct {
 	writer *writer
 
 	mu         sync.Mutex
+	assumed    assumption
 	counting   bool  // the counter of ids is locked
+	read       bool  // it is known what it says
+	stirs      int64 // that it counts
 	first      int64 // the id it gave first
 	next       int64 // the id to give next
 	rows       []row // published in this commit
@@ -27,12 +30,14 @@ type commit struct {
 	verdicts   []verdict
 	settled    int   // how many of verdicts are carried out
 	dirty      bool  // something was written beside rows
+	stirring   bool  // atommq_log.stirs changes
 	living     int64 // a node that is known to be, 0 for none
 	feeds      tally
 	roster     roster
 	keys       keyring
 	args       []driver.NamedValue
 	arrays     arrays
+	idArray    array
 	took       bool    // work from a queue, so that others may wait for this commit
 	passed     []int64 // queues in which others were taking what is left
 	overlooked overlooked
@@ -50,9 +55,14 @@ func (s *Store) Commit(ctx context.Context, pieces iter.Seq[[]*bus.Op]) error {
 	defer c.reset()
 	pieces, done := s.writer.repeatable(pieces)
 	defer done()
+	again := false
 	err := s.writer.transact(ctx, transaction{
 		work: func() error {
 			c.reset() // of an attempt before
+			if again {
+				c.assumed.forget()
+			}
+			again = true
 			return c.run(pieces)
 		},
 		done: c.outcome,
@@ -60,6 +70,7 @@ func (s *Store) Commit(ctx context.Context, pieces iter.Seq[[]*bus.Op]) error {
 	if err != nil {
 		return fmt.Errorf("write to the log: %w", translate(ctx, err))
 	}
+	c.assumed.learn(c)
 	c.tell()
 	return nil
 }
@@ -71,8 +82,8 @@ func (c *commit) reset() {
 	clear(c.verdicts)
 	clear(c.outcomes)
 	c.rows, c.works, c.verdicts, c.args, c.outcomes = c.rows[:0], c.works[:0], c.verdicts[:0], c.args[:0], c.outcomes[:0]
-	c.written, c.settled, c.dirty, c.living = 0, 0, false, 0
-	c.counting, c.first, c.next = false, 0, 0
+	c.written, c.settled, c.dirty, c.stirring, c.living = 0, 0, false, false, 0
+	c.counting, c.read, c.first, c.next = false, false, 0, 0
 	c.took, c.passed = false, c.passed[:0]
 	c.traces.reset()
 	c.feeds.reset()
@@ -87,6 +98,9 @@ func (c *commit) run(pieces iter.Seq[[]*bus.Op]) error {
 		if err := c.write(ops); err != nil {
 			return err
 		}
+	}
+	if err := c.flush(); err != nil {
+		return err
 	}
 	changed := c.dirty || c.next > c.first
 	if changed {
@@ -103,9 +117,9 @@ func (c *commit) run(pieces iter.Seq[[]*bus.Op]) error {
 	return nil
 }
 
-const readCounter = "SELECT last_id FROM atommq_log /* FOR UPDATE */"
+const readCounter = "SELECT last_id, stirs FROM atommq_log /* FOR UPDATE */"
 
-// count locks the counter of ids and reads it. Nobody else can until the transaction ends, so ids
+// count locks the counter of ids and reads it, as later does. Nobody else can until the transaction ends, so ids
 // appear in the order they are taken. Beside that it has all commits that change more than claims wait for each
 // other, so that they find no half of another's. Commits that only claim and settle need not.
 func (c *commit) count() error {
@@ -113,10 +127,24 @@ func (c *commit) count() error {
 		return nil
 	}
 	c.counting = true
-	return c.writer.query(readCounter, nil, func(v []driver.Value) {
-		c.first = v[0].(int64) + 1
-		c.next = c.first
+	if c.assumed.sure {
+		c.counter(c.assumed.last, c.assumed.stirs)
+		return c.writer.later(checkCounter, number([]driver.Value{c.assumed.last, c.assumed.stirs}), func([]driver.Value) {})
+	}
+	return c.writer.later(readCounter, nil, func(v []driver.Value) {
+		last, stirs := v[0].(int64), v[1].(int64)
+		if c.writer.asArrays {
+			c.assumed.check(last, stirs)
+		}
+		c.counter(last, stirs)
 	})
+}
+
+// counter takes what the counter says.
+func (c *commit) counter(last, stirs int64) {
+	c.read, c.stirs = true, stirs
+	c.first = last + 1
+	c.next = c.first
 }
 
 // exclude does so for a transaction that is not a commit.
@@ -140,14 +168,25 @@ func (c *commit) write(ops []*bus.Op) error {
 	if err := c.findQueues(ops); err != nil {
 		return err
 	}
+	if c.counting && !c.read {
+		if err := c.writer.sync(); err != nil {
+			return err
+		}
+	}
 	for _, op := range ops {
 		var err error
 		if op.Err, err = c.apply(op); err != nil {
 			return err
 		}
 	}
+	if c.writer.asArrays && len(c.rows)-c.written+len(c.verdicts)-c.settled < fullPiece {
+		return nil
+	}
 	return c.flush()
 }
+
+// fullPiece is how much may wait to be written with what the next pieces bring, where a statement takes any number of rows.
+const fullPiece = 1000
 
 // apply does one op. A rule that refuses it is not an error of the commit.
 func (c *commit) apply(op *bus.Op) (rule, err error) {

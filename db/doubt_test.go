@@ -2,6 +2,7 @@ package db
 
 import (
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 func doomCommits(p *dbtest.Proxy, fate dbtest.Fate) (doomed func() bool) {
 	var done atomic.Bool
 	p.Doom(func(query string) dbtest.Fate {
-		if query == "COMMIT" && done.CompareAndSwap(false, true) {
+		if strings.HasSuffix(query, "COMMIT;") && done.CompareAndSwap(false, true) {
 			return fate
 		}
 		return dbtest.Pass
@@ -128,7 +129,7 @@ func tellApart(t *testing.T, cluster *dbtest.Cluster) {
 	var done atomic.Bool
 	taken := make(chan error, 1)
 	p.Doom(func(query string) dbtest.Fate {
-		if query != "COMMIT" || !done.CompareAndSwap(false, true) {
+		if !strings.HasSuffix(query, "COMMIT;") || !done.CompareAndSwap(false, true) {
 			return dbtest.Pass
 		}
 		go func() { // once the connection, and so the lock, is gone
@@ -152,7 +153,7 @@ func tellOfDoubt(t *testing.T, cluster *dbtest.Cluster) {
 	p := dbtest.NewProxy(t, cluster)
 	s := openServerAt(t, p.URL(t, cluster.Database(t)))
 	p.Doom(func(query string) dbtest.Fate {
-		if query == "COMMIT" {
+		if strings.HasSuffix(query, "COMMIT;") {
 			return dbtest.LoseAnswer
 		}
 		return dbtest.Pass

@@ -31,7 +31,10 @@ func (c *commit) drop(feed string) (rule, err error) {
 			return nil, err
 		}
 	}
-	c.dirty, c.traces.dropped = true, feed
+	if err := c.writer.exec(countStir); err != nil { // as for a queue that is made
+		return nil, err
+	}
+	c.dirty, c.stirring, c.traces.dropped = true, true, feed
 	c.feeds.drop(feed)
 	c.roster.forget(feed)
 	return nil, nil

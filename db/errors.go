@@ -84,8 +84,10 @@ const (
 	tooManyConnections  = "53300"
 	diskFull            = "53100"
 	lockNotAvailable    = "55P03"
+	objectInUse         = "55006"
 	noSuchDatabase      = "3D000"
 	ioError             = "58030"
+	divisionByZero      = "22012"
 	notText             = "22021" // a byte that UTF-8 has not, or NUL
 )
 
@@ -98,7 +100,7 @@ func kindOfState(state string) error {
 		return bus.ErrFull
 	case len(state) != 5:
 		return nil
-	case state == lockNotAvailable, state == noSuchDatabase, state == ioError:
+	case state == lockNotAvailable, state == objectInUse, state == noSuchDatabase, state == ioError:
 		return bus.ErrUnavailable
 	}
 	switch state[:2] {

@@ -100,7 +100,7 @@ func (c *commit) removeUnwanted(feed string, rank int64, ids []int64) (gone []in
 	}
 	var bytes int64
 	for len(ids) > 0 {
-		n := cut(ids)
+		n := c.cut(ids)
 		c.args = c.args[:0]
 		c.bind(1, feed)
 		c.bind(2, rank)
@@ -121,7 +121,7 @@ var deleteEntries = makeByID(0, "DELETE FROM atommq_entry WHERE ", "")
 func (c *commit) removeEntries(feed string, ids []int64, bytes int64) error {
 	c.feeds.add(feed, change{entries: -int64(len(ids)), bytes: -bytes})
 	for len(ids) > 0 {
-		n := cut(ids)
+		n := c.cut(ids)
 		c.args = c.args[:0]
 		if err := c.writer.execNumbered(c.bindIDs(deleteEntries, ids[:n]), c.args); err != nil {
 			return err

@@ -19,6 +19,7 @@ type postgres struct {
 	conn  driver.Conn // nil until used, and after it failed
 	stmts map[string]driver.Stmt
 	args  []driver.NamedValue
+	batch batch
 }
 
 // patience is how long a transaction is tried again while the database cannot be reached, or asks for it.
@@ -40,6 +41,8 @@ func (p *postgres) transact(ctx context.Context, t transaction) error {
 			return nil
 		case errors.Is(err, errUnchanged):
 			return nil
+		case stateOf(err) == divisionByZero: // what the commit assumed does not hold; it does not assume it again
+			continue
 		case errors.Is(err, errUndone):
 			r.allow(patience)
 			continue
@@ -88,27 +91,22 @@ func (p *postgres) attempt(ctx context.Context, work func() error) error {
 	if err := p.connect(ctx); err != nil {
 		return err
 	}
-	// A context that can be cancelled would cost a goroutine for each transaction.
-	tx, err := p.conn.(driver.ConnBeginTx).BeginTx(context.Background(), driver.TxOptions{})
-	if err != nil {
-		p.disconnect()
-		return err
-	}
-	if err := work(); err != nil {
-		// A server that became a standby is left for the one that took over.
-		if tx.Rollback() != nil || stateOf(err) == readOnlyTransaction {
+	p.batch.begin()
+	err := work()
+	if err == nil {
+		if err = p.batch.commit(p.conn); err == nil {
+			return nil
+		}
+		if !isRefusal(err) {
 			p.disconnect()
+			return &doubtError{err}
 		}
-		return err
 	}
-	if err := tx.Commit(); err != nil {
+	// A server that became a standby is left for the one that took over.
+	if p.batch.begun() && p.conn.(driver.Tx).Rollback() != nil || stateOf(err) == readOnlyTransaction {
 		p.disconnect()
-		if isRefusal(err) {
-			return err
-		}
-		return &doubtError{err}
 	}
-	return nil
+	return err
 }
 
 // connect opens the connection if it is not. Callers hold p.mu.
@@ -123,6 +121,7 @@ func (p *postgres) connect(ctx context.Context) error {
 		return err
 	}
 	p.conn, p.stmts = conn, make(map[string]driver.Stmt)
+	p.batch.forget()
 	return nil
 }
 
@@ -156,32 +155,58 @@ func (p *postgres) statement(query string, args []driver.NamedValue) (driver.Stm
 		p.args = append(p.args, driver.NamedValue{Ordinal: i + 1})
 	}
 	for _, a := range args {
-		if truth, ok := a.Value.(bool); ok {
+		switch v := a.Value.(type) {
+		case bool:
 			a.Value = int64(0)
-			if truth {
+			if v {
 				a.Value = int64(1)
 			}
+		case arrayText:
+			a.Value = []byte(v) // which the driver sends as it is
 		}
 		p.args[a.Ordinal-1].Value = a.Value
 	}
 	return s, p.args, nil
 }
 
+// later implements statements.
+func (p *postgres) later(query string, args []driver.NamedValue, row func(v []driver.Value)) error {
+	if large(args) {
+		if row == nil {
+			row = func([]driver.Value) {}
+		}
+		return p.alone(query, args, row)
+	}
+	return p.batch.add(query, p.texts, args, row)
+}
+
+// sync implements statements.
+func (p *postgres) sync() error {
+	_, err := p.batch.send(p.conn)
+	return err
+}
+
 // changeNumbered implements statements.
 func (p *postgres) changeNumbered(query string, args []driver.NamedValue) (rows int64, err error) {
-	s, args, err := p.statement(query, args)
-	if err != nil {
+	if err := p.batch.add(query, p.texts, args, nil); err != nil {
 		return 0, err
 	}
-	result, err := s.(driver.StmtExecContext).ExecContext(context.Background(), args)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+	return p.batch.send(p.conn)
 }
 
 // query implements statements.
 func (p *postgres) query(query string, args []driver.NamedValue, row func(v []driver.Value)) error {
+	if err := p.batch.add(query, p.texts, args, row); err != nil {
+		return err
+	}
+	return p.sync()
+}
+
+// alone runs a statement whose parameters are large, which the server need not look for in a text.
+func (p *postgres) alone(query string, args []driver.NamedValue, row func(v []driver.Value)) error {
+	if err := p.sync(); err != nil {
+		return err
+	}
 	s, args, err := p.statement(query, args)
 	if err != nil {
 		return err

@@ -28,6 +28,9 @@ func TestNoFrequentStatementScansOnAServer(t *testing.T) {
 		delete(statements, name)
 	}
 	statements["take"], statements["take all"], statements["count"] = takeUnlocked, takeAll, updateWaitingArrays
+	statements["take held"], statements["take held array"] = takeHeld.span, takeHeld.array
+	statements["ack array"], statements["release array"], statements["leave array"] = deleteClaims.array, releaseClaims.array, deleteEntries.array
+	statements["unwanted array"] = selectUnwanted.array
 	for name, query := range statements {
 		for _, line := range serverPlan(t, session, query) {
 			// The keys of a unit, and the names of feeds that changed, are few.

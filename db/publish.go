@@ -154,3 +154,6 @@ func (c *commit) bind(ordinal int, v driver.Value) {
 // text returns b as a string without a copy: a []byte would be stored as a BLOB. The driver is done
 // with it before Commit returns, and until then nobody changes an entry's bytes.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// bytesOf does the reverse. Nobody writes to them.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

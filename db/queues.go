@@ -116,6 +116,9 @@ const insertQueue = `INSERT INTO atommq_queue (feed, name, ack_timeout, attempts
 func (w *writer) makeQueue(feed, name string, at int64) (id int64, err error) {
 	args := []driver.Value{feed, name, bus.DefaultAckTimeout.Microseconds(), int64(bus.DefaultAttempts), at}
 	err = w.query(insertQueue, number(args), func(v []driver.Value) { id = v[0].(int64) })
+	if err == nil && id != 0 {
+		err = w.exec(countStir) // by which other nodes know that there is another queue
+	}
 	return id, err
 }
 
@@ -132,7 +135,7 @@ func (c *commit) open(op *bus.Op) error {
 		return err
 	}
 	if id != 0 {
-		c.dirty = true
+		c.dirty, c.stirring = true, true
 		c.roster.forget(q.Feed)
 	}
 	var row queueRow

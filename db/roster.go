@@ -2,6 +2,7 @@ package db
 
 import (
 	"database/sql/driver"
+	"slices"
 	"sort"
 	"strings"
 
@@ -55,7 +56,12 @@ func (c *commit) findQueues(ops []*bus.Op) error {
 		for i := range op.Posts {
 			feed := op.Posts[i].Entry.Feed
 			if op.Kind == bus.OpPublish && feed != last && c.roster.meet(feed) {
-				unknown = append(unknown, feed)
+				// What this commit dropped is assumed to be there.
+				if queues, known := c.assumed.queuesOf(feed); known && c.counting && !c.stirring {
+					c.roster.feeds[feed] = queues
+				} else {
+					unknown = append(unknown, feed)
+				}
 			}
 			last = feed
 		}
@@ -117,7 +123,8 @@ func (c *commit) needQueue(p *bus.Posting, at int64) error {
 		}
 	}
 	id, err := c.writer.makeQueue(feed, p.Queue, at)
-	c.roster.feeds[feed] = append(queues, queueRef{id, p.Queue})
+	c.stirring = true
+	c.roster.feeds[feed] = append(slices.Clip(queues), queueRef{id, p.Queue})
 	clear(c.roster.owners)
 	return err
 }

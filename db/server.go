@@ -77,6 +77,19 @@ func parseServer(dsn string) (*server, error) {
 	return s, nil
 }
 
+// InSchema returns dsn, a URL of PostgreSQL, with schema as the one that AtomMQ's tables are made and looked for in.
+func InSchema(dsn, schema string) (string, error) {
+	u, err := url.Parse(joinPorts(dsn))
+	if err != nil {
+		_, err := parseServer(dsn) // whose error does not show the password
+		return "", err
+	}
+	params := u.Query()
+	params.Set("search_path", schema)
+	u.RawQuery = params.Encode()
+	return u.String(), nil
+}
+
 // joinPorts writes postgres://a:1,b:2/x as postgres:///x?host=a,b&port=1,2: a URL in Go has one port.
 func joinPorts(dsn string) string {
 	scheme, rest, _ := strings.Cut(dsn, "://")
@@ -105,8 +118,14 @@ const (
 	// A node that is cut off in a transaction must not stop the others for longer than it may keep claims. Every statement
 	// of the store finds its rows through an index; the planner, which knows a queue's table as it was minutes ago, must not
 	// take it for empty. It must not compile either what it then thinks dear. What is acknowledged is on disk.
+	// Its lock, which it has for as long as the session lasts, keeps a copy of the whole database away, as a copy does the writer.
 	writerSession = `SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '10s'; SET enable_seqscan = off; SET jit = off;
-		SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`
+		SET standard_conforming_strings = on;
+		SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+		DO $$ BEGIN IF NOT pg_try_advisory_lock_shared(` + presence + `) THEN
+			RAISE EXCEPTION 'atommq copy works on the database' USING ERRCODE = '` + objectInUse + `'; END IF; END $$`
+	// presence is what nodes, and copies, of AtomMQ's tables in the schema lock: "atmq" in ASCII, and the schema.
+	presence      = "1635020145, hashtext(current_schema())"
 	readerSession = "SET jit = off"
 	// A notification is a hint, and a sign of life is soon followed by another: neither waits for the disk.
 	sideSession = "SET synchronous_commit = off"

@@ -95,7 +95,7 @@ func (c *commit) settleAlike(alike []verdict) error {
 		}
 	}
 	for ids := c.ids; len(ids) > 0; {
-		n := cut(ids)
+		n := c.cut(ids)
 		some := upTo(alike, ids[n-1])
 		if err := c.settleSome(alike[:some], ids[:n]); err != nil {
 			return err
@@ -159,15 +159,21 @@ func (c *commit) ack(alike []verdict, ids []int64) error {
 		return err
 	}
 	var bytes int64
-	if o.untilAcked {
-		if ids, bytes, err = c.stillHeld(v, ids); err != nil || len(ids) == 0 {
-			return err
+	switch {
+	case !o.untilAcked:
+		removed, err := c.removeClaims(v, ids)
+		c.roster.counts.add(v.Queue, -removed)
+		return err
+	case c.writer.asArrays:
+		ids, bytes, err = c.takeClaims(v, ids)
+	default:
+		if ids, bytes, err = c.stillHeld(v, ids); err == nil {
+			_, err = c.removeClaims(v, ids)
 		}
 	}
-	removed, err := c.removeClaims(v, ids)
-	c.roster.counts.add(v.Queue, -removed)
+	c.roster.counts.add(v.Queue, -int64(len(ids)))
 	switch {
-	case err != nil || !o.untilAcked:
+	case err != nil || len(ids) == 0:
 		return err
 	case o.alone:
 		c.drained(alike, ids)
@@ -196,21 +202,39 @@ func (c *commit) stillHeld(v verdict, ids []int64) (held []int64, bytes int64, e
 	return held, bytes, err
 }
 
+var takeHeld = makeByID(4, "DELETE"+ofClaims, " RETURNING id, bytes")
+
+// takeClaims does so and removes them, where a statement takes any number: each is looked for once, and need not be locked first.
+func (c *commit) takeClaims(v verdict, ids []int64) (held []int64, bytes int64, err error) {
+	c.bindClaims(v)
+	err = c.writer.query(c.bindIDs(takeHeld, ids), c.args, func(v []driver.Value) {
+		held, bytes = append(held, v[0].(int64)), bytes+v[1].(int64)
+	})
+	slices.Sort(held)
+	c.noteRemoved(v, ids, len(held))
+	return held, bytes, err
+}
+
+// noteRemoved notes that claims were removed, out of those with ids.
+func (c *commit) noteRemoved(v verdict, ids []int64, removed int) {
+	if removed == len(ids) {
+		c.traces.removed = v.Claim
+		c.traces.removed.ID = ids[0]
+	}
+	c.dirty = c.dirty || removed > 0
+}
+
 func (c *commit) removeClaims(v verdict, ids []int64) (removed int64, err error) {
 	for len(ids) > 0 {
-		n := cut(ids)
+		n := c.cut(ids)
 		c.bindClaims(v)
 		some, err := c.writer.changeNumbered(c.bindIDs(deleteClaims, ids[:n]), c.args)
 		if err != nil {
 			return removed, err
 		}
-		if some == int64(n) {
-			c.traces.removed = v.Claim
-			c.traces.removed.ID = ids[0]
-		}
+		c.noteRemoved(v, ids[:n], int(some))
 		removed, ids = removed+some, ids[n:]
 	}
-	c.dirty = c.dirty || removed > 0
 	return removed, nil
 }
 

@@ -176,6 +176,18 @@ func (w *sqlite) changeNumbered(query string, args []driver.NamedValue) (rows in
 	return result.RowsAffected()
 }
 
+// later implements statements: at once.
+func (w *sqlite) later(query string, args []driver.NamedValue, row func(v []driver.Value)) error {
+	if row != nil {
+		return w.query(query, args, row)
+	}
+	_, err := w.changeNumbered(query, args)
+	return err
+}
+
+// sync implements statements.
+func (w *sqlite) sync() error { return nil }
+
 // query implements statements.
 func (w *sqlite) query(query string, args []driver.NamedValue, row func(v []driver.Value)) error {
 	s, err := w.statement(query)

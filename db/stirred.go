@@ -5,9 +5,11 @@ import (
 	"fmt"
 )
 
+const countStir = "UPDATE atommq_log SET stirs = stirs + 1"
+
 // stir notes that a queue got work back, for the nodes that have consumers for it.
 func (w *writer) stir(queue int64) error {
-	if err := w.exec("UPDATE atommq_log SET stirs = stirs + 1"); err != nil {
+	if err := w.exec(countStir); err != nil {
 		return err
 	}
 	return w.exec("UPDATE atommq_queue SET stirred = (SELECT stirs FROM atommq_log) WHERE id = ?", queue)
@@ -16,6 +18,7 @@ func (w *writer) stir(queue int64) error {
 // stirQueues notes it for the queues that the commit's verdicts gave work back to.
 func (c *commit) stirQueues() error {
 	for _, queue := range c.roster.stirred {
+		c.stirring = true
 		if err := c.writer.stir(queue); err != nil {
 			return err
 		}

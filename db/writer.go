@@ -30,11 +30,16 @@ type engine interface {
 }
 
 // statements runs statements in the transaction under way. args name parameters by their ordinal; the others
-// are NULL. Values are int64, bool, string, []byte or nil.
+// are NULL. Values are int64, bool, string, []byte, arrayText or nil.
 //
 // The texts are written once, for both databases. What stands between comment marks is for PostgreSQL, where others
 // write at the same time, and the rows of a decision must be locked; SQLite has one writer.
 type statements interface {
+	// later runs query before any other statement that follows, at the latest with the end of the transaction; its errors
+	// come then, and row, nil for none, is called as query does.
+	later(query string, args []driver.NamedValue, row func(v []driver.Value)) error
+	// sync returns once everything that later put off is done.
+	sync() error
 	// changeNumbered runs query and returns how many rows it changed.
 	changeNumbered(query string, args []driver.NamedValue) (rows int64, err error)
 	// query runs query and calls row with the values of each row it returns, which are valid during the call.
@@ -58,7 +63,7 @@ func (w *writer) write(ctx context.Context, work func() error) error {
 // spares the disk.
 var errUnchanged = errors.New("nothing to write")
 
-// exec runs query with args as its parameters from 1 on.
+// exec runs query with args as its parameters from 1 on, as later does.
 func (w *writer) exec(query string, args ...driver.Value) error {
 	return w.execNumbered(query, number(args))
 }
@@ -69,10 +74,9 @@ func (w *writer) change(query string, args ...driver.Value) (rows int64, err err
 }
 
 // execNumbered runs query with the parameters that args name by their
-// ordinal; the others are NULL.
+// ordinal, as later does; the others are NULL.
 func (w *writer) execNumbered(query string, args []driver.NamedValue) error {
-	_, err := w.changeNumbered(query, args)
-	return err
+	return w.later(query, args, nil)
 }
 
 // number gives args the ordinals from 1.
