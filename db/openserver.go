@@ -25,12 +25,28 @@ func openServer(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	side := server.pool(sideSession, answerLimit)
 	side.SetMaxOpenConns(2)
 	side.SetMaxIdleConns(2)
-	if err := checkServer(ctx, pool, side); err != nil {
+	texts := new(pgTexts)
+	engine := &postgres{server: server, texts: texts}
+	if err := engine.admit(ctx, pool, side); err != nil {
+		engine.disconnect()
 		return nil, errors.Join(fmt.Errorf("database %s: %w", server.name, translate(ctx, err)), pool.Close(), side.Close())
 	}
-	texts := new(pgTexts)
-	w := &writer{engine: &postgres{server: server, texts: texts, herald: newHerald(side)}, asArrays: true, skipsLocked: true, repeats: true}
+	engine.herald = newHerald(side)
+	w := &writer{engine: engine, asArrays: true, skipsLocked: true, repeats: true}
 	return newStore(w, &reader{sqlx.NewDb(pool, "postgres"), texts.text, false}, &pulse{db: side}), nil
+}
+
+// admit finds out whether the database may be worked on. The session that writes is opened: as long as it lasts, no copy begins.
+func (p *postgres) admit(ctx context.Context, pool, side *sql.DB) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := checkServer(ctx, pool, side); err != nil {
+		return err
+	}
+	if err := p.connect(ctx); err != nil {
+		return err
+	}
+	return checkWhole(ctx, pool, copyServer{}.tableCount(copyMarker))
 }
 
 // OpenServer opens a pool of connections to the PostgreSQL database that dsn names, as it is: for migrations.

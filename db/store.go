@@ -115,6 +115,9 @@ func open(ctx context.Context, loc location, cfg Config) (*Store, error) {
 	}
 	pool.SetMaxOpenConns(cfg.Readers)
 	pool.SetMaxIdleConns(cfg.Readers)
+	if err := checkWhole(ctx, pool.DB, copyFile{}.tableCount(copyMarker)); err != nil {
+		return nil, errors.Join(err, pool.Close(), w.close())
+	}
 	return newStore(&writer{engine: w}, &reader{pool, func(query string) string { return query }, true}, &nodeLocks{path: loc.nodes()}), nil
 }
 

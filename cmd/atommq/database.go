@@ -17,42 +17,42 @@ import (
 // (https://www.sqlite.org/fileformat2.html#magic_header_string).
 const databaseMagic = "SQLite format 3\x00"
 
-// checkDatabase finds what is wrong with the file that --db names, and says what to do, where
+// checkDatabase finds what is wrong with the file that flag names, and says what to do, where
 // SQLite would only call it unable to open. A name with parameters is left to SQLite, a server's to PostgreSQL.
-func checkDatabase(dsn string) error {
+func checkDatabase(flag, dsn string) error {
 	if hasParameters(dsn) || db.IsPostgres(dsn) {
 		return nil
 	}
 	info, err := os.Stat(dsn)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return checkDirectory(dsn)
+		return checkDirectory(flag, dsn)
 	case err != nil:
-		return fmt.Errorf("database %s: %w: put it right, or name another file with --db", dsn, err)
+		return fmt.Errorf("database %s: %w: put it right, or name another file with %s", dsn, err, flag)
 	case info.IsDir():
-		return fmt.Errorf("database %s: is a directory: name a file in it with --db", dsn)
+		return fmt.Errorf("database %s: is a directory: name a file in it with %s", dsn, flag)
 	case info.Size() > 0 && !startsAsDatabase(dsn):
-		return fmt.Errorf("database %s: is not a database: name another file with --db", dsn)
+		return fmt.Errorf("database %s: is not a database: name another file with %s", dsn, flag)
 	}
 	return nil
 }
 
 // checkDirectory refuses a new file where there is no directory for it.
-func checkDirectory(dsn string) error {
+func checkDirectory(flag, dsn string) error {
 	dir := filepath.Dir(dsn)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("database %s: there is no directory %s: make it, or name another file with --db", dsn, dir)
+		return fmt.Errorf("database %s: there is no directory %s: make it, or name another file with %s", dsn, dir, flag)
 	}
 	return nil
 }
 
-// mustExist keeps a mistyped --db from making a new database.
-func mustExist(dsn string) error {
+// mustExist keeps a mistyped name from making a new database.
+func mustExist(flag, dsn string) error {
 	if hasParameters(dsn) || db.IsPostgres(dsn) {
 		return nil
 	}
 	if _, err := os.Stat(dsn); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("database %s: no such file: name one with --db", dsn)
+		return fmt.Errorf("database %s: no such file: name one with %s", dsn, flag)
 	}
 	return nil
 }

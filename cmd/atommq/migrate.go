@@ -38,7 +38,7 @@ changed by migrate alone: older processes may be working on it.`,
 	status := &cobra.Command{Use: "status", Short: "List the steps, and which the database has taken"}
 	statusSettings := declare(status, "db")
 	status.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := mustExist(statusSettings.DB); err != nil {
+		if err := mustExist("--db", statusSettings.DB); err != nil {
 			return err
 		}
 		return withDatabase(statusSettings, func(d *sql.DB) error {
@@ -59,7 +59,7 @@ const migrationWait = time.Minute
 
 // withDatabase opens the database that s names, as it is, for as long as do takes.
 func withDatabase(s *settings, do func(*sql.DB) error) (err error) {
-	if err := checkDatabase(s.DB); err != nil {
+	if err := checkDatabase("--db", s.DB); err != nil {
 		return err
 	}
 	d, err := openAsIs(s.DB)

@@ -27,7 +27,7 @@ const heapRoom = 8 << 20
 // openNode opens the database that s names, making or migrating it if need be, and
 // starts a bus on it.
 func openNode(ctx context.Context, s *settings, log *slog.Logger) (*node, error) {
-	if err := checkDatabase(s.DB); err != nil {
+	if err := checkDatabase("--db", s.DB); err != nil {
 		return nil, err
 	}
 	store, err := db.Open(ctx, s.DB, db.Config{})
@@ -57,7 +57,7 @@ func (n *node) close() error {
 
 // withNode opens the database that s names, which must exist, for as long as do takes.
 func withNode(ctx context.Context, s *settings, do func(*node) error) error {
-	if err := mustExist(s.DB); err != nil {
+	if err := mustExist("--db", s.DB); err != nil {
 		return err
 	}
 	n, err := openNode(ctx, s, slog.New(slog.NewTextHandler(os.Stderr, nil)))
