@@ -69,6 +69,9 @@ func startGateway(t *testing.T, server *process, args ...string) *process {
 func start(t *testing.T, command string, args ...string) *process {
 	t.Helper()
 	db := filepath.Join(t.TempDir(), "atommq.db")
+	if testCluster != nil && !slices.Contains(args, "--db") {
+		db = testCluster.Database(t)
+	}
 	p, err := launch(t.TempDir(), os.Environ(), command, append([]string{"--db", db}, args...)...)
 	if err != nil {
 		t.Fatal(err)
