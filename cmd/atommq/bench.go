@@ -14,6 +14,8 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"atommq/db"
 )
 
 // benchRounds is how often AtomMQ and the ceiling take turns; the medians are
@@ -33,6 +35,7 @@ type benchSuite []benchSection
 func benchSections() benchSuite {
 	return benchSuite{
 		{"publish", 4 * benchRounds, benchPublish},
+		{"nodes", 2 * benchRounds, benchNodes},
 		{"post", 4 * benchRounds, benchPost},
 		{"poll", 2 * benchRounds, benchPoll},
 		{"page", 2 * benchRounds, benchPage},
@@ -80,7 +83,10 @@ func (s benchSuite) steps() int {
 
 // bench is one run of the benchmark.
 type bench struct {
+	server   string        // URL of a PostgreSQL database; "" for files
 	dir      string        // scratch directory of the section
+	schemas  []string      // scratch schemas of the section
+	grown    int           // databases that growth made
 	time     time.Duration // for one comparison
 	progress *progressbar.ProgressBar
 	findings []finding
@@ -90,9 +96,10 @@ func benchCommand() *cobra.Command {
 	cmd := benchSections().command("bench", 4*time.Second)
 	cmd.Short = "Measure this machine against the ceiling that it sets"
 	cmd.Long = `Bench measures AtomMQ on this machine, each figure beside a ceiling measured in
-the same run: the rows that SQLite takes without a bus, what an HTTP handler does
+the same run: the rows that the database takes without a bus, what an HTTP handler does
 that only writes bytes. Both share the processors with the load generator.
-It works on scratch databases, which it removes.`
+It works on scratch databases, which it removes: files, or with --db schemas named
+atommq_bench_… in a database of PostgreSQL, where the user must be allowed to make schemas.`
 	cmd.AddCommand(benchStompCommand(), benchServerCommand())
 	return cmd
 }
@@ -100,16 +107,21 @@ It works on scratch databases, which it removes.`
 // command makes a command that runs the suite, with so much time for each comparison.
 func (s benchSuite) command(name string, usual time.Duration) *cobra.Command {
 	var (
-		dir, profile string
-		length       = period(usual)
-		asJSON       bool
+		dir, server, profile string
+		length               = period(usual)
+		asJSON               bool
 	)
 	cmd := &cobra.Command{
 		Use:  name + " [" + strings.Join(s.names(), "|") + "|all]…",
 		Args: s.check,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sections := s.pick(args)
-			b := &bench{time: time.Duration(length), progress: newProgress(cmd.ErrOrStderr(), sections.steps())}
+			if !cmd.Flags().Changed("db") {
+				server = "" // what serve works on is not to be loaded unasked
+			} else if !db.IsPostgres(server) {
+				return misusef("--db takes postgres://…: for files there is --dir")
+			}
+			b := &bench{server: server, time: time.Duration(length), progress: newProgress(cmd.ErrOrStderr(), sections.steps())}
 			err := profiled(profile, func() error { return b.run(cmd.Context(), dir, sections) })
 			if err != nil {
 				return err
@@ -121,6 +133,7 @@ func (s benchSuite) command(name string, usual time.Duration) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", ".", "`directory` for the scratch databases: it decides which disk is measured")
+	cmd.Flags().StringVar(&server, "db", "", "`postgres://…`, a database to work in instead of files; taken from the command line only")
 	cmd.Flags().Var(&length, "time", "`time` for each comparison")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	cmd.Flags().StringVar(&profile, "cpuprofile", "", "`file` to write a profile of this process to, for go tool pprof")
@@ -160,7 +173,7 @@ func (b *bench) section(ctx context.Context, parent string, s benchSection) (err
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir), b.dropSchemas(ctx)) }()
 	return s.run(ctx, b)
 }
 
@@ -186,6 +199,14 @@ func (b *bench) compare(ctx context.Context, what string, measures ...measure) (
 		medians[i] = median(rates[i])
 	}
 	return medians, nil
+}
+
+// budget returns which of two is to be kept: that for files, or that for servers.
+func (b *bench) budget(file, server budget) budget {
+	if b.server != "" {
+		return server
+	}
+	return file
 }
 
 func (b *bench) report(f ...finding) { b.findings = append(b.findings, f...) }

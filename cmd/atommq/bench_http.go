@@ -35,9 +35,9 @@ type benchSite struct {
 	ended   chan error
 }
 
-// openBenchSite opens a bus on a new database in dir and serves it.
-func openBenchSite(ctx context.Context, dir string) (*benchSite, error) {
-	n, err := openBenchNode(ctx, dir)
+// openSite opens a bus on a new database and serves it.
+func (b *bench) openSite(ctx context.Context) (*benchSite, error) {
+	n, err := b.openNode(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -114,12 +114,12 @@ func openRawSite(ctx context.Context, raw *rawTable) (*benchSite, error) {
 // rate of single commits that the disk allows, and beside the least handler
 // around those: to wait for the disk inside a server costs wakings that a loop does not.
 func benchPost(ctx context.Context, b *bench) (err error) {
-	site, err := openBenchSite(ctx, b.dir)
+	site, err := b.openSite(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, site.close()) }()
-	raw, err := openRaw(ctx, b.dir)
+	raw, err := openRaw(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -139,13 +139,13 @@ func benchPost(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	b.report(finding{Section: "post", What: "durable HTTP POST, 64 connections", Unit: "entries/s",
-		Value: rates[0], Budget: budget{AtLeast: 15000}})
+		Value: rates[0], Budget: b.budget(budget{AtLeast: 15000}, budget{})})
 	rates, err = b.compare(ctx, "HTTP POST, one connection", one.run, raw.inserts(1), least.run)
 	if err != nil {
 		return err
 	}
 	b.report(finding{Section: "post", What: "durable HTTP POST, one connection", Unit: "entries/s",
-		Value: rates[0], Ceiling: rates[1], CeilingWhat: "single commits", Budget: budget{Ratio: 0.6}})
+		Value: rates[0], Ceiling: rates[1], CeilingWhat: "single commits", Budget: b.budget(budget{Ratio: 0.6}, budget{})})
 	b.report(finding{Section: "post", What: "a bare handler that commits a raw row", Unit: "rows/s",
 		Value: rates[2], Ceiling: rates[1], CeilingWhat: "single commits"})
 	return nil
@@ -170,7 +170,7 @@ func benchPage(ctx context.Context, b *bench) error {
 // besideBare compares GETs of a site that prepare fills with those of a bare
 // handler that writes the same bytes.
 func (b *bench) besideBare(ctx context.Context, section, what, unit string, ratio float64, prepare func(*node) ([]byte, error)) (err error) {
-	site, err := openBenchSite(ctx, b.dir)
+	site, err := b.openSite(ctx)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (b *bench) besideBare(ctx context.Context, section, what, unit string, rati
 // benchMillion compares tail polls of a long feed and of a short one.
 func benchMillion(ctx context.Context, b *bench) (err error) {
 	const long, short = 1_000_000, 100
-	site, err := openBenchSite(ctx, b.dir)
+	site, err := b.openSite(ctx)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -27,7 +26,7 @@ const benchManyFeeds = 100_000
 // with many. The server is a process of its own, so that nothing of the
 // benchmark is counted.
 func benchMemory(ctx context.Context, b *bench) (err error) {
-	server, err := startBenchServer(ctx, filepath.Join(b.dir, "atommq.db"))
+	server, err := b.startServer(ctx)
 	if err != nil {
 		return err
 	}
@@ -80,6 +79,15 @@ type benchServer struct {
 	out     *bufio.Reader
 	address string // for HTTP
 	stomp   string
+}
+
+// startServer starts one on a new database.
+func (b *bench) startServer(ctx context.Context) (*benchServer, error) {
+	name, err := b.database(ctx, "atommq")
+	if err != nil {
+		return nil, err
+	}
+	return startBenchServer(ctx, name)
 }
 
 func startBenchServer(ctx context.Context, db string) (*benchServer, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -18,21 +17,30 @@ const (
 	benchRawBatch   = 1000 // rows in one raw commit
 )
 
-// openBenchNode opens a bus on a new database in dir, as serve would.
-func openBenchNode(ctx context.Context, dir string) (*node, error) {
-	return openNode(ctx, &settings{DB: filepath.Join(dir, "atommq.db")}, slog.New(slog.DiscardHandler))
+// openBenchNode opens a bus on a database, as serve would.
+func openBenchNode(ctx context.Context, name string) (*node, error) {
+	return openNode(ctx, &settings{DB: name}, slog.New(slog.DiscardHandler))
+}
+
+// openNode opens a bus on a new database.
+func (b *bench) openNode(ctx context.Context) (*node, error) {
+	name, err := b.database(ctx, "atommq")
+	if err != nil {
+		return nil, err
+	}
+	return openBenchNode(ctx, name)
 }
 
 // benchPublish measures what the bus makes of the disk: many callers that
 // publish and wait, beside rows inserted in bulk. Where each has one entry, a commit
 // holds no more rows than there are callers, so it stands beside raw commits of so many, too.
 func benchPublish(ctx context.Context, b *bench) (err error) {
-	n, err := openBenchNode(ctx, b.dir)
+	n, err := b.openNode(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.close()) }()
-	raw, err := openRaw(ctx, b.dir)
+	raw, err := openRaw(ctx, b)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql/driver"
 	"time"
 )
 
@@ -12,10 +11,7 @@ func (r *rawTable) offer(n int) error {
 	if err := r.insert(n); err != nil {
 		return err
 	}
-	return r.works.insert(r.conn, n, func(args []driver.Value) ([]driver.Value, error) {
-		id++
-		return append(args, id), nil
-	})
+	return r.insertWorks(id, n)
 }
 
 // claim moves the work with ids up to last from what is ready to what is claimed.

@@ -20,7 +20,7 @@ func benchStompCommand() *cobra.Command {
 	cmd.Short = "Measure the STOMP gateway against the ceiling that this machine sets"
 	cmd.Long = `Bench stomp measures the STOMP gateway on this machine: on a database of its own, over
 sockets, with bodies of 200 bytes, every RECEIPT after the message is on disk. Beside each figure
-stands what the same machine gives to code that does the least: SQLite without a bus, sockets
+stands what the same machine gives to code that does the least: the database without a bus, sockets
 without a gateway. Gateway and load generator share the processors. Memory is that of a server in
 a process of its own.`
 	return cmd
@@ -51,9 +51,9 @@ type benchGateway struct {
 	ended   chan error
 }
 
-// openBenchGateway opens a bus on a new database in dir and serves it.
-func openBenchGateway(ctx context.Context, dir string) (*benchGateway, error) {
-	n, err := openBenchNode(ctx, dir)
+// openGateway opens a bus on a new database and serves it.
+func (b *bench) openGateway(ctx context.Context) (*benchGateway, error) {
+	n, err := b.openNode(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -84,12 +84,12 @@ func (g *benchGateway) close() error {
 
 // besideRaw opens what most sections compare: a gateway, and a table that holds the same messages.
 func (b *bench) besideRaw(ctx context.Context, run func(*benchGateway, *rawTable) error) (err error) {
-	g, err := openBenchGateway(ctx, b.dir)
+	g, err := b.openGateway(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
-	raw, err := openRaw(ctx, b.dir)
+	raw, err := openRaw(ctx, b)
 	if err != nil {
 		return err
 	}

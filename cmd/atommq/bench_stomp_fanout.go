@@ -18,7 +18,7 @@ const benchAhead = 4000
 // benchFanOut measures deliveries to many subscribers of a topic, of messages that are stored and of such that are
 // not, beside bare sockets to as many.
 func benchFanOut(ctx context.Context, b *bench) (err error) {
-	g, err := openBenchGateway(ctx, b.dir)
+	g, err := b.openGateway(ctx)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -23,11 +22,12 @@ const (
 // growth measures how much more memory a server holds after clients did something, in bytes. What they hold open stays
 // so meanwhile.
 func (b *bench) growth(ctx context.Context, what string, do func(context.Context, *benchServer) (benchStomps, error)) (bytes float64, err error) {
-	dir, err := os.MkdirTemp(b.dir, "")
+	b.grown++
+	name, err := b.database(ctx, fmt.Sprint("atommq", b.grown))
 	if err != nil {
 		return 0, err
 	}
-	server, err := startBenchServer(ctx, filepath.Join(dir, "atommq.db"))
+	server, err := startBenchServer(ctx, name)
 	if err != nil {
 		return 0, err
 	}

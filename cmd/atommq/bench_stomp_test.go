@@ -14,7 +14,7 @@ import (
 // openTestGateway opens a gateway as the benchmark does.
 func openTestGateway(t *testing.T) *benchGateway {
 	t.Helper()
-	g, err := openBenchGateway(t.Context(), t.TempDir())
+	g, err := (&bench{dir: t.TempDir()}).openGateway(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

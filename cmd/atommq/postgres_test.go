@@ -85,3 +85,23 @@ func TestAnOlderDatabaseOfPostgreSQLIsLeftAsItIs(t *testing.T) {
 		t.Errorf("migrate: %v: %s", err, out)
 	}
 }
+
+// The benchmark works beside what is in the database, and leaves nothing behind.
+func TestTheBenchmarkRunsOnPostgreSQL(t *testing.T) {
+	cluster := dbtest.Start(t)
+	url := cluster.Database(t)
+	out := runCommand(t, "bench", "publish", "nodes", "post", "--db", url, "--time", "100ms", "--dir", t.TempDir(), "--json")
+	for _, want := range []string{`"section":"publish"`, `"section":"nodes"`, `"budget":{"ratio":1}`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %s in %s", want, out)
+		}
+	}
+	out = runCommand(t, "bench", "stomp", "pipeline", "flow", "--db", url, "--time", "100ms", "--dir", t.TempDir(), "--json")
+	for _, want := range []string{`"budget":{"at_least":40000}`, `"budget":{"at_least":15000}`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %s in %s", want, out)
+		}
+	}
+	cluster.Execute(t, "test1", "DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_namespace WHERE nspname LIKE 'atommq%') THEN"+
+		" RAISE EXCEPTION 'schemas are left behind'; END IF; END $$")
+}
