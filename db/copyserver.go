@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/lib/pq"
-
 	"atommq/bus"
 )
 
@@ -88,19 +86,18 @@ func (copyServer) ordered(table *copyTable, column string) string {
 
 // write implements copyDialect.
 func (copyServer) write(ctx context.Context, tx *sql.Tx, table *copyTable, rows [][]any) (err error) {
-	in, err := tx.PrepareContext(ctx, pq.CopyIn(table.name, table.columns...))
+	in, err := tx.PrepareContext(ctx, "COPY "+table.name+" ("+names(table.columns)+") FROM STDIN")
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, in.Close()) }()
 	for _, r := range rows {
 		if _, err := in.ExecContext(ctx, r...); err != nil {
-			return errors.Join(err, in.Close())
+			return err
 		}
 	}
-	if _, err := in.ExecContext(ctx); err != nil {
-		return errors.Join(err, in.Close())
-	}
-	return in.Close()
+	_, err = in.ExecContext(ctx) // ends it
+	return err
 }
 
 // sequence implements copyDialect.
