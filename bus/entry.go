@@ -10,8 +10,9 @@ import (
 // shared by readers and must not be changed.
 type Entry struct {
 	feeds.Member
-	forms atomic.Pointer[form]
-	left  bool // the feed, being acked; guarded by the hub
+	forms      atomic.Pointer[form]
+	categories atomic.Pointer[[]feeds.Category]
+	left       bool // the feed, being acked; guarded by the hub
 }
 
 // form is one rendering of an entry, in a list of the few there are.
@@ -21,9 +22,9 @@ type form struct {
 	next  *form
 }
 
-// maxForms bounds the renderings kept with an entry: Atom, and MESSAGE frames of each version of STOMP. Base URLs come
+// maxForms bounds the renderings kept with an entry: Atom, JSON, those as events, and MESSAGE frames. Base URLs come
 // from configuration and trusted proxies, so there are few; a surplus is rendered anew.
-const maxForms = 4
+const maxForms = 6
 
 // Form returns the entry's rendering under key, made by render the first time.
 // An entry that stays in the tail cache is so rendered once for all readers.
@@ -43,4 +44,14 @@ func (e *Entry) Form(key string, render func(m *feeds.Member) []byte) []byte {
 		e.forms.CompareAndSwap(head, &form{key: key, bytes: b, next: head})
 	}
 	return b
+}
+
+// Categories returns the entry's categories, which are read from it the first time. The result must not be changed.
+func (e *Entry) Categories() []feeds.Category {
+	if known := e.categories.Load(); known != nil {
+		return *known
+	}
+	c := feeds.CategoriesOf(&e.Member)
+	e.categories.Store(&c)
+	return c
 }

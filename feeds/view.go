@@ -53,15 +53,20 @@ func Inspect(m *Member) (*View, error) {
 	if m.Deleted {
 		return nil, errors.New("inspect: the entry was deleted")
 	}
-	p := parser{scanner: newScanner(m.XML, 0, Limits{Depth: maxDepth, Attributes: math.MaxInt})}
-	p.maxBound = math.MaxInt
-	// Nor are these limits in the way of what Parse took, and gave attributes.
-	p.letGo, p.names = len(m.XML), -len(m.XML)
+	p := viewing(m)
 	v, err := p.view()
 	if err != nil {
 		return nil, fmt.Errorf("inspect entry %d: %w", m.ID, err)
 	}
 	return v, nil
+}
+
+// viewing returns a parser of a member's XML, with no limits in the way of what Parse took, and gave attributes.
+func viewing(m *Member) parser {
+	p := parser{scanner: newScanner(m.XML, 0, Limits{Depth: maxDepth, Attributes: math.MaxInt})}
+	p.maxBound = math.MaxInt
+	p.letGo, p.names = len(m.XML), -len(m.XML)
+	return p
 }
 
 func (p *parser) view() (*View, error) {
