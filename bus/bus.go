@@ -64,6 +64,7 @@ type Bus struct {
 	telling   sync.Mutex // held from learning of commits until everybody is told
 	listeners listeners
 
+	pages   *pages
 	closing chan struct{} // closed first by Close: followers leave
 	once    sync.Once
 	stop    context.CancelFunc // ends watcher and janitor
@@ -97,6 +98,7 @@ func Open(ctx context.Context, store Store, notifier Notifier, config Config) (*
 	if notifier != nil {
 		b.running.Go(func() { b.watch(background, notifier) })
 	}
+	b.pages = newPages(b)
 	return b, nil
 }
 

@@ -8,6 +8,8 @@ import (
 // Subscription is a cursor into one feed or several. The log is its buffer: a slow follower
 // lags on it, and harms nobody else. It belongs to one goroutine at a time.
 type Subscription struct {
+	Bytes int // of XML that one answer holds before it ends early; 0 for Config.PageBytes
+
 	bus    *Bus
 	tail   *tail  // of the only feed
 	watch  *watch // of several
@@ -65,7 +67,14 @@ func (s *Subscription) Poll(ctx context.Context, limit int) (entries []*Entry, c
 }
 
 func (s *Subscription) pollFeed(ctx context.Context, limit int) ([]*Entry, error) {
-	page, err := s.bus.Read(ctx, Query{Feed: s.tail.name, After: s.after, Limit: limit, Left: true})
+	q := Query{Feed: s.tail.name, After: s.after, Limit: max(limit, 1), Bytes: s.Bytes, Left: true}
+	if q.Bytes <= 0 {
+		q.Bytes = s.bus.config.PageBytes
+	}
+	page, known, err := s.bus.readTail(ctx, q)
+	if err == nil && !known {
+		page, err = s.bus.ReadShared(ctx, q)
+	}
 	switch {
 	case errors.Is(err, ErrNoFeed):
 		return nil, nil
@@ -85,7 +94,7 @@ func (s *Subscription) pollMany(ctx context.Context, limit int) ([]*Entry, error
 		if ok {
 			return s.choose(recent, known, limit), nil
 		}
-		span, err := s.bus.ReadMany(ctx, s.watch.selection, Query{After: s.after, Limit: limit, Left: true})
+		span, err := s.bus.ReadMany(ctx, s.watch.selection, Query{After: s.after, Limit: limit, Bytes: s.Bytes, Left: true})
 		if err != nil {
 			return nil, err
 		}
@@ -98,12 +107,15 @@ func (s *Subscription) pollMany(ctx context.Context, limit int) ([]*Entry, error
 
 // choose picks what is selected of recent, which is all there is up to known.
 func (s *Subscription) choose(recent []*Entry, known int64, limit int) (chosen []*Entry) {
-	bytes := 0
+	bytes, most := 0, s.Bytes
+	if most <= 0 {
+		most = s.bus.config.PageBytes
+	}
 	for _, e := range recent {
 		if !s.watch.selection.Has(e.Feed) {
 			continue
 		}
-		if len(chosen) == limit || bytes > s.bus.config.PageBytes {
+		if len(chosen) == limit || bytes > most {
 			return chosen
 		}
 		chosen = append(chosen, e)

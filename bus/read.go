@@ -29,25 +29,31 @@ func (b *Bus) Read(ctx context.Context, q Query) (*Slice, error) {
 	if q.Prefix {
 		return b.readPrefix(ctx, q)
 	}
+	s, known, err := b.readTail(ctx, q)
+	if err != nil || known {
+		return s, err
+	}
+	return b.readStore(ctx, q)
+}
+
+// readTail reads a page from memory; known is false when that does not reach back so far.
+func (b *Bus) readTail(ctx context.Context, q Query) (s *Slice, known bool, err error) {
 	t, err := b.hub.ready(ctx, q.Feed, true)
 	if err != nil {
-		return nil, fmt.Errorf("read %q: %w", q.Feed, err)
+		return nil, false, fmt.Errorf("read %q: %w", q.Feed, err)
 	}
-	s := &Slice{Feed: t.feed}
-	known := false
+	s = &Slice{Feed: t.feed}
 	if t.feed != nil {
 		s.Entries, s.More, known = t.page(q)
 	}
 	b.hub.mu.Unlock()
 	switch {
 	case s.Feed == nil:
-		return nil, fmt.Errorf("read %q: %w", q.Feed, ErrNoFeed)
+		return nil, false, fmt.Errorf("read %q: %w", q.Feed, ErrNoFeed)
 	case q.gap(s.Feed):
-		return nil, b.gap(ctx, q, s.Feed)
-	case known:
-		return s, nil
+		return nil, false, b.gap(ctx, q, s.Feed)
 	}
-	return b.readStore(ctx, q)
+	return s, known, nil
 }
 
 // gap reports whether retention removed an entry that the cursor has not seen.

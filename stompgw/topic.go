@@ -13,7 +13,6 @@ import (
 // bus.Listener. There is one for a Server.
 type topics struct {
 	messages
-	pages  *pages
 	stop   func()       // ends the listening
 	wholes atomic.Int64 // follows that want whole entries
 
@@ -29,7 +28,6 @@ var _ bus.Listener = (*topics)(nil)
 func newTopics(b *bus.Bus, baseURL string) *topics {
 	t := &topics{
 		messages: newMessages(b, baseURL),
-		pages:    newPages(b),
 		feeds:    newRegistry(),
 		prefixes: newRegistry(),
 	}

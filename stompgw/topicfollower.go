@@ -173,7 +173,7 @@ func (f *follower) read(ctx context.Context, s *follow) error {
 	q, announced := s.query(), s.lag.newest
 	s.lag.again = false
 	f.mu.Unlock()
-	page, err := f.topics.pages.next(ctx, q)
+	page, err := f.topics.bus.ReadShared(ctx, q)
 	switch {
 	case errors.Is(err, bus.ErrNoFeed):
 		page = &bus.Slice{}

@@ -1,4 +1,4 @@
-package stompgw
+package bus
 
 import (
 	"cmp"
@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"atommq/bus"
 )
 
 // The bounds of pages: what is read at once, what is kept of it in all, and for how long.
@@ -18,11 +16,11 @@ const (
 	keptFor       = 5 * time.Second
 )
 
-// pages lets those who lag on the same feed share what is read for them: connections that fall behind do so at
+// pages lets those who lag on the same feed share what is read for them: those who fall behind do so at
 // about the same place, and a page of the log that is read and rendered for one serves the others.
 // It is kept for a few seconds only, because of entries that are deleted meanwhile.
 type pages struct {
-	bus *bus.Bus
+	bus *Bus
 
 	mu    sync.Mutex
 	logs  map[logName]*pagedLog
@@ -46,15 +44,19 @@ type pagedLog struct {
 type page struct {
 	log     logName
 	after   int64
-	entries []*bus.Entry
+	entries []*Entry
 	bytes   int
 	read    time.Time
 }
 
-func newPages(b *bus.Bus) *pages { return &pages{bus: b, logs: make(map[logName]*pagedLog)} }
+func newPages(b *Bus) *pages { return &pages{bus: b, logs: make(map[logName]*pagedLog)} }
 
-// next returns what comes next for a follow, as bus.Read does. More is also set where that is not known.
-func (p *pages) next(ctx context.Context, q bus.Query) (*bus.Slice, error) {
+// ReadShared is Read for those who follow, oldest first, and have fallen behind: they share what is read for them. What it returns may be some
+// seconds old, so that entries come in the state they had then. Slice.Feed is nil.
+func (b *Bus) ReadShared(ctx context.Context, q Query) (*Slice, error) { return b.pages.next(ctx, q) }
+
+// next returns what comes next for a follow, as Bus.Read does. More is also set where that is not known.
+func (p *pages) next(ctx context.Context, q Query) (*Slice, error) {
 	name := logName{q.Feed, q.Prefix}
 	for waited := false; ; waited = true {
 		s, reading := p.find(name, q, waited)
@@ -75,7 +77,7 @@ func (p *pages) next(ctx context.Context, q bus.Query) (*bus.Slice, error) {
 
 // find looks for a page. If there is none, it returns a channel to wait for whoever is reading
 // the same log, once; or nil, and then the caller reads.
-func (p *pages) find(name logName, q bus.Query, waited bool) (*bus.Slice, <-chan struct{}) {
+func (p *pages) find(name logName, q Query, waited bool) (*Slice, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.forget(time.Now().Add(-keptFor))
@@ -86,8 +88,8 @@ func (p *pages) find(name logName, q bus.Query, waited bool) (*bus.Slice, <-chan
 	}
 	for _, have := range l.pages {
 		if have.after <= q.After && q.After < have.entries[len(have.entries)-1].ID {
-			i, _ := slices.BinarySearchFunc(have.entries, q.After+1, func(e *bus.Entry, id int64) int { return cmp.Compare(e.ID, id) })
-			return &bus.Slice{Entries: limited(have.entries[i:], q), More: true}, nil
+			i, _ := slices.BinarySearchFunc(have.entries, q.After+1, func(e *Entry, id int64) int { return cmp.Compare(e.ID, id) })
+			return &Slice{Entries: limited(have.entries[i:], q), More: true}, nil
 		}
 	}
 	if l.reading != nil && !waited {
@@ -100,7 +102,7 @@ func (p *pages) find(name logName, q bus.Query, waited bool) (*bus.Slice, <-chan
 }
 
 // limited cuts a page to what q asks for.
-func limited(entries []*bus.Entry, q bus.Query) []*bus.Entry {
+func limited(entries []*Entry, q Query) []*Entry {
 	bytes := 0
 	for i, e := range entries {
 		if i == q.Limit || bytes > q.Bytes {
@@ -112,7 +114,7 @@ func limited(entries []*bus.Entry, q bus.Query) []*bus.Entry {
 }
 
 // readPage reads a page, and keeps it for others, or for the caller's next call, if there is more than q asks for.
-func (p *pages) readPage(ctx context.Context, name logName, q bus.Query) (*bus.Slice, error) {
+func (p *pages) readPage(ctx context.Context, name logName, q Query) (*Slice, error) {
 	wide := q
 	wide.Limit, wide.Bytes = sharedEntries, sharedBytes
 	s, err := p.bus.Read(ctx, wide)
@@ -133,11 +135,11 @@ func (p *pages) readPage(ctx context.Context, name logName, q bus.Query) (*bus.S
 	} else {
 		p.release(name)
 	}
-	return &bus.Slice{Entries: some, More: more}, nil
+	return &Slice{Entries: some, More: more}, nil
 }
 
 // keep adds a page. Callers hold p.mu.
-func (p *pages) keep(name logName, after int64, entries []*bus.Entry) {
+func (p *pages) keep(name logName, after int64, entries []*Entry) {
 	fresh := &page{log: name, after: after, entries: entries, read: time.Now()}
 	for _, e := range entries {
 		fresh.bytes += len(e.XML)
