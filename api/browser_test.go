@@ -70,13 +70,6 @@ func screenshot(t *testing.T, a *answer) []byte {
 // chromium opens an answer, with its type and policy.
 func chromium(t *testing.T, a *answer, args ...string) []byte {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no chromium: install the Debian package chromium")
-		}
-		t.Skip("no chromium: install the Debian package chromium")
-	}
 	policy := a.Header["Content-Security-Policy"]
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/" {
@@ -93,11 +86,7 @@ func chromium(t *testing.T, a *answer, args ...string) []byte {
 	defer srv.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	args = append([]string{
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(),
-	}, append(args, srv.URL+"/")...)
-	cmd := exec.CommandContext(ctx, path, args...)
+	cmd := chromiumCommand(ctx, t, append(args, srv.URL+"/")...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -105,4 +94,20 @@ func chromium(t *testing.T, a *answer, args ...string) []byte {
 		t.Fatalf("chromium: %v\n%s", err, stderr.Bytes())
 	}
 	return out
+}
+
+// chromiumCommand runs Chromium without a window.
+func chromiumCommand(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("no chromium: install the Debian package chromium")
+		}
+		t.Skip("no chromium: install the Debian package chromium")
+	}
+	return exec.CommandContext(ctx, path, append([]string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(),
+	}, args...)...)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -24,6 +25,8 @@ type Client struct {
 	BaseURL         string       // "http://127.0.0.1:8080"
 	HTTP            *http.Client // default http.DefaultClient
 	Login, Passcode string       // HTTP Basic, when Passcode is set
+	// Retry is for how long Publish tries again while no answer comes, or one that says to try later; 0 for once only.
+	Retry time.Duration
 }
 
 // Receipt says where a published entry is.
@@ -66,9 +69,26 @@ func (e *StatusError) Error() string { return e.Text }
 const maxAnswer = 64 << 20
 
 // Publish posts body to a feed. With a key ("" for none) it may be repeated safely: the same
-// body is published once. Refusals are a *StatusError.
-func (c *Client) Publish(ctx context.Context, feed, contentType string, body io.Reader, key string) (*Receipt, error) {
-	req, err := c.request(ctx, http.MethodPost, feed, "", body)
+// body is published once. So Publish itself repeats it while c.Retry lasts, under a key that it makes if there is none. Refusals are a *StatusError.
+func (c *Client) Publish(ctx context.Context, feed, contentType string, body []byte, key string) (*Receipt, error) {
+	if key == "" && c.Retry > 0 {
+		key = rand.Text()
+	}
+	end := time.Now().Add(c.Retry)
+	for wait := pause(0); ; {
+		receipt, err := c.publish(ctx, feed, contentType, body, key)
+		if err == nil || !passes(err) || ctx.Err() != nil || time.Until(end) <= time.Duration(wait) {
+			return receipt, err
+		}
+		if waitErr := wait.wait(ctx); waitErr != nil {
+			return nil, err
+		}
+	}
+}
+
+// publish posts body once.
+func (c *Client) publish(ctx context.Context, feed, contentType string, body []byte, key string) (*Receipt, error) {
+	req, err := c.request(ctx, http.MethodPost, feed, "", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -92,37 +112,60 @@ func (c *Client) Publish(ctx context.Context, feed, contentType string, body io.
 // After reads at most limit (1 to 1000) entries with ids above after. Refusals are a *StatusError: status 404 while there is no such feed, 410 where entries after
 // the cursor are no longer kept.
 func (c *Client) After(ctx context.Context, feed string, after int64, limit int) (*Batch, error) {
-	req, err := c.request(ctx, http.MethodGet, feed, "?limit="+strconv.Itoa(limit), nil)
-	if err != nil {
+	if err := checkFeed(feed); err != nil {
 		return nil, err
+	}
+	batch, _, err := c.page(ctx, feeds.Path(feed)+"?limit="+strconv.Itoa(limit), after, 0)
+	return batch, err
+}
+
+// page reads what comes after a cursor, and has the server wait for something for at most wait. waited tells whether it does so.
+func (c *Client) page(ctx context.Context, target string, after int64, wait time.Duration) (batch *Batch, waited bool, err error) {
+	req, err := c.to(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return nil, false, err
 	}
 	req.Header.Set("Accept", "application/atom+xml")
 	req.Header.Set("Xlastid", strconv.FormatInt(after, 10))
+	if wait > 0 {
+		req.Header.Set("Prefer", "wait="+strconv.Itoa(int(wait.Seconds())))
+	}
 	resp, body, err := c.do(req, http.StatusOK)
 	if err != nil {
-		return nil, fmt.Errorf("read %q: %w", feed, err)
+		return nil, false, fmt.Errorf("read %s: %w", target, err)
 	}
-	batch, err := parseBatch(body)
-	if err != nil {
-		return nil, fmt.Errorf("read %q: %w", feed, err)
+	if batch, err = parseBatch(body); err != nil {
+		return nil, false, fmt.Errorf("read %s: %w", target, err)
 	}
 	if batch.Last, err = parseID(resp.Header.Get("Xlastid")); err != nil {
-		return nil, fmt.Errorf("read %q: the answer's Xlastid: %w", feed, err)
+		return nil, false, fmt.Errorf("read %s: the answer's Xlastid: %w", target, err)
 	}
-	return batch, nil
+	return batch, resp.Header.Get("Preference-Applied") != "", nil
 }
 
 func (c *Client) request(ctx context.Context, method, feed, query string, body io.Reader) (*http.Request, error) {
-	if err := feeds.CheckName(feed); err != nil {
-		return nil, fmt.Errorf("feed %q: %w", feed, err)
+	if err := checkFeed(feed); err != nil {
+		return nil, err
 	}
+	return c.to(ctx, method, feeds.Path(feed)+query, body)
+}
+
+func checkFeed(feed string) error {
+	if err := feeds.CheckName(feed); err != nil {
+		return fmt.Errorf("feed %q: %w: %w", feed, errMisuse, err)
+	}
+	return nil
+}
+
+// to makes a request for a path and query of the server.
+func (c *Client) to(ctx context.Context, method, target string, body io.Reader) (*http.Request, error) {
 	base := strings.TrimRight(c.BaseURL, "/")
 	if _, err := url.ParseRequestURI(base); err != nil {
-		return nil, fmt.Errorf("base URL: %w", err)
+		return nil, fmt.Errorf("base URL: %w: %w", errMisuse, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, base+feeds.Path(feed)+query, body)
+	req, err := http.NewRequestWithContext(ctx, method, base+target, body)
 	if err != nil {
-		return nil, fmt.Errorf("make a request: %w", err)
+		return nil, fmt.Errorf("make a request: %w: %w", errMisuse, err)
 	}
 	if c.Passcode != "" {
 		req.SetBasicAuth(c.Login, c.Passcode)
@@ -130,13 +173,16 @@ func (c *Client) request(ctx context.Context, method, feed, query string, body i
 	return req, nil
 }
 
+func (c *Client) client() *http.Client {
+	if c.HTTP == nil {
+		return http.DefaultClient
+	}
+	return c.HTTP
+}
+
 // do sends req and reads the whole answer, which is to have the given status.
 func (c *Client) do(req *http.Request, status int) (*http.Response, []byte, error) {
-	client := c.HTTP
-	if client == nil {
-		client = http.DefaultClient
-	}
-	resp, err := client.Do(req)
+	resp, err := c.client().Do(req)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -201,10 +247,14 @@ func parseBatch(body []byte) (*Batch, error) {
 		b.Entries = append(b.Entries, doc.Entry[i].entry())
 	}
 	for _, t := range doc.Gone {
-		b.Entries = append(b.Entries, BatchEntry{ID: t.Position, Deleted: true, Updated: parseTime(t.When), URL: href(t.Link, "self")})
+		b.Entries = append(b.Entries, t.entry())
 	}
 	slices.SortFunc(b.Entries, func(x, y BatchEntry) int { return cmp.Compare(x.ID, y.ID) })
 	return b, nil
+}
+
+func (t *tombstone) entry() BatchEntry {
+	return BatchEntry{ID: t.Position, Deleted: true, Updated: parseTime(t.When), URL: href(t.Link, "self")}
 }
 
 func (i *batchItem) entry() BatchEntry {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -19,15 +18,15 @@ func TestTheClientPublishesAndFollows(t *testing.T) {
 	s := serve(t, Handler{Login: "me", Passcode: "secret"})
 	c := &Client{BaseURL: s.url + "/", HTTP: s.client, Login: "me", Passcode: "secret"}
 	ctx := context.Background()
-	first, err := c.Publish(ctx, "a/b ü", "text/plain", strings.NewReader("hello"), "key")
+	first, err := c.Publish(ctx, "a/b ü", "text/plain", []byte("hello"), "key")
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := c.Publish(ctx, "a/b ü", "text/plain", strings.NewReader("hello"), "key")
+	again, err := c.Publish(ctx, "a/b ü", "text/plain", []byte("hello"), "key")
 	if err != nil || *again != *first || first.ID != 1 {
 		t.Fatalf("published %+v, then %+v, %v", first, again, err)
 	}
-	if _, err := c.Publish(ctx, "a/b ü", "text/html", strings.NewReader("<p>hi"), ""); err != nil {
+	if _, err := c.Publish(ctx, "a/b ü", "text/html", []byte("<p>hi"), ""); err != nil {
 		t.Fatal(err)
 	}
 	batch, err := c.After(ctx, "a/b ü", 0, 1)
@@ -55,12 +54,12 @@ func TestTheClientHasTombstonesInTheirPlace(t *testing.T) {
 	s := serve(t, Handler{})
 	c := &Client{BaseURL: s.url, HTTP: s.client}
 	ctx := context.Background()
-	first, err := c.Publish(ctx, "x", "text/plain", strings.NewReader("one"), "")
+	first, err := c.Publish(ctx, "x", "text/plain", []byte("one"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.do(http.MethodDelete, strings.TrimPrefix(first.Location, s.url), "").want(t, http.StatusNoContent)
-	if _, err := c.Publish(ctx, "x", "text/plain", strings.NewReader("two"), ""); err != nil {
+	if _, err := c.Publish(ctx, "x", "text/plain", []byte("two"), ""); err != nil {
 		t.Fatal(err)
 	}
 	batch, err := c.After(ctx, "x", 0, 10)
@@ -84,11 +83,11 @@ func TestTheClientSaysWhatTheServerSays(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Status != http.StatusNotFound || !strings.Contains(refused.Text, "POST an entry") {
 		t.Errorf("After: %v", err)
 	}
-	_, err = c.Publish(context.Background(), "x", "image/png", strings.NewReader("x"), "")
+	_, err = c.Publish(context.Background(), "x", "image/png", []byte("x"), "")
 	if !errors.As(err, &refused) || refused.Status != http.StatusUnsupportedMediaType {
 		t.Errorf("Publish: %v", err)
 	}
-	if _, err := c.Publish(context.Background(), "..", "text/plain", strings.NewReader("x"), ""); err == nil {
+	if _, err := c.Publish(context.Background(), "..", "text/plain", []byte("x"), ""); err == nil {
 		t.Error("a feed named .. is taken")
 	}
 	if _, err := (&Client{BaseURL: "nonsense"}).After(context.Background(), "x", 0, 1); err == nil {
@@ -106,7 +105,7 @@ func TestTheClientHasTheHeadersOfMessages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Publish(t.Context(), "x", "application/atom+xml", bytes.NewReader(e.XML), ""); err != nil {
+	if _, err := c.Publish(t.Context(), "x", "application/atom+xml", e.XML, ""); err != nil {
 		t.Fatal(err)
 	}
 	batch, err := c.After(t.Context(), "x", 0, 1)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -26,15 +27,34 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	c, err := parseChoice(r)
+	if err != nil {
+		return err
+	}
+	if len(c.feeds)+len(c.prefixes) > 0 {
+		return badRequest("feed: the path names a feed already. Several are read at /feeds?feed=a&feed=b.")
+	}
+	c.own, c.feeds = name, []string{name}
+	if form.kind == kindStream {
+		return s.getStream(w, r, c, form)
+	}
 	v, err := parseView(r)
 	if err != nil {
 		return err
 	}
 	v.format = format
+	if len(c.filter) > 0 {
+		return s.getChoice(w, r, c, v, form)
+	}
 	if form.kind == kindEvent && v.order == newestFirst {
 		v.order = after // from the beginning, as http-feeds.org has it
 	}
 	p, err := s.readPage(r, name, v)
+	if wait := waitOf(r); wait > 0 && v.order == after && nothingYet(p, err) {
+		if p, err = s.readLater(w, r, p, name, v, wait); err != nil {
+			return err
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -60,6 +80,26 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 	form.describe(h, typeAtomFeed)
 	s.writeForm(out, p, form.kind)
 	return nil
+}
+
+// nothingYet reports whether a page, or why there is none, is one that waiting may change.
+func nothingYet(p *page, err error) bool {
+	return errors.Is(err, bus.ErrNoFeed) || err == nil && len(p.entries) == 0
+}
+
+// readLater reads a page again once there is something on it, or the time to wait for that is over. p is the empty one, nil while there
+// is no feed.
+func (s *site) readLater(w http.ResponseWriter, r *http.Request, p *page, name string, v view, wait time.Duration) (*page, error) {
+	if p != nil {
+		v = p.view // its cursor is an id
+	}
+	if v.uuid != "" {
+		return nil, bus.ErrNoFeed
+	}
+	if err := s.await(w, r, bus.Only(name), nil, v.id, wait); err != nil {
+		return nil, err
+	}
+	return s.readPage(r, name, v)
 }
 
 // describePage sets the header fields that a 304 carries as well.

@@ -33,6 +33,7 @@ type view struct {
 	uuid      string // of the entry whose id the cursor is, "" when id has it
 	inclusive bool   // start_at: the entry itself is wanted as well
 	limit     int    // 1 … maxLimit
+	limited   bool   // the request names it
 	format    string // as in the request, "" for none
 }
 
@@ -89,7 +90,6 @@ func parseView(r *http.Request) (view, error) {
 		}
 		given = "Xlastid"
 	}
-	limited := false
 	for query := r.URL.RawQuery; query != ""; {
 		var name, value string
 		var err error
@@ -98,12 +98,12 @@ func parseView(r *http.Request) (view, error) {
 		}
 		switch name {
 		case "limit":
-			if limited {
+			if v.limited {
 				return v, repeated(name)
 			}
-			limited = true
+			v.limited = true
 			v.limit, err = parseLimit(value)
-		case "after", "start_after", "start_at", "lastEventId", "older-than", "newer-than", "upto":
+		case "after", "start_after", "start_at", "lastEventId", "last-event-id", "older-than", "newer-than", "upto":
 			if given != "" {
 				return v, twice(given, name)
 			}

@@ -48,8 +48,12 @@ func (s *server) shell(command string, members []string) string {
 			command = strings.ReplaceAll(command, placeholder, members[i])
 		}
 	}
-	out, err := exec.CommandContext(s.t.Context(), "sh", "-c", strings.Replace(command, "curl ", "curl -sS --noproxy '*' --max-time 10 ", 1)).CombinedOutput()
-	if err != nil {
+	limit, endless := "10", strings.Contains(command, "curl -N ")
+	if endless { // a stream, of which a second will do
+		limit = "1"
+	}
+	out, err := exec.CommandContext(s.t.Context(), "sh", "-c", strings.Replace(command, "curl ", "curl -sS --noproxy '*' --max-time "+limit+" ", 1)).CombinedOutput()
+	if err != nil && !endless {
 		s.t.Fatalf("%s: %v\n%s", command, err, out)
 	}
 	return strings.ReplaceAll(string(out), s.url, "http://localhost:8080")

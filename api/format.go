@@ -36,21 +36,24 @@ func choose(r *http.Request, suffix string, offers []offer) (form offer, format 
 }
 
 // formatOf returns the parameter "format" of a query.
-func formatOf(query string) (format string, given bool, err error) {
+func formatOf(query string) (format string, given bool, err error) { return parameter(query, "format") }
+
+// parameter returns a parameter of a query, which may stand once.
+func parameter(query, wanted string) (found string, given bool, err error) {
 	for query != "" {
 		var name, value string
 		if name, value, query, err = nextPair(query); err != nil {
 			return "", false, err
 		}
-		if name != "format" {
+		if name != wanted {
 			continue
 		}
 		if given {
 			return "", false, repeated(name)
 		}
-		format, given = value, true
+		found, given = value, true
 	}
-	return format, given, nil
+	return found, given, nil
 }
 
 // accepted is negotiate with a 406 that lists the offers.

@@ -34,8 +34,8 @@ func TestAnUnknownFormatIsToldTheChoices(t *testing.T) {
 	s := serve(t, Handler{Pages: plainPages{}})
 	member := s.member(s.publish("x", "e1"))
 	for path, choices := range map[string]string{
-		"/feeds/x?format=rss":             "atom, json, cloudevents, html;",
-		"/feeds/x?format=":                "atom, json, cloudevents, html;",
+		"/feeds/x?format=rss":             "atom, json, cloudevents, html, sse, ndjson;",
+		"/feeds/x?format=":                "atom, json, cloudevents, html, sse, ndjson;",
 		member + "?format=ATOM":           "atom, json, cloudevents, html;",
 		"/feeds?format=xml":               "atom, json, html;",
 		"/feeds?format=atom&format=atom":  "more than once",
@@ -46,7 +46,7 @@ func TestAnUnknownFormatIsToldTheChoices(t *testing.T) {
 	}
 	bare := serve(t, Handler{})
 	bare.publish("x", "e1")
-	bare.get("/feeds/x?format=html").want(t, http.StatusBadRequest).wantText(t, "Give one of: atom, json, cloudevents;")
+	bare.get("/feeds/x?format=html").want(t, http.StatusBadRequest).wantText(t, "Give one of: atom, json, cloudevents, sse, ndjson;")
 }
 
 func TestLinksKeepTheFormat(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"atommq/bus"
@@ -18,6 +19,7 @@ const (
 	kindHTML
 	kindJSON  // JSON Feed, or an item of one
 	kindEvent // CloudEvents
+	kindStream
 )
 
 const (
@@ -27,7 +29,7 @@ const (
 )
 
 var (
-	collectionForms = []offer{
+	pageForms = []offer{
 		{typ: "application/atom+xml", param: "feed", format: "atom"},
 		{typ: "application/xml", tag: "-xml"},
 		{typ: "text/xml", tag: "-textxml"},
@@ -35,7 +37,10 @@ var (
 		{typ: "application/json", kind: kindJSON, tag: "-plainjson"},
 		{typ: typeEventBatch, format: "cloudevents", kind: kindEvent, tag: "-events"},
 	}
-	collectionHTMLForms = withHTML(collectionForms)
+	streamForms         = []offer{{typ: typeEvents, format: "sse", kind: kindStream}, {typ: typeLines, format: "ndjson", kind: kindStream}}
+	collectionForms     = slices.Concat(pageForms, streamForms)
+	collectionHTMLForms = slices.Concat(withHTML(pageForms), streamForms)
+	choiceForms         = slices.Concat(pageForms[:len(pageForms)-1], streamForms) // but for CloudEvents, whose source is one feed
 
 	memberForms = []offer{
 		{typ: "application/atom+xml", param: "entry", format: "atom"},
@@ -70,7 +75,7 @@ func (o offer) describe(h http.Header, own []string) {
 }
 
 // suffixes are what may stand behind the last name of a URL, to ask for a form.
-var suffixes = map[string]string{".atom": "atom", ".json": "json", ".html": "html"}
+var suffixes = map[string]string{".atom": "atom", ".json": "json", ".html": "html", ".sse": "sse", ".ndjson": "ndjson"}
 
 // cutSuffix takes a suffix off a name; format is "" where there is none, or nothing before it.
 func cutSuffix(name string) (rest, format string) {

@@ -144,7 +144,7 @@ func TestSuffixesAskForAForm(t *testing.T) {
 	}
 	bare := serve(t, Handler{})
 	bare.publish("x", "e1")
-	bare.get("/feeds/x.html").want(t, http.StatusBadRequest).wantText(t, "Give one of: atom, json, cloudevents;")
+	bare.get("/feeds/x.html").want(t, http.StatusBadRequest).wantText(t, "Give one of: atom, json, cloudevents, sse, ndjson;")
 }
 
 // A name is a name: who publishes to x.json gets a feed called so, and reads that under its URL.

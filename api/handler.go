@@ -4,9 +4,10 @@
 //
 // # Concurrency
 //
-// The http.Handler that Handler.Routes returns serves any number of requests at
-// the same time and starts no goroutine. A connection holds at most one page of
-// entries, shared with the bus's cache where it can be, and one buffer. A Client may be
+// The Routes that Handler.Routes returns serve any number of requests at
+// the same time. A connection holds at most one page of
+// entries, shared with the bus's cache where it can be, and one buffer. A stream over HTTP/1.1 has one goroutine, which
+// net/http's hands its connection to; Server.Shutdown ends it and waits. Nothing else starts one. A Client may be
 // used by any number of goroutines.
 package api
 
@@ -18,6 +19,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -47,6 +49,15 @@ type Handler struct {
 	// Login and Passcode, when Passcode is set, are asked for (HTTP Basic) by
 	// every resource but /healthz.
 	Login, Passcode string
+
+	// MaxReaders bounds how many wait for what is published at once; default DefaultMaxReaders.
+	MaxReaders int
+	// MaxWait bounds how long one request waits (Prefer: wait); default DefaultMaxWait.
+	MaxWait time.Duration
+	// StreamLifetime is after what time a stream's reader has to come back, give or take a quarter; default DefaultStreamLifetime.
+	StreamLifetime time.Duration
+	// HeartBeat is the time between two writes to a stream; default DefaultHeartBeat.
+	HeartBeat time.Duration
 }
 
 // Pages renders what a browser gets. Each method sets Content-Type and
@@ -71,10 +82,17 @@ type site struct {
 	ids     *requestIDs
 	account *account // nil when everybody may come in
 	origins *http.CrossOriginProtection
+	live    *live
 }
 
-// Routes returns the handler of all resources. It fails where a setting makes no sense.
-func (h Handler) Routes() (http.Handler, error) {
+// Routes serves all resources of a Handler.
+type Routes struct {
+	http.Handler
+	live *live
+}
+
+// Routes returns the handler of all resources, for NewServer. It fails where a setting makes no sense.
+func (h Handler) Routes() (*Routes, error) {
 	if h.Bus == nil {
 		return nil, errors.New("api: Handler.Bus is not set")
 	}
@@ -92,6 +110,7 @@ func (h Handler) Routes() (http.Handler, error) {
 		ids:     newRequestIDs(),
 		account: newAccount(h.Login, h.Passcode),
 		origins: http.NewCrossOriginProtection(),
+		live:    newLive(&h),
 	}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -102,7 +121,7 @@ func (h Handler) Routes() (http.Handler, error) {
 	if err := trustOrigin(s.origins, base); err != nil {
 		return nil, err
 	}
-	return s.observed(s.router()), nil
+	return &Routes{s.observed(s.router()), s.live}, nil
 }
 
 // trustOrigin lets the site's own pages post to it where a proxy hides the

@@ -181,6 +181,9 @@ func (s *site) linkList(ctx context.Context, l *feeds.List, p span, beyond bool)
 
 // getList answers with a page of the list of feeds.
 func (s *site) getList(w http.ResponseWriter, r *http.Request) error {
+	if namesFeeds(r.URL.RawQuery) {
+		return s.getMany(w, r)
+	}
 	h := w.Header()
 	h["Vary"] = varyAccept
 	form, format, err := choose(r, "", s.forms(listForms, listHTMLForms))

@@ -1,24 +1,49 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
 )
 
-// NewServer returns the server for a handler made by Handler.Routes, with a time limit on
+// Server serves HTTP, streams included.
+type Server struct {
+	*http.Server
+	live *live
+}
+
+// NewServer returns the server for routes, with a time limit on
 // everything a client can hold up. ReadTimeout and WriteTimeout are the time for the first
 // 256 KiB of a body and again for each further 256 KiB: a large one may take long, as long as it moves.
-func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           handler,
+func NewServer(routes *Routes, log *slog.Logger) *Server {
+	return &Server{&http.Server{
+		Handler:           routes,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      60 * time.Second, // longer, so that a body that stalls can still be answered
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	}, routes.live}
+}
+
+// Shutdown tells the readers of streams to come back later, answers those who wait, and returns when all of them and all other
+// requests are finished. When ctx ends first, it cuts off the streams and returns an error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.live.end()
+	err := s.Server.Shutdown(ctx)
+	return errors.Join(err, s.live.wait(ctx))
+}
+
+// Close breaks all connections.
+func (s *Server) Close() error {
+	s.live.end()
+	s.live.cut()
+	err := s.Server.Close()
+	<-s.live.idle
+	return err
 }
 
 // extendWrite gives the next chunk of an answer its time.

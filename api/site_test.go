@@ -29,6 +29,7 @@ type server struct {
 	bus    *bus.Bus
 	store  *bustest.Memory
 	client *http.Client
+	http   *Server
 }
 
 // serve runs h, to which it gives a bus, until the test ends.
@@ -58,6 +59,7 @@ func serveOn(t testing.TB, listener net.Listener, h Handler) *server {
 	}
 	srv := NewServer(routes, h.Log)
 	served := make(chan error, 1)
+	s.http = srv
 	go func() { served <- srv.Serve(listener) }()
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}
 	s.url = "http://" + listener.Addr().String()

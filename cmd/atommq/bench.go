@@ -41,6 +41,9 @@ func benchSections() benchSuite {
 		{"page", 2 * benchRounds, benchPage},
 		{"million", 1 + 2*benchRounds, benchMillion},
 		{"memory", 3, benchMemory},
+		{"events", 2 * benchRounds, benchEvents},
+		{"readers", 4, benchReaders},
+		{"wake", 1, benchWake},
 	}
 }
 

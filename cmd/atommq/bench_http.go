@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"atommq/api"
 	"atommq/bus"
 	"atommq/feeds"
 )
@@ -27,11 +28,22 @@ const (
 	benchPageBytes   = 1000 // of an entry on the page
 )
 
+// benchedServer is AtomMQ's server, or one that does the least.
+type benchedServer interface {
+	Serve(l net.Listener) error
+	Close() error
+}
+
+var (
+	_ benchedServer = (*http.Server)(nil)
+	_ benchedServer = (*api.Server)(nil)
+)
+
 // benchSite is a bus in this process, served over HTTP on loopback.
 type benchSite struct {
 	*node
 	address string
-	server  *http.Server
+	server  benchedServer
 	ended   chan error
 }
 

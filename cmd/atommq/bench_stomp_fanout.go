@@ -88,7 +88,7 @@ func bareFanning(subscribers int) measure {
 			return 0, fmt.Errorf("listen: %w", err)
 		}
 		var pouring errgroup.Group
-		pouring.Go(func() error { return pourInto(listener, &pouring) })
+		pouring.Go(func() error { return pourInto(listener, &pouring, benchMessages()) })
 		defer func() { err = errors.Join(err, pouring.Wait()) }()
 		defer listener.Close()
 		readers := make([]*stomp.Reader, subscribers)
@@ -104,12 +104,16 @@ func bareFanning(subscribers int) measure {
 	}
 }
 
-// pourInto writes messages to everybody who comes, until they go; it ends when the listener is closed.
-func pourInto(listener net.Listener, pouring *errgroup.Group) error {
-	var messages []byte
+// benchMessages are the frames of as many messages as make 64 KiB.
+func benchMessages() (messages []byte) {
 	for id := int64(1); len(messages) < 64<<10; id++ {
 		messages = appendBenchMessage(messages, id)
 	}
+	return messages
+}
+
+// pourInto writes messages to everybody who comes, until they go; it ends when the listener is closed.
+func pourInto(listener net.Listener, pouring *errgroup.Group, messages []byte) error {
 	for {
 		conn, err := listener.Accept()
 		if errors.Is(err, net.ErrClosed) {

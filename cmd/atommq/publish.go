@@ -1,12 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +27,7 @@ type publication struct {
 func publishCommand() *cobra.Command {
 	var (
 		p      publication
+		retry  period
 		asJSON bool
 	)
 	cmd := &cobra.Command{
@@ -35,7 +36,10 @@ func publishCommand() *cobra.Command {
 		Long: `Publish sends one entry to a running server and prints the id and the address it
 got, once it is on disk there. What is sent are the words given, the file that --file
 names, or standard input. An Atom entry is sent as it is, an Atom feed document as an
-atomic batch; anything else becomes the content of a new entry.`,
+atomic batch; anything else becomes the content of a new entry.
+
+With --retry it is sent again while no answer comes, or one that says to try later. It is
+published once all the same: a key makes sure of that.`,
 		Example: `  atommq publish mycoolfeed hello world
   atommq publish orders --title 'order 17' --type application/json --file order.json --key order-17`,
 		Args: feedAndMore,
@@ -45,12 +49,14 @@ atomic batch; anything else becomes the content of a new entry.`,
 	cmd.Flags().StringVar(&p.mediaType, "type", "", "media `type` of what is sent (default: Atom if it looks like Atom, else text/plain)")
 	cmd.Flags().StringVar(&p.file, "file", "", "`file` to send")
 	cmd.Flags().StringVar(&p.key, "key", "", "idempotency `key`: publishing again under it changes nothing")
+	cmd.Flags().Var(&retry, "retry", "`time` to try again for while no answer comes, like 1m")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		client, err := newClient(s)
 		if err != nil {
 			return err
 		}
+		client.Retry = time.Duration(retry)
 		if p.feed, err = feedName(args[0]); err != nil {
 			return err
 		}
@@ -93,7 +99,7 @@ func (p *publication) publish(ctx context.Context, client *api.Client, stdin io.
 	case mediaType == "":
 		mediaType = "text/plain; charset=utf-8"
 	}
-	receipt, err := client.Publish(ctx, p.feed, mediaType, bytes.NewReader(body), p.key)
+	receipt, err := client.Publish(ctx, p.feed, mediaType, body, p.key)
 	if err != nil {
 		return nil, explain(client, p.feed, err)
 	}

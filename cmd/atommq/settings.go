@@ -30,6 +30,10 @@ type settings struct {
 	MaxConnections    count
 	MaxPrefetch       count
 	HeartBeat         period
+	MaxReaders        count
+	MaxWait           period
+	StreamLifetime    period
+	StreamHeartBeat   period
 	URL               string
 }
 
@@ -113,6 +117,26 @@ func settingsTable() []setting {
 			func(f *pflag.FlagSet, s *settings, n, h string) {
 				s.HeartBeat = period(10 * time.Second)
 				f.Var(&s.HeartBeat, n, h)
+			}},
+		{"max-readers", "`number` of HTTP requests at once that wait for new entries: streams and long polls",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.MaxReaders = count{value: api.DefaultMaxReaders}
+				f.Var(&s.MaxReaders, n, h)
+			}},
+		{"max-wait", "longest `time` that one HTTP request waits for new entries (Prefer: wait)",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.MaxWait = period(api.DefaultMaxWait)
+				f.Var(&s.MaxWait, n, h)
+			}},
+		{"stream-lifetime", "`time` after which the reader of an HTTP stream has to come back, or up to a quarter more",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.StreamLifetime = period(api.DefaultStreamLifetime)
+				f.Var(&s.StreamLifetime, n, h)
+			}},
+		{"stream-heart-beat", "longest `time` between two writes to an HTTP stream",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.StreamHeartBeat = period(api.DefaultHeartBeat)
+				f.Var(&s.StreamHeartBeat, n, h)
 			}},
 		{"url", "`URL` of the server to talk to",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.URL, n, "http://127.0.0.1:8080", h) }},

@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net/http"
 	"strings"
 	"time"
 	"unicode"
@@ -18,10 +15,8 @@ import (
 	"atommq/api"
 )
 
-const (
-	tailPage  = 100         // entries asked for at a time
-	tailPause = time.Second // between polls that found nothing
-)
+// tailPage is how many entries are asked for at a time.
+const tailPage = 100
 
 // tail reads a feed from a cursor on.
 type tail struct {
@@ -71,34 +66,30 @@ is its id: --after takes it to go on from there.`,
 
 // run prints until the feed's end or, when following, until ctx ends.
 func (t *tail) run(ctx context.Context) error {
-	away := false
-	for ctx.Err() == nil {
-		batch, err := t.client.After(ctx, t.feed, int64(t.after), tailPage)
-		switch {
-		case err == nil:
-			away = false
-			if err := t.print(batch); err != nil {
-				return err
-			}
-			if !batch.More && !t.follow {
-				return nil
-			}
-		case ctx.Err() != nil: // that is why
-		case !t.follow || !passes(err):
-			return explain(t.client, t.feed, err)
-		case !away:
-			away = true
-			reason := strings.TrimRight(explain(t.client, t.feed, err).Error(), ".")
-			fmt.Fprintf(t.warn, "atommq: %s; trying again\n", reason)
-		}
-		if err != nil || !batch.More {
-			wait(ctx, tailPause)
-		}
-	}
 	if t.follow {
-		return nil // Ctrl-C is how following ends
+		return t.runOn(ctx)
 	}
-	return context.Cause(ctx)
+	for {
+		batch, err := t.client.After(ctx, t.feed, int64(t.after), tailPage)
+		if err != nil {
+			return explain(t.client, t.feed, err)
+		}
+		if err := t.print(batch); err != nil || !batch.More {
+			return err
+		}
+	}
+}
+
+// runOn prints what comes until ctx ends.
+func (t *tail) runOn(ctx context.Context) error {
+	f := &api.Following{Feeds: []string{t.feed}, After: int64(t.after), Lost: func(err error) {
+		reason := strings.TrimRight(explain(t.client, t.feed, err).Error(), ".")
+		fmt.Fprintf(t.warn, "atommq: %s; trying again\n", reason)
+	}}
+	if err := t.client.Follow(ctx, f, t.show); ctx.Err() == nil {
+		return explain(t.client, t.feed, err)
+	}
+	return nil // Ctrl-C is how following ends
 }
 
 // print shows the entries of a batch and moves the cursor behind it.
@@ -110,26 +101,6 @@ func (t *tail) print(batch *api.Batch) error {
 	}
 	t.after = wholeNumber(batch.Last)
 	return nil
-}
-
-// passes reports whether following may get over err: the feed is not there yet, or the
-// server is not.
-func passes(err error) bool {
-	refused, ok := errors.AsType[*api.StatusError](err)
-	return !ok || refused.Status == http.StatusNotFound || refused.Status >= http.StatusInternalServerError
-}
-
-// wait waits for d, give or take a tenth, so that many followers do not poll in step. It
-// reports false when ctx ended first.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d*9/10 + rand.N(d/5))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // content returns an entry's content as it was published: RFC 4287 §4.1.3.3 has media that is

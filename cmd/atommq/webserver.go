@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"time"
 
 	"atommq/api"
 	"atommq/stompgw"
@@ -14,7 +15,7 @@ import (
 
 // webServer is the HTTP server with a gateway behind it, for STOMP over WebSocket.
 type webServer struct {
-	*http.Server
+	*api.Server
 	gateway *stompgw.Server
 }
 
@@ -31,7 +32,7 @@ func (w *webServer) Shutdown(ctx context.Context) error {
 }
 
 // server makes the HTTP server of a node.
-func (n *node) server(s *settings, log *slog.Logger) (*http.Server, error) {
+func (n *node) server(s *settings, log *slog.Logger) (*api.Server, error) {
 	pages, err := web.New()
 	if err != nil {
 		return nil, err
@@ -45,6 +46,10 @@ func (n *node) server(s *settings, log *slog.Logger) (*http.Server, error) {
 		MaxBody:        int64(s.MaxBody),
 		Login:          s.Login,
 		Passcode:       s.Passcode,
+		MaxReaders:     s.MaxReaders.value,
+		MaxWait:        time.Duration(s.MaxWait),
+		StreamLifetime: time.Duration(s.StreamLifetime),
+		HeartBeat:      time.Duration(s.StreamHeartBeat),
 	}
 	routes, err := h.Routes()
 	if err != nil {

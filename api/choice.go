@@ -1,0 +1,213 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+const (
+	// choiceBytes is how much XML a page of several feeds, or of some categories, holds before it ends early.
+	choiceBytes = 2 << 20
+	// choiceScan is how many entries are looked at for one page of some categories.
+	choiceScan = 10_000
+)
+
+// namesFeeds reports whether a query asks for feeds rather than for the list of them. What cannot be read asks for the list, which says so.
+func namesFeeds(query string) bool {
+	for query != "" {
+		name, _, rest, err := nextPair(query)
+		if err != nil {
+			return false
+		}
+		if name == "feed" {
+			return true
+		}
+		query = rest
+	}
+	return false
+}
+
+// getMany answers with what several feeds have, in one order.
+func (s *site) getMany(w http.ResponseWriter, r *http.Request) error {
+	w.Header()["Vary"] = varyCollection
+	form, format, err := choose(r, "", choiceForms)
+	if err != nil {
+		return err
+	}
+	c, err := parseChoice(r)
+	if err != nil {
+		return err
+	}
+	if form.kind == kindStream {
+		return s.getStream(w, r, c, form)
+	}
+	v, err := parseView(r)
+	if err != nil {
+		return err
+	}
+	v.format = format
+	return s.getChoice(w, r, c, v, form)
+}
+
+// getChoice answers with a page of what c chooses.
+func (s *site) getChoice(w http.ResponseWriter, r *http.Request, c choice, v view, form offer) error {
+	if form.kind == kindHTML || form.kind == kindEvent {
+		return badRequest("category: pages for people and CloudEvents have all entries. Ask for Atom or JSON, with format=atom or format=json.")
+	}
+	if err := checkChoice(&v); err != nil {
+		return err
+	}
+	sel := c.selection()
+	span, err := s.readChoice(r, sel, c.filter, v)
+	if err != nil {
+		return err
+	}
+	if wait := waitOf(r); wait > 0 && v.order == after && len(span.Entries) == 0 && !span.More {
+		if err := s.await(w, r, sel, c.filter, span.Last, wait); err != nil {
+			return err
+		}
+		if span, err = s.readChoice(r, sel, c.filter, v); err != nil {
+			return err
+		}
+	}
+	doc, err := s.describeChoice(r, &c, sel, v, span)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Cache-Control"] = noCache
+	if v.order != olderThan {
+		h["Xlastid"] = echo(r.Header["Xlastid"], choicePosition(&v, span, s.bus.Head()))
+	}
+	s.writeChoice(w, r, doc, span.Entries, form)
+	return nil
+}
+
+// checkChoice refuses the places that pages of a choice cannot begin at.
+func checkChoice(v *view) error {
+	switch {
+	case v.uuid != "":
+		return badRequest("The cursor of several feeds, or of some categories, is an id. Give the value of Xlastid in an earlier answer, or 0 for the beginning.")
+	case v.order == newerThan, v.order == upTo:
+		return badRequest("Pages of several feeds, or of some categories, go one way. Begin with after=, with older-than=, or with neither, which is the newest.")
+	}
+	return nil
+}
+
+// choicePosition returns the cursor to go on from: with a cursor, that up to which the page has everything; without one, the
+// newest entry's.
+func choicePosition(v *view, span *bus.Span, head int64) int64 {
+	switch {
+	case v.order == after:
+		return span.Last
+	case len(span.Entries) > 0:
+		return span.Entries[0].ID
+	}
+	return head
+}
+
+// readChoice reads on until a page is full, or enough was looked at for one.
+func (s *site) readChoice(r *http.Request, sel bus.Selection, f filter, v view) (*bus.Span, error) {
+	q := v.ask("")
+	q.Bytes = choiceBytes
+	page := &bus.Span{Last: q.After}
+	for looked, bytes := 0, 0; ; {
+		span, err := s.bus.ReadMany(r.Context(), sel, q)
+		if err != nil {
+			return nil, err
+		}
+		page.Last, page.More = span.Last, span.More
+		for i, e := range span.Entries {
+			if !f.passes(e) {
+				continue
+			}
+			page.Entries = append(page.Entries, e)
+			if bytes += len(e.XML); len(page.Entries) == v.limit || bytes > choiceBytes {
+				page.More = span.More || i+1 < len(span.Entries)
+				if page.More {
+					page.Last = e.ID
+				}
+				return page, nil
+			}
+		}
+		if looked += len(span.Entries); !span.More || looked >= choiceScan {
+			return page, nil
+		}
+		if q.Newest {
+			q.Before = span.Last
+		} else {
+			q.After = span.Last
+		}
+	}
+}
+
+// describeChoice describes a page of several feeds: their names are its title, its URL is its id.
+func (s *site) describeChoice(r *http.Request, c *choice, sel bus.Selection, v view, span *bus.Span) (*feeds.Page, error) {
+	base := s.baseOf(r)
+	doc := &feeds.Page{Base: base, Cursor: v.cursor(), Members: membersOf(nil, span.Entries)}
+	if c.own != "" {
+		f, err := s.bus.Feed(r.Context(), c.own)
+		if err != nil {
+			return nil, err
+		}
+		doc.Feed, doc.Collection = f.Feed, base+feeds.Path(c.own)
+		doc.Feed.UUID = "" // the part of a feed is not the feed
+	} else {
+		doc.Feed = feeds.Feed{Name: titleOf(sel), Updated: time.Unix(0, 0).UTC()}
+		doc.Collection = base + "/feeds"
+	}
+	for _, e := range span.Entries {
+		if e.Edited.After(doc.Feed.Updated) {
+			doc.Feed.Updated = e.Edited
+		}
+	}
+	doc.Self = v.urlOf(doc.Collection, c.query)
+	if span.More {
+		next := v.at(max(v.order, olderThan), span.Last) // the newest ones go on with older ones
+		doc.Next = next.urlOf(doc.Collection, c.query)
+	}
+	whole := view{limit: defaultLimit}
+	doc.Collection = whole.urlOf(doc.Collection, c.query)
+	return doc, nil
+}
+
+// titleOf lists what is selected.
+func titleOf(sel bus.Selection) string {
+	names := sel.Feeds()
+	for _, p := range sel.Prefixes() {
+		names = append(names[:len(names):len(names)], p+"*")
+	}
+	return strings.Join(names, ", ")
+}
+
+// urlOf is url with the parameters in query.
+func (v *view) urlOf(collection, query string) string {
+	url, own, _ := strings.Cut(v.url(collection), "?")
+	if own != "" {
+		own = "&" + own
+	}
+	return url + "?" + query + own
+}
+
+// writeChoice sends the page. Its feeds' settings stand in it, so its ETag is a digest.
+func (s *site) writeChoice(w http.ResponseWriter, r *http.Request, doc *feeds.Page, entries []*bus.Entry, form offer) {
+	out := newOutput(w, r, "choice")
+	defer out.release()
+	form.describe(w.Header(), typeAtomFeed)
+	kind, document := asAtom, feeds.AppendFeed
+	if form.kind == kindJSON {
+		kind, document = asItem, feeds.AppendJSONFeed
+	}
+	render := newRendering(s.bus, doc.Base, kind)
+	i := 0
+	out.digested(form, document(out.buf, doc, func(dst []byte, m *feeds.Member) []byte {
+		for &entries[i].Member != m { // what a form leaves out
+			i++
+		}
+		return append(dst, render.render(r.Context(), entries[i])...)
+	}))
+}

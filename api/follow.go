@@ -1,0 +1,301 @@
+package api
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"atommq/feeds"
+)
+
+const (
+	// followPatience is how long a stream may take to begin. One that a proxy holds back does not.
+	followPatience = 10 * time.Second
+	// followSilence is how long a stream may be silent. One whose connection is dead is, without end.
+	followSilence = 3 * DefaultHeartBeat
+	// followWait is how long a poll waits, where there are no streams.
+	followWait = 45 * time.Second
+	// followPolls is for how long it is polled before a stream is tried again.
+	followPolls = 5 * time.Minute
+	followPage  = 100
+)
+
+// Following says what Client.Follow follows. The zero cursor is the beginning of what is kept.
+type Following struct {
+	Feeds      []string // names; with a star at its end, how names begin
+	Categories []string // term or {scheme}term; without any, all entries
+	After      int64    // the cursor; Follow moves it behind each entry that handle took
+
+	// Lost, unless nil, is told when the server goes away, once each time, before it is tried again.
+	Lost func(error)
+}
+
+// Follow calls handle for each entry and tombstone after f.After, in order of id, each once, and waits for those to come. It reads
+// a stream of events or, where none comes through, polls; and tries again, ever less often, while there is no server. It returns what
+// handle returns; ctx's cause; and refusals, a *StatusError: 410 when entries after the cursor are no longer kept.
+func (c *Client) Follow(ctx context.Context, f *Following, handle func(*BatchEntry) error) error {
+	target, err := f.target()
+	if err != nil {
+		return err
+	}
+	follower := follower{Client: c, following: f, target: target, handle: handle}
+	return follower.run(ctx)
+}
+
+// target returns the path and query of what is followed.
+func (f *Following) target() (string, error) {
+	if len(f.Feeds) == 0 {
+		return "", fmt.Errorf("follow: %w: no feed is named", errMisuse)
+	}
+	path, query := "/feeds", make(url.Values)
+	if one := f.Feeds[0]; len(f.Feeds) == 1 && !strings.HasSuffix(one, "*") {
+		if err := feeds.CheckName(one); err != nil {
+			return "", fmt.Errorf("follow %q: %w: %w", one, errMisuse, err)
+		}
+		path = feeds.Path(one)
+	} else {
+		query["feed"] = f.Feeds
+	}
+	if len(f.Categories) > 0 {
+		query["category"] = f.Categories
+	}
+	return path + "?" + query.Encode(), nil
+}
+
+// follower follows for one call.
+type follower struct {
+	*Client
+	following *Following
+	target    string
+	handle    func(*BatchEntry) error
+
+	pause  pause
+	away   bool // Lost was told
+	polled time.Time
+}
+
+// handled is in an error of handle's: it ends the following.
+type handled struct{ error }
+
+func (f *follower) run(ctx context.Context) error {
+	for {
+		err := f.read(ctx)
+		if ended, ok := errors.AsType[handled](err); ok {
+			return ended.error
+		}
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err == nil:
+			continue
+		case !passes(err) && !isMissing(err):
+			return err
+		case !f.away && f.following.Lost != nil:
+			f.following.Lost(err)
+		}
+		f.away = true
+		if err := f.pause.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// isMissing reports whether the feed is not there yet.
+func isMissing(err error) bool {
+	refused, ok := errors.AsType[*StatusError](err)
+	return ok && refused.Status == http.StatusNotFound
+}
+
+// read reads a stream to its end or, for a while after none came through, one page.
+func (f *follower) read(ctx context.Context) error {
+	if time.Since(f.polled) < followPolls {
+		return f.poll(ctx)
+	}
+	err := f.stream(ctx)
+	if errors.Is(err, errNoStream) {
+		f.polled = time.Now()
+		return nil
+	}
+	return err
+}
+
+// errNoStream says that streams do not come through to here.
+var errNoStream = errors.New("no stream")
+
+// stream reads a stream of events until it breaks. Where the server ends it, so that its reader comes back, there is no error.
+func (f *follower) stream(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watchdog := watch(cancel)
+	defer watchdog.Stop()
+	req, err := f.to(ctx, http.MethodGet, f.target, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept", typeEvents)
+	req.Header.Set("Last-Event-ID", strconv.FormatInt(f.following.After, 10))
+	resp, err := f.client().Do(req)
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	defer resp.Body.Close()
+	if err := checkStream(resp); err != nil {
+		return err
+	}
+	events := newEventStream(watched{resp.Body, watchdog})
+	for {
+		e, err := events.next()
+		if errors.Is(err, io.EOF) {
+			f.pause.reset()
+			return sleep(ctx, events.retry)
+		}
+		if err != nil {
+			return causeOf(ctx, err)
+		}
+		if err := f.take(e, events.id); err != nil {
+			return err
+		}
+	}
+}
+
+// checkStream reports why an answer is no stream.
+func checkStream(resp *http.Response) error {
+	switch {
+	case resp.StatusCode == http.StatusNotAcceptable:
+		return errNoStream
+	case resp.StatusCode != http.StatusOK:
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // it only explains the status
+		return &StatusError{Status: resp.StatusCode, Text: statusText(resp, text)}
+	case !strings.HasPrefix(resp.Header.Get("Content-Type"), typeEvents):
+		return errNoStream
+	}
+	return nil
+}
+
+// causeOf returns why ctx was ended, if it was, in place of what came of that.
+func causeOf(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// dog ends a stream that does not begin, or falls silent.
+type dog struct {
+	*time.Timer
+	begun atomic.Bool
+}
+
+var errSilent = errors.New("the stream has fallen silent")
+
+func watch(cancel context.CancelCauseFunc) *dog {
+	d := new(dog)
+	d.Timer = time.AfterFunc(followPatience, func() {
+		if d.begun.Load() {
+			cancel(errSilent)
+		} else {
+			cancel(errNoStream)
+		}
+	})
+	return d
+}
+
+// watched tells a dog of all that is read.
+type watched struct {
+	io.Reader
+	dog *dog
+}
+
+func (w watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if n > 0 {
+		w.dog.begun.Store(true)
+		w.dog.Reset(followSilence)
+	}
+	return n, err
+}
+
+// take handles an event, and moves the cursor behind it.
+func (f *follower) take(e event, id string) error {
+	f.back()
+	position, err := parseID(id)
+	if err != nil {
+		return fmt.Errorf("follow: the id of an event: %w", err)
+	}
+	switch e.kind {
+	case "entry", "tombstone":
+		entry, err := parseEvent(e)
+		if err != nil {
+			return err
+		}
+		return f.give(entry)
+	case "problem":
+		return nil // the stream ends, and coming back tells which status it is
+	}
+	f.following.After = max(f.following.After, position)
+	return nil
+}
+
+// back notes that the server is there.
+func (f *follower) back() {
+	f.away = false
+	f.pause.reset()
+}
+
+// give hands out an entry that is behind the cursor.
+func (f *follower) give(e *BatchEntry) error {
+	if e.ID <= f.following.After {
+		return nil
+	}
+	if err := f.handle(e); err != nil {
+		return handled{err}
+	}
+	f.following.After = e.ID
+	return nil
+}
+
+// parseEvent reads the entry that an event carries.
+func parseEvent(e event) (*BatchEntry, error) {
+	if e.kind == "tombstone" {
+		var t tombstone
+		if err := xml.Unmarshal(e.data, &t); err != nil {
+			return nil, fmt.Errorf("follow: parse a tombstone: %w", err)
+		}
+		gone := t.entry()
+		return &gone, nil
+	}
+	var item batchItem
+	if err := xml.Unmarshal(e.data, &item); err != nil {
+		return nil, fmt.Errorf("follow: parse an entry: %w", err)
+	}
+	entry := item.entry()
+	return &entry, nil
+}
+
+// poll reads a page, and has the server wait for one with something on it.
+func (f *follower) poll(ctx context.Context) error {
+	page := fmt.Sprintf("%s&limit=%d", f.target, followPage)
+	batch, waited, err := f.page(ctx, page, f.following.After, followWait)
+	if err != nil {
+		return err
+	}
+	f.back()
+	for i := range batch.Entries {
+		if err := f.give(&batch.Entries[i]); err != nil {
+			return err
+		}
+	}
+	f.following.After = max(f.following.After, batch.Last)
+	if len(batch.Entries) == 0 && !waited && !batch.More {
+		return f.pause.wait(ctx) // a server that does not wait
+	}
+	return nil
+}

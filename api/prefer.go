@@ -1,0 +1,75 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"atommq/bus"
+)
+
+// waitOf returns how long the request would wait for an answer with something in it: RFC 7240 §4.3. A preference that cannot be
+// read counts as none, §2; of repeated ones the first counts.
+func waitOf(r *http.Request) time.Duration {
+	for _, line := range r.Header["Prefer"] {
+		for line != "" {
+			var preference string
+			preference, line = cutOutsideQuotes(line, ',')
+			preference, _ = cutOutsideQuotes(preference, ';')
+			name, value, _ := strings.Cut(preference, "=")
+			if !strings.EqualFold(strings.TrimSpace(name), "wait") {
+				continue
+			}
+			seconds, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 31)
+			if err != nil {
+				return 0
+			}
+			return time.Duration(seconds) * time.Second
+		}
+	}
+	return 0
+}
+
+// await waits until there is something after the cursor, for at most wait and at most the server's own bound, and says so in
+// Preference-Applied. Nobody waits for a server that is about to end.
+func (s *site) await(w http.ResponseWriter, r *http.Request, sel bus.Selection, f filter, after int64, wait time.Duration) error {
+	wait = min(wait, s.live.maxWait)
+	w.Header()["Preference-Applied"] = []string{"wait=" + strconv.Itoa(int(wait/time.Second))}
+	if err := s.live.enter(); err != nil {
+		return err
+	}
+	defer s.live.leave(nil)
+	rc := http.NewResponseController(w)
+	// Where the connection takes no deadlines there are none to move.
+	_ = rc.SetReadDeadline(time.Time{}) // the request is read; a passed deadline would look as if the client had left
+	_ = rc.SetWriteDeadline(time.Now().Add(wait + writeTime(r)))
+	sub := s.bus.Follow(sel, after)
+	sub.Bytes = streamBytes
+	defer sub.Close()
+	patience := time.NewTimer(wait)
+	defer patience.Stop()
+	for {
+		entries, changed, err := sub.Poll(r.Context(), streamEntries)
+		if err != nil {
+			return err
+		}
+		if f.any(entries) {
+			return nil
+		}
+		if len(entries) > 0 {
+			continue
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			return nil
+		case <-s.live.ending:
+			return nil
+		case <-sub.Done():
+			return nil
+		case <-r.Context().Done():
+			return r.Context().Err()
+		}
+	}
+}

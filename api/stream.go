@@ -1,0 +1,336 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+
+	"atommq/bus"
+)
+
+// How much of the log a stream takes at once, and so holds while its reader is slow.
+const (
+	streamEntries = 256
+	streamBytes   = 64 << 10
+)
+
+const (
+	// retryHint is when an EventSource is to come back after its connection broke.
+	retryHint = 2 * time.Second
+	// retrySpread is the time over which those come back who are sent away at once.
+	retrySpread = 4 * time.Second
+)
+
+const (
+	typeEvents = "text/event-stream"
+	typeLines  = "application/x-ndjson"
+)
+
+var (
+	contentEvents = []string{"text/event-stream; charset=utf-8"}
+	contentLines  = []string{"application/x-ndjson"}
+	unbuffered    = []string{"no"}
+	varyStream    = []string{"Accept, Accept-Encoding, Xlastid, Last-Event-ID"}
+)
+
+// stream sends one reader what is published, in one goroutine.
+type stream struct {
+	*rendering
+	sub    *bus.Subscription
+	filter filter
+	live   *live
+	to     pipe
+	told   int64     // the cursor that the reader has
+	begun  time.Time // when it was last written to
+	end    time.Time
+}
+
+// pipe is the way to a reader. Both have a deadline for each write.
+type pipe interface {
+	// send writes parts, one behind the other, and does not keep them.
+	send(parts [][]byte) error
+	// finish writes what ends the answer.
+	finish() error
+}
+
+var (
+	_ pipe = (*takenPipe)(nil)
+	_ pipe = (*responsePipe)(nil)
+)
+
+// getStream answers with what comes after the cursor, or from now on, and does not end by itself.
+func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form offer) error {
+	after, err := s.streamStart(r, &c)
+	if err != nil {
+		return err
+	}
+	kind, err := streamKind(r, form)
+	if err != nil {
+		return err
+	}
+	describeStream(w.Header(), form)
+	if r.Method == http.MethodHead {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	if err := s.live.enter(); err != nil {
+		return err
+	}
+	st := &stream{
+		rendering: newRendering(s.bus, s.baseOf(r), kind),
+		sub:       s.bus.Follow(c.selection(), after),
+		filter:    c.filter,
+		live:      s.live,
+		told:      after,
+	}
+	st.sub.Bytes = streamBytes
+	// A cursor whose next entries are gone is told so by a status. Nothing is lost: the stream begins with these entries.
+	page, changed, err := st.sub.Poll(r.Context(), streamEntries)
+	if err != nil {
+		st.close(nil)
+		return err
+	}
+	if taken := takeOver(w, r); taken != nil {
+		st.to = taken
+		s.live.adopt(taken.conn)
+		go s.runTaken(st, taken.conn, page, changed, requestID(w))
+		return nil
+	}
+	defer st.close(nil)
+	st.to = newResponsePipe(w, r)
+	s.logStream(st.run(r.Context(), page, changed), requestID(w))
+	return nil
+}
+
+// runTaken runs a stream on a connection of its own. For net/http the request is over, and its context with it: a reader
+// that leaves is noticed by writing.
+func (s *site) runTaken(st *stream, conn net.Conn, page []*bus.Entry, changed <-chan struct{}, request string) {
+	defer st.close(conn)
+	defer conn.Close()
+	defer func() {
+		if v := recover(); v != nil {
+			s.log.Error("panic while streaming", "request", request, "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
+	s.logStream(st.run(context.Background(), page, changed), request)
+}
+
+func (s *site) logStream(err error, request string) {
+	if err != nil {
+		s.log.Debug("a stream broke off", "request", request, "error", err)
+	}
+}
+
+// close counts the stream's reader out. conn is its connection where that was taken over.
+func (st *stream) close(conn net.Conn) {
+	st.sub.Close()
+	st.live.leave(conn)
+}
+
+// streamKind returns the form of the entries of a stream.
+func streamKind(r *http.Request, form offer) (formKind, error) {
+	if form.typ == typeLines {
+		return asLine, nil
+	}
+	data, given, err := parameter(r.URL.RawQuery, "data")
+	switch {
+	case err != nil:
+		return 0, err
+	case !given || data == "atom":
+		return asAtomEvent, nil
+	case data == "json":
+		return asJSONEvent, nil
+	}
+	return 0, badRequest("data: %.40q is not a form of events. Give atom, json, or none, which is atom.", data)
+}
+
+// describeStream sets the header fields of a stream.
+func describeStream(h http.Header, form offer) {
+	h["Content-Type"] = contentEvents
+	if form.typ == typeLines {
+		h["Content-Type"] = contentLines
+	}
+	h["Cache-Control"] = noStore
+	h["Vary"] = varyStream
+	h["X-Accel-Buffering"] = unbuffered // nginx would hold events back
+	h["X-Content-Type-Options"] = nosniff
+}
+
+// streamStart returns the cursor that a stream begins after. What an EventSource sends when it comes back outweighs the URL, which
+// stays the same.
+func (s *site) streamStart(r *http.Request, c *choice) (int64, error) {
+	v, err := parseView(r)
+	if err != nil {
+		return 0, err
+	}
+	if last := r.Header["Last-Event-Id"]; len(last) > 0 && last[0] != "" {
+		if len(last) > 1 {
+			return 0, repeated("Last-Event-ID")
+		}
+		if err := v.place("Last-Event-ID", last[0]); err != nil {
+			return 0, err
+		}
+	}
+	switch {
+	case v.limited:
+		return 0, badRequest("limit is for pages: a stream has no end. Leave it out.")
+	case v.order == newestFirst:
+		return s.bus.Head(), nil // what is published from now on
+	case v.order != after:
+		return 0, badRequest("A stream goes forward. Give after=, last-event-id= or none to begin with what is published from now on.")
+	}
+	if v.uuid != "" {
+		sel := c.selection()
+		name, one := sel.One()
+		if !one {
+			return 0, badRequest("The cursor of several feeds is an id. Give the value of Xlastid, or of id in an earlier event.")
+		}
+		if err := s.locate(r.Context(), name, &v); err != nil {
+			return 0, err
+		}
+	}
+	return min(v.id, math.MaxInt64-1), nil
+}
+
+// run sends entries until the reader has left, which ends ctx or fails a write, or is to come back. The first ones are in page.
+func (st *stream) run(ctx context.Context, page []*bus.Entry, changed <-chan struct{}) error {
+	st.end = time.Now().Add(jittered(st.live.lifetime))
+	timer := time.NewTimer(st.live.beat)
+	defer timer.Stop()
+	if err := st.open(); err != nil {
+		return err
+	}
+	for {
+		if err := st.deliver(ctx, page); err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			select {
+			case <-changed:
+			case <-timer.C:
+				if err := st.beat(); err != nil {
+					return err
+				}
+				timer.Reset(st.live.beat - time.Since(st.begun))
+			case <-ctx.Done():
+				return nil
+			case <-st.live.ending:
+			case <-st.sub.Done():
+			}
+		}
+		if st.over() {
+			return st.farewell()
+		}
+		var err error
+		if page, changed, err = st.sub.Poll(ctx, streamEntries); err != nil {
+			return errors.Join(err, st.fail(err))
+		}
+	}
+}
+
+// over reports whether the reader is to come back later.
+func (st *stream) over() bool {
+	select {
+	case <-st.live.ending:
+		return true
+	case <-st.sub.Done():
+		return true
+	default:
+		return time.Now().After(st.end)
+	}
+}
+
+func (st *stream) isLines() bool { return st.kind == asLine }
+
+// write sends one piece of text.
+func (st *stream) write(text []byte) error {
+	st.begun = time.Now()
+	return st.to.send([][]byte{text})
+}
+
+// open begins the answer. An EventSource that loses its connection before the first event so knows where to go on.
+func (st *stream) open() error {
+	if st.isLines() {
+		return st.write([]byte("\n"))
+	}
+	return st.write(fmt.Appendf(nil, "retry: %d\nid: %d\n\n", retryHint.Milliseconds(), st.told))
+}
+
+// parts are what goes out in one write.
+var parts = sync.Pool{New: func() any {
+	p := make([][]byte, 0, streamEntries+4)
+	return &p
+}}
+
+// deliver sends those of a page that pass the filter.
+func (st *stream) deliver(ctx context.Context, page []*bus.Entry) error {
+	if len(page) == 0 {
+		return nil
+	}
+	out := parts.Get().(*[][]byte)
+	defer func() {
+		clear(*out)
+		*out = (*out)[:0]
+		parts.Put(out)
+	}()
+	st.renew()
+	for _, e := range page {
+		if st.filter.passes(e) {
+			*out = append(*out, st.render(ctx, e))
+			st.told = e.ID
+		}
+	}
+	if len(*out) == 0 {
+		return nil
+	}
+	st.begun = time.Now()
+	return st.to.send(*out)
+}
+
+// beat writes what keeps the connection open and shows whether it is. The cursor of a quiet stream moves with it.
+func (st *stream) beat() error {
+	switch after := st.sub.After(); {
+	case time.Since(st.begun) < st.live.beat:
+		return nil
+	case st.isLines():
+		return st.write([]byte("\n"))
+	case after > st.told:
+		st.told = after
+		return st.write(append(strconv.AppendInt([]byte(":\nid: "), after, 10), "\n\n"...))
+	}
+	return st.write([]byte(":\n\n"))
+}
+
+// farewell sends the reader away, to come back at a time of its own.
+func (st *stream) farewell() error {
+	if !st.isLines() {
+		retry := retryHint/2 + rand.N(retrySpread)
+		if err := st.write(fmt.Appendf(nil, "retry: %d\n\n", retry.Milliseconds())); err != nil {
+			return err
+		}
+	}
+	return st.to.finish()
+}
+
+// fail tells the reader why there is nothing more. Who comes back with the same cursor is told again, by a status.
+func (st *stream) fail(err error) error {
+	if errors.Is(err, bus.ErrClosed) {
+		return st.farewell()
+	}
+	if !st.isLines() {
+		p := problemOf(err)
+		event := appendData([]byte("event: problem\n"), p.json(""))
+		if err := st.write(append(event, '\n')); err != nil {
+			return err
+		}
+	}
+	return st.to.finish()
+}
