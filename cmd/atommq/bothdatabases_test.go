@@ -14,7 +14,6 @@ func TestOnPostgreSQL(t *testing.T) {
 	testCluster = dbtest.Start(t, "fsync=off")
 	t.Cleanup(func() { testCluster = nil })
 	for name, test := range map[string]func(*testing.T){
-		"readme":    TestReadmeWorksAsWritten,
 		"kill":      TestKillLosesNothingAcknowledgedAndKeysPublishOnce,
 		"stop":      TestStoppingFinishesWhatWasAccepted,
 		"restart":   TestFollowingSurvivesARestartOfTheServer,
