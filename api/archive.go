@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -59,32 +60,66 @@ func (s *site) getArchive(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	f, err := s.bus.Feed(r.Context(), name)
+	if err != nil {
+		return err
+	}
+	h["Xlastid"] = echo(nil, ids.Last)
+	if keepsArchive(f, ids) && form.kind != kindHTML {
+		if doc := s.archives.get(keyOf(f, ids, s.baseOf(r), format, form)); doc != nil {
+			sendArchive(w, r, doc, form)
+			return nil
+		}
+	}
 	a, err := s.bus.Archive(r.Context(), name, ids)
 	if err != nil {
 		return err
 	}
 	p := s.archivePage(r, a, format)
 	h["Cache-Control"] = noCache
-	h["Xlastid"] = echo(nil, ids.Last)
 	if form.kind == kindHTML {
 		return s.writePageHTML(w, r, p)
 	}
-	if a.Final {
-		h["Cache-Control"] = archiveForever
+	if a.Final && keepsArchive(a.Feed, ids) {
+		doc := s.writeArchive(w, r, p, form)
+		s.archives.put(doc)
+		sendArchive(w, r, doc, form)
+		return nil
 	}
-	return s.sendArchive(w, r, p, form)
-}
-
-func (s *site) sendArchive(w http.ResponseWriter, r *http.Request, p *page, form offer) error {
 	tag := archiveTag(p) + form.tag
 	if notModified(w, r, tag, p.modified()) {
 		return nil
 	}
 	out := newOutput(w, r, tag)
 	defer out.release()
-	form.describe(w.Header(), typeAtomFeed)
+	form.describe(h, typeAtomFeed)
 	s.writeForm(out, p, form.kind)
 	return nil
+}
+
+// writeArchive writes out a final page, which is 4 MiB or one entry.
+func (s *site) writeArchive(w http.ResponseWriter, r *http.Request, p *page, form offer) *archiveDoc {
+	out := newOutput(w, r, "")
+	defer out.release()
+	body := s.appendForm(nil, out, p, form.kind, func(dst, part []byte) []byte { return append(dst, part...) })
+	key := keyOf(p.source, p.archive, p.base, p.view.format, form)
+	return &archiveDoc{key: key, tag: archiveTag(p) + form.tag, next: p.nextArchive, body: body}
+}
+
+// sendArchive sends a final page.
+func sendArchive(w http.ResponseWriter, r *http.Request, doc *archiveDoc, form offer) {
+	h := w.Header()
+	h["Cache-Control"] = archiveForever
+	if notModified(w, r, doc.tag, time.Time{}) {
+		return
+	}
+	out := newOutput(w, r, doc.tag)
+	defer out.release()
+	form.describe(h, typeAtomFeed)
+	if form.kind == kindEvent {
+		linkNext(h, doc.next)
+	}
+	out.send(doc.body)
 }
 
 func (s *site) archivePage(r *http.Request, a *bus.Archive, format string) *page {

@@ -128,23 +128,35 @@ func echo(given []string, id int64) []string {
 // writeForm streams the page's document: each entry is rendered once for all readers, and no more
 // than a chunk is held beside the entries.
 func (s *site) writeForm(out *output, p *page, k kind) {
+	if k == kindEvent {
+		linkNext(out.w.Header(), cmp.Or(p.next, p.nextArchive))
+	}
+	out.finish(s.appendForm(out.buf, out, p, k, out.append))
+}
+
+// linkNext tells of the page behind one whose form has no place for links.
+func linkNext(h http.Header, url string) {
+	if url != "" {
+		h["Link"] = []string{"<" + url + `>; rel="next"`}
+	}
+}
+
+// appendForm appends the page's document to dst, each entry by add. out lends it room.
+func (s *site) appendForm(dst []byte, out *output, p *page, k kind, add func(dst, part []byte) []byte) []byte {
 	doc := out.document(p, s.pages != nil)
-	member := out.member(p, k)
+	member := p.member(k, add)
 	switch k {
 	case kindJSON:
-		out.finish(feeds.AppendJSONFeed(out.buf, doc, member))
+		return feeds.AppendJSONFeed(dst, doc, member)
 	case kindEvent:
-		if next := cmp.Or(p.next, p.nextArchive); next != "" {
-			out.w.Header()["Link"] = []string{"<" + next + `>; rel="next"`}
-		}
-		out.finish(feeds.AppendCloudEvents(out.buf, doc.Members, member))
+		return feeds.AppendCloudEvents(dst, doc.Members, member)
 	default:
-		out.finish(feeds.AppendFeed(out.buf, doc, member))
+		return feeds.AppendFeed(dst, doc, member)
 	}
 }
 
 // member returns what writes one of p's entries, in form k.
-func (out *output) member(p *page, k kind) func(dst []byte, m *feeds.Member) []byte {
+func (p *page) member(k kind, add func(dst, part []byte) []byte) func(dst []byte, m *feeds.Member) []byte {
 	key := formKey(p.collection, &p.source.Feed)
 	render := func(m *feeds.Member) []byte { return feeds.AppendMember(nil, m, &p.source.Feed, p.collection) }
 	switch k {
@@ -160,7 +172,7 @@ func (out *output) member(p *page, k kind) func(dst []byte, m *feeds.Member) []b
 		for &p.entries[i].Member != m { // what a form leaves out
 			i++
 		}
-		return out.append(dst, p.entries[i].Form(key, render))
+		return add(dst, p.entries[i].Form(key, render))
 	}
 }
 

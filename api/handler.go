@@ -46,6 +46,8 @@ type Handler struct {
 	TrustedProxies []netip.Prefix
 	// MaxBody bounds a request's body in bytes, decompressed; default DefaultMaxBody.
 	MaxBody int64
+	// ArchiveBytes is memory for archive pages of append-only feeds; default DefaultArchiveBytes.
+	ArchiveBytes int
 	// Login and Passcode, when Passcode is set, are asked for (HTTP Basic) by
 	// every resource but /healthz.
 	Login, Passcode string
@@ -79,6 +81,9 @@ type site struct {
 	base    string // without a trailing slash, "" for the connection's own address
 	proxies []netip.Prefix
 	maxBody int64
+
+	archives *archiveCache
+
 	ids     *requestIDs
 	account *account // nil when everybody may come in
 	origins *http.CrossOriginProtection
@@ -118,6 +123,10 @@ func (h Handler) Routes() (*Routes, error) {
 	if s.maxBody <= 0 {
 		s.maxBody = DefaultMaxBody
 	}
+	if h.ArchiveBytes <= 0 {
+		h.ArchiveBytes = DefaultArchiveBytes
+	}
+	s.archives = newArchiveCache(h.ArchiveBytes)
 	if err := trustOrigin(s.origins, base); err != nil {
 		return nil, err
 	}

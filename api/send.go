@@ -108,6 +108,11 @@ func (out *output) append(dst, part []byte) []byte {
 // finish writes the rest of the body. The buffer comes back to be used again.
 func (out *output) finish(rest []byte) {
 	out.buf = rest
+	out.send(rest)
+}
+
+// send writes the rest of the body, which is not the buffer's.
+func (out *output) send(rest []byte) {
 	if !out.started {
 		out.begin(len(rest), true)
 	}

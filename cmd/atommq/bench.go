@@ -39,6 +39,7 @@ func benchSections() benchSuite {
 		{"post", 4 * benchRounds, benchPost},
 		{"poll", 2 * benchRounds, benchPoll},
 		{"page", 2 * benchRounds, benchPage},
+		{"archive", 2 * benchRounds, benchArchive},
 		{"million", 1 + 2*benchRounds, benchMillion},
 		{"memory", 3, benchMemory},
 		{"events", 2 * benchRounds, benchEvents},

@@ -93,11 +93,13 @@ func (s *benchSite) close() error {
 func openBareSite(ctx context.Context, contentType string, body []byte) (*benchSite, error) {
 	router := chi.NewRouter()
 	length := strconv.Itoa(len(body))
-	router.Get("/feeds/{feed}", func(w http.ResponseWriter, _ *http.Request) {
+	same := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["Content-Type"] = []string{contentType}
 		w.Header()["Content-Length"] = []string{length}
 		_, _ = w.Write(body)
-	})
+	}
+	router.Get("/feeds/{feed}", same)
+	router.Get("/feeds/{feed}/archive/{range}", same)
 	site := &benchSite{server: &http.Server{Handler: router, ReadHeaderTimeout: time.Minute}}
 	return site, site.serve(ctx)
 }
@@ -176,6 +178,18 @@ func benchPage(ctx context.Context, b *bench) error {
 	return b.besideBare(ctx, "page", "page of 100 one-KB entries at the tail", "pages/s", 0.6, func(n *node) ([]byte, error) {
 		last, err := n.fill(ctx, benchFeed, 2*benchPageEntries, benchPageBytes)
 		return getRequest(benchPath, fmt.Sprintf("Xlastid: %d\r\n", last-benchPageEntries)), err
+	})
+}
+
+// benchArchive measures a page of an append-only feed's archive, far back.
+func benchArchive(ctx context.Context, b *bench) error {
+	return b.besideBare(ctx, "archive", "archive page of 64 one-KB entries", "pages/s", 0.5, func(n *node) ([]byte, error) {
+		appendOnly := true
+		if _, err := n.bus.Configure(ctx, benchFeed, bus.Settings{AppendOnly: &appendOnly}); err != nil {
+			return nil, err
+		}
+		_, err := n.fill(ctx, benchFeed, 100*benchPageEntries, benchPageBytes)
+		return getRequest(benchPath+"/archive/64-127", ""), err
 	})
 }
 

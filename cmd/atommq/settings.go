@@ -25,6 +25,7 @@ type settings struct {
 	LogFormat         choice
 	MaxBody           byteSize
 	CacheBytes        byteSize
+	ArchiveBytes      byteSize
 	TrustedProxies    prefixes
 	IdempotencyWindow period
 	MaxConnections    count
@@ -90,6 +91,11 @@ func settingsTable() []setting {
 			func(f *pflag.FlagSet, s *settings, n, h string) {
 				s.MaxBody = 16 << 20
 				f.Var(&s.MaxBody, n, h)
+			}},
+		{"archive-bytes", "memory for archive pages of append-only feeds, a `size`",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.ArchiveBytes = 16 << 20
+				f.Var(&s.ArchiveBytes, n, h)
 			}},
 		{"cache-bytes", "memory for recent entries, a `size`",
 			func(f *pflag.FlagSet, s *settings, n, h string) {

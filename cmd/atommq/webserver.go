@@ -44,6 +44,7 @@ func (n *node) server(s *settings, log *slog.Logger) (*api.Server, error) {
 		BaseURL:        s.BaseURL,
 		TrustedProxies: s.TrustedProxies,
 		MaxBody:        int64(s.MaxBody),
+		ArchiveBytes:   int(s.ArchiveBytes),
 		Login:          s.Login,
 		Passcode:       s.Passcode,
 		MaxReaders:     s.MaxReaders.value,
