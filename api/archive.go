@@ -52,7 +52,7 @@ func (s *site) getArchive(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h["Vary"] = varyAccept
 	segment, suffix := cutSuffix(chi.URLParam(r, "range"))
-	form, format, err := choose(r, suffix, s.forms(collectionForms, collectionHTMLForms))
+	form, format, err := choose(r, suffix, s.forms(pageForms, pageHTMLForms))
 	if err != nil {
 		return err
 	}

@@ -139,7 +139,7 @@ func TestArchivePagesComeInEveryForm(t *testing.T) {
 	s := serve(t, Handler{Pages: plainPages{}})
 	s.fill(300)
 	const path = "/feeds/x/archive/64-127"
-	for _, form := range collectionHTMLForms {
+	for _, form := range pageHTMLForms {
 		a := s.get(path, "Accept: "+form.typ).want(t, http.StatusOK)
 		if got, _, _ := strings.Cut(a.Header.Get("Content-Type"), ";"); got != form.typ {
 			t.Errorf("%s came as %s", form.typ, got)
@@ -150,7 +150,9 @@ func TestArchivePagesComeInEveryForm(t *testing.T) {
 		t.Errorf("%d items, then %s", len(doc.Items), doc.NextURL)
 	}
 	s.get(path+"?format=cloudevents").want(t, http.StatusOK).wantField(t, "Link", "<"+s.url+`/feeds/x/archive/128-191?format=cloudevents>; rel="next"`)
-	s.get(path, "Accept: image/png").want(t, http.StatusNotAcceptable)
+	for _, accept := range []string{"image/png", "text/event-stream", "application/x-ndjson"} {
+		s.get(path, "Accept: "+accept).want(t, http.StatusNotAcceptable)
+	}
 }
 
 func TestArchivePagesThatAreNoneSayWhy(t *testing.T) {

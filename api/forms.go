@@ -39,7 +39,8 @@ var (
 	}
 	streamForms         = []offer{{typ: typeEvents, format: "sse", kind: kindStream}, {typ: typeLines, format: "ndjson", kind: kindStream}}
 	collectionForms     = slices.Concat(pageForms, streamForms)
-	collectionHTMLForms = slices.Concat(withHTML(pageForms), streamForms)
+	pageHTMLForms       = withHTML(pageForms)
+	collectionHTMLForms = slices.Concat(pageHTMLForms, streamForms)
 	choiceForms         = slices.Concat(pageForms[:len(pageForms)-1], streamForms) // but for CloudEvents, whose source is one feed
 
 	memberForms = []offer{
