@@ -65,10 +65,36 @@ func TestAnnotatingKeepsWhatTheBodyIs(t *testing.T) {
 
 func annotated(t *testing.T, e *Entry, header []Field) *Entry {
 	t.Helper()
-	m := &Member{XML: e.XML, Title: e.Title, AtomID: e.ID, Absent: e.Absent, Published: e.Published, Updated: e.Updated}
-	out, err := Annotate(m, header)
+	out, err := Annotate(memberOf(e), header)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var names []string
+	for _, f := range header {
+		names = append(names, f.Name)
+	}
+	back, taken, err := Unannotate(memberOf(out), names...)
+	if err != nil {
+		t.Fatalf("Unannotate: %v", err)
+	}
+	if string(back.XML) != string(e.XML) || back.Title != e.Title || back.ID != e.ID || back.Absent != e.Absent {
+		t.Errorf("Unannotate gives\n%+v\n%s\nof what was\n%+v\n%s", back, back.XML, e, e.XML)
+	}
+	if diff := cmp.Diff(header, taken); diff != "" {
+		t.Errorf("headers taken off (-want +got):\n%s", diff)
+	}
 	return out
+}
+
+func memberOf(e *Entry) *Member {
+	return &Member{XML: e.XML, Title: e.Title, AtomID: e.ID, Absent: e.Absent, Published: e.Published, Updated: e.Updated}
+}
+
+func TestWhatWasNotAnnotatedIsNotTakenApart(t *testing.T) {
+	sent := entryOf(t, &Message{Header: []Field{{"a", "b"}}, Body: []byte("x")})
+	for _, names := range [][]string{{"b"}, {"a", "b"}} {
+		if _, _, err := Unannotate(memberOf(sent), names...); err == nil {
+			t.Errorf("Unannotate took %q off", names)
+		}
+	}
 }
