@@ -10,7 +10,7 @@
 // Every method of a Bus may be called from any goroutine. Open starts the
 // committer, which writes to the log, unless a caller who waits for the outcome finds it idle
 // and does so itself; the watcher, which alone listens to the Notifier; the keeper, which
-// takes back claims; the rescuer, which takes over those of nodes that died; and the janitor, which forgets old idempotency keys.
+// takes back claims; the rescuer, which takes over those of nodes that died; the lessor, which ends leases; and the janitor, which forgets old idempotency keys.
 // Close stops them and waits. A Subscription belongs to one goroutine at a
 // time and starts none: its caller's goroutine is the follower.
 package bus
@@ -58,6 +58,7 @@ type Bus struct {
 	hub    *hub
 	intake *intake
 	desk   *desk
+	lessor *lessor
 
 	readiness readiness
 	committer committer
@@ -84,6 +85,7 @@ func Open(ctx context.Context, store Store, notifier Notifier, config Config) (*
 		store:   store,
 		hub:     newHub(store, head, config.CacheBytes),
 		intake:  newIntake(config.PendingBytes, config.BatchEntries),
+		lessor:  newLessor(),
 		closing: make(chan struct{}),
 	}
 	b.desk = newDesk(b)
@@ -95,6 +97,7 @@ func Open(ctx context.Context, store Store, notifier Notifier, config Config) (*
 	b.running.Go(func() { b.forgetKeys(background) })
 	b.running.Go(func() { b.keep(background) })
 	b.running.Go(func() { b.rescue(background) })
+	b.running.Go(func() { b.endLeases(background) })
 	if notifier != nil {
 		b.running.Go(func() { b.watch(background, notifier) })
 	}

@@ -195,6 +195,9 @@ func (m *batch) departures() (left []departure) {
 		if t.op.Kind == OpDrop {
 			left = append(left, departure{feed: t.op.Drop})
 		}
+		if feed := t.op.Order.Feed; feed != "" && (t.op.Kind != OpClaim || t.op.Order.Expired > 0) {
+			left = append(left, departure{feed: feed})
+		}
 	}
 	for _, o := range m.orders {
 		if o.op.Order.Expired > 0 {

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -51,10 +50,7 @@ func (b *Bus) Consume(ctx context.Context, c ConsumerConfig) (*Consumer, error) 
 	if err := b.desk.join(ctx); err != nil {
 		return nil, fmt.Errorf("consume %q: %w", c.Feed, err)
 	}
-	q, err := b.store.Queue(ctx, c.Feed, c.Queue)
-	if errors.Is(err, ErrNoQueue) {
-		q, err = b.begin(ctx, QueueName{c.Feed, c.Queue})
-	}
+	q, err := b.openQueue(ctx, QueueName{c.Feed, c.Queue})
 	if err != nil {
 		return nil, fmt.Errorf("consume %q: %w", c.Feed, err)
 	}

@@ -30,24 +30,45 @@ const (
 	causeGone    = "its consumer broke off"
 )
 
+// leaseConsumer is who held a lease, as far as anybody knows.
+const leaseConsumer = "HTTP"
+
 // deadLetter returns what takes the place of e, which its consumer gave back: nil while it has attempts left.
 func (e *Delivery) deadLetter(cause string) *Entry {
 	entry := e.loaded()
-	if cause == "" || entry == nil || !e.usedUp() {
+	if cause == "" || !usedUp(e.Feed, e.Attempt, e.queue.kind.Load().attempts) {
+		return nil
+	}
+	return deadLetter(entry, &e.Claim, QueueName{e.Feed, e.queue.kind.Load().name}, cause, e.consumer.name)
+}
+
+// The headers that a dead letter has before those of its entry, in this order.
+const (
+	deadCause    = "dead-cause"
+	deadFeed     = "dead-feed"
+	deadQueue    = "dead-queue"
+	deadID       = "dead-id"
+	deadAttempts = "dead-attempts"
+	deadConsumer = "dead-consumer"
+)
+
+// deadLetter returns what takes the place of entry, which was claimed from a queue for the last time: nil if that cannot be.
+func deadLetter(entry *Entry, c *Claim, queue QueueName, cause, consumer string) *Entry {
+	if entry == nil {
 		return nil
 	}
 	annotated, err := feeds.Annotate(&entry.Member, []feeds.Field{
-		{Name: "dead-cause", Value: cause},
-		{Name: "dead-feed", Value: e.Feed},
-		{Name: "dead-queue", Value: e.queue.kind.Load().name},
-		{Name: "dead-id", Value: strconv.FormatInt(e.ID, 10)},
-		{Name: "dead-attempts", Value: strconv.Itoa(e.Attempt)},
-		{Name: "dead-consumer", Value: e.consumer.name},
+		{Name: deadCause, Value: cause},
+		{Name: deadFeed, Value: queue.Feed},
+		{Name: deadQueue, Value: queue.Name},
+		{Name: deadID, Value: strconv.FormatInt(c.ID, 10)},
+		{Name: deadAttempts, Value: strconv.Itoa(c.Attempt)},
+		{Name: deadConsumer, Value: consumer},
 	})
 	if err != nil {
 		return nil // one more attempt is better than a loss
 	}
-	letter, err := newEntry(DeadFeed(e.Feed), annotated)
+	letter, err := newEntry(DeadFeed(queue.Feed), annotated)
 	if err != nil {
 		return nil
 	}
@@ -65,10 +86,10 @@ func (e *Delivery) loaded() *Entry {
 	return e.Entry
 }
 
-// usedUp reports whether e was the last attempt. Dead letters have any number: there is nowhere else for them.
-func (e *Delivery) usedUp() bool {
-	limit := e.queue.kind.Load().attempts
-	return limit > 0 && e.Attempt >= limit && !strings.HasSuffix(e.Feed, deadSuffix)
+// usedUp reports whether an attempt was the last of those that a queue of feed has. Dead letters have any number: there is nowhere
+// else for them.
+func usedUp(feed string, attempt, limit int) bool {
+	return limit > 0 && attempt >= limit && !strings.HasSuffix(feed, deadSuffix)
 }
 
 // giveBack settles e, which is not acked, in t: with a dead letter once its attempts are used up.
@@ -77,12 +98,17 @@ func (t *ticket) giveBack(e *Delivery, cause string) {
 	switch {
 	case letter != nil:
 		t.settle(e, Acked)
-		t.op.Posts = append(t.op.Posts, Posting{Entry: letter, Queue: DefaultQueue, Rank: e.Rank, InPlaceOf: len(t.op.Settle)})
+		t.bury(letter, e.Rank)
 	case e.taken:
 		t.settle(e, Released)
 	default:
 		t.settle(e, Returned)
 	}
+}
+
+// bury has t post a letter in place of what it settled last.
+func (t *ticket) bury(letter *Entry, rank uint8) {
+	t.op.Posts = append(t.op.Posts, Posting{Entry: letter, Queue: DefaultQueue, Rank: rank, InPlaceOf: len(t.op.Settle)})
 }
 
 func (t *ticket) settle(e *Delivery, v Verdict) {

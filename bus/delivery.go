@@ -27,6 +27,7 @@ const (
 	deliverySettling                // by a transaction that is under way
 	deliveryGone                    // settled, lost, or given up and to be released
 	deliveryReleasing               // given up, and released by the commit under way
+	deliveryLeased                  // nobody's here: a lease that is settled
 )
 
 // deliveryList links the deliveries that a consumer holds, in the order handed out.

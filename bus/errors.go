@@ -22,6 +22,9 @@ var (
 	ErrNewerSchema = errors.New("database was made by a newer AtomMQ")
 	ErrNoQueue     = errors.New("no such queue")
 	ErrClaimLost   = errors.New("claim is no longer held")
+	ErrNoClaim     = errors.New("no such claim")
+	ErrCount       = errors.New("another number than was named")
+	ErrPaused      = errors.New("queue is paused")
 	ErrClosed      = errors.New("bus is closed")
 
 	// ErrUncertain is an ErrUnavailable after which what was to be stored may be stored.

@@ -88,10 +88,10 @@ func (d *desk) anticipateSettled(e *Delivery, v Verdict) {
 	if w == nil {
 		return
 	}
-	if v != Acked || e.state == deliveryReleasing {
+	if v.givesBack() || e.state == deliveryReleasing {
 		w.more = true
 	}
-	if e.state == deliverySettling && !e.consumer.closed && w.freed < math.MaxInt16 {
+	if e.state == deliverySettling && v != Leased && !e.consumer.closed && w.freed < math.MaxInt16 {
 		if w.freed++; w.freed == 1 {
 			d.freed = append(d.freed, w)
 		}

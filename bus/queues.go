@@ -36,6 +36,7 @@ func (b *Bus) ConfigureQueue(ctx context.Context, feed, queue string, s QueueSet
 	}
 	b.hub.forget(feed)
 	b.desk.adopt(q)
+	b.intake.call()
 	return q, nil
 }
 
@@ -90,9 +91,9 @@ func (d *desk) adopt(q *Queue) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if w := d.find(q.Feed, q.Name); w != nil {
-		if w.id != q.ID {
+		if w.id != q.ID || !q.Paused {
 			w.id = q.ID
-			d.stir(w)
+			d.stir(w) // it may have been paused
 		}
 		w.kind.Store(d.kindOf(q))
 	}

@@ -36,13 +36,18 @@ func (d *desk) settled(t *ticket, err error) {
 		if errors.Is(t.op.Err, ErrClaimLost) {
 			d.rejoinSoon(e.Node)
 		}
-		back := t.op.Settle[i].Verdict != Acked
+		verdict := t.op.Settle[i].Verdict
+		back := verdict.givesBack()
 		switch {
 		case e.state == deliverySettling && failed:
 			d.restore(e)
 		case e.state == deliverySettling:
 			d.lose(e)
-			d.credit(e.consumer)
+			if verdict != Leased {
+				d.credit(e.consumer)
+			}
+		case e.state == deliveryLeased:
+			back = back && !failed
 		case failed: // a release: its consumer has lost it already
 			d.failedAgain(e)
 		default:

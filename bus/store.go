@@ -16,6 +16,7 @@ type Store interface {
 	Log
 	Catalog
 	Queues
+	Claims
 	Nodes
 	Health
 	// Close releases the store. No call may be under way.
@@ -95,6 +96,24 @@ type Queues interface {
 
 	// Fetch returns the entries with these ids, in order of id. Those that are gone are left out.
 	Fetch(ctx context.Context, ids []int64) ([]*Entry, error)
+}
+
+// Claims tells of what was handed out, and of what waits to be.
+type Claims interface {
+	// Leases returns at most limit leases of any queue, those that end first. It sees all that was
+	// committed before.
+	Leases(ctx context.Context, limit int) ([]Lease, error)
+
+	// LeaseSecret returns what the names of leases are sealed with: at least 16 bytes, the same for every
+	// process and for ever.
+	LeaseSecret(ctx context.Context) ([]byte, error)
+
+	// Backlog returns how it stands with a queue's work. It reads the claims and no more of what waits
+	// than it must.
+	Backlog(ctx context.Context, queue int64) (Backlog, error)
+
+	// CountReady counts a queue's work on entries with ids up to upTo that nobody has, paused or not. It reads all of it.
+	CountReady(ctx context.Context, queue, upTo int64) (int64, error)
 }
 
 // Nodes keeps account of the processes that hold claims, so that the claims of one that died
@@ -179,12 +198,15 @@ type OpKind uint8
 
 // The kinds of Op.
 const (
-	OpPublish OpKind = iota + 1 // append Posts, and settle claims
-	OpReplace                   // give Posts[0].Entry, found by feed and uuid, new content and a new id
-	OpRemove                    // make it a tombstone with a new id
-	OpClaim                     // hand out waiting work, as Order says
-	OpDrop                      // remove the feed Drop with all its entries, queues and work
-	OpOpen                      // find the queue that Open names, which begins with it if there is none
+	OpPublish   OpKind = iota + 1 // append Posts, and settle claims
+	OpReplace                     // give Posts[0].Entry, found by feed and uuid, new content and a new id
+	OpRemove                      // make it a tombstone with a new id
+	OpClaim                       // hand out waiting work, as Order says
+	OpDrop                        // remove the feed Drop with all its entries, queues and work
+	OpOpen                        // find the queue that Open names, which begins with it if there is none
+	OpPurge                       // remove waiting work, as Purge says
+	OpDropQueue                   // remove the queue Purge.Queue with all its work, as if that were acked: ErrNoQueue if there is none
+	OpRequeue                     // send a dead letter back: Settle[0] is the ack of it, Posts[0] what becomes of it
 )
 
 // Op is one atomic piece of a commit. A store sets the entries' ids and Err.
@@ -193,16 +215,22 @@ const (
 // gives the entry's remaining work, claimed or not, its new id, to be handed out anew
 // with no attempt counted; a queue that has acked the entry does not get it again. OpRemove
 // removes the entry's work. A claim that lost its work so is settled by any verdict without effect.
+//
+// OpRequeue, where the settlement has an effect, gives work to the one queue that its posting names, which it makes if need be.
+// The work is on the entry of the posting's feed that has the id Again, if that is still there: the posting's Entry becomes it, marked as
+// Replayed, and gets no work a second time; it has the rank that it has in the feed's other queues, if any. Else the posting's Entry is published, and no other queue gets it.
 type Op struct {
 	Kind  OpKind
 	Posts []Posting
-	// Settle, with OpPublish, says what became of claims, of this node only.
+	// Settle, with OpPublish, says what became of claims: of this node, or leases.
 	Settle []Settlement
 	Order  Order  // of OpClaim
 	Drop   string // of OpDrop: a feed's name
 	// Open, with OpOpen, names a queue: the store sets its other fields. A queue and a feed that do not
 	// exist are made.
-	Open *Queue
+	Open  *Queue
+	Purge *Purge // of OpPurge and OpDropQueue
+	Again int64  // of OpRequeue
 	// IfID, with OpReplace and OpRemove, is the id that the entry must have:
 	// ErrChanged if it has another. 0 takes any.
 	IfID int64

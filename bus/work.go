@@ -15,6 +15,7 @@ type Queue struct {
 	AckTimeout time.Duration // of its claims where neither message nor consumer names one; 0 for none
 	Attempts   int           // after so many, an entry becomes a dead letter
 	Waiting    int64         // entries not acked, those that a consumer has now included
+	Paused     bool          // no consumer is handed anything
 	Created    time.Time
 }
 
@@ -29,6 +30,7 @@ const (
 type QueueSettings struct {
 	AckTimeout *time.Duration
 	Attempts   *int
+	Paused     *bool
 }
 
 // Place is where an entry stands in a queue: by rank, then by id.
@@ -36,6 +38,10 @@ type Place struct {
 	Rank uint8 // 9 - priority
 	ID   int64
 }
+
+// LeaseNode stands for a node in the claims that belong to none: leases. Each has a deadline, after which
+// any node may release it.
+const LeaseNode = -1
 
 // Claim is an entry handed to one consumer of a queue. Node and Attempt are its fence: whoever gets the
 // entry after it has another of the two.
@@ -49,14 +55,32 @@ type Claim struct {
 	Expires    time.Time     // zero for never
 }
 
+// Lease is a claim that belongs to no node, and who has to do with it.
+type Lease struct {
+	Claim
+	QueueName
+	Attempts int // of the queue
+	Deadline time.Time
+}
+
+// Backlog says how it stands with the work of a queue.
+type Backlog struct {
+	Claimed int64     // handed out, and not settled
+	Oldest  time.Time // when the oldest entry that nobody has was published or last edited; zero for none
+}
+
 // Order asks for work of a queue.
 type Order struct {
 	Node  int64
 	Queue int64
 	Count int // at least 1
+	// Lease, with LeaseNode, is how long the claims last from the commit's time on, where the publisher named no ack
+	// timeout; otherwise 0.
+	Lease time.Duration
+	Feed  string // of the queue, for the Bus alone
 
 	// Claims is set by the store: at most Count, the first ones waiting, by rank and id, as everything
-	// before this op in the commit left them. Fewer than Count: no more is waiting. Entries past their Expires are
+	// before this op in the commit left them. Fewer than Count: no more is waiting, or the queue is paused, which hands out nothing. Entries past their Expires are
 	// passed over; they are gone from the queue as if acked, counted in Expired. After thousands of them the
 	// store may stop short, so that other ops need not wait: More says that something may wait nevertheless.
 	Claims  []Claim
@@ -72,13 +96,32 @@ const (
 	Acked    Verdict = iota + 1 // done: the entry leaves the queue
 	Released                    // it waits in its place again, the attempt counted
 	Returned                    // it waits in its place again, as if it had not been handed out
+	Leased                      // it is a lease from now on, or one still, for another Settlement.Lease
 )
+
+// givesBack reports whether the entry waits again.
+func (v Verdict) givesBack() bool { return v == Released || v == Returned }
 
 // Settlement is a verdict on a claim.
 type Settlement struct {
 	Claim
+	Lease   time.Duration // of Leased: how long, from the commit's time on
 	Verdict Verdict
 	// Gone is set by the store: the entry left its feed, which keeps entries until acked, with the
 	// last queue's ack.
 	Gone bool
+	// Lost is set by the store where the verdict is Leased, or on a lease: the claim was not held any more, and
+	// the verdict had no effect.
+	Lost bool
+}
+
+// Purge asks for work to be removed that nobody has.
+type Purge struct {
+	Queue int64
+	UpTo  int64 // work on entries with higher ids stays
+	After Place // what stands up to here stays
+	Count int   // at most
+	// Removed is set by the store, and Last to the place to go on from.
+	Removed int
+	Last    Place
 }

@@ -8,13 +8,19 @@ import (
 
 const (
 	selectReady = `SELECT rank, id, attempts, bytes, ack_timeout, expires FROM atommq_ready
-		WHERE queue = ? AND (rank, id) > (?, ?) ORDER BY rank, id LIMIT ?`
+		WHERE queue = ?1 AND (rank, id) > (?2, ?3) AND ` + isOpen + ` ORDER BY rank, id LIMIT ?4`
 	deleteExpired = "DELETE FROM atommq_ready WHERE queue = ? AND (rank, id) <= (?, ?) AND expires BETWEEN 1 AND ?"
 	insertClaims  = `INSERT INTO atommq_claim (node, queue, rank, id, attempts, bytes, ack_timeout, expires)
 		SELECT ?, queue, rank, id, attempts + 1, bytes, ack_timeout, expires
 		FROM atommq_ready WHERE queue = ? AND (rank, id) <= (?, ?)`
+	insertLeases = `INSERT INTO atommq_claim (node, queue, rank, id, attempts, bytes, ack_timeout, expires, deadline)
+		SELECT ?1, queue, rank, id, attempts + 1, bytes, ack_timeout, expires, ?5 + CASE WHEN ack_timeout > 0 THEN ack_timeout ELSE ?6 END
+		FROM atommq_ready WHERE queue = ?2 AND (rank, id) <= (?3, ?4)`
 	deleteReady = "DELETE FROM atommq_ready WHERE queue = ? AND (rank, id) <= (?, ?)"
 )
+
+// isOpen lets nothing be found in a queue ?1 that is paused.
+const isOpen = "(SELECT paused FROM atommq_queue WHERE id = ?1) = 0"
 
 // expireLimit is how many expired rows one order removes, so that publishers wait little behind it.
 const expireLimit = 2000
@@ -50,7 +56,7 @@ func (c *commit) claim(op *bus.Op) (rule, err error) {
 	if err := c.expire(&op.Order, h, op.At.UnixMicro()); err != nil {
 		return nil, err
 	}
-	if err := c.handOut(&op.Order, h.claims); err != nil {
+	if err := c.handOut(op, h.claims); err != nil {
 		return nil, err
 	}
 	if len(h.claims) > 0 {
@@ -147,13 +153,20 @@ func (c *commit) expireRank(queue int64, expired []bus.Claim) error {
 }
 
 // handOut moves claims, everything at the front of the queue, from what is ready to what is claimed.
-func (c *commit) handOut(o *bus.Order, claims []bus.Claim) error {
+func (c *commit) handOut(op *bus.Op, claims []bus.Claim) error {
 	if len(claims) == 0 || c.writer.skipsLocked {
 		return nil
 	}
 	c.dirty = true
 	rank, id := int64(claims[len(claims)-1].Rank), claims[len(claims)-1].ID
-	if err := c.writer.exec(insertClaims, o.Node, o.Queue, rank, id); err != nil {
+	o := &op.Order
+	var err error
+	if o.Lease > 0 {
+		err = c.writer.exec(insertLeases, o.Node, o.Queue, rank, id, op.At.UnixMicro(), o.Lease.Microseconds())
+	} else {
+		err = c.writer.exec(insertClaims, o.Node, o.Queue, rank, id)
+	}
+	if err != nil {
 		return err
 	}
 	return c.writer.exec(deleteReady, o.Queue, rank, id)

@@ -29,6 +29,7 @@ type commit struct {
 	works      []work
 	verdicts   []verdict
 	settled    int   // how many of verdicts are carried out
+	leasing    bool  // one of the others makes a lease
 	dirty      bool  // something was written beside rows
 	stirring   bool  // atommq_log.stirs changes
 	living     int64 // a node that is known to be, 0 for none
@@ -42,8 +43,9 @@ type commit struct {
 	passed     []int64 // queues in which others were taking what is left
 	overlooked overlooked
 	leavers    leavers
-	ids        []int64  // for its memory
-	outcomes   []func() // what to tell the ops once all is on disk
+	lost       []*bus.Settlement // of leases, without effect
+	ids        []int64           // for its memory
+	outcomes   []func()          // what to tell the ops once all is on disk
 	traces     traces
 }
 
@@ -80,11 +82,12 @@ func (c *commit) reset() {
 	clear(c.rows)
 	clear(c.args)
 	clear(c.verdicts)
+	clear(c.lost)
 	clear(c.outcomes)
 	c.rows, c.works, c.verdicts, c.args, c.outcomes = c.rows[:0], c.works[:0], c.verdicts[:0], c.args[:0], c.outcomes[:0]
 	c.written, c.settled, c.dirty, c.stirring, c.living = 0, 0, false, false, 0
 	c.counting, c.read, c.first, c.next = false, false, 0, 0
-	c.took, c.passed = false, c.passed[:0]
+	c.leasing, c.took, c.passed, c.lost = false, false, c.passed[:0], c.lost[:0]
 	c.traces.reset()
 	c.feeds.reset()
 	c.roster.reset()
@@ -201,6 +204,12 @@ func (c *commit) apply(op *bus.Op) (rule, err error) {
 		return c.drop(op.Drop)
 	case bus.OpOpen:
 		return nil, c.open(op)
+	case bus.OpPurge:
+		return nil, c.purge(op)
+	case bus.OpDropQueue:
+		return c.dropQueue(op.Purge.Queue)
+	case bus.OpRequeue:
+		return nil, c.requeue(op)
 	}
 	return nil, fmt.Errorf("there is no op %d", op.Kind)
 }
@@ -252,10 +261,13 @@ func (c *commit) tell() {
 	}
 	c.overlooked.add(c.passed)
 	for _, v := range c.verdicts {
-		v.Gone = false
+		v.Gone, v.Lost = false, false
 	}
 	for _, s := range c.leavers.gone {
 		s.Gone = true
+	}
+	for _, s := range c.lost {
+		s.Lost = true
 	}
 	for _, tell := range c.outcomes {
 		tell()

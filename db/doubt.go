@@ -125,10 +125,13 @@ func (c *commit) traceClaim(claim bus.Claim, made bool) (outcome, error) {
 		return unknown, err
 	}
 	err := c.writer.query(selectNode, number([]driver.Value{claim.Node}), func([]driver.Value) { live = true })
-	if live && held == made {
-		return carriedOut, err
+	switch {
+	case err != nil || !made && !held && claim.Node == bus.LeaseNode:
+		return unknown, err // any node may have ended the lease
+	case live && held == made:
+		return carriedOut, nil
 	}
-	return undone, err
+	return undone, nil
 }
 
 // traceDrop looks whether a feed is gone. One that is there may be another one of that name.

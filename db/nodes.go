@@ -64,8 +64,8 @@ func (s *Store) Recover(ctx context.Context) (queues []int64, err error) {
 	return slices.Compact(queues), nil
 }
 
-// selectNodes lists the nodes. In PostgreSQL one that was silent for too long is gone.
-var selectNodes = "SELECT id, CASE WHEN gone <> 0 /* OR seen < " + pgNow + " - " + strconv.FormatInt(silence.Microseconds(), 10) + " */ THEN 1 ELSE 0 END AS gone FROM atommq_node"
+// selectNodes lists the nodes that are processes. In PostgreSQL one that was silent for too long is gone.
+var selectNodes = "SELECT id, CASE WHEN gone <> 0 /* OR seen < " + pgNow + " - " + strconv.FormatInt(silence.Microseconds(), 10) + " */ THEN 1 ELSE 0 END AS gone FROM atommq_node WHERE id > 0"
 
 // nodeRow is a row of selectNodes.
 type nodeRow struct {

@@ -23,6 +23,8 @@ func frequentStatements() map[string]string {
 		"ack span": deleteClaims.span, "ack list": deleteClaims.list[2], "held": countClaims.span, "held list": heldClaims.list[2],
 		"release": releaseClaims.span, "release list": releaseClaims.list[2], "leave": deleteEntries.span, "leave list": deleteEntries.list[2],
 		"withdraw": deleteReadyWork, "withdraw claims": deleteClaimWork, "renew": renewReady, "renew claims": renewClaim,
+		"lease": insertLeases, "lease span": leaseClaims.span, "lease list": leaseClaims.list[2], "leases": readLeases,
+		"purge": selectPurge, "purge span": deleteReadyByID.span, "purge list": deleteReadyByID.list[2], "work": selectWork, "original": selectAt,
 		"strike batch": selectBatch, "strike holders": selectHolders, "strike return": returnBatch, "strike delete": deleteBatch,
 	}
 }

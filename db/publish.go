@@ -48,8 +48,7 @@ func (c *commit) publish(op *bus.Op) (rule, err error) {
 			return nil, err
 		}
 	}
-	c.settle(op.Settle)
-	return nil, nil
+	return nil, c.settle(op.Settle, at)
 }
 
 // post takes an id for p's entry, and a place in each queue.

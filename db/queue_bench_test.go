@@ -130,7 +130,7 @@ func rawFlow(c *commit, lo, hi int64) error {
 	if err := c.insertWork(); err != nil {
 		return err
 	}
-	if err := w.exec("INSERT INTO atommq_claim SELECT 1, * FROM atommq_ready WHERE queue = 1 AND rank = 5 AND id <= ?", hi); err != nil {
+	if err := w.exec("INSERT INTO atommq_claim SELECT 1, *, 0 FROM atommq_ready WHERE queue = 1 AND rank = 5 AND id <= ?", hi); err != nil {
 		return err
 	}
 	return w.exec("DELETE FROM atommq_ready WHERE queue = 1 AND rank = 5 AND id <= ?", hi)

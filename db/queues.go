@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	selectQueues    = "SELECT id, feed, name, ack_timeout, attempts, waiting, created FROM atommq_queue "
+	selectQueues    = "SELECT id, feed, name, ack_timeout, attempts, waiting, paused, created FROM atommq_queue "
 	readQueue       = selectQueues + "WHERE feed = ? AND name = ?"
 	readQueuesAfter = selectQueues + "WHERE (feed, name) > (?, ?) ORDER BY feed, name LIMIT ?"
 )
@@ -26,6 +26,7 @@ type queueRow struct {
 	AckTimeout int64 `db:"ack_timeout"`
 	Attempts   int
 	Waiting    int64
+	Paused     int64
 	Created    int64
 }
 
@@ -36,6 +37,7 @@ func (r *queueRow) queue() *bus.Queue {
 		AckTimeout: span(r.AckTimeout),
 		Attempts:   r.Attempts,
 		Waiting:    r.Waiting,
+		Paused:     r.Paused != 0,
 		Created:    moment(r.Created),
 	}
 }
@@ -74,7 +76,7 @@ func (s *Store) Queues(ctx context.Context, after bus.QueueName, limit int) ([]*
 	return list, nil
 }
 
-const setQueue = "UPDATE atommq_queue SET ack_timeout = coalesce(?, ack_timeout), attempts = coalesce(?, attempts) WHERE feed = ? AND name = ?"
+const setQueue = "UPDATE atommq_queue SET ack_timeout = coalesce(?, ack_timeout), attempts = coalesce(?, attempts), paused = coalesce(?, paused) WHERE feed = ? AND name = ?"
 
 // ConfigureQueue implements bus.Queues.
 func (s *Store) ConfigureQueue(ctx context.Context, feed, name string, set bus.QueueSettings) (*bus.Queue, error) {
@@ -99,14 +101,38 @@ func (w *writer) configureQueue(feed, name string, set bus.QueueSettings) error 
 	if id == 0 && set == (bus.QueueSettings{}) {
 		return errUnchanged
 	}
-	var timeout, attempts driver.Value
+	var timeout, attempts, paused driver.Value
 	if set.AckTimeout != nil {
 		timeout = set.AckTimeout.Microseconds()
 	}
 	if set.Attempts != nil {
 		attempts = int64(*set.Attempts)
 	}
-	return w.exec(setQueue, timeout, attempts, feed, name)
+	if set.Paused != nil {
+		paused = *set.Paused
+		if err := w.resume(feed, name, *set.Paused); err != nil {
+			return err
+		}
+	}
+	return w.exec(setQueue, timeout, attempts, paused, feed, name)
+}
+
+// resume tells the nodes of a queue that was paused and is not to be from now on: its work is as good as given back.
+func (w *writer) resume(feed, name string, paused bool) error {
+	if paused {
+		return nil
+	}
+	var resumed []int64
+	args := number([]driver.Value{feed, name})
+	err := w.query("SELECT id FROM atommq_queue WHERE feed = ? AND name = ? AND paused <> 0", args, func(v []driver.Value) {
+		resumed = append(resumed, v[0].(int64))
+	})
+	for _, queue := range resumed {
+		if err := w.stir(queue); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 const insertQueue = `INSERT INTO atommq_queue (feed, name, ack_timeout, attempts, created) VALUES (?, ?, ?, ?, ?)
@@ -122,7 +148,7 @@ func (w *writer) makeQueue(feed, name string, at int64) (id int64, err error) {
 	return id, err
 }
 
-const readQueueSettings = "SELECT id, ack_timeout, attempts, waiting, created FROM atommq_queue WHERE feed = ? AND name = ?"
+const readQueueSettings = "SELECT id, ack_timeout, attempts, waiting, paused, created FROM atommq_queue WHERE feed = ? AND name = ?"
 
 // open finds the queue that op names, and makes it if need be.
 func (c *commit) open(op *bus.Op) error {
@@ -142,7 +168,7 @@ func (c *commit) open(op *bus.Op) error {
 	err = c.writer.query(readQueueSettings, number([]driver.Value{q.Feed, q.Name}), func(v []driver.Value) {
 		row = queueRow{
 			ID: v[0].(int64), Feed: q.Feed, Name: q.Name,
-			AckTimeout: v[1].(int64), Attempts: int(v[2].(int64)), Waiting: v[3].(int64), Created: v[4].(int64),
+			AckTimeout: v[1].(int64), Attempts: int(v[2].(int64)), Waiting: v[3].(int64), Paused: v[4].(int64), Created: v[5].(int64),
 		}
 	})
 	c.outcomes = append(c.outcomes, func() { *q = *row.queue() })

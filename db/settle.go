@@ -12,7 +12,8 @@ import (
 // verdict is a settlement that the commit carries out.
 type verdict struct {
 	*bus.Settlement
-	seq int // its place in the commit
+	seq int   // its place in the commit
+	at  int64 // the time of the commit
 }
 
 // heldByAll reports whether every claim that settle names is held by a node that lives.
@@ -30,7 +31,7 @@ const selectNode = "SELECT 1 FROM atommq_node WHERE id = ? AND gone = 0 /* FOR K
 // lives reports whether node may hold claims. Nobody can strike it out before the
 // transaction ends.
 func (c *commit) lives(node int64) (live bool, err error) {
-	if node > 0 && node == c.living {
+	if node == bus.LeaseNode || node > 0 && node == c.living {
 		return true, nil
 	}
 	err = c.writer.query(selectNode, number([]driver.Value{node}), func([]driver.Value) { live = true })
@@ -52,11 +53,20 @@ func (c *commit) holds(s *bus.Settlement) (held bool, err error) {
 	return held, err
 }
 
-// settle leaves carrying out the verdicts to settleClaims.
-func (c *commit) settle(settle []bus.Settlement) {
+// settle leaves carrying out the verdicts to settleClaims. A lease is settled after the verdict that made it one.
+func (c *commit) settle(settle []bus.Settlement, at int64) error {
 	for i := range settle {
-		c.verdicts = append(c.verdicts, verdict{&settle[i], len(c.verdicts)})
+		switch s := &settle[i]; {
+		case s.Node != bus.LeaseNode:
+			c.leasing = c.leasing || s.Verdict == bus.Leased
+		case c.leasing:
+			if err := c.flush(); err != nil {
+				return err
+			}
+		}
+		c.verdicts = append(c.verdicts, verdict{&settle[i], len(c.verdicts), at})
 	}
+	return nil
 }
 
 // settleClaims carries out the verdicts that came since it last did. Of several on one claim, the first counts:
@@ -77,13 +87,13 @@ func (c *commit) settleClaims() error {
 		}
 		pending = pending[n:]
 	}
-	c.settled = len(c.verdicts)
+	c.settled, c.leasing = len(c.verdicts), false
 	return c.removeAcked()
 }
 
 // alike reports whether v and w differ in the entry alone.
 func (v verdict) alike(w verdict) bool {
-	return v.Node == w.Node && v.Queue == w.Queue && v.Attempt == w.Attempt && v.Rank == w.Rank && v.Verdict == w.Verdict
+	return v.Node == w.Node && v.Queue == w.Queue && v.Attempt == w.Attempt && v.Rank == w.Rank && v.Verdict == w.Verdict && v.Lease == w.Lease
 }
 
 // settleAlike carries out verdicts that differ in the entry alone, in the order of ids.
@@ -126,6 +136,12 @@ var (
 
 // settleSome carries out verdicts that differ in the entry alone on claims with ids, as many as one statement takes.
 func (c *commit) settleSome(alike []verdict, ids []int64) error {
+	if v := alike[0]; v.Node == bus.LeaseNode || v.Verdict == bus.Leased {
+		var err error
+		if ids, err = c.notLost(alike, ids); err != nil || len(ids) == 0 {
+			return err
+		}
+	}
 	switch alike[0].Verdict {
 	case bus.Acked:
 		return c.ack(alike, ids)
@@ -133,16 +149,22 @@ func (c *commit) settleSome(alike []verdict, ids []int64) error {
 		return c.release(alike[0], ids, 0)
 	case bus.Returned:
 		return c.release(alike[0], ids, 1)
+	case bus.Leased:
+		return c.lease(alike[0], ids)
 	}
 	return fmt.Errorf("there is no verdict %d", alike[0].Verdict)
 }
 
 // release puts claims back in their place, with so many attempts forgotten.
 func (c *commit) release(v verdict, ids []int64, forgotten int64) error {
-	c.bindClaims(v)
-	c.bind(5, forgotten)
-	if err := c.writer.execNumbered(c.bindIDs(releaseClaims, ids), c.args); err != nil {
-		return err
+	for left := ids; len(left) > 0; {
+		n := cut(left)
+		c.bindClaims(v)
+		c.bind(5, forgotten)
+		if err := c.writer.execNumbered(c.bindIDs(releaseClaims, left[:n]), c.args); err != nil {
+			return err
+		}
+		left = left[n:]
 	}
 	released, err := c.removeClaims(v, ids)
 	if n := len(c.roster.stirred); released > 0 && (n == 0 || c.roster.stirred[n-1] != v.Queue) {

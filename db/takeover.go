@@ -8,19 +8,22 @@ import (
 )
 
 // takeFront moves the first rows of queue ?1, at most ?2, to node ?3, and returns them; those that expired by ?4 it removes. The
-// rows are found again by where they lie, whatever the planner thinks of the queue's length.
+// rows are found again by where they lie, whatever the planner thinks of the queue's length. Claims that are leases last for ?5
+// microseconds from ?4 on, unless their publisher asked otherwise; 0 is for others.
 const (
 	takeFront = `WITH moved AS (DELETE FROM atommq_ready WHERE ctid = ANY (ARRAY (
-			SELECT ctid FROM atommq_ready WHERE queue = ?1 ORDER BY rank, id LIMIT ?2 FOR UPDATE`
+			SELECT ctid FROM atommq_ready WHERE queue = ?1 AND ` + isOpen + ` ORDER BY rank, id LIMIT ?2 FOR UPDATE`
 	takeRest = `)) RETURNING rank, id, attempts, bytes, ack_timeout, expires),
-		claimed AS (INSERT INTO atommq_claim (node, queue, rank, id, attempts, bytes, ack_timeout, expires)
-			SELECT CAST(?3 AS BIGINT), ?1, rank, id, attempts + 1, bytes, ack_timeout, expires FROM moved WHERE expires = 0 OR expires > ?4)
+		claimed AS (INSERT INTO atommq_claim (node, queue, rank, id, attempts, bytes, ack_timeout, expires, deadline)
+			SELECT CAST(?3 AS BIGINT), ?1, rank, id, attempts + 1, bytes, ack_timeout, expires,
+				CASE WHEN CAST(?5 AS BIGINT) = 0 THEN 0 WHEN ack_timeout > 0 THEN ?4 + ack_timeout ELSE ?4 + ?5 END
+			FROM moved WHERE expires = 0 OR expires > ?4)
 		SELECT rank, id, attempts, bytes, ack_timeout, expires FROM moved ORDER BY rank, id`
 	takeUnlocked = takeFront + " SKIP LOCKED" + takeRest
 	takeAll      = takeFront + takeRest
 )
 
-const isReady = "SELECT 1 FROM atommq_ready WHERE queue = ? LIMIT 1"
+const isReady = "SELECT 1 FROM atommq_ready WHERE queue = ?1 AND " + isOpen + " LIMIT 1"
 
 // takeWork hands out what waits at the front of a queue, where others do so too.
 //
@@ -47,7 +50,7 @@ func (c *commit) takeWork(o *bus.Order, at int64) (h harvest, err error) {
 func (c *commit) takeMore(query string, o *bus.Order, at int64, h *harvest) error {
 	for more := true; more && h.wants(o); {
 		limit, seen := o.Count-len(h.claims), 0
-		args := number([]driver.Value{o.Queue, int64(limit), o.Node, at})
+		args := number([]driver.Value{o.Queue, int64(limit), o.Node, at, o.Lease.Microseconds()})
 		err := c.writer.query(query, args, func(v []driver.Value) {
 			seen++
 			h.take(o, v, at)

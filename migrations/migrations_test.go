@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -101,13 +102,27 @@ func column(t *testing.T, db *sql.DB, query string) []string {
 
 const schemaText = "SELECT coalesce(sql, name) FROM sqlite_schema WHERE name LIKE '%atommq%' ORDER BY name"
 
+// allSteps lists the migrations there are.
+func allSteps(applied bool) []migrations.Migration {
+	return []migrations.Migration{
+		{Version: 1, Name: "00001_log.sql", Applied: applied},
+		{Version: 2, Name: "00002_queues.sql", Applied: applied},
+		{Version: 4, Name: "00004_leases.sql", Applied: applied},
+	}
+}
+
+func newest() migrations.Migration {
+	steps := allSteps(true)
+	return steps[len(steps)-1]
+}
+
 func TestUpTakesEachStepOnce(t *testing.T) {
 	db := fresh(t)
 	steps, err := migrations.Up(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []migrations.Migration{{Version: 1, Name: "00001_log.sql", Applied: true}, {Version: 2, Name: "00002_queues.sql", Applied: true}}
+	want := allSteps(true)
 	if diff := cmp.Diff(want, steps); diff != "" {
 		t.Errorf("first Up (-want +got):\n%s", diff)
 	}
@@ -118,7 +133,7 @@ func TestUpTakesEachStepOnce(t *testing.T) {
 
 func TestStatusChangesNothing(t *testing.T) {
 	db := fresh(t)
-	want := []migrations.Migration{{Version: 1, Name: "00001_log.sql"}, {Version: 2, Name: "00002_queues.sql"}}
+	want := allSteps(false)
 	got, err := migrations.Status(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
@@ -153,8 +168,8 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	_, statusErr := migrations.Status(t.Context(), db)
 	for _, err := range []error{upErr, statusErr} {
 		newer, ok := errors.AsType[*migrations.NewerError](err)
-		if !ok || newer.Found != 99 || newer.Known != 2 {
-			t.Errorf("error %v, want a NewerError with 99 and 2", err)
+		if !ok || newer.Found != 99 || newer.Known != newest().Version {
+			t.Errorf("error %v, want a NewerError with 99 and %d", err, newest().Version)
 		}
 	}
 	execute(t, db, "BEGIN IMMEDIATE; ROLLBACK") // no lock is left behind
@@ -259,15 +274,19 @@ func migrateTogether(t *testing.T, path string) {
 		if err := c.Wait(); err != nil {
 			t.Errorf("process %d: %v: %s", i, err, &out[i])
 		}
-		if out[i].String() == "2" {
+		if out[i].String() == strconv.Itoa(len(allSteps(true))) {
 			migrated++
 		}
 	}
 	if migrated != 1 {
 		t.Errorf("%d processes took the steps, want 1", migrated)
 	}
-	if got := column(t, open(t, path), "SELECT version_id FROM atommq_schema ORDER BY 1"); !cmp.Equal(got, []string{"0", "1", "2"}) {
-		t.Errorf("versions kept = %q", got)
+	want := []string{"0"}
+	for _, step := range allSteps(true) {
+		want = append(want, strconv.FormatInt(step.Version, 10))
+	}
+	if diff := cmp.Diff(want, column(t, open(t, path), "SELECT version_id FROM atommq_schema ORDER BY 1")); diff != "" {
+		t.Errorf("versions kept (-want +got):\n%s", diff)
 	}
 }
 
@@ -299,9 +318,11 @@ func TestCheckMigratesOnlyWhatIsEmpty(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			execute(t, db, "DELETE FROM atommq_schema WHERE version_id = 2")
+			steps := allSteps(true)
+			before := steps[len(steps)-2].Version
+			execute(t, db, fmt.Sprint("DELETE FROM atommq_schema WHERE version_id = ", newest().Version))
 			older, ok := errors.AsType[*migrations.OlderError](migrations.Check(t.Context(), db))
-			if !ok || older.Found != 1 || older.Known != 2 {
+			if !ok || older.Found != before || older.Known != newest().Version {
 				t.Errorf("an older schema: %v", older)
 			}
 			execute(t, db, "INSERT INTO atommq_schema (version_id, is_applied) VALUES (99, true)")

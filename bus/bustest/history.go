@@ -45,12 +45,42 @@ func (h *history) op() *bus.Op {
 		return dropping(pick(h.r, h.feeds, len(h.feeds)))
 	case n < 15 && len(h.known) > 0:
 		return h.edit()
+	case n < 18 && len(h.queues) > 0:
+		return h.clear()
+	case n < 20 && len(h.claims) > 0 && len(h.queues) > 0:
+		return h.requeue()
 	case n < 40 && len(h.queues) > 0:
-		return claiming(pick(h.r, h.alive, len(h.alive)), pick(h.r, h.queues, len(h.queues)).ID, 1+h.r.IntN(6))
+		return h.order()
 	case n < 60 && len(h.claims) > 0:
 		return &bus.Op{Kind: bus.OpPublish, Settle: h.verdicts()}
 	}
 	return h.publish()
+}
+
+// order claims work for a node, or leases it.
+func (h *history) order() *bus.Op {
+	queue, count := pick(h.r, h.queues, len(h.queues)).ID, 1+h.r.IntN(6)
+	if h.r.IntN(3) == 0 {
+		return leasing(queue, count, time.Duration(1+h.r.IntN(100))*time.Second)
+	}
+	return claiming(pick(h.r, h.alive, len(h.alive)), queue, count)
+}
+
+// clear purges a queue or, now and then, drops it.
+func (h *history) clear() *bus.Op {
+	q := pick(h.r, h.queues, len(h.queues))
+	op := purging(q.ID, 1+h.r.IntN(5), h.r.Int64N(h.store.head()+2), bus.Place{Rank: uint8(h.r.IntN(3)), ID: h.r.Int64N(3)})
+	if h.r.IntN(5) == 0 {
+		op.Kind = bus.OpDropQueue
+	}
+	return op
+}
+
+// requeue takes an entry that was handed out for a dead letter of another.
+func (h *history) requeue() *bus.Op {
+	op := requeuing(pick(h.r, h.claims, 20), entry(pick(h.r, h.feeds, len(h.feeds)), h.title()), h.r.Int64N(h.store.head()+2))
+	op.Posts[0].Queue = []string{"q", "r"}[h.r.IntN(2)]
+	return op
 }
 
 func (h *history) edit() *bus.Op {
@@ -104,12 +134,17 @@ func (h *history) verdicts() []bus.Settlement {
 		if c.Node != node || h.r.IntN(3) == 0 {
 			continue
 		}
-		v := []bus.Verdict{bus.Acked, bus.Acked, bus.Acked, bus.Released, bus.Returned}[h.r.IntN(5)]
-		list = append(list, bus.Settlement{Claim: c, Verdict: v})
-		if h.r.IntN(10) > 0 {
+		v := []bus.Verdict{bus.Acked, bus.Acked, bus.Acked, bus.Released, bus.Returned, bus.Leased}[h.r.IntN(6)]
+		settled := bus.Settlement{Claim: c, Verdict: v}
+		switch {
+		case v == bus.Leased:
+			settled.Lease = time.Duration(1+h.r.IntN(3)) * time.Minute
+			h.claims[i] = leased(c)
+		case h.r.IntN(10) > 0:
 			h.claims = slices.Delete(h.claims, i, i+1)
 			i--
 		}
+		list = append(list, settled)
 	}
 	return list
 }
@@ -126,7 +161,7 @@ func (h *history) learn(ops []*bus.Op) {
 		h.claims = append(h.claims, op.Order.Claims...)
 	}
 	h.claims = slices.DeleteFunc(h.claims, func(c bus.Claim) bool {
-		return !slices.Contains(h.alive, c.Node) && h.r.IntN(4) > 0
+		return c.Node != bus.LeaseNode && !slices.Contains(h.alive, c.Node) && h.r.IntN(4) > 0
 	})
 }
 
@@ -163,13 +198,13 @@ func (h *history) configure(feed string) {
 }
 
 func (h *history) configureQueue(feed string) {
-	attempts := 1 + h.r.IntN(20)
+	attempts, paused := 1+h.r.IntN(20), h.r.IntN(4) == 0
 	name := []string{"q", "r", "s"}[h.r.IntN(3)]
 	h.each(func(s *suite) {
 		if _, err := s.Feed(context.Background(), feed); err != nil {
 			return
 		}
-		if _, err := s.ConfigureQueue(context.Background(), feed, name, bus.QueueSettings{Attempts: &attempts}); err != nil {
+		if _, err := s.ConfigureQueue(context.Background(), feed, name, bus.QueueSettings{Attempts: &attempts, Paused: &paused}); err != nil {
 			s.Fatalf("ConfigureQueue(%q, %q): %v", feed, name, err)
 		}
 	})

@@ -102,6 +102,14 @@ func (m *Memory) write(op *bus.Op) error {
 		})
 	case bus.OpClaim:
 		return m.claim(&op.Order, op.At)
+	case bus.OpPurge:
+		m.purge(op.Purge)
+		return nil
+	case bus.OpDropQueue:
+		return m.dropQueue(op.Purge.Queue)
+	case bus.OpRequeue:
+		m.requeue(op)
+		return nil
 	case bus.OpDrop:
 		return m.drop(op.Drop)
 	case bus.OpOpen:
@@ -126,7 +134,7 @@ func (m *Memory) publish(op *bus.Op) error {
 	}
 	held := make([]bool, len(op.Settle))
 	for i := range op.Settle {
-		held[i] = m.settle(&op.Settle[i])
+		held[i] = m.settle(&op.Settle[i], op.At)
 	}
 	for i := range op.Posts {
 		p := &op.Posts[i]

@@ -33,7 +33,7 @@ func (m *Memory) Die(node int64) {
 // knows reports whether a node joined and was not struck out.
 func (m *Memory) knows(node int64) bool {
 	_, ok := m.nodes[node]
-	return ok
+	return ok || node == bus.LeaseNode
 }
 
 // Leave implements bus.Nodes.

@@ -22,7 +22,8 @@ type memoryQueue struct {
 // number of those that count so far.
 type memoryWork struct {
 	bus.Claim
-	entry *bus.Entry
+	deadline time.Time // of a lease
+	entry    *bus.Entry
 }
 
 // lineup is work in the order of claims.
@@ -71,7 +72,7 @@ func (q *memoryQueue) renew(old int64, e *bus.Entry) {
 	if e.Deleted {
 		return
 	}
-	w.ID, w.Node, w.Attempt, w.Bytes, w.entry = e.ID, 0, 0, int64(len(e.XML)), e
+	w.ID, w.Node, w.Attempt, w.Bytes, w.entry, w.deadline = e.ID, 0, 0, int64(len(e.XML)), e, time.Time{}
 	q.all.insert(w)
 	q.ready.insert(w)
 }
@@ -104,8 +105,12 @@ func (q *memoryQueue) acked(w *memoryWork) (gone bool) {
 
 // release lets w wait again in q.
 func (m *Memory) release(q *memoryQueue, w *memoryWork) {
-	w.Node = 0
+	w.Node, w.deadline = 0, time.Time{}
 	q.ready.insert(w)
+	m.stir(q)
+}
+
+func (m *Memory) stir(q *memoryQueue) {
 	m.stirs++
 	q.stirred = m.stirs
 }
@@ -119,7 +124,7 @@ func (m *Memory) claim(o *bus.Order, at time.Time) error {
 		return bus.ErrNoQueue
 	}
 	o.Claims, o.Expired = nil, 0
-	for len(o.Claims) < o.Count && len(q.ready) > 0 {
+	for len(o.Claims) < o.Count && len(q.ready) > 0 && !q.Paused {
 		w := q.ready[0]
 		if !w.Expires.IsZero() && !at.Before(w.Expires) {
 			q.acked(w)
@@ -129,14 +134,27 @@ func (m *Memory) claim(o *bus.Order, at time.Time) error {
 		q.ready = q.ready[1:]
 		w.Node = o.Node
 		w.Attempt++
+		w.deadline = deadlineOf(w, o.Lease, at)
 		o.Claims = append(o.Claims, w.Claim)
 	}
 	return nil
 }
 
+// deadlineOf returns when a claim made at that time ends, zero if it is no lease.
+func deadlineOf(w *memoryWork, lease time.Duration, at time.Time) time.Time {
+	switch {
+	case lease == 0:
+		return time.Time{}
+	case w.AckTimeout > 0:
+		return at.Add(w.AckTimeout)
+	}
+	return at.Add(lease)
+}
+
 // settle does what s says, unless the claim has lost its work, which it reports.
-func (m *Memory) settle(s *bus.Settlement) (held bool) {
+func (m *Memory) settle(s *bus.Settlement, at time.Time) (held bool) {
 	s.Gone = false
+	s.Lost = s.Verdict == bus.Leased || s.Node == bus.LeaseNode
 	q := m.queues[s.Queue]
 	if q == nil {
 		return false
@@ -146,6 +164,7 @@ func (m *Memory) settle(s *bus.Settlement) (held bool) {
 		return false
 	}
 	w := q.all[i]
+	s.Lost = false
 	switch s.Verdict {
 	case bus.Acked:
 		s.Gone = q.acked(w)
@@ -154,6 +173,8 @@ func (m *Memory) settle(s *bus.Settlement) (held bool) {
 	case bus.Returned:
 		w.Attempt--
 		m.release(q, w)
+	case bus.Leased:
+		w.Node, w.deadline = bus.LeaseNode, at.Add(s.Lease)
 	}
 	return true
 }
@@ -237,6 +258,10 @@ func (m *Memory) ConfigureQueue(ctx context.Context, feed, name string, s bus.Qu
 	q := m.ensureQueue(m.ensure(feed, now), name, now)
 	set(&q.AckTimeout, s.AckTimeout)
 	set(&q.Attempts, s.Attempts)
+	if q.Paused && s.Paused != nil && !*s.Paused {
+		m.stir(q)
+	}
+	set(&q.Paused, s.Paused)
 	m.notify()
 	return q.row(), nil
 }

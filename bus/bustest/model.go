@@ -1,6 +1,7 @@
 package bustest
 
 import (
+	std "cmp"
 	"context"
 	"errors"
 	"maps"
@@ -72,13 +73,26 @@ func (w *twins) translate(op *bus.Op) *bus.Op {
 	for i := range c.Settle {
 		c.Settle[i].Claim = w.claim(c.Settle[i].Claim)
 	}
-	c.Order.Node, c.Order.Queue = w.nodes[op.Order.Node], w.queues[op.Order.Queue]
+	c.Order.Node, c.Order.Queue = w.node(op.Order.Node), w.queues[op.Order.Queue]
+	if op.Purge != nil {
+		p := *op.Purge
+		p.Queue = w.queues[p.Queue]
+		c.Purge = &p
+	}
 	return &c
+}
+
+// node returns a node in the model's numbers.
+func (w *twins) node(node int64) int64 {
+	if node == bus.LeaseNode {
+		return node
+	}
+	return w.nodes[node]
 }
 
 // claim returns c in the model's numbers.
 func (w *twins) claim(c bus.Claim) bus.Claim {
-	c.Node, c.Queue = w.nodes[c.Node], w.queues[c.Queue]
+	c.Node, c.Queue = w.node(c.Node), w.queues[c.Queue]
 	return c
 }
 
@@ -103,6 +117,12 @@ func (w *twins) compareOps(want, got *bus.Op) {
 		if got.Settle[i].Gone != want.Settle[i].Gone {
 			w.Fatalf("step %d, settlement %d: Gone %v, want %v", w.step, i, got.Settle[i].Gone, want.Settle[i].Gone)
 		}
+		if got.Settle[i].Lost != want.Settle[i].Lost {
+			w.Fatalf("step %d, settlement %d: Lost %v, want %v", w.step, i, got.Settle[i].Lost, want.Settle[i].Lost)
+		}
+	}
+	if p := want.Purge; p != nil && (p.Removed != got.Purge.Removed || p.Last != got.Purge.Last) {
+		w.Fatalf("step %d: purged %d up to %v, want %d up to %v", w.step, got.Purge.Removed, got.Purge.Last, p.Removed, p.Last)
 	}
 	var claims []bus.Claim
 	for _, c := range got.Order.Claims {
@@ -140,7 +160,9 @@ func (w *twins) compare(names []string) {
 		if diff := cmp.Diff(want, w.store.waiting(q.ID, bus.Place{}, 10_000)); diff != "" {
 			w.Fatalf("step %d: waiting in %v (-model +store):\n%s", w.step, q.QueueName, diff)
 		}
+		w.compareBacklog(q.ID)
 	}
+	w.compareLeases()
 	for _, name := range names {
 		w.compareFeed(name)
 		w.compareReads(bus.Query{Feed: name})
@@ -150,6 +172,34 @@ func (w *twins) compare(names []string) {
 	w.compareReads(bus.Query{Prefix: true, Newest: true})
 	if w.store.head() != w.model.head() {
 		w.Fatalf("step %d: Head = %d, want %d", w.step, w.store.head(), w.model.head())
+	}
+}
+
+func (w *twins) compareBacklog(queue int64) {
+	w.Helper()
+	want, _ := w.model.Backlog(context.Background(), w.queues[queue])
+	got, err := w.store.Backlog(context.Background(), queue)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		w.Fatalf("step %d: backlog: %v (-model +store):\n%s", w.step, err, diff)
+	}
+}
+
+// compareLeases compares those there are. Which of several that end at the same time comes first is open.
+func (w *twins) compareLeases() {
+	w.Helper()
+	want, _ := w.model.Leases(context.Background(), 10_000)
+	got, err := w.store.Leases(context.Background(), 10_000)
+	if !slices.IsSortedFunc(got, func(a, b bus.Lease) int { return a.Deadline.Compare(b.Deadline) }) {
+		w.Fatalf("step %d: the leases are not in the order of their deadlines", w.step)
+	}
+	for i := range got {
+		got[i].Claim = w.claim(got[i].Claim)
+	}
+	order := cmpopts.SortSlices(func(a, b bus.Lease) bool {
+		return std.Or(std.Compare(a.Queue, b.Queue), comparePlaces(a.Place, b.Place)) < 0
+	})
+	if diff := cmp.Diff(want, got, order, cmpopts.EquateEmpty()); diff != "" || err != nil {
+		w.Fatalf("step %d: leases: %v (-model +store):\n%s", w.step, err, diff)
 	}
 }
 

@@ -50,7 +50,7 @@ func testUnknownNode(_ *testing.T, s *suite) {
 	q, node := s.open("x", "q"), s.join()
 	s.series("x", 2)
 	held := s.claim(node, q, 1, 1)
-	for _, unknown := range []int64{0, -1, node + 1} {
+	for _, unknown := range []int64{0, -2, node + 1} {
 		s.refused(claiming(unknown, q.ID, 1), bus.ErrClaimLost)
 		claim := held[0]
 		claim.Node = unknown

@@ -1,0 +1,128 @@
+package bustest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"atommq/bus"
+)
+
+// Leases implements bus.Claims.
+func (m *Memory) Leases(ctx context.Context, limit int) ([]bus.Lease, error) {
+	defer m.reading()()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	var list []bus.Lease
+	for _, q := range m.queues {
+		for _, w := range q.all {
+			if !w.deadline.IsZero() {
+				list = append(list, bus.Lease{Claim: w.Claim, QueueName: q.QueueName, Attempts: q.Attempts, Deadline: w.deadline})
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b bus.Lease) int {
+		return cmp.Or(a.Deadline.Compare(b.Deadline), cmp.Compare(a.Queue, b.Queue), comparePlaces(a.Place, b.Place))
+	})
+	return list[:min(limit, len(list))], nil
+}
+
+// LeaseSecret implements bus.Claims.
+func (m *Memory) LeaseSecret(ctx context.Context) ([]byte, error) {
+	return []byte("0123456789abcdef0123456789abcdef"), context.Cause(ctx)
+}
+
+// Backlog implements bus.Claims.
+func (m *Memory) Backlog(ctx context.Context, queue int64) (b bus.Backlog, err error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return b, err
+	}
+	q := m.queues[queue]
+	if q == nil {
+		return b, nil
+	}
+	b.Claimed = int64(len(q.all) - len(q.ready))
+	oldest := int64(0)
+	for _, w := range q.ready {
+		if oldest == 0 || w.ID < oldest {
+			oldest, b.Oldest = w.ID, w.entry.Edited
+		}
+	}
+	return b, nil
+}
+
+// CountReady implements bus.Claims.
+func (m *Memory) CountReady(ctx context.Context, queue, upTo int64) (n int64, err error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return 0, err
+	}
+	if q := m.queues[queue]; q != nil {
+		for _, w := range q.ready {
+			if w.ID <= upTo {
+				n++
+			}
+		}
+	}
+	return n, nil
+}
+
+func (m *Memory) purge(p *bus.Purge) {
+	p.Removed, p.Last = 0, p.After
+	q := m.queues[p.Queue]
+	if q == nil {
+		return
+	}
+	for _, w := range slices.Clone(q.ready) {
+		if p.Removed < p.Count && w.ID <= p.UpTo && comparePlaces(w.Place, p.After) > 0 {
+			q.acked(w)
+			p.Removed++
+			p.Last = w.Place
+		}
+	}
+}
+
+func (m *Memory) dropQueue(id int64) error {
+	q := m.queues[id]
+	if q == nil {
+		return bus.ErrNoQueue
+	}
+	q.feed.queues = slices.DeleteFunc(q.feed.queues, func(other *memoryQueue) bool { return other == q })
+	delete(m.queues, id)
+	for _, w := range slices.Clone(q.all) {
+		q.acked(w)
+	}
+	return nil
+}
+
+func (m *Memory) requeue(op *bus.Op) {
+	if !m.settle(&op.Settle[0], op.At) {
+		return
+	}
+	p := &op.Posts[0]
+	f := m.ensure(p.Entry.Feed, op.At)
+	q := m.ensureQueue(f, p.Queue, op.At)
+	i, ok := slices.BinarySearchFunc(f.entries, op.Again, func(e *bus.Entry, id int64) int { return cmp.Compare(e.ID, id) })
+	if ok && !f.entries[i].Deleted {
+		p.Entry, p.Replayed = f.entries[i], true
+		for _, other := range f.queues {
+			j := slices.IndexFunc(other.all, func(w *memoryWork) bool { return w.ID == op.Again })
+			if j >= 0 && other == q {
+				return
+			}
+			if j >= 0 {
+				again := *p
+				again.Rank = other.all[j].Rank
+				p = &again // the op keeps what it said
+			}
+		}
+	} else {
+		if !f.decided {
+			f.decided, f.UntilAcked = true, true
+		}
+		m.append(p.Entry, op.At)
+	}
+	q.add(p)
+}

@@ -1,0 +1,157 @@
+package bustest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"atommq/bus"
+)
+
+func purging(queue int64, count int, upTo int64, after bus.Place) *bus.Op {
+	return &bus.Op{Kind: bus.OpPurge, Purge: &bus.Purge{Queue: queue, Count: count, UpTo: upTo, After: after}}
+}
+
+// purge purges, and checks how much that took and up to where.
+func (s *suite) purge(op *bus.Op, removed int, last bus.Place) {
+	s.Helper()
+	s.must(op)
+	if op.Purge.Removed != removed || op.Purge.Last != last {
+		s.Fatalf("purged %d, up to %v, want %d, up to %v", op.Purge.Removed, op.Purge.Last, removed, last)
+	}
+}
+
+func testPurge(_ *testing.T, s *suite) {
+	q, other, node := s.open("x", "q"), s.open("x", "other"), s.join()
+	s.must(ranked(5, 5, 9, 0, 5, 0)...)
+	held := s.claim(node, q, 1, 4)
+	s.lease(q, 1, time.Minute, 6)
+	s.must(ranked(0)...)
+	s.purge(purging(q.ID, 2, 6, bus.Place{}), 2, bus.Place{Rank: 5, ID: 2})
+	s.wantWaiting(q, 4, 6, 7, 5, 3)
+	s.purge(purging(q.ID, 10, 6, bus.Place{Rank: 5, ID: 2}), 2, bus.Place{Rank: 9, ID: 3})
+	s.purge(purging(q.ID, 10, 6, bus.Place{Rank: 9, ID: 3}), 0, bus.Place{Rank: 9, ID: 3})
+	s.wantWaiting(q, 4, 6, 7)
+	s.wantWaiting(other, 4, 6, 7, 1, 2, 5, 3)
+	s.must(settling(bus.Released, held...))
+	s.wantWaiting(q, 4, 6, 7)
+	s.wantTitles(bus.Query{Feed: "x", Limit: 2}, "rank 5", "rank 5")
+	s.purge(purging(q.ID+100, 10, 10, bus.Place{}), 0, bus.Place{})
+}
+
+func testPurgeUntilAcked(_ *testing.T, s *suite) {
+	q, other := s.open("x", "q"), s.open("x", "other")
+	s.untilAcked("x", true)
+	list := s.series("x", 4)
+	s.must(settling(bus.Acked, s.lease(other, 2, time.Minute, 1, 2)...))
+	s.purge(purging(q.ID, 3, 10, bus.Place{}), 3, bus.Place{ID: 3})
+	s.wantAccount(4, list[2], list[3])
+	s.purge(purging(other.ID, 3, 10, bus.Place{}), 2, bus.Place{ID: 4})
+	s.wantAccount(4, list[3])
+	s.must(publishing(entry("x", "5")), purging(q.ID, 10, 10, bus.Place{}), purging(other.ID, 10, 10, bus.Place{}))
+	s.wantAccount(5)
+}
+
+func testDropQueue(t *testing.T, s *suite) {
+	drop := func(q *bus.Queue) *bus.Op {
+		return &bus.Op{Kind: bus.OpDropQueue, Purge: &bus.Purge{Queue: q.ID}}
+	}
+	q, other, node := s.open("x", "q"), s.open("x", "other"), s.join()
+	s.untilAcked("x", true)
+	s.series("x", 4)
+	held := s.claim(node, q, 1, 1)
+	leases := s.lease(q, 1, time.Minute, 2)
+	s.must(settling(bus.Acked, s.lease(other, 3, time.Minute, 1, 2, 3)...))
+	s.must(drop(q), publishing(entry("x", "5")))
+	if _, err := s.Queue(context.Background(), "x", "q"); !errors.Is(err, bus.ErrNoQueue) {
+		t.Errorf("Queue: %v, want ErrNoQueue", err)
+	}
+	s.wantTitles(bus.Query{Feed: "x"}, "4", "5")
+	s.wantWaiting(other, 4, 5)
+	s.wantLeases()
+	op := settling(bus.Acked, append(held, leases...)...)
+	s.must(op)
+	s.wantLost(op, false, true)
+	s.refused(drop(q), bus.ErrNoQueue)
+	s.refused(claiming(node, q.ID, 1), bus.ErrNoQueue)
+	again := s.open("x", "q")
+	if s.wantWaiting(again); again.ID == q.ID {
+		t.Error("a queue that begins anew has the id of the one before")
+	}
+	s.untilAcked("x", false)
+	s.must(drop(other), drop(again))
+	if f := s.feed("x"); f.Entries != 2 {
+		t.Errorf("the feed has %d entries, want what was kept", f.Entries)
+	}
+}
+
+// requeuing makes an op that sends the dead letter that c is about back as e, to the queue q, or as the entry again.
+func requeuing(c bus.Claim, e *bus.Entry, again int64) *bus.Op {
+	op := settling(bus.Acked, c)
+	op.Kind, op.Again = bus.OpRequeue, again
+	op.Posts = []bus.Posting{{Entry: e, Queue: "q", Rank: 3}}
+	return op
+}
+
+func testRequeue(t *testing.T, s *suite) {
+	q, other, dead := s.open("x", "q"), s.open("x", "other"), s.open("x.dead", "default")
+	s.untilAcked("x.dead", true)
+	kept := entry("x", "kept")
+	s.must(publishing(kept), publishing(entry("x.dead", "kept"), entry("x.dead", "left")))
+	s.must(settling(bus.Acked, s.lease(q, 1, time.Minute, 1)...))
+	s.must(settling(bus.Acked, s.lease(other, 1, time.Minute, 1)...))
+	letters := s.lease(dead, 2, time.Minute, 2, 3)
+	first, second := requeuing(letters[0], entry("x", "kept, composed anew"), 1), requeuing(letters[1], entry("x", "left"), 99)
+	s.must(first, second, requeuing(letters[0], entry("x", "kept, composed anew"), 1))
+	if p := first.Posts[0]; !p.Replayed || p.Entry.ID != 1 || p.Entry.Title != "kept" {
+		t.Errorf("back in its queue: %+v, replayed %v", p.Entry.Member, p.Replayed)
+	}
+	if p := second.Posts[0]; p.Replayed || p.Entry.ID != 4 {
+		t.Errorf("published anew: %+v, replayed %v", p.Entry.Member, p.Replayed)
+	}
+	s.wantWaiting(q, 1, 4)
+	s.wantWaiting(other)
+	s.wantWaiting(dead)
+	s.wantTitles(bus.Query{Feed: "x"}, "kept", "left")
+	s.wantTitles(bus.Query{Feed: "x.dead"})
+	want := bus.Claim{Place: bus.Place{Rank: 3, ID: 1}, Queue: q.ID, Node: bus.LeaseNode, Attempt: 1, Bytes: int64(len(kept.XML))}
+	if diff := cmp.Diff(want, s.lease(q, 2, time.Minute, 1, 4)[0]); diff != "" {
+		t.Errorf("claim (-want +got):\n%s", diff)
+	}
+	f := s.feed("x")
+	if f.Entries != 2 || f.LastID != 4 {
+		t.Errorf("feed = %+v", f)
+	}
+}
+
+// testRequeueOnce shows that nothing is sent back twice: neither a letter, nor what its queue has.
+func testRequeueOnce(_ *testing.T, s *suite) {
+	q, dead := s.open("x", "q"), s.open("x.dead", "default")
+	s.must(publishing(entry("x", "1")), publishing(entry("x.dead", "forged"), entry("x.dead", "2")))
+	letters := s.lease(dead, 2, time.Minute, 2, 3)
+	s.must(requeuing(letters[0], entry("x", "forged"), 1))
+	s.wantWaiting(q, 1)
+	s.wantWaiting(dead, 3)
+	s.must(settling(bus.Released, letters[1]))
+	lost := requeuing(letters[1], entry("x", "2"), 99)
+	s.must(lost)
+	s.wantLost(lost, true)
+	s.wantWaiting(q, 1)
+	s.wantWaiting(dead, 3)
+	s.wantTitles(bus.Query{Feed: "x"}, "1")
+}
+
+func testRequeueAnew(t *testing.T, s *suite) {
+	dead := s.open("x.dead", "default")
+	s.must(publishing(entry("x.dead", "1")))
+	letter := s.lease(dead, 1, time.Minute, 1)
+	op := requeuing(letter[0], entry("x", "1"), 99)
+	s.must(op)
+	s.wantWaiting(s.queue("x", "q"), 2)
+	if f := s.feed("x"); !f.UntilAcked || f.Entries != 1 {
+		t.Errorf("a feed born of a dead letter = %+v", f)
+	}
+}

@@ -1,0 +1,160 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// LeaseLoss says why a lease could not be settled.
+type LeaseLoss uint8
+
+// The ways to lose a lease.
+const (
+	NotLost  LeaseLoss = iota
+	LostBack           // its deadline passed or it was nacked, and the entry is in its queue again, or with somebody else
+	LostGone           // the entry is not in the queue any more: it was acked, or removed
+)
+
+// Ack settles leases for good: the entries leave the queue. lost tells for each token whether the lease was held; those that were are
+// acked, on disk, whatever became of the others. ErrNoClaim, and nothing done, where a token is none.
+func (b *Bus) Ack(ctx context.Context, name QueueName, tokens ...string) (lost []LeaseLoss, err error) {
+	lost, _, err = b.settleLeases(ctx, name, tokens, Acked, 0)
+	return lost, err
+}
+
+// Nack lets the entries wait in their places again, the attempt counted; those that used up theirs become dead letters. It
+// answers as Ack does.
+func (b *Bus) Nack(ctx context.Context, name QueueName, tokens ...string) (lost []LeaseLoss, err error) {
+	lost, _, err = b.settleLeases(ctx, name, tokens, Released, 0)
+	return lost, err
+}
+
+// Renew has leases last for another ackTimeout, 0 for that of the queue, from now on, and returns the new deadline. It answers as Ack does.
+func (b *Bus) Renew(ctx context.Context, name QueueName, ackTimeout time.Duration, tokens ...string) (lost []LeaseLoss, deadline time.Time, err error) {
+	return b.settleLeases(ctx, name, tokens, Leased, ackTimeout)
+}
+
+func (b *Bus) settleLeases(ctx context.Context, name QueueName, tokens []string, v Verdict, ackTimeout time.Duration) ([]LeaseLoss, time.Time, error) {
+	lost, at, err := b.trySettleLeases(ctx, name, tokens, v, ackTimeout)
+	if err != nil {
+		return nil, at, fmt.Errorf("settle leases of queue %q of %q: %w", name.Name, name.Feed, err)
+	}
+	return lost, at, nil
+}
+
+func (b *Bus) trySettleLeases(ctx context.Context, name QueueName, tokens []string, v Verdict, ackTimeout time.Duration) (lost []LeaseLoss, deadline time.Time, err error) {
+	claims, err := b.unseal(ctx, tokens)
+	if err != nil {
+		return nil, deadline, err
+	}
+	q, err := b.store.Queue(ctx, name.Feed, name.Name)
+	if err != nil {
+		return nil, deadline, err
+	}
+	leases := make([]Lease, len(claims))
+	for i, c := range claims {
+		leases[i] = leaseUntil(q, c, time.Time{})
+	}
+	lasts := (&LeaseConfig{AckTimeout: ackTimeout}).timeout(q)
+	missed, at, err := b.settleAll(ctx, leases, v, lasts, causeNack)
+	if err != nil {
+		return nil, deadline, err
+	}
+	if deadline = at.Add(lasts); v == Leased {
+		b.lessor.note(deadline)
+	}
+	lost, err = b.losses(ctx, leases, missed, q)
+	return lost, deadline, err
+}
+
+// settleAll gives the same verdict on leases, and tells at what time, and which were not held any more. Those that are released for the
+// last time become dead letters, one by one: their entries may be large.
+func (b *Bus) settleAll(ctx context.Context, leases []Lease, v Verdict, lasts time.Duration, cause string) (missed []bool, at time.Time, err error) {
+	missed = make([]bool, len(leases))
+	t := &ticket{op: Op{Kind: OpPublish}}
+	var last []int // those for the last time
+	var index []int
+	for i := range leases {
+		l := &leases[i]
+		if v == Released && usedUp(l.Feed, l.Attempt, l.Attempts) {
+			last = append(last, i)
+			continue
+		}
+		t.settleLease(l, v)
+		t.op.Settle[len(index)].Lease = lasts
+		index = append(index, i)
+	}
+	if len(index) > 0 {
+		if err := b.commit(ctx, t); err != nil {
+			return nil, at, err
+		}
+	}
+	for j, i := range index {
+		missed[i] = t.op.Settle[j].Lost
+	}
+	for _, i := range last {
+		if missed[i], err = b.bury(ctx, &leases[i], cause); err != nil {
+			return nil, at, err
+		}
+	}
+	return missed, t.op.At, nil
+}
+
+// bury makes a dead letter of a lease.
+func (b *Bus) bury(ctx context.Context, l *Lease, cause string) (missed bool, err error) {
+	t := &ticket{op: Op{Kind: OpPublish}}
+	found, err := b.fetch(ctx, []int64{l.ID})
+	if err != nil {
+		return false, err
+	}
+	if letter := deadLetter(found[l.ID], &l.Claim, l.QueueName, cause, leaseConsumer); letter != nil {
+		t.settleLease(l, Acked)
+		t.bury(letter, l.Rank)
+	} else {
+		t.settleLease(l, Released)
+	}
+	if err := b.commit(ctx, t); err != nil {
+		return false, err
+	}
+	return t.op.Settle[0].Lost, nil
+}
+
+// unseal returns the claims that tokens name: ErrNoClaim where one names none.
+func (b *Bus) unseal(ctx context.Context, tokens []string) ([]Claim, error) {
+	seal, err := b.leaseSeal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	claims := make([]Claim, len(tokens))
+	for i, token := range tokens {
+		var ok bool
+		if claims[i], ok = seal.claim(token); !ok {
+			return nil, ErrNoClaim
+		}
+	}
+	return claims, nil
+}
+
+// losses tells what became of those that were missed.
+func (b *Bus) losses(ctx context.Context, leases []Lease, missed []bool, q *Queue) ([]LeaseLoss, error) {
+	list := make([]LeaseLoss, len(leases))
+	for i := range leases {
+		s := &leases[i]
+		if !missed[i] {
+			continue
+		}
+		list[i] = LostGone
+		if s.Queue != q.ID { // that queue was dropped, or is another one
+			continue
+		}
+		places, err := b.store.Waiting(ctx, s.Queue, Place{s.Rank, s.ID - 1}, 1)
+		if err != nil {
+			return nil, err
+		}
+		if len(places) > 0 && places[0] == s.Place {
+			list[i] = LostBack
+		}
+	}
+	return list, nil
+}

@@ -1,0 +1,118 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+)
+
+// purgeBatch is how much work one commit removes, so that publishers wait little behind it.
+const purgeBatch = 1000
+
+// Counted is what there is to purge, or to send back.
+type Counted struct {
+	Count int64 // entries that nobody has
+	UpTo  int64 // among those with ids up to it
+}
+
+// CountReady counts the entries of a queue that nobody has, with ids up to upTo; 0 is for all there are now.
+func (b *Bus) CountReady(ctx context.Context, name QueueName, upTo int64) (c Counted, err error) {
+	q, err := b.Queue(ctx, name.Feed, name.Name)
+	if err != nil {
+		return c, err
+	}
+	return b.countReady(ctx, q, upTo)
+}
+
+func (b *Bus) countReady(ctx context.Context, q *Queue, upTo int64) (c Counted, err error) {
+	if c.UpTo = upTo; upTo == 0 {
+		if c.UpTo, err = b.store.Head(ctx); err != nil {
+			return c, fmt.Errorf("count queue %q of %q: %w", q.Name, q.Feed, err)
+		}
+	}
+	if c.Count, err = b.store.CountReady(ctx, q.ID, c.UpTo); err != nil {
+		return c, fmt.Errorf("count queue %q of %q: %w", q.Name, q.Feed, err)
+	}
+	return c, nil
+}
+
+// Purge removes what CountReady has counted, in small commits, as if it were acked, and returns how much it removed, also
+// when it failed half-way. What consumers have stays theirs. ErrCount, and nothing removed, when there is another number by now.
+func (b *Bus) Purge(ctx context.Context, name QueueName, seen Counted) (removed int64, err error) {
+	q, err := b.Queue(ctx, name.Feed, name.Name)
+	if err != nil {
+		return 0, err
+	}
+	now, err := b.countReady(ctx, q, seen.UpTo)
+	if err != nil {
+		return 0, err
+	}
+	if now.Count != seen.Count {
+		return 0, fmt.Errorf("purge queue %q of %q: %w", q.Name, q.Feed, ErrCount)
+	}
+	return b.purge(ctx, q, now)
+}
+
+func (b *Bus) purge(ctx context.Context, q *Queue, c Counted) (removed int64, err error) {
+	for after := (Place{}); removed < c.Count; {
+		if ctx.Err() != nil {
+			return removed, context.Cause(ctx)
+		}
+		p := &Purge{Queue: q.ID, UpTo: c.UpTo, After: after, Count: int(min(purgeBatch, c.Count-removed))}
+		t := &ticket{op: Op{Kind: OpPurge, Purge: p, Order: Order{Feed: q.Feed}}}
+		if err := b.commit(context.WithoutCancel(ctx), t); err != nil {
+			return removed, fmt.Errorf("purge queue %q of %q: %w", q.Name, q.Feed, err)
+		}
+		removed += int64(p.Removed)
+		if after = p.Last; p.Removed < p.Count {
+			return removed, nil // consumers took the rest
+		}
+	}
+	return removed, nil
+}
+
+// DropQueue removes a queue with its work, also what consumers have; the queue's Waiting must be waiting. Consumers that are still there make it
+// anew, empty. ErrCount, and nothing done, when another number waits.
+func (b *Bus) DropQueue(ctx context.Context, name QueueName, waiting int64) error {
+	q, err := b.Queue(ctx, name.Feed, name.Name)
+	if err != nil {
+		return err
+	}
+	if q.Waiting != waiting {
+		return fmt.Errorf("drop queue %q of %q: %w", q.Name, q.Feed, ErrCount)
+	}
+	// What is too much for one commit goes first.
+	if _, err := b.purge(ctx, q, Counted{Count: q.Waiting, UpTo: math.MaxInt64}); err != nil {
+		return err
+	}
+	t := &ticket{op: Op{Kind: OpDropQueue, Purge: &Purge{Queue: q.ID}, Order: Order{Feed: q.Feed}}}
+	if err := b.commit(context.WithoutCancel(ctx), t); err != nil {
+		return fmt.Errorf("drop queue %q of %q: %w", q.Name, q.Feed, err)
+	}
+	b.hub.forget(q.Feed)
+	b.desk.disown(q.ID)
+	return nil
+}
+
+// disown takes note that a queue is gone: its consumers begin anew.
+func (d *desk) disown(queue int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for w := range d.queues.all() {
+		if w.id == queue {
+			w.id = 0
+			d.losses.retryAt = time.Now()
+			d.signal()
+		}
+	}
+}
+
+// Backlog returns how it stands with a queue's work.
+func (b *Bus) Backlog(ctx context.Context, q *Queue) (Backlog, error) {
+	l, err := b.store.Backlog(ctx, q.ID)
+	if err != nil {
+		return l, fmt.Errorf("backlog of queue %q of %q: %w", q.Name, q.Feed, err)
+	}
+	return l, nil
+}

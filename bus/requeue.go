@@ -1,0 +1,126 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"atommq/feeds"
+)
+
+const (
+	requeueBatch = 100         // dead letters taken at a time
+	requeueLease = time.Minute // for which they are: after it they are where they were
+	// requeueSkips is how many entries that are no dead letters a call passes over.
+	requeueSkips = 1000
+)
+
+// Requeued is what a call of Requeue did.
+type Requeued struct {
+	Sent    int64 // dead letters that went back
+	Skipped int64 // entries that stay, because they are no dead letters of this feed
+}
+
+// Requeue sends dead letters that wait in a queue of a dead-letter feed, at most limit, back to the queues that they came from, and no others. Each
+// goes back in the transaction that removes it: once, also when this node dies half-way. Where the feed still has the entry that a
+// letter was made of, that waits in its queue again; else the letter is published there without what was added to it.
+//
+// ErrCount, and nothing done, when not seen of them wait that nobody has; ErrPaused when the queue is paused.
+func (b *Bus) Requeue(ctx context.Context, name QueueName, seen, limit int64) (done Requeued, err error) {
+	q, err := b.Queue(ctx, name.Feed, name.Name)
+	if err != nil {
+		return done, err
+	}
+	now, err := b.countReady(ctx, q, 0)
+	switch {
+	case err != nil:
+	case q.Paused:
+		err = ErrPaused
+	case now.Count != seen:
+		err = ErrCount
+	default:
+		err = b.requeueAll(ctx, q, min(seen, limit), &done)
+	}
+	if err != nil {
+		return done, fmt.Errorf("requeue from %q of %q: %w", q.Name, q.Feed, err)
+	}
+	return done, nil
+}
+
+func (b *Bus) requeueAll(ctx context.Context, q *Queue, limit int64, done *Requeued) error {
+	var skipped []LeasedEntry
+	defer func() { b.takeBack(skipped) }()
+	for done.Sent+done.Skipped < limit && done.Skipped < requeueSkips {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		count := int(min(requeueBatch, limit-done.Sent-done.Skipped))
+		list, err := b.leaseReady(q, LeaseConfig{Count: count, AckTimeout: requeueLease})
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		kept, err := b.requeueSome(ctx, list, done)
+		skipped = append(skipped, kept...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// requeueSome sends back what it can, and returns what stays.
+func (b *Bus) requeueSome(ctx context.Context, list []LeasedEntry, done *Requeued) (kept []LeasedEntry, err error) {
+	for i := range list {
+		b.lessor.note(list[i].Deadline)
+	}
+	for i := range list {
+		sent, err := b.requeueOne(ctx, &list[i].Lease)
+		switch {
+		case err != nil:
+			return append(kept, list[i:]...), err
+		case sent:
+			done.Sent++
+		default:
+			done.Skipped++
+			kept = append(kept, list[i])
+		}
+	}
+	return kept, nil
+}
+
+// requeueOne sends a letter back. It reports false for what is none.
+func (b *Bus) requeueOne(ctx context.Context, l *Lease) (sent bool, err error) {
+	found, err := b.fetch(ctx, []int64{l.ID})
+	if err != nil || found[l.ID] == nil {
+		return false, err
+	}
+	post, again, ok := undead(found[l.ID], l.Rank)
+	if !ok {
+		return false, nil
+	}
+	t := &ticket{op: Op{Kind: OpRequeue, Posts: []Posting{post}, Again: again}}
+	t.settleLease(l, Acked)
+	if err := b.commit(context.WithoutCancel(ctx), t); err != nil {
+		return false, err
+	}
+	return !t.op.Settle[0].Lost, nil
+}
+
+// undead returns what a dead letter was made of, and the id that it had.
+func undead(letter *Entry, rank uint8) (p Posting, id int64, ok bool) {
+	entry, header, err := feeds.Unannotate(&letter.Member, deadCause, deadFeed, deadQueue, deadID, deadAttempts, deadConsumer)
+	if err != nil {
+		return p, 0, false
+	}
+	feed, queue := header[1].Value, header[2].Value
+	id, err = strconv.ParseInt(header[3].Value, 10, 64)
+	if err != nil || checkNames(feed, queue) != nil || DeadFeed(feed) != letter.Feed {
+		return p, 0, false
+	}
+	e, err := newEntry(feed, entry)
+	if err != nil {
+		return p, 0, false
+	}
+	return Posting{Entry: e, Queue: queue, Rank: rank}, id, true
+}

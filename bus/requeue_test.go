@@ -1,0 +1,177 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"atommq/bus"
+	"atommq/bus/bustest"
+)
+
+// browsed returns the titles of what was not acked in a queue.
+func browsed(t testing.TB, b *bus.Bus, name bus.QueueName) []string {
+	t.Helper()
+	list, _, err := b.Browse(context.Background(), name.Feed, name.Name, bus.Place{}, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return titles(list)
+}
+
+func wantBrowsed(t testing.TB, b *bus.Bus, name bus.QueueName, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, browsed(t, b, name)); diff != "" {
+		t.Fatalf("in queue %v (-want +got):\n%s", name, diff)
+	}
+}
+
+func TestNobodyPurgesWhatTheyDidNotSee(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+		ctx := context.Background()
+		for i := range 2500 {
+			publish(t, b, queued(fmt.Sprint(i)))
+		}
+		held := lease(t, b, bus.LeaseConfig{}, "0")
+		seen, err := b.CountReady(ctx, workQueue, 0)
+		if err != nil || seen.Count != 2499 {
+			t.Fatalf("CountReady = %+v, %v", seen, err)
+		}
+		publish(t, b, queued("later"))
+		for _, wrong := range []bus.Counted{{Count: 2499}, {Count: 2498, UpTo: seen.UpTo}, {}} {
+			if n, err := b.Purge(ctx, workQueue, wrong); !errors.Is(err, bus.ErrCount) || n != 0 {
+				t.Errorf("Purge(%+v) = %d, %v, want ErrCount", wrong, n, err)
+			}
+		}
+		if n, err := b.Purge(ctx, workQueue, seen); err != nil || n != 2499 {
+			t.Errorf("Purge = %d, %v", n, err)
+		}
+		wantBrowsed(t, b, workQueue, "0", "later")
+		wantTitles(t, b, bus.Query{Feed: "x"}, "0", "later") // the cached tail learned of it
+		ackLeases(t, b, held, bus.NotLost)
+		if _, err := b.Purge(ctx, bus.QueueName{Feed: "x", Name: "none"}, bus.Counted{}); !errors.Is(err, bus.ErrNoQueue) {
+			t.Errorf("Purge of no queue: %v", err)
+		}
+	})
+}
+
+func TestADroppedQueueBeginsAnewWithItsConsumers(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+		ctx := context.Background()
+		publish(t, b, queued("1"), queued("2"))
+		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
+		w.want("1")
+		if err := b.DropQueue(ctx, workQueue, 1); !errors.Is(err, bus.ErrCount) {
+			t.Errorf("DropQueue of another number: %v, want ErrCount", err)
+		}
+		if err := b.DropQueue(ctx, workQueue, 2); err != nil {
+			t.Fatal(err)
+		}
+		wantTitles(t, b, bus.Query{Feed: "x"})
+		w.ack(1) // of a queue that is gone
+		w.idle()
+		publish(t, b, queued("3"))
+		w.want("3")
+		if err := b.DropQueue(ctx, bus.QueueName{Feed: "x", Name: "none"}, 0); !errors.Is(err, bus.ErrNoQueue) {
+			t.Errorf("DropQueue of no queue: %v", err)
+		}
+	})
+}
+
+// bury makes dead letters of all that waits in x.
+func bury(t testing.TB, b *bus.Bus) {
+	t.Helper()
+	one := 1
+	if _, err := b.ConfigureQueue(context.Background(), "x", bus.DefaultQueue, bus.QueueSettings{Attempts: &one}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := b.Lease(context.Background(), bus.LeaseConfig{Feed: "x", Queue: bus.DefaultQueue, Count: bus.MaxLeases})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost, err := b.Nack(context.Background(), workQueue, tokens(list)...)
+	wantSettled(t, lost, err, make([]bus.LeaseLoss, len(list))...)
+}
+
+var deadQueue = bus.QueueName{Feed: "x.dead", Name: bus.DefaultQueue}
+
+func TestDeadLettersGoBackOnceAndAsTheyWere(t *testing.T) {
+	for name, untilAcked := range map[string]bool{"their feed kept them": false, "their feed let go of them": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+				ctx := context.Background()
+				if _, err := b.Configure(ctx, "x", bus.Settings{UntilAcked: &untilAcked}); err != nil {
+					t.Fatal(err)
+				}
+				high := queued("high")
+				high.Priority = bus.PriorityOf(9)
+				sent := publish(t, b, queued("1"), queued("2"), high)
+				bury(t, b)
+				publish(t, b, post("x.dead", "no letter"))
+				wantBrowsed(t, b, deadQueue, "high", "1", "2", "no letter")
+				if _, err := b.Requeue(ctx, deadQueue, 3, 10); !errors.Is(err, bus.ErrCount) {
+					t.Errorf("Requeue of another number: %v, want ErrCount", err)
+				}
+				done, err := b.Requeue(ctx, deadQueue, 4, 2)
+				if err != nil || done != (bus.Requeued{Sent: 2}) {
+					t.Fatalf("Requeue of 2 = %+v, %v", done, err)
+				}
+				wantBrowsed(t, b, workQueue, "high", "1")
+				done, err = b.Requeue(ctx, deadQueue, 2, 10)
+				if err != nil || done != (bus.Requeued{Sent: 1, Skipped: 1}) {
+					t.Fatalf("Requeue of the rest = %+v, %v", done, err)
+				}
+				wantBrowsed(t, b, deadQueue, "no letter")
+				wantBrowsed(t, b, workQueue, "high", "1", "2")
+				want := []string{"high", "1", "2"} // published anew
+				if !untilAcked {
+					want = []string{"1", "2", "high"}
+				}
+				wantTitles(t, b, bus.Query{Feed: "x"}, want...)
+				for _, e := range read(t, b, bus.Query{Feed: "x"}).Entries {
+					i := slices.IndexFunc(sent, func(p bus.Published) bool { return p.Title == e.Title })
+					if string(e.XML) != string(sent[i].XML) {
+						t.Errorf("came back as\n%s\nwas\n%s", e.XML, sent[i].XML)
+					}
+				}
+				if again := lease(t, b, bus.LeaseConfig{Count: 9}, "high", "1", "2"); again[0].Attempt != 1 {
+					t.Errorf("attempt %d, want a new start", again[0].Attempt)
+				}
+			})
+		})
+	}
+}
+
+func TestDeadLettersOfAPausedQueueStay(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+		ctx, on := context.Background(), true
+		publish(t, b, queued("1"))
+		bury(t, b)
+		if _, err := b.ConfigureQueue(ctx, deadQueue.Feed, deadQueue.Name, bus.QueueSettings{Paused: &on}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Requeue(ctx, deadQueue, 1, 10); !errors.Is(err, bus.ErrPaused) {
+			t.Errorf("Requeue: %v, want ErrPaused", err)
+		}
+	})
+}
+
+// A letter that says it is of another feed than its feed stands for would let whoever may post dead letters post anywhere.
+func TestALetterGoesToNoOtherFeedThanItsOwn(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, store *bustest.Memory) {
+		publish(t, b, queued("1"))
+		bury(t, b)
+		letter := read(t, b, bus.Query{Feed: "x.dead"}).Entries[0]
+		forged := queued("1")
+		forged.Feed, forged.Entry.XML = "y.dead", letter.XML
+		publish(t, b, forged)
+		done, err := b.Requeue(context.Background(), bus.QueueName{Feed: "y.dead", Name: bus.DefaultQueue}, 1, 10)
+		if err != nil || done != (bus.Requeued{Skipped: 1}) {
+			t.Errorf("Requeue = %+v, %v, want it skipped", done, err)
+		}
+	})
+}

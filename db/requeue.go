@@ -1,0 +1,83 @@
+package db
+
+import (
+	"database/sql/driver"
+
+	"atommq/bus"
+)
+
+// requeue sends a dead letter back to the one queue that it came from, with the ack of it.
+func (c *commit) requeue(op *bus.Op) error {
+	held, err := c.holds(&op.Settle[0])
+	if err != nil {
+		return err
+	}
+	at := op.At.UnixMicro()
+	if err := c.settle(op.Settle, at); err != nil || !held {
+		return err
+	}
+	p := &op.Posts[0]
+	if err := c.needQueue(p, at); err != nil {
+		return err
+	}
+	original, err := c.entryAt(p.Entry.Feed, op.Again)
+	if err != nil {
+		return err
+	}
+	if original != nil {
+		c.outcomes = append(c.outcomes, func() { p.Entry, p.Replayed = original, true })
+		return c.offerAgain(p, original)
+	}
+	r := row{entry: p.Entry, id: c.take(), at: at}
+	c.rows = append(c.rows, r)
+	c.feeds.add(p.Entry.Feed, change{at: at, id: r.id, entries: 1, bytes: int64(len(p.Entry.XML)), born: born(p)})
+	return c.offerTo(p, r.id, int64(len(p.Entry.XML)))
+}
+
+const selectAt = "SELECT " + entryColumns + " FROM atommq_entry WHERE id = ? AND +feed = ? AND deleted = 0"
+
+// entryAt returns the live entry of feed with this id, nil for none.
+func (c *commit) entryAt(feed string, id int64) (e *bus.Entry, err error) {
+	err = c.writer.query(selectAt, number([]driver.Value{id, feed}), func(v []driver.Value) { e = entryOf(v) })
+	return e, err
+}
+
+// offerTo makes the work of an entry for the queue that p names, and no other.
+func (c *commit) offerTo(p *bus.Posting, id, bytes int64) error {
+	queues, err := c.queuesOf(p.Entry.Feed)
+	for _, q := range queues {
+		if q.name == p.Queue {
+			c.works = append(c.works, work{
+				queue: q.id, rank: int64(p.Rank), id: id, bytes: bytes,
+				ackTimeout: p.AckTimeout.Microseconds(), expires: micros(p.Expires, 0),
+			})
+			c.roster.counts.add(q.id, 1)
+		}
+	}
+	return err
+}
+
+const selectWork = "SELECT rank FROM atommq_ready WHERE queue = ?1 AND " + everyRank + " AND id = ?2 UNION ALL" +
+	" SELECT rank FROM atommq_claim WHERE " + everyNode + " AND queue = ?1 AND " + everyRank + " AND id = ?2"
+
+// offerAgain does so for an entry that is there already, unless the queue has it. In all queues of a feed an entry has one rank.
+func (c *commit) offerAgain(p *bus.Posting, original *bus.Entry) error {
+	if err := c.flush(); err != nil { // what came before may have made it
+		return err
+	}
+	queues, err := c.queuesOf(p.Entry.Feed)
+	if err != nil {
+		return err
+	}
+	again := *p
+	for _, q := range queues {
+		has := false
+		err := c.writer.query(selectWork, number([]driver.Value{q.id, original.ID}), func(v []driver.Value) {
+			has, again.Rank = true, uint8(v[0].(int64))
+		})
+		if err != nil || has && q.name == p.Queue {
+			return err
+		}
+	}
+	return c.offerTo(&again, original.ID, int64(len(original.XML)))
+}
