@@ -22,8 +22,8 @@ func queuesCommand() *cobra.Command {
 		Use:   "queues",
 		Short: "List the queues of a database, with what waits in them",
 		Long: `Queues works on the database itself, and may do so beside a running server. It lists the
-queues: groups of STOMP consumers on a feed, that share its entries. Waiting counts what no
-consumer has acknowledged, those included that one is at work on. Its subcommand changes them.`,
+queues: groups of consumers on a feed, that share its entries. Waiting counts what no
+consumer has acknowledged, those included that one is at work on. Its subcommands change them.`,
 	}
 	s := declare(cmd, "db")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, one object per line")
@@ -35,16 +35,17 @@ consumer has acknowledged, those included that one is at work on. Its subcommand
 			return n.listQueues(cmd.Context(), cmd.OutOrStdout())
 		})
 	}
-	cmd.AddCommand(queuesSetCommand())
+	cmd.AddCommand(queuesSetCommand(), queuesPurgeCommand(), queuesRequeueCommand(), queuesDropCommand(),
+		pauseCommand("pause", "Have a queue hand out nothing", true), pauseCommand("resume", "Have a paused queue hand out again", false))
 	return cmd
 }
 
 // listQueues writes a table of the queues.
 func (n *node) listQueues(ctx context.Context, w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "FEED\tQUEUE\tWAITING\tACK TIMEOUT\tATTEMPTS")
+	fmt.Fprintln(table, "FEED\tQUEUE\tWAITING\tACK TIMEOUT\tATTEMPTS\tSTATE")
 	err := n.eachQueue(ctx, func(q *bus.Queue) error {
-		_, err := fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\n", q.Feed, q.Name, q.Waiting, ackTimeout(q), q.Attempts)
+		_, err := fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%s\n", q.Feed, q.Name, q.Waiting, ackTimeout(q), q.Attempts, queueStateOf(q))
 		return err
 	})
 	return errors.Join(err, table.Flush())
@@ -66,13 +67,14 @@ type queueJSON struct {
 	Waiting    int64     `json:"waiting"`
 	AckTimeout float64   `json:"ack_timeout"` // seconds, 0 for none
 	Attempts   int       `json:"attempts"`
+	Paused     bool      `json:"paused"`
 	Created    time.Time `json:"created"`
 }
 
 func (n *node) listQueuesJSON(ctx context.Context, w io.Writer) error {
 	lines := newEncoder(w)
 	return n.eachQueue(ctx, func(q *bus.Queue) error {
-		return lines.Encode(queueJSON{q.Feed, q.Name, q.Waiting, q.AckTimeout.Seconds(), q.Attempts, q.Created})
+		return lines.Encode(queueJSON{q.Feed, q.Name, q.Waiting, q.AckTimeout.Seconds(), q.Attempts, q.Paused, q.Created})
 	})
 }
 
