@@ -19,13 +19,16 @@ func TestTheExamplesOfTheContractRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := serve(t, Handler{})
-	var members []string // in order of publishing
-	commands := 0
+	var members []string     // in order of publishing
+	claim, commands := "", 0 // the one handed out last
 	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
 		for example := range strings.SplitSeq(strings.TrimPrefix(block[1], "$ "), "\n$ ") {
 			command, shown, _ := strings.Cut(strings.TrimSpace(example), "\n")
 			commands++
-			output := s.shell(command, members)
+			output := s.shell(strings.ReplaceAll(command, "{claim}", claim), members)
+			if m := regexp.MustCompile(`"ack":"([^"]*)"`).FindStringSubmatch(output); m != nil {
+				claim = m[1]
+			}
 			if m := regexp.MustCompile(`rel="edit"[^>]* href="([^"]*)"`).FindStringSubmatch(output); m != nil {
 				members = append(members, strings.Replace(m[1], "http://localhost:8080", s.url, 1))
 			}

@@ -171,9 +171,26 @@ func (s *site) router() http.Handler {
 	r.Handle("/feeds/{feed}/entries/{uuid}", s.resource(methods{
 		get: s.getMember, http.MethodPut: s.putMember, http.MethodDelete: s.deleteMember,
 	}))
+	s.routeQueues(r)
 	r.Handle(healthPath, s.resource(methods{get: getHealth}))
 	r.Handle("/readyz", s.resource(methods{get: s.getReady}))
 	return r
+}
+
+// routeQueues adds the resources of queues.
+func (s *site) routeQueues(r chi.Router) {
+	get, post := http.MethodGet, http.MethodPost
+	const queue = "/feeds/{feed}/queues/{queue}"
+	r.Handle("/feeds/{feed}/queues", s.resource(methods{get: s.getQueues}))
+	r.Handle(queue, s.resource(methods{get: s.getQueue, http.MethodPut: s.putQueue, http.MethodDelete: s.deleteQueue}))
+	r.Handle(queue+"/entries", s.resource(methods{get: s.getBrowsed}))
+	r.Handle(queue+"/purge", s.resource(methods{post: s.postPurge}))
+	r.Handle(queue+"/requeue", s.resource(methods{post: s.postRequeue}))
+	r.Handle(queue+"/claims", s.resource(methods{post: s.postClaims}))
+	r.Handle(queue+"/claims/acks", s.resource(methods{post: s.postAcks}))
+	r.Handle(queue+"/claims/{token}", s.resource(methods{http.MethodDelete: s.deleteClaim}))
+	r.Handle(queue+"/claims/{token}/nack", s.resource(methods{post: s.postNack}))
+	r.Handle(queue+"/claims/{token}/renew", s.resource(methods{post: s.postRenew}))
 }
 
 // routeEscaped has chi match the path as it was sent: a feed named "a/b" is the

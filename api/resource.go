@@ -63,7 +63,9 @@ func (res *resource) serve(w http.ResponseWriter, r *http.Request) error {
 func (res *resource) options(w http.ResponseWriter) {
 	h := w.Header()
 	h["Allow"] = res.allow
-	if _, ok := res.methods[http.MethodPost]; ok {
+	_, posts := res.methods[http.MethodPost]
+	// Only to a collection a POST brings an entry.
+	if _, gets := res.methods[http.MethodGet]; posts && gets {
 		h["Accept-Post"] = acceptPost
 		h["Accept-Encoding"] = acceptEncoding
 	}

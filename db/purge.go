@@ -93,7 +93,10 @@ func (c *commit) dropQueue(queue int64) (rule, err error) {
 	if err := c.writer.exec("DELETE FROM atommq_queue WHERE id = ?", queue); err != nil {
 		return nil, err
 	}
-	c.dirty = true
+	if err := c.writer.exec(countStir); err != nil { // as for a queue that is made
+		return nil, err
+	}
+	c.dirty, c.stirring = true, true
 	c.roster.forget(o.feed)
 	for rank, ids := range found {
 		if !o.untilAcked || len(ids) == 0 {

@@ -17,7 +17,7 @@ func (r *rawTable) offer(n int) error {
 // claim moves the work with ids up to last from what is ready to what is claimed.
 func (r *rawTable) claim(last int64) error {
 	const ready = " FROM atommq_ready WHERE queue = 1 AND rank = 5 AND id <= ?"
-	if err := r.exec("INSERT INTO atommq_claim SELECT 1, *"+ready, last); err != nil {
+	if err := r.exec("INSERT INTO atommq_claim SELECT 1, *, 0"+ready, last); err != nil {
 		return err
 	}
 	return r.exec("DELETE"+ready, last)

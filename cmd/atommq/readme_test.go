@@ -150,7 +150,7 @@ type shell struct {
 func (s *shell) run(t *testing.T, command string) (string, error) {
 	t.Helper()
 	command = strings.NewReplacer(readmeAddress, s.server.address(), readmeStomp, s.server.Stomp).Replace(command)
-	script := fmt.Sprintf("touch %[1]s; . %[1]s; { %[2]s\n}; status=$?; set | grep '^entry=' >%[1]s; exit $status", s.state, command)
+	script := fmt.Sprintf("touch %[1]s; . %[1]s; { %[2]s\n}; status=$?; set | grep -E '^(entry|job)=' >%[1]s; exit $status", s.state, command)
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "ATOMMQ_URL="+s.server.URL, "ATOMMQ_DB="+s.server.DB, "TZ=UTC")

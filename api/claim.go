@@ -1,0 +1,272 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+// maxAckTimeout is how long a claim may last that a client names a time for.
+const maxAckTimeout = 24 * time.Hour
+
+var claimForms = []offer{
+	{typ: "application/atom+xml", param: "feed", format: "atom"}, {typ: "application/json", format: "json"},
+	{typ: "application/xml"}, {typ: "text/xml"},
+}
+
+// errEnding is why nobody waits any more: the server is about to end.
+var errEnding = errors.New("the server is shutting down")
+
+// postClaims hands out entries of a queue, each until its deadline.
+func (s *site) postClaims(w http.ResponseWriter, r *http.Request) error {
+	name, err := queueName(r)
+	if err != nil {
+		return err
+	}
+	w.Header()["Vary"] = varyAccept
+	form, _, err := choose(r, "", claimForms)
+	if err != nil {
+		return err
+	}
+	c := bus.LeaseConfig{Feed: name.Feed, Queue: name.Name, Count: 1}
+	err = parameters(r, map[string]func(string) error{
+		"count":       wholeNumber("count", &c.Count, bus.MaxLeases),
+		"ack-timeout": seconds("ack-timeout", &c.AckTimeout, time.Millisecond, maxAckTimeout),
+		"wait":        seconds("wait", &c.Wait, 0, 0),
+		"format":      func(string) error { return nil },
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.noBody(w, r); err != nil {
+		return err
+	}
+	list, err := s.lease(w, r, c)
+	if err != nil {
+		return err
+	}
+	f, err := s.bus.Feed(r.Context(), name.Feed)
+	if err != nil {
+		return err
+	}
+	w.Header()["Cache-Control"] = noStore
+	s.writeClaims(w, r, form, &f.Feed, name, list)
+	return nil
+}
+
+// lease waits for work as long as the request says, and as the server lets readers wait, unless that is about to end.
+func (s *site) lease(w http.ResponseWriter, r *http.Request, c bus.LeaseConfig) ([]bus.LeasedEntry, error) {
+	if c.Wait = min(c.Wait, s.live.maxWait); c.Wait == 0 {
+		return s.bus.Lease(r.Context(), c)
+	}
+	if err := s.live.enter(); err != nil {
+		return nil, err
+	}
+	defer s.live.leave(nil)
+	rc := http.NewResponseController(w)
+	// Where the connection takes no deadlines there are none to move. The request is read: a passed deadline would look as if
+	// the client had left.
+	_ = rc.SetReadDeadline(time.Time{})
+	_ = rc.SetWriteDeadline(time.Now().Add(c.Wait + writeTime(r)))
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	done := make(chan struct{})
+	defer close(done)
+	watching.Go(func() {
+		select {
+		case <-s.live.ending:
+			cancel(errEnding)
+		case <-done:
+		}
+	})
+	list, err := s.bus.Lease(ctx, c)
+	if errors.Is(err, errEnding) {
+		return nil, nil
+	}
+	return list, err
+}
+
+// claimURL returns where a lease is settled.
+func claimURL(queue, token string) string { return queue + "/claims/" + token }
+
+func claimedOf(queue string, e *bus.LeasedEntry) *feeds.Claimed {
+	ack := claimURL(queue, e.Token)
+	return &feeds.Claimed{Attempt: e.Attempt, Deadline: e.Deadline, Ack: ack, Nack: ack + "/nack", Renew: ack + "/renew"}
+}
+
+func (s *site) writeClaims(w http.ResponseWriter, r *http.Request, form offer, f *feeds.Feed, name bus.QueueName, list []bus.LeasedEntry) {
+	base := s.baseOf(r)
+	collection, queue := base+feeds.Path(name.Feed), base+queuePath(name)
+	if form.typ == "application/json" {
+		doc := claimsJSON{Claims: make([]claimJSON, len(list))}
+		for i := range list {
+			c := claimedOf(queue, &list[i])
+			doc.Claims[i] = claimJSON{
+				messageJSON: messageOf(list[i].Entry, collection),
+				Attempt:     c.Attempt, Deadline: c.Deadline, Ack: c.Ack, Nack: c.Nack, Renew: c.Renew,
+			}
+		}
+		s.writeJSON(w, r, http.StatusOK, doc)
+		return
+	}
+	p := &feeds.Page{Feed: *f, Collection: collection, Base: base, Self: queue + "/claims", Cursor: true}
+	for i := range list {
+		p.Members = append(p.Members, &list[i].Entry.Member)
+	}
+	out := newOutput(w, r, "")
+	defer out.release()
+	form.describe(w.Header(), typeAtomFeed)
+	i := 0
+	out.finish(feeds.AppendFeed(out.buf, p, func(dst []byte, m *feeds.Member) []byte {
+		i++
+		return out.append(dst, feeds.AppendClaimed(nil, m, f, collection, claimedOf(queue, &list[i-1])))
+	}))
+}
+
+// deleteClaim acks: the entry is done with.
+func (s *site) deleteClaim(w http.ResponseWriter, r *http.Request) error {
+	return s.settleOne(w, r, nil, func(ctx context.Context, name bus.QueueName, token string) ([]bus.LeaseLoss, error) {
+		return s.bus.Ack(ctx, name, token)
+	})
+}
+
+// postNack lets the entry wait again.
+func (s *site) postNack(w http.ResponseWriter, r *http.Request) error {
+	return s.settleOne(w, r, nil, func(ctx context.Context, name bus.QueueName, token string) ([]bus.LeaseLoss, error) {
+		return s.bus.Nack(ctx, name, token)
+	})
+}
+
+// postRenew gives a claim another deadline, and tells it.
+func (s *site) postRenew(w http.ResponseWriter, r *http.Request) error {
+	var timeout time.Duration
+	known := map[string]func(string) error{"ack-timeout": seconds("ack-timeout", &timeout, time.Millisecond, maxAckTimeout)}
+	return s.settleOne(w, r, known, func(ctx context.Context, name bus.QueueName, token string) ([]bus.LeaseLoss, error) {
+		lost, deadline, err := s.bus.Renew(ctx, name, timeout, token)
+		if err == nil && lost[0] == bus.NotLost {
+			s.writeJSON(w, r, http.StatusOK, renewedJSON{deadline})
+		}
+		return lost, err
+	})
+}
+
+// settleOne settles the claim that the path names. Where that writes no answer, it is 204.
+func (s *site) settleOne(w http.ResponseWriter, r *http.Request, known map[string]func(string) error,
+	settle func(ctx context.Context, name bus.QueueName, token string) ([]bus.LeaseLoss, error),
+) error {
+	name, err := queueName(r)
+	if err != nil {
+		return err
+	}
+	if err := parameters(r, known); err != nil {
+		return err
+	}
+	if err := s.noBody(w, r); err != nil {
+		return err
+	}
+	lost, err := settle(r.Context(), name, chi.URLParam(r, "token"))
+	if errors.Is(err, bus.ErrNoQueue) {
+		return &problemError{Status: http.StatusGone, Detail: "The queue is no more, and the claim with it. There is nothing left to do about it.", cause: err}
+	}
+	if err != nil {
+		return err
+	}
+	if lost[0] != bus.NotLost {
+		return lostProblem(lost[0])
+	}
+	if known == nil {
+		w.WriteHeader(http.StatusNoContent)
+	}
+	return nil
+}
+
+func lostProblem(l bus.LeaseLoss) error {
+	if l == bus.LostBack {
+		return &problemError{
+			Status: http.StatusConflict,
+			Detail: "The claim is no longer yours: its deadline passed, or it was nacked, and the entry went back to its queue or to somebody else. Undo what you did with it if you can, drop it, and claim again. If the work takes long, POST to the renew link in time.",
+		}
+	}
+	return &problemError{
+		Status: http.StatusGone,
+		Detail: "The entry is not in the queue any more: it was acked, by you perhaps, when an earlier answer got lost, or somebody else; or it was edited, deleted, purged, or became a dead letter. There is nothing left to settle.",
+	}
+}
+
+// postAcks settles many claims for good at once: their URLs or tokens, a line each.
+func (s *site) postAcks(w http.ResponseWriter, r *http.Request) error {
+	name, err := queueName(r)
+	if err != nil {
+		return err
+	}
+	if err := parameters(r, nil); err != nil {
+		return err
+	}
+	tokens, err := s.receiveTokens(w, r)
+	if err != nil {
+		return err
+	}
+	lost, err := s.bus.Ack(r.Context(), name, tokens...)
+	if err != nil {
+		return err
+	}
+	var missed []string
+	for i, l := range lost {
+		if l != bus.NotLost {
+			missed = append(missed, tokens[i])
+		}
+	}
+	acked := len(tokens) - len(missed)
+	if len(missed) > 0 {
+		return &problemError{
+			Status: http.StatusConflict,
+			Detail: fmt.Sprintf("%d of %d claims are acked, and on disk; the others, listed as lost, were not held any more: acked before, or their deadline passed and somebody else has or had the entry.", acked, len(tokens)),
+			Extra:  map[string]any{"acked": acked, "lost": missed},
+		}
+	}
+	s.writeJSON(w, r, http.StatusOK, ackedJSON{acked})
+	return nil
+}
+
+// receiveTokens reads the claims that a body lists.
+func (s *site) receiveTokens(w http.ResponseWriter, r *http.Request) ([]string, error) {
+	body, err := s.receive(w, r)
+	if err != nil {
+		return nil, err
+	}
+	var tokens []string
+	for line := range strings.FieldsSeq(string(body)) {
+		if len(tokens) == bus.MaxLeases {
+			return nil, &problemError{
+				Status: http.StatusRequestEntityTooLarge,
+				Detail: fmt.Sprintf("More than %d claims. Send fewer at a time.", bus.MaxLeases),
+				Extra:  map[string]any{"limit": bus.MaxLeases},
+			}
+		}
+		tokens = append(tokens, line[strings.LastIndexByte(line, '/')+1:])
+	}
+	if len(tokens) == 0 {
+		return nil, badRequest("The body names no claim. Send the ack links of claims, or the last segments of them, a line each.")
+	}
+	return tokens, nil
+}
+
+// noBody refuses a body where everything is said in the URL.
+func (s *site) noBody(w http.ResponseWriter, r *http.Request) error {
+	body, err := s.receive(w, r)
+	if err == nil && len(body) > 0 {
+		return badRequest("The body is not empty. Put the parameters into the URL, behind a question mark, and send no body: curl -X %s.", r.Method)
+	}
+	return err
+}

@@ -1,0 +1,45 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+)
+
+func TestAClientClaimsAndSettles(t *testing.T) {
+	s := serve(t, Handler{Login: "u", Passcode: "p"})
+	c := &Client{BaseURL: s.url, HTTP: s.client, Login: "u", Passcode: "p"}
+	ctx := t.Context()
+	if list, err := c.Claim(ctx, ClaimConfig{Feed: "a b", Queue: "q/r"}); err != nil || len(list) != 0 {
+		t.Fatalf("a claim of nothing: %v, %v", list, err)
+	}
+	for _, body := range []string{"one", "two\x00"} {
+		s.do(http.MethodPost, "/feeds/a%20b", body, "Content-Type: text/plain", "Authorization: Basic dTpw").want(t, http.StatusCreated)
+	}
+	list, err := c.Claim(ctx, ClaimConfig{Feed: "a b", Queue: "q/r", Count: 5, AckTimeout: 90 * time.Second, Wait: time.Second})
+	if err != nil || len(list) != 2 {
+		t.Fatalf("Claim = %d, %v", len(list), err)
+	}
+	one, two := list[0], list[1]
+	if string(one.Content) != "one" || one.Type != "text/plain" || one.Attempt != 1 || string(two.Content) != "two\x00" {
+		t.Errorf("claims %+v and %+v", one, two)
+	}
+	if err := c.Renew(ctx, one, time.Hour); err != nil || time.Until(one.Deadline) < 50*time.Minute {
+		t.Errorf("Renew: %v, until %v", err, one.Deadline)
+	}
+	if err := c.Ack(ctx, one); err != nil {
+		t.Error(err)
+	}
+	if err := c.Nack(ctx, two); err != nil {
+		t.Error(err)
+	}
+	for status, err := range map[int]error{http.StatusGone: c.Ack(ctx, one), http.StatusConflict: c.Ack(ctx, two)} {
+		if refused, ok := errors.AsType[*StatusError](err); !ok || refused.Status != status {
+			t.Errorf("Ack of a lost claim: %v, want status %d", err, status)
+		}
+	}
+	if err := (&Client{BaseURL: "http://elsewhere.example", HTTP: s.client, Passcode: "p"}).Ack(ctx, one); err == nil {
+		t.Error("the passcode went to another server than the client's own")
+	}
+}

@@ -1,0 +1,89 @@
+package api
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+// messageJSON is an entry as a worker wants it.
+type messageJSON struct {
+	ID      int64             `json:"id"`
+	Href    string            `json:"href"`
+	Title   string            `json:"title"`
+	Type    string            `json:"type,omitempty"` // of the content
+	Content string            `json:"content"`
+	Base64  bool              `json:"base64,omitempty"` // the content is, because it is not UTF-8
+	Headers map[string]string `json:"headers,omitempty"`
+}
+
+// messageOf shows an entry as its STOMP form does. Of a header that is repeated, the first counts.
+func messageOf(e *bus.Entry, collection string) messageJSON {
+	m := messageJSON{ID: e.ID, Href: memberURL(collection, &e.Member), Title: e.Title}
+	msg, err := feeds.MessageOf(&e.Member)
+	if err != nil {
+		return m // cannot be: what is kept was read before
+	}
+	m.Type, m.Content = msg.Type, string(msg.Body)
+	if m.Base64 = !utf8.Valid(msg.Body); m.Base64 {
+		m.Content = base64.StdEncoding.EncodeToString(msg.Body)
+	}
+	for _, f := range msg.Header {
+		if m.Headers == nil {
+			m.Headers = make(map[string]string, len(msg.Header))
+		}
+		if _, had := m.Headers[f.Name]; !had {
+			m.Headers[f.Name] = f.Value
+		}
+	}
+	return m
+}
+
+type claimsJSON struct {
+	Claims []claimJSON `json:"claims"`
+}
+
+type claimJSON struct {
+	messageJSON
+	Attempt  int       `json:"attempt"`
+	Deadline time.Time `json:"deadline"`
+	Ack      string    `json:"ack"`
+	Nack     string    `json:"nack"`
+	Renew    string    `json:"renew"`
+}
+
+type renewedJSON struct {
+	Deadline time.Time `json:"deadline"`
+}
+
+type ackedJSON struct {
+	Acked int `json:"acked"`
+}
+
+var typePlainJSON = []string{"application/json"}
+
+// writeJSON sends v, which has a JSON form.
+func (s *site) writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic(err) // strings and numbers always have a JSON form
+	}
+	h := w.Header()
+	h["Content-Type"] = typePlainJSON
+	h["X-Content-Type-Options"] = nosniff
+	if h["Cache-Control"] == nil {
+		h["Cache-Control"] = noStore
+	}
+	out := newOutput(w, r, "")
+	defer out.release()
+	out.status = status
+	out.finish(append(out.buf, b.Bytes()...))
+}

@@ -1,0 +1,114 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+
+	"atommq/bus"
+)
+
+// countedCall is a request that removes or moves what it must have counted before.
+type countedCall struct {
+	name   bus.QueueName
+	count  int64
+	upTo   int64
+	limit  int64
+	dryRun bool
+}
+
+type purgedJSON struct {
+	Removed int64 `json:"removed"`
+}
+
+type requeuedJSON struct {
+	Sent    int64 `json:"sent"`
+	Skipped int64 `json:"skipped"`
+}
+
+type countJSON struct {
+	DryRun bool  `json:"dry_run"`
+	Count  int64 `json:"count"`
+	UpTo   int64 `json:"upto"`
+}
+
+// parseCounted reads such a request. extra names the parameter that it has beside count and dry-run.
+func (s *site) parseCounted(w http.ResponseWriter, r *http.Request, extra string) (c countedCall, err error) {
+	if c.name, err = queueName(r); err != nil {
+		return c, err
+	}
+	var counting, ignored bool
+	c.limit = math.MaxInt64
+	to := &c.upTo
+	if extra == "limit" {
+		to = &c.limit
+	}
+	err = parameters(r, map[string]func(string) error{
+		"count":   counted("count", &c.count, &counting),
+		extra:     counted(extra, to, &ignored),
+		"dry-run": flag("dry-run", &c.dryRun),
+	})
+	if err != nil {
+		return c, err
+	}
+	if counting == c.dryRun {
+		return c, badRequest("Name the number of entries that you saw, ?count=N, or ask for it with ?dry-run=1: nothing is removed uncounted.")
+	}
+	return c, s.noBody(w, r)
+}
+
+// run answers a dry run, or does what the request asks.
+func (s *site) run(w http.ResponseWriter, r *http.Request, c countedCall, do func() error) error {
+	if c.dryRun {
+		there, err := s.bus.CountReady(r.Context(), c.name, c.upTo)
+		if err != nil {
+			return err
+		}
+		s.writeJSON(w, r, http.StatusOK, countJSON{true, there.Count, there.UpTo})
+		return nil
+	}
+	err := do()
+	if !errors.Is(err, bus.ErrCount) {
+		return err
+	}
+	there, err := s.bus.CountReady(r.Context(), c.name, c.upTo)
+	if err != nil {
+		return err
+	}
+	return &problemError{
+		Status: http.StatusConflict,
+		Detail: fmt.Sprintf("You named %d, and %d entries wait that nobody has. Nothing was done. Look at them (%s/entries), and name their number; while consumers are at work, pause the queue first.", c.count, there.Count, queuePath(c.name)),
+		Extra:  map[string]any{"count": there.Count, "upto": there.UpTo},
+	}
+}
+
+// postPurge removes what nobody has.
+func (s *site) postPurge(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.parseCounted(w, r, "upto")
+	if err != nil {
+		return err
+	}
+	return s.run(w, r, c, func() error {
+		removed, err := s.bus.Purge(r.Context(), c.name, bus.Counted{Count: c.count, UpTo: c.upTo})
+		if err == nil {
+			s.writeJSON(w, r, http.StatusOK, purgedJSON{removed})
+		}
+		return err
+	})
+}
+
+// postRequeue sends dead letters back to where they came from.
+func (s *site) postRequeue(w http.ResponseWriter, r *http.Request) error {
+	c, err := s.parseCounted(w, r, "limit")
+	if err != nil {
+		return err
+	}
+	return s.run(w, r, c, func() error {
+		done, err := s.bus.Requeue(r.Context(), c.name, c.count, c.limit)
+		if err == nil {
+			s.writeJSON(w, r, http.StatusOK, requeuedJSON{done.Sent, done.Skipped})
+		}
+		return err
+	})
+}
