@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -27,7 +26,7 @@ func benchReaders(ctx context.Context, b *bench) (err error) {
 	}
 	const others = 100 // files that both processes have open besides
 	n := min(benchLive, files-others)
-	server, err := startBenchServer(ctx, filepath.Join(b.dir, "atommq.db"))
+	server, err := b.startServer(ctx)
 	if err != nil {
 		return err
 	}

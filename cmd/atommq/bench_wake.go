@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,7 +18,7 @@ const (
 // benchWake measures how long it takes from when an entry is posted until those who wait for it have their answers, beside how long
 // its publisher waits for the 201. The server is a process of its own, and shares the processors with the clients.
 func benchWake(ctx context.Context, b *bench) (err error) {
-	server, err := startBenchServer(ctx, filepath.Join(b.dir, "atommq.db"))
+	server, err := b.startServer(ctx)
 	if err != nil {
 		return err
 	}
