@@ -8,8 +8,9 @@ import (
 
 const (
 	watchPause  = time.Second // before watching again
-	forgetEvery = time.Minute
-	forgetBatch = 1000
+	tidyEvery   = time.Minute
+	forgetBatch = 1000 // idempotency keys in one transaction
+	sweepBatch  = 64   // chunks of media in one transaction
 )
 
 // watch is the watcher: it takes in what other processes commit.
@@ -29,17 +30,43 @@ func (b *Bus) watch(ctx context.Context, n Notifier) {
 	}
 }
 
-// forgetKeys is the janitor: it removes idempotency keys past their window.
-func (b *Bus) forgetKeys(ctx context.Context) {
-	for pause(ctx, forgetEvery) {
-		for {
-			n, err := b.store.ForgetKeys(ctx, time.Now().Add(-b.config.KeyWindow), forgetBatch)
-			if err != nil && ctx.Err() == nil {
-				b.config.Log.Warn("forgetting idempotency keys failed; trying again later", "error", err)
+// tidy is the janitor: it removes idempotency keys past their window, what feeds no longer keep, and
+// media that no entry has.
+func (b *Bus) tidy(ctx context.Context) {
+	for pause(ctx, tidyEvery) {
+		chores := []struct {
+			what string
+			do   func(ctx context.Context) error
+		}{
+			{"forgetting idempotency keys", b.forgetKeys},
+			{"removing what feeds no longer keep", b.retain},
+			{"removing media that no entry has", b.sweep},
+		}
+		for _, chore := range chores {
+			if err := chore.do(ctx); err != nil {
+				b.complain(ctx, chore.what+" failed; trying again later", err)
 			}
-			if err != nil || n < forgetBatch {
-				break
-			}
+		}
+	}
+}
+
+func (b *Bus) forgetKeys(ctx context.Context) error {
+	return repeat(forgetBatch, func() (int, error) {
+		return b.store.ForgetKeys(ctx, time.Now().Add(-b.config.KeyWindow), forgetBatch)
+	})
+}
+
+func (b *Bus) sweep(ctx context.Context) error {
+	return repeat(sweepBatch, func() (int, error) {
+		return b.store.Sweep(ctx, time.Now().Add(-b.config.MediaGrace), sweepBatch)
+	})
+}
+
+// repeat does work until it does less than batch at once.
+func repeat(batch int, work func() (int, error)) error {
+	for {
+		if n, err := work(); err != nil || n < batch {
+			return err
 		}
 	}
 }

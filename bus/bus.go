@@ -10,7 +10,7 @@
 // Every method of a Bus may be called from any goroutine. Open starts the
 // committer, which writes to the log, unless a caller who waits for the outcome finds it idle
 // and does so itself; the watcher, which alone listens to the Notifier; the keeper, which
-// takes back claims; the rescuer, which takes over those of nodes that died; the lessor, which ends leases; and the janitor, which forgets old idempotency keys.
+// takes back claims; the rescuer, which takes over those of nodes that died; the lessor, which ends leases; and the janitor, which removes what nobody keeps: old idempotency keys, entries, media.
 // Close stops them and waits. A Subscription belongs to one goroutine at a
 // time and starts none: its caller's goroutine is the follower.
 package bus
@@ -30,6 +30,7 @@ type Config struct {
 	BatchEntries int           // entries and edits in one commit, default 2048
 	PageBytes    int           // XML in one Slice before it ends early, default 8 MiB
 	KeyWindow    time.Duration // how long an idempotency key is remembered, default 24 h
+	MediaGrace   time.Duration // how long an upload may pause, and replaced media can still be read, default 10 min
 	Log          *slog.Logger  // default slog.Default()
 }
 
@@ -39,6 +40,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.BatchEntries, 2048)
 	setDefault(&c.PageBytes, 8<<20)
 	setDefault(&c.KeyWindow, 24*time.Hour)
+	setDefault(&c.MediaGrace, 10*time.Minute)
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -94,7 +96,7 @@ func Open(ctx context.Context, store Store, notifier Notifier, config Config) (*
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	b.stop = stop
 	b.running.Go(b.commitLoop)
-	b.running.Go(func() { b.forgetKeys(background) })
+	b.running.Go(func() { b.tidy(background) })
 	b.running.Go(func() { b.keep(background) })
 	b.running.Go(func() { b.rescue(background) })
 	b.running.Go(func() { b.endLeases(background) })

@@ -37,7 +37,8 @@ func (b *Bus) Feeds(ctx context.Context, after, before string, limit int) ([]*Fe
 	return list, nil
 }
 
-// Configure changes a feed's settings, making the feed if there is none.
+// Configure changes a feed's settings, making the feed if there is none. Errors: that of feeds.CheckName and of the settings' own
+// checks; ErrChanged when s.IfRevision is not the feed's.
 func (b *Bus) Configure(ctx context.Context, name string, s Settings) (*Feed, error) {
 	if err := feeds.CheckName(name); err != nil {
 		return nil, err
@@ -67,15 +68,17 @@ func (b *Bus) Prune(ctx context.Context, name string, upTo int64) (int, error) {
 	}
 }
 
-// DropFeed removes a feed with its entries, queues and work: ErrNoFeed if there is none.
-func (b *Bus) DropFeed(ctx context.Context, feed string) error {
-	// What is too much for one transaction goes first.
-	if f, err := b.Feed(ctx, feed); err == nil && f.Entries > pruneBatch {
+// DropFeed removes a feed with its entries, drafts, settings, queues and work: ErrNoFeed if there is none. ifID is the newest id that
+// the feed must have, 0 for any: ErrChanged if it has another.
+//
+// A large feed goes in many small transactions; under a condition in one, as it goes as a whole or not at all.
+func (b *Bus) DropFeed(ctx context.Context, feed string, ifID int64) error {
+	if f, err := b.Feed(ctx, feed); ifID == 0 && err == nil && f.Entries > pruneBatch {
 		if _, err := b.Prune(ctx, feed, math.MaxInt64); err != nil {
 			return err
 		}
 	}
-	if err := b.commit(ctx, &ticket{op: Op{Kind: OpDrop, Drop: feed}}); err != nil {
+	if err := b.commit(ctx, &ticket{op: Op{Kind: OpDrop, Drop: feed, IfID: ifID}}); err != nil {
 		return fmt.Errorf("drop %q: %w", feed, err)
 	}
 	b.hub.forget(feed)

@@ -445,7 +445,7 @@ func TestConsumersOutliveTheirFeed(t *testing.T) {
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
 		publish(t, b, queued("a"), queued("b"))
 		w.want("a")
-		if err := b.DropFeed(t.Context(), "x"); err != nil {
+		if err := b.DropFeed(t.Context(), "x", 0); err != nil {
 			t.Fatal(err)
 		}
 		w.ack(1)

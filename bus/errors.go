@@ -13,6 +13,8 @@ var (
 	ErrDeleted     = errors.New("entry was deleted")
 	ErrChanged     = errors.New("entry has changed meanwhile")
 	ErrIDChanged   = errors.New("atom:id of an entry never changes")
+	ErrPublished   = errors.New("entry is published and no draft any more")
+	ErrNoMedia     = errors.New("no such media")
 	ErrAppendOnly  = errors.New("feed is append-only")
 	ErrKeyReused   = errors.New("idempotency key was used for another body")
 	ErrTooLarge    = errors.New("larger than a publish may be")

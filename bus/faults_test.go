@@ -216,7 +216,7 @@ func TestAnIdleConsumerOutlivesItsFeed(t *testing.T) {
 		w.ack(1)
 		synctest.Wait()
 		failures.Store(2)
-		if err := b.DropFeed(t.Context(), "x"); err != nil {
+		if err := b.DropFeed(t.Context(), "x", 0); err != nil {
 			t.Fatal(err)
 		}
 		<-time.After(time.Hour)

@@ -20,6 +20,8 @@ type Post struct {
 	// Key is an idempotency key, "" for none. Posts of one call that share feed
 	// and key are one unit: published together, once.
 	Key string
+	// Media is the upload that the entry links to, nil for none. Such a post is published alone.
+	Media *Media
 
 	// Queue names the queue that the entry is sent through, "" for none: it begins with this entry if the feed does not have
 	// it, and a feed that begins with this entry keeps entries until acked.
@@ -54,7 +56,7 @@ type Published struct {
 // Publish appends posts to their feeds, all or none, and returns once they are
 // on disk, in the order given. It makes feeds that do not exist.
 //
-// Errors: that of feeds.CheckName; ErrKeyReused; ErrTooLarge when the posts pass
+// Errors: that of feeds.CheckName; ErrKeyReused; ErrNoMedia when an upload is gone; ErrTooLarge when the posts pass
 // Config.PendingBytes or Config.BatchEntries; ErrClosed; the store's. The context's cause when
 // it ends first: the entries may or may not have been published then, which
 // a key makes safe to repeat. A caller who finds nobody committing commits itself, and is not
@@ -67,7 +69,7 @@ func (b *Bus) Publish(ctx context.Context, posts ...Post) ([]Published, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &ticket{op: Op{Kind: OpPublish, Posts: list}}
+	t := &ticket{op: Op{Kind: OpPublish, Posts: list, Media: posts[0].Media}}
 	if err := b.commit(ctx, t); err != nil {
 		return nil, fmt.Errorf("publish: %w", err)
 	}
@@ -93,13 +95,14 @@ func entryOf(feed, uuid string, e *feeds.Entry) *Entry {
 		Published: e.Published,
 		Updated:   e.Updated,
 		Absent:    e.Absent,
+		Media:     e.Media,
 		XML:       e.XML,
 	}}
 }
 
 // sealUnits numbers the postings of each unit and gives them the digest of all its
-// bytes, so that a repetition with an entry more, fewer or changed is told apart.
-func sealUnits(posts []Posting) {
+// bytes, those of media included, so that a repetition with an entry more, fewer or changed is told apart.
+func sealUnits(posts []Posting, media *Media) {
 	sums := make(map[Unit]hash.Hash)
 	count := make(map[Unit]int)
 	for i := range posts {
@@ -119,6 +122,9 @@ func sealUnits(posts []Posting) {
 		binary.BigEndian.PutUint64(size[:], uint64(len(p.Entry.XML)))
 		h.Write(size[:])
 		h.Write(p.Entry.XML)
+		if media != nil {
+			h.Write(media.Digest[:])
+		}
 	}
 	for i := range posts {
 		if p := &posts[i]; p.Key != "" {

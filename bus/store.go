@@ -19,6 +19,8 @@ type Store interface {
 	Claims
 	Nodes
 	Health
+	MediaStore
+	Retention
 	// Close releases the store. No call may be under way.
 	Close() error
 }
@@ -45,7 +47,7 @@ type Log interface {
 	// q.Limit. A feed that does not exist reads as empty.
 	Read(ctx context.Context, q Query) ([]*Entry, error)
 
-	// Find returns the entry or tombstone with this uuid, in any feed when feed is
+	// Find returns the entry, draft or tombstone with this uuid, in any feed when feed is
 	// empty: ErrNoEntry if there is none.
 	Find(ctx context.Context, feed, uuid string) (*Entry, error)
 
@@ -64,7 +66,8 @@ type Catalog interface {
 	// after the name after or, when before is not empty, the last ones before it.
 	Feeds(ctx context.Context, after, before string, limit int) ([]*Feed, error)
 
-	// Configure changes a feed's settings, making the feed if there is none.
+	// Configure changes a feed's settings, making the feed if there is none. ErrChanged when s names
+	// another revision than the feed has.
 	Configure(ctx context.Context, name string, s Settings) (*Feed, error)
 
 	// Prune removes at most limit of a feed's entries and tombstones with ids up to
@@ -182,6 +185,9 @@ type Feed struct {
 	// UntilAcked says that an entry leaves the feed once every queue has acked it. A feed
 	// that is born from a Posting with a Queue has it.
 	UntilAcked bool
+	Keep       Keep
+	// Revision counts how often the settings were changed.
+	Revision int64
 }
 
 // Settings are the properties of a feed that its owner chooses. A nil field is left as it is.
@@ -191,6 +197,11 @@ type Settings struct {
 	Author     *feeds.Person
 	AppendOnly *bool
 	UntilAcked *bool
+	Accepts    *feeds.Accepts
+	Categories *feeds.Categories
+	Keep       *Keep
+	// IfRevision is the revision that the feed must have, 0 also when there is no feed. nil takes any.
+	IfRevision *int64
 }
 
 // OpKind says what an Op does.
@@ -199,7 +210,7 @@ type OpKind uint8
 // The kinds of Op.
 const (
 	OpPublish   OpKind = iota + 1 // append Posts, and settle claims
-	OpReplace                     // give Posts[0].Entry, found by feed and uuid, new content and a new id
+	OpReplace                     // give Posts[0].Entry, found by feed and uuid, new content and a new id; publish a draft
 	OpRemove                      // make it a tombstone with a new id
 	OpClaim                       // hand out waiting work, as Order says
 	OpDrop                        // remove the feed Drop with all its entries, queues and work
@@ -207,6 +218,7 @@ const (
 	OpPurge                       // remove waiting work, as Purge says
 	OpDropQueue                   // remove the queue Purge.Queue with all its work, as if that were acked: ErrNoQueue if there is none
 	OpRequeue                     // send a dead letter back: Settle[0] is the ack of it, Posts[0] what becomes of it
+	OpMedia                       // give Posts[0].Entry, found by feed and uuid, the upload Media in place of its media, and a new id
 )
 
 // Op is one atomic piece of a commit. A store sets the entries' ids and Err.
@@ -219,6 +231,10 @@ const (
 // OpRequeue, where the settlement has an effect, gives work to the one queue that its posting names, which it makes if need be.
 // The work is on the entry of the posting's feed that has the id Again, if that is still there: the posting's Entry becomes it, marked as
 // Replayed, and gets no work a second time; it has the rank that it has in the feed's other queues, if any. Else the posting's Entry is published, and no other queue gets it.
+//
+// What it means for drafts: OpPublish keeps a Posting that says Draft where only Find finds it, without an id. OpReplace changes
+// it there or, when the Posting does not say Draft, publishes it, as OpPublish would, and sets Born. OpRemove removes it
+// without a trace.
 type Op struct {
 	Kind  OpKind
 	Posts []Posting
@@ -231,7 +247,11 @@ type Op struct {
 	Open  *Queue
 	Purge *Purge // of OpPurge and OpDropQueue
 	Again int64  // of OpRequeue
-	// IfID, with OpReplace and OpRemove, is the id that the entry must have:
+	// Media, with OpPublish of one posting, is the upload that becomes its media: ErrNoMedia if it is gone, or has an
+	// entry already. With OpMedia, that which becomes it from now on.
+	Media *Media
+	// IfID, with OpReplace and OpRemove, is the id that the entry must have, with OpMedia the number that
+	// its media must have, with OpDrop the newest id of the feed:
 	// ErrChanged if it has another. 0 takes any.
 	IfID int64
 	// At is the time of the commit. It becomes Edited, and Published and Updated where
@@ -240,7 +260,9 @@ type Op struct {
 	// Freed is set by the store: the bytes of XML that OpReplace and OpRemove took
 	// off the feed's account. What OpPublish and OpReplace add is len(Entry.XML).
 	Freed int64
-	Err   error
+	// Born is set by the store: OpReplace published a draft.
+	Born bool
+	Err  error
 }
 
 // Posting is one entry of an Op, with the idempotency key it came under.
@@ -259,6 +281,8 @@ type Posting struct {
 	Digest [32]byte
 	// Replayed is set by the store when the key was used before; nothing is written then.
 	Replayed bool
+	// Draft keeps the entry from every reader but those who know its uuid.
+	Draft bool
 
 	// Queue is the name of a queue that the posting makes if the feed does not have it: the one
 	// it was sent through. "" for none.

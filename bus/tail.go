@@ -338,14 +338,14 @@ func cost(e *Entry) int {
 func changesOf(op *Op, into []change) []change {
 	for i := range op.Posts {
 		p := &op.Posts[i]
-		if p.Replayed || p.Entry.ID == 0 { // nothing was written
+		if p.Replayed || p.Entry.ID <= 0 { // nothing was written, or a draft
 			continue
 		}
 		c := change{entry: p.Entry, bytes: int64(len(p.Entry.XML)) - op.Freed}
-		switch op.Kind {
-		case OpPublish:
+		switch {
+		case op.Kind == OpPublish, op.Born:
 			c.entries = 1
-		case OpRemove:
+		case op.Kind == OpRemove:
 			c.entries = -1
 		}
 		into = append(into, c)

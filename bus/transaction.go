@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"atommq/feeds"
@@ -133,6 +134,9 @@ func postings(posts []Post) ([]Posting, error) {
 		if err := feeds.CheckName(p.Feed); err != nil {
 			return nil, err
 		}
+		if p.Media != nil && len(posts) > 1 {
+			return nil, errors.New("an entry with media is published alone")
+		}
 		if p.Queue != "" && p.Queue != DefaultQueue {
 			if err := feeds.CheckName(p.Queue); err != nil {
 				return nil, fmt.Errorf("queue: %w", err)
@@ -143,13 +147,13 @@ func postings(posts []Post) ([]Posting, error) {
 			return nil, err
 		}
 		list[i] = Posting{
-			Entry: e, Key: p.Key,
+			Entry: e, Key: p.Key, Draft: p.Entry.Draft,
 			Queue: p.Queue, Rank: p.Priority.rank(), AckTimeout: p.AckTimeout, Expires: p.Expires,
 		}
 		keyed = keyed || p.Key != ""
 	}
 	if keyed {
-		sealUnits(list)
+		sealUnits(list, posts[0].Media)
 	}
 	return list, nil
 }

@@ -17,7 +17,10 @@ import (
 
 const (
 	selectFeeds = `SELECT name, uuid, title, subtitle, author_name, author_uri, author_email,
-		append_only, created, updated, last_id, pruned_id, entries, bytes, coalesce(until_acked, 0) AS until_acked FROM atommq_feed `
+		append_only, created, updated, last_id, pruned_id, entries, bytes, coalesce(until_acked, 0) AS until_acked,
+		s.accepts, coalesce(s.categories, '') AS categories, coalesce(s.keep_age, 0) AS keep_age, coalesce(s.keep_entries, 0) AS keep_entries,
+		coalesce(s.keep_bytes, 0) AS keep_bytes, coalesce(s.revision, 0) AS revision
+		FROM atommq_feed LEFT JOIN atommq_setting AS s ON s.feed = name `
 	readFeed        = selectFeeds + "WHERE name = ?"
 	readFeedsAfter  = selectFeeds + "WHERE name > ? ORDER BY name LIMIT ?"
 	readFeedsBefore = selectFeeds + "WHERE name < ? ORDER BY name DESC LIMIT ?"
@@ -40,10 +43,11 @@ type feedRow struct {
 	Entries     int64
 	Bytes       int64
 	UntilAcked  bool `db:"until_acked"`
+	settingRow
 }
 
 func (r *feedRow) feed() *bus.Feed {
-	return &bus.Feed{
+	f := &bus.Feed{
 		Feed: feeds.Feed{
 			Name:       r.Name,
 			UUID:       r.UUID,
@@ -60,6 +64,8 @@ func (r *feedRow) feed() *bus.Feed {
 		Pruned:     r.PrunedID,
 		UntilAcked: r.UntilAcked,
 	}
+	r.fill(f)
+	return f
 }
 
 // Feed implements bus.Catalog.
@@ -108,10 +114,16 @@ func (s *Store) Configure(ctx context.Context, name string, set bus.Settings) (*
 		if err := s.writer.exclude(); err != nil {
 			return err
 		}
-		if err := s.writer.makeFeed(name); err != nil {
+		if err := s.writer.checkRevision(name, set.IfRevision); err != nil {
 			return err
 		}
-		return s.writer.exec(setFeed, append(settingsArgs(set), name)...)
+		if err := s.writer.makeFeed(name, time.Now().UnixMicro()); err != nil {
+			return err
+		}
+		if err := s.writer.exec(setFeed, append(settingsArgs(set), name)...); err != nil {
+			return err
+		}
+		return s.writer.set(name, set)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("configure feed %q: %w", name, translate(ctx, err))
@@ -120,12 +132,12 @@ func (s *Store) Configure(ctx context.Context, name string, set bus.Settings) (*
 }
 
 // makeFeed makes a feed, if there is none.
-func (w *writer) makeFeed(name string) error {
+func (w *writer) makeFeed(name string, at int64) error {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return fmt.Errorf("make a uuid: %w", err)
 	}
-	return w.exec(insertFeed, name, id.String(), time.Now().UnixMicro())
+	return w.exec(insertFeed, name, id.String(), at)
 }
 
 // settingsArgs returns the arguments of setFeed, nil for what stays.

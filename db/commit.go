@@ -196,12 +196,12 @@ func (c *commit) apply(op *bus.Op) (rule, err error) {
 	switch op.Kind {
 	case bus.OpPublish:
 		return c.publish(op)
-	case bus.OpReplace, bus.OpRemove:
+	case bus.OpReplace, bus.OpRemove, bus.OpMedia:
 		return c.edit(op)
 	case bus.OpClaim:
 		return c.claim(op)
 	case bus.OpDrop:
-		return c.drop(op.Drop)
+		return c.drop(op)
 	case bus.OpOpen:
 		return nil, c.open(op)
 	case bus.OpPurge:

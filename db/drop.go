@@ -13,18 +13,33 @@ var dropFeed = []string{
 	"DELETE FROM atommq_claim WHERE " + everyNode + " AND queue IN (SELECT id FROM atommq_queue WHERE feed = ?)",
 	"DELETE FROM atommq_queue WHERE feed = ?",
 	"DELETE FROM atommq_entry WHERE feed = ?",
+	"DELETE FROM atommq_draft WHERE feed = ?",
+	"DELETE FROM atommq_setting WHERE feed = ?",
 	"DELETE FROM atommq_feed WHERE name = ?",
 }
 
-// drop removes a feed with all it has.
-func (c *commit) drop(feed string) (rule, err error) {
+// drop removes a feed with all it has. Its media go later, in small pieces.
+func (c *commit) drop(op *bus.Op) (rule, err error) {
+	feed := op.Drop
 	if err := c.flush(); err != nil {
 		return nil, err
 	}
-	_, known := c.feeds.find(feed)
-	err = c.writer.query(pruneFeed, number([]driver.Value{feed}), func([]driver.Value) { known = true })
-	if err != nil || !known {
+	var last int64
+	i, known := c.feeds.find(feed)
+	if known {
+		last = c.feeds.changes[i].id
+	}
+	err = c.writer.query(pruneFeed, number([]driver.Value{feed}), func(v []driver.Value) {
+		last, known = max(last, v[0].(int64)), true
+	})
+	switch {
+	case err != nil || !known:
 		return bus.ErrNoFeed, err
+	case op.IfID != 0 && op.IfID != last:
+		return bus.ErrChanged, nil
+	}
+	if err := c.writer.exec(releaseFeedMedia, op.At.UnixMicro(), feed); err != nil {
+		return nil, err
 	}
 	for _, query := range dropFeed {
 		if err := c.writer.exec(query, feed); err != nil {

@@ -19,13 +19,17 @@ func (c *commit) edit(op *bus.Op) (rule, err error) {
 	}
 	switch {
 	case old == nil:
-		return bus.ErrNoEntry, nil
+		return c.editDraft(op)
 	case appendOnly:
 		return bus.ErrAppendOnly, nil
 	case old.Deleted:
 		return bus.ErrDeleted, nil
+	case op.Kind == bus.OpMedia:
+		return c.replaceMedia(op, old)
 	case op.IfID != 0 && op.IfID != old.ID:
 		return bus.ErrChanged, nil
+	case op.Posts[0].Draft:
+		return bus.ErrPublished, nil
 	case op.Kind == bus.OpReplace:
 		return nil, c.replace(op, old)
 	}
@@ -65,7 +69,7 @@ func (c *commit) replace(op *bus.Op, old *bus.Entry) error {
 	c.traces.edited = append(c.traces.edited, stamp{id, old.UUID, at})
 	c.feeds.add(e.Feed, change{at: at, id: id, bytes: int64(len(e.XML)) - freed})
 	c.outcomes = append(c.outcomes, func() {
-		e.ID, e.AtomID, e.Edits, e.Deleted = id, old.AtomID, old.Edits+1, false
+		e.ID, e.AtomID, e.Edits, e.Deleted, e.Media = id, old.AtomID, old.Edits+1, false, old.Media
 		e.Published, e.Updated, e.Edited = moment(published), moment(updated), moment(at)
 		op.Freed = freed
 	})
@@ -74,12 +78,17 @@ func (c *commit) replace(op *bus.Op, old *bus.Entry) error {
 
 func (c *commit) remove(op *bus.Op, old *bus.Entry) error {
 	id, at := c.take(), op.At.UnixMicro()
-	err := c.writer.exec("UPDATE atommq_entry SET id = ?, edited = ?, edits = edits + 1, deleted = 1, xml = '' WHERE id = ?", id, at, old.ID)
+	err := c.writer.exec("UPDATE atommq_entry SET id = ?, edited = ?, edits = edits + 1, deleted = 1, media = '', xml = '' WHERE id = ?", id, at, old.ID)
 	if err != nil {
 		return err
 	}
 	if err := c.withdraw(old.Feed, old.ID); err != nil {
 		return err
+	}
+	if old.Media != "" {
+		if err := c.writer.exec(releaseMedia, at, old.UUID); err != nil {
+			return err
+		}
 	}
 	freed := int64(len(old.XML))
 	c.traces.edited = append(c.traces.edited, stamp{id, old.UUID, at})
@@ -87,7 +96,7 @@ func (c *commit) remove(op *bus.Op, old *bus.Entry) error {
 	c.outcomes = append(c.outcomes, func() {
 		e := op.Posts[0].Entry
 		e.Member = old.Member
-		e.ID, e.Edited, e.Deleted, e.XML = id, moment(at), true, nil
+		e.ID, e.Edited, e.Deleted, e.Media, e.XML = id, moment(at), true, "", nil
 		e.Edits++
 		op.Freed = freed
 	})

@@ -193,6 +193,12 @@ func (c *commit) answerReplays() error {
 		left = left[n:]
 	}
 	for _, r := range c.keys.replays {
+		if entries[r.post.uuid] == nil {
+			var err error
+			if entries[r.post.uuid], err = c.draft(r.posting.Entry.Feed, r.post.uuid); err != nil {
+				return err
+			}
+		}
 		c.outcomes = append(c.outcomes, func() { r.settle(entries[r.post.uuid]) })
 	}
 	return nil

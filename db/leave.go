@@ -122,6 +122,11 @@ func (c *commit) removeEntries(feed string, ids []int64, bytes int64) error {
 	c.feeds.add(feed, change{entries: -int64(len(ids)), bytes: -bytes})
 	for len(ids) > 0 {
 		n := c.cut(ids)
+		if c.roster.media[feed] {
+			if err := c.releaseMedia(ids[:n]); err != nil {
+				return err
+			}
+		}
 		c.args = c.args[:0]
 		if err := c.writer.execNumbered(c.bindIDs(deleteEntries, ids[:n]), c.args); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"time"
 
 	"atommq/bus"
 )
@@ -22,7 +23,7 @@ func (s *Store) Prune(ctx context.Context, feed string, upTo int64, limit int) (
 }
 
 const (
-	pruneFeed  = "SELECT 1 FROM atommq_feed WHERE name = ?"
+	pruneFeed  = "SELECT last_id FROM atommq_feed WHERE name = ?"
 	pruneCount = `SELECT count(*), coalesce(max(id), 0), CAST(coalesce(sum(1 - deleted), 0) AS BIGINT), coalesce(sum(octet_length(xml)), 0)
 		FROM (SELECT id, deleted, xml FROM atommq_entry WHERE feed = ? AND id <= ? ORDER BY id LIMIT ? /* FOR UPDATE */) AS oldest`
 	pruneDelete = "DELETE FROM atommq_entry WHERE feed = ? AND id <= ?"
@@ -52,6 +53,9 @@ func (w *writer) prune(feed string, upTo int64, limit int) (removed int, err err
 		return 0, errUnchanged
 	}
 	if err := w.pruneWork(feed, last); err != nil {
+		return 0, err
+	}
+	if err := w.exec(prunedMedia, time.Now().UnixMicro(), feed, last); err != nil {
 		return 0, err
 	}
 	if err := w.exec(pruneDelete, feed, last); err != nil {

@@ -44,8 +44,15 @@ func (c *commit) publish(op *bus.Op) (rule, err error) {
 				continue
 			}
 		}
-		if err := c.post(p, at); err != nil {
-			return nil, err
+		if p.Draft {
+			err = c.keepDraft(p, at)
+		} else if op.Media != nil {
+			rule, err = c.postMedia(op, at)
+		} else {
+			err = c.post(p, at)
+		}
+		if rule != nil || err != nil {
+			return rule, err
 		}
 	}
 	return nil, c.settle(op.Settle, at)

@@ -91,7 +91,7 @@ func (w *writer) configureQueue(feed, name string, set bus.QueueSettings) error 
 	if err := w.exclude(); err != nil {
 		return err
 	}
-	if err := w.makeFeed(feed); err != nil {
+	if err := w.makeFeed(feed, time.Now().UnixMicro()); err != nil {
 		return err
 	}
 	id, err := w.makeQueue(feed, name, time.Now().UnixMicro())
@@ -153,7 +153,7 @@ const readQueueSettings = "SELECT id, ack_timeout, attempts, waiting, paused, cr
 // open finds the queue that op names, and makes it if need be.
 func (c *commit) open(op *bus.Op) error {
 	q := op.Open
-	if err := c.writer.makeFeed(q.Feed); err != nil {
+	if err := c.writer.makeFeed(q.Feed, op.At.UnixMicro()); err != nil {
 		return err
 	}
 	id, err := c.writer.makeQueue(q.Feed, q.Name, op.At.UnixMicro())

@@ -14,7 +14,7 @@ import (
 
 // entryColumns are the columns of an entry in the order that entryOf and
 // scanEntry take them.
-const entryColumns = "id, feed, uuid, atom_id, title, published, updated, edited, absent, edits, deleted, xml"
+const entryColumns = "id, feed, uuid, atom_id, title, published, updated, edited, absent, edits, deleted, media, xml"
 
 // entryOf makes an entry of the driver's values.
 func entryOf(v []driver.Value) *bus.Entry {
@@ -30,7 +30,8 @@ func entryOf(v []driver.Value) *bus.Entry {
 		Absent:    feeds.Parts(v[8].(int64)),
 		Edits:     v[9].(int64),
 		Deleted:   v[10].(int64) != 0,
-		XML:       []byte(v[11].(string)),
+		Media:     v[11].(string),
+		XML:       []byte(v[12].(string)),
 	}}
 }
 
@@ -38,7 +39,7 @@ func entryOf(v []driver.Value) *bus.Entry {
 func scanEntry(rows *sqlx.Rows) (*bus.Entry, error) {
 	var published, updated, edited int64
 	e := new(bus.Entry)
-	err := rows.Scan(&e.ID, &e.Feed, &e.UUID, &e.AtomID, &e.Title, &published, &updated, &edited, &e.Absent, &e.Edits, &e.Deleted, &e.XML)
+	err := rows.Scan(&e.ID, &e.Feed, &e.UUID, &e.AtomID, &e.Title, &published, &updated, &edited, &e.Absent, &e.Edits, &e.Deleted, &e.Media, &e.XML)
 	e.Published, e.Updated, e.Edited = moment(published), moment(updated), moment(edited)
 	return e, err
 }
@@ -140,7 +141,11 @@ func (s *Store) entries(ctx context.Context, query string, more func(*bus.Entry)
 
 // Find implements bus.Log.
 func (s *Store) Find(ctx context.Context, feed, uuid string) (*bus.Entry, error) {
-	found, err := s.entries(ctx, readFind, func(*bus.Entry) bool { return true }, uuid)
+	all := func(*bus.Entry) bool { return true }
+	found, err := s.entries(ctx, readFind, all, uuid)
+	if err == nil && len(found) == 0 {
+		found, err = s.entries(ctx, readDraft, all, uuid)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("find entry %s: %w", uuid, translate(ctx, err))
 	}

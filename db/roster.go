@@ -14,6 +14,8 @@ import (
 type roster struct {
 	feeds  map[string][]queueRef
 	owners map[int64]owner
+	// media has the feeds of owners some of whose entries have media.
+	media  map[string]bool
 	counts counts
 	// stirred lists the queues that got work back.
 	stirred []int64
@@ -35,6 +37,7 @@ type owner struct {
 func (r *roster) reset() {
 	clear(r.feeds)
 	clear(r.owners)
+	clear(r.media)
 	r.counts.reset()
 	r.stirred = r.stirred[:0]
 }
@@ -129,7 +132,8 @@ func (c *commit) needQueue(p *bus.Posting, at int64) error {
 	return err
 }
 
-const selectOwner = `SELECT q.feed, f.until_acked, (SELECT count(*) FROM atommq_queue AS o WHERE o.feed = q.feed)
+const selectOwner = `SELECT q.feed, f.until_acked, (SELECT count(*) FROM atommq_queue AS o WHERE o.feed = q.feed),
+	CASE WHEN EXISTS (SELECT 1 FROM atommq_media AS m WHERE m.feed = q.feed) THEN 1 ELSE 0 END
 	FROM atommq_queue AS q LEFT JOIN atommq_feed AS f ON f.name = q.feed WHERE q.id = ?`
 
 // owner returns the feed of a queue, none for a queue that was dropped.
@@ -141,6 +145,9 @@ func (c *commit) owner(queue int64) (owner, error) {
 	err := c.writer.query(selectOwner, number([]driver.Value{queue}), func(v []driver.Value) {
 		o = owner{feed: v[0].(string), alone: v[2].(int64) == 1}
 		until, decided := v[1].(int64)
+		if v[3].(int64) != 0 {
+			c.roster.knowMedia(o.feed)
+		}
 		o.untilAcked = until != 0 || !decided && c.feeds.keepsUntilAcked(o.feed)
 	})
 	if c.roster.owners == nil {
@@ -148,6 +155,14 @@ func (c *commit) owner(queue int64) (owner, error) {
 	}
 	c.roster.owners[queue] = o
 	return o, err
+}
+
+// knowMedia notes that some of the feed's entries have media.
+func (r *roster) knowMedia(feed string) {
+	if r.media == nil {
+		r.media = make(map[string]bool)
+	}
+	r.media[feed] = true
 }
 
 // counts sums up by how much a commit changes what waits in each queue.

@@ -33,4 +33,6 @@ type Entry struct {
 	Updated   time.Time // zero when absent
 	Published time.Time // zero when absent
 	Absent    Parts     // what was left out
+	Draft     bool      // app:control says that it is not to be published yet
+	Media     string    // the media type of what it links to, which the server keeps; "" for none
 }

@@ -13,6 +13,8 @@ type Feed struct {
 	Subtitle   string
 	Author     Person // a zero Name means the feed's title
 	AppendOnly bool
+	Accepts    Accepts    // what may be posted
+	Categories Categories // that entries have
 	Created    time.Time
 	Updated    time.Time // of its last change
 	LastID     int64     // id of its newest entry, 0 when it never had one

@@ -3,12 +3,13 @@ package feeds
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // Member is a published entry: what was posted, and what the server manages.
 type Member struct {
-	ID        int64  // position in the log, the value of Xlastid
+	ID        int64  // position in the log, the value of Xlastid; of a draft, below 0: -1, and one less for each edit
 	Feed      string // name
 	UUID      string // permanent, canonical lower-case form
 	AtomID    string // atom:id as posted, "" for urn:uuid:UUID
@@ -19,8 +20,12 @@ type Member struct {
 	Absent    Parts
 	Edits     int64  // how often it was replaced or deleted
 	Deleted   bool   // a tombstone; XML is then empty
+	Media     string // as Entry.Media
 	XML       []byte // as Entry.XML
 }
+
+// Draft reports whether the entry is not published yet.
+func (m *Member) Draft() bool { return m.ID < 0 }
 
 // AtomURI returns the entry's atom:id: the posted one, or the server's.
 func (m *Member) AtomURI() string {
@@ -37,6 +42,7 @@ const (
 	typeFeed   = "application/atom+xml;type=feed"
 	typeHTML   = "text/html"
 	entriesURL = "/entries/"
+	mediaURL   = "/media"
 )
 
 // AppendDocument appends the XML declaration and the member's element: the
@@ -101,7 +107,9 @@ func rootStart(xml []byte) int {
 
 // managed appends the server's part of an entry.
 func (w *writer) managed(m *Member, f *Feed, collection string) {
-	w.position(m.ID)
+	if !m.Draft() {
+		w.position(m.ID)
+	}
 	if m.Absent&PartID != 0 {
 		w.open("id")
 		w.dst = appendEscapedText(append(w.dst, '>'), m.AtomURI())
@@ -119,6 +127,9 @@ func (w *writer) managed(m *Member, f *Feed, collection string) {
 	w.edited(m.Edited)
 	w.memberLink("edit", typeEntry, m, collection)
 	w.memberLink("self", typeEntry, m, collection)
+	if m.Media != "" {
+		w.media(m, collection)
+	}
 	if m.Absent&PartAuthor != 0 {
 		w.author(f.author())
 	}
@@ -153,6 +164,29 @@ func (w *writer) memberLink(rel, typ string, m *Member, collection string) {
 	w.raw(entriesURL)
 	w.raw(m.UUID)
 	w.raw(`"/>`)
+}
+
+// media appends what leads to the media of a media link entry, RFC 5023 §9.6.
+func (w *writer) media(m *Member, collection string) {
+	url := collection + entriesURL + m.UUID + mediaURL
+	w.open("link")
+	w.attribute("rel", "edit-media")
+	w.attribute("type", m.Media)
+	w.attribute("href", url)
+	w.raw("/>")
+	w.open("content")
+	if contentType(m.Media) {
+		w.attribute("type", m.Media)
+	}
+	w.attribute("src", url)
+	w.raw("/>")
+}
+
+// contentType reports whether content may say that it has the media type typ: composite ones it may not
+// (RFC 4287 §4.1.3.1).
+func contentType(typ string) bool {
+	media, ok := mediaType([]byte(typ))
+	return ok && !strings.HasPrefix(media, "multipart/") && !strings.HasPrefix(media, "message/")
 }
 
 // tombstone appends an RFC 6721 deleted-entry element.

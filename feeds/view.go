@@ -45,7 +45,11 @@ type Link struct {
 func (l *Link) url() string { return resolve(l.Base, l.Href) }
 
 // Category is an atom:category.
-type Category struct{ Term, Scheme, Label string }
+type Category struct {
+	Term   string `json:"term"`
+	Scheme string `json:"scheme,omitempty"`
+	Label  string `json:"label,omitempty"`
+}
 
 // Inspect reads the parts of a live member that a person sees. An entry without an
 // author of its own has those of its atom:source, if it has one.

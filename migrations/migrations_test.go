@@ -107,6 +107,7 @@ func allSteps(applied bool) []migrations.Migration {
 	return []migrations.Migration{
 		{Version: 1, Name: "00001_log.sql", Applied: applied},
 		{Version: 2, Name: "00002_queues.sql", Applied: applied},
+		{Version: 3, Name: "00003_atompub.sql", Applied: applied},
 		{Version: 4, Name: "00004_leases.sql", Applied: applied},
 	}
 }
@@ -248,6 +249,20 @@ func TestTheSecondVersionKeepsItsWork(t *testing.T) {
 		column(t, old, "SELECT concat_ws(' ', name, coalesce(until_acked, '?')) FROM atommq_feed ORDER BY name"))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("work (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheThirdVersionKeepsMediaDraftsAndSettings(t *testing.T) {
+	old := migrated(t, "testdata/v3.sql")
+	want := []string{"8 image/png", "1 019aa000-0000-7000-8000-000000000031 files 3", "2 0", "1 0 000102", "2 0 FF", "later 1", "image/* application/atom+xml;type=entry 86400000000 1000 2"}
+	got := slices.Concat(
+		column(t, old, "SELECT concat_ws(' ', id, media) FROM atommq_entry WHERE media <> ''"),
+		column(t, old, "SELECT concat_ws(' ', id, entry, nullif(feed, ''), size) FROM atommq_media ORDER BY id"),
+		column(t, old, "SELECT concat_ws(' ', media, seq, hex(bytes)) FROM atommq_chunk ORDER BY media"),
+		column(t, old, "SELECT concat_ws(' ', title, edits) FROM atommq_draft"),
+		column(t, old, "SELECT concat_ws(' ', accepts, keep_age, keep_entries, revision) FROM atommq_setting"))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("AtomPub's tables (-want +got):\n%s", diff)
 	}
 }
 

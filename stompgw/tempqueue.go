@@ -95,7 +95,7 @@ func (c *conn) closeImplicit(t *tempQueue) {
 func (c *conn) dropTempQueues(ctx context.Context) {
 	for _, t := range c.temps {
 		for _, feed := range []string{t.feed, bus.DeadFeed(t.feed)} {
-			if err := c.server.Bus.DropFeed(ctx, feed); err != nil && !errors.Is(err, bus.ErrNoFeed) {
+			if err := c.server.Bus.DropFeed(ctx, feed, 0); err != nil && !errors.Is(err, bus.ErrNoFeed) {
 				c.server.Log.Warn("a temp queue is left behind", "feed", feed, "session", c.name, "error", err)
 			}
 		}

@@ -89,7 +89,9 @@ func (h *history) edit() *bus.Op {
 	if h.r.IntN(3) == 0 {
 		return removing(old, ifID)
 	}
-	return replacing(old, h.title(), ifID)
+	op := replacing(old, h.title(), ifID)
+	op.Posts[0].Draft, op.Posts[0].Rank = h.r.IntN(4) == 0, 5
+	return op
 }
 
 func (h *history) title() string {
@@ -115,6 +117,7 @@ func (h *history) publish() *bus.Op {
 func (h *history) posting() bus.Posting {
 	p := bus.Posting{Entry: entry(pick(h.r, h.feeds, len(h.feeds)), h.title())}
 	p.Queue = []string{"", "", "", "q", "r"}[h.r.IntN(5)]
+	p.Draft = h.r.IntN(12) == 0
 	p.Rank = []uint8{5, 5, 5, 0, 9, 4}[h.r.IntN(6)]
 	if h.r.IntN(4) == 0 {
 		p.AckTimeout = time.Duration(h.r.IntN(5000)) * time.Millisecond

@@ -37,6 +37,8 @@ type Memory struct {
 	stirs     int64 // releases so far
 	watchers  map[chan struct{}]bool
 	onLoss    []func(node int64)
+	media     map[int64]*memoryMedia
+	lastMedia int64
 }
 
 var (
@@ -89,7 +91,7 @@ func (m *Memory) write(op *bus.Op) error {
 		return m.publish(op)
 	case bus.OpReplace:
 		return m.edit(op, func(e, old *bus.Entry) {
-			e.AtomID = old.AtomID
+			e.AtomID, e.Media = old.AtomID, old.Media
 			if e.Published.IsZero() {
 				e.Published = old.Published
 			}
@@ -99,7 +101,10 @@ func (m *Memory) write(op *bus.Op) error {
 			e.AtomID, e.Title, e.Absent = old.AtomID, old.Title, old.Absent
 			e.Published, e.Updated = old.Published, old.Updated
 			e.Deleted = true
+			m.releaseMedia(old.UUID, op.At)
 		})
+	case bus.OpMedia:
+		return m.editMedia(op)
 	case bus.OpClaim:
 		return m.claim(&op.Order, op.At)
 	case bus.OpPurge:
@@ -111,7 +116,7 @@ func (m *Memory) write(op *bus.Op) error {
 		m.requeue(op)
 		return nil
 	case bus.OpDrop:
-		return m.drop(op.Drop)
+		return m.drop(op)
 	case bus.OpOpen:
 		f := m.ensure(op.Open.Feed, op.At)
 		*op.Open = *m.ensureQueue(f, op.Open.Name, op.At).row()
@@ -146,7 +151,19 @@ func (m *Memory) publish(op *bus.Op) error {
 			m.replays = append(m.replays, p)
 			continue
 		}
-		m.post(p, op.At)
+		if op.Media != nil {
+			media := m.adoptable(op.Media)
+			if media == nil {
+				return bus.ErrNoMedia
+			}
+			media.adopt(op.Media, p.Entry.UUID, op.At)
+			p.Entry.Media = op.Media.Type
+		}
+		if p.Draft {
+			m.keepDraft(p.Entry, 0, op.At)
+		} else {
+			m.post(p, op.At)
+		}
 		if p.Key != "" {
 			if m.keys == nil {
 				m.keys = make(map[memoryKey]memoryUse)
@@ -180,6 +197,9 @@ func (m *Memory) replay(p *bus.Posting) *bus.Entry {
 	if e := m.find(p.Entry.Feed, use.uuid); e != nil {
 		return e
 	}
+	if e := m.draft(p.Entry.Feed, use.uuid); e != nil {
+		return e
+	}
 	return &bus.Entry{Member: feeds.Member{Feed: p.Entry.Feed, UUID: use.uuid, ID: use.id}}
 }
 
@@ -210,6 +230,9 @@ func (m *Memory) append(e *bus.Entry, at time.Time) {
 func (m *Memory) edit(op *bus.Op, carry func(e, old *bus.Entry)) error {
 	e := op.Posts[0].Entry
 	old := m.find(e.Feed, e.UUID)
+	if draft := m.draft(e.Feed, e.UUID); draft != nil {
+		return m.editDraft(op, draft)
+	}
 	switch {
 	case old == nil:
 		return bus.ErrNoEntry
@@ -219,12 +242,14 @@ func (m *Memory) edit(op *bus.Op, carry func(e, old *bus.Entry)) error {
 		return bus.ErrDeleted
 	case op.IfID != 0 && op.IfID != old.ID:
 		return bus.ErrChanged
+	case op.Posts[0].Draft:
+		return bus.ErrPublished
 	}
 	f := m.feeds[old.Feed]
 	f.remove(old)
 	op.Freed = int64(len(old.XML))
-	carry(e, old)
 	e.Edits = old.Edits + 1
+	carry(e, old)
 	m.append(e, op.At)
 	for _, q := range f.queues {
 		q.renew(old.ID, e)
@@ -299,6 +324,9 @@ func (m *Memory) Find(ctx context.Context, feed, uuid string) (*bus.Entry, error
 		return nil, err
 	}
 	if e := m.find(feed, uuid); e != nil {
+		return e, nil
+	}
+	if e := m.draft(feed, uuid); e != nil {
 		return e, nil
 	}
 	return nil, bus.ErrNoEntry

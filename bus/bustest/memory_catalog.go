@@ -16,6 +16,7 @@ type memoryFeed struct {
 	bus.Feed
 	decided bool         // whether it keeps entries until acked
 	entries []*bus.Entry // in order of id
+	drafts  map[string]*bus.Entry
 	queues  []*memoryQueue
 }
 
@@ -45,10 +46,17 @@ func (f *memoryFeed) remove(e *bus.Entry) {
 }
 
 // drop removes a feed with all that it has.
-func (m *Memory) drop(name string) error {
+func (m *Memory) drop(op *bus.Op) error {
+	name := op.Drop
 	f := m.feeds[name]
-	if f == nil {
+	switch {
+	case f == nil:
 		return bus.ErrNoFeed
+	case op.IfID != 0 && op.IfID != f.LastID:
+		return bus.ErrChanged
+	}
+	for _, e := range f.entries {
+		m.releaseMedia(e.UUID, op.At)
 	}
 	for _, q := range f.queues {
 		delete(m.queues, q.ID)
@@ -77,7 +85,15 @@ func (m *Memory) Feeds(ctx context.Context, after, before string, limit int) ([]
 	if err := m.readable(ctx); err != nil {
 		return nil, err
 	}
-	var all []*bus.Feed
+	all := m.list(after, before)
+	if n := len(all) - limit; n > 0 && before != "" {
+		return all[n:], nil
+	}
+	return all[:min(limit, len(all))], nil
+}
+
+// list returns the feeds between two names, in order.
+func (m *Memory) list(after, before string) (all []*bus.Feed) {
 	for name, f := range m.feeds {
 		if name > after && (before == "" || name < before) {
 			row := f.Feed
@@ -85,10 +101,7 @@ func (m *Memory) Feeds(ctx context.Context, after, before string, limit int) ([]
 		}
 	}
 	slices.SortFunc(all, func(a, b *bus.Feed) int { return cmp.Compare(a.Name, b.Name) })
-	if n := len(all) - limit; n > 0 && before != "" {
-		return all[n:], nil
-	}
-	return all[:min(limit, len(all))], nil
+	return all
 }
 
 // Configure implements bus.Catalog.
@@ -97,7 +110,20 @@ func (m *Memory) Configure(ctx context.Context, name string, s bus.Settings) (*b
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
+	if s.IfRevision != nil {
+		var revision int64
+		if f := m.feeds[name]; f != nil {
+			revision = f.Revision
+		}
+		if revision != *s.IfRevision {
+			return nil, bus.ErrChanged
+		}
+	}
 	f := m.ensure(name, time.Now().UTC().Truncate(time.Microsecond))
+	f.Revision++
+	set(&f.Accepts, s.Accepts)
+	set(&f.Categories, s.Categories)
+	set(&f.Keep, s.Keep)
 	set(&f.Title, s.Title)
 	set(&f.Subtitle, s.Subtitle)
 	set(&f.Author, s.Author)
@@ -128,6 +154,7 @@ func (m *Memory) Prune(ctx context.Context, feed string, upTo int64, limit int) 
 	n := 0
 	for len(f.entries) > 0 && n < limit && f.entries[0].ID <= upTo {
 		f.Pruned = f.entries[0].ID
+		m.releaseMedia(f.entries[0].UUID, time.Now())
 		f.remove(f.entries[0])
 		n++
 	}
@@ -136,6 +163,52 @@ func (m *Memory) Prune(ctx context.Context, feed string, upTo int64, limit int) 
 	}
 	m.notify()
 	return n, nil
+}
+
+// Limited implements bus.Retention.
+func (m *Memory) Limited(ctx context.Context, after string, limit int) ([]*bus.Feed, error) {
+	defer m.reading()()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	var limited []*bus.Feed
+	for _, f := range m.list(after, "") {
+		if f.Keep != (bus.Keep{}) {
+			limited = append(limited, f)
+		}
+	}
+	return limited[:min(limit, len(limited))], nil
+}
+
+// Surplus implements bus.Retention.
+func (m *Memory) Surplus(ctx context.Context, f *bus.Feed, now time.Time, limit int) (upTo int64, err error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil || m.feeds[f.Name] == nil {
+		return 0, err
+	}
+	list := m.feeds[f.Name].entries
+	entries, bytes := f.Entries, f.Bytes
+	size := func(e *bus.Entry) (n int64) {
+		if media := m.mediaOf(e.UUID); media != nil {
+			n = media.Size
+		}
+		return n
+	}
+	for _, e := range list {
+		bytes += size(e)
+	}
+	for _, e := range list[:min(limit, len(list))] {
+		young := f.Keep.Age == 0 || !e.Edited.Before(now.Add(-f.Keep.Age))
+		if young && (f.Keep.Entries == 0 || entries <= f.Keep.Entries) && (f.Keep.Bytes == 0 || bytes <= f.Keep.Bytes) {
+			break
+		}
+		upTo = e.ID
+		bytes -= int64(len(e.XML)) + size(e)
+		if !e.Deleted {
+			entries--
+		}
+	}
+	return upTo, nil
 }
 
 // ForgetKeys implements bus.Catalog.
