@@ -83,7 +83,7 @@ func TestTheClientSaysWhatTheServerSays(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Status != http.StatusNotFound || !strings.Contains(refused.Text, "POST an entry") {
 		t.Errorf("After: %v", err)
 	}
-	_, err = c.Publish(context.Background(), "x", "image/png", []byte("x"), "")
+	_, err = c.Publish(context.Background(), "x", "multipart/mixed", []byte("x"), "")
 	if !errors.As(err, &refused) || refused.Status != http.StatusUnsupportedMediaType {
 		t.Errorf("Publish: %v", err)
 	}

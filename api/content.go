@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"atommq/bus"
 	"atommq/feeds"
 )
 
@@ -20,6 +21,7 @@ import (
 type posted struct {
 	body    []byte
 	typ     string // media type, lower case, "" when absent
+	whole   string // the media type as it was sent, with its parameters
 	charset string
 	slug    string // RFC 5023 §9.7, decoded
 }
@@ -34,10 +36,11 @@ const (
 	formFields
 	formText
 	formJSON
+	formMedia // it stays what it is, and an entry links to it
 )
 
-// acceptPost lists what POST takes (W3C LDP §7.1).
-var acceptPost = []string{feeds.AcceptedTypes}
+// acceptPost lists what POST takes where the feed says nothing else (W3C LDP §7.1).
+var acceptPost = []string{feeds.Accepts(nil).Field()}
 
 func formOf(typ string) form {
 	switch typ {
@@ -55,28 +58,31 @@ func formOf(typ string) form {
 		return formText
 	case strings.HasPrefix(typ, "application/") && strings.HasSuffix(typ, "+json"):
 		return formJSON
+	case strings.HasPrefix(typ, "multipart/"):
+		return formRefused
 	}
-	return formRefused
+	return formMedia
 }
 
-// receiveDocument reads the entry or entries that a POST brings.
-func (s *site) receiveDocument(w http.ResponseWriter, r *http.Request) (*feeds.Document, error) {
-	p, err := describeBody(r)
-	if err != nil {
+// documentOf reads the entry or entries that a POST to f brings in b.
+func (s *site) documentOf(f *bus.Feed, p *posted, b *body) (*feeds.Document, error) {
+	var err error
+	if p.body, err = s.readAll(b.Reader, b.size); err != nil {
 		return nil, err
 	}
-	f := formOf(p.typ)
-	if f == formRefused {
-		return nil, unsupported(p.typ)
+	form := formOf(p.typ)
+	if form == formAtom || form != formJSON && feeds.LooksLikeAtom(p.body) || unsaid(form) && hasAtomDoctype(p.body) {
+		doc, err := s.parse(nil, p) // which says what it does not take of a DOCTYPE, and where
+		if err != nil {
+			return nil, err
+		}
+		return doc, checkAtom(f, doc)
 	}
-	if p.body, err = s.receive(w, r); err != nil {
-		return nil, err
-	}
-	if f == formAtom || f != formJSON && feeds.LooksLikeAtom(p.body) || unsaid(f) && hasAtomDoctype(p.body) {
-		return s.parse(p) // which says what it does not take of a DOCTYPE, and where
+	if !f.Accepts.Allow(p.typ, "") {
+		return nil, notAccepted(f, p.typ)
 	}
 	var note feeds.Note
-	switch f {
+	switch form {
 	case formFields:
 		note, err = fieldNote(p)
 	case formText:
@@ -89,7 +95,11 @@ func (s *site) receiveDocument(w http.ResponseWriter, r *http.Request) (*feeds.D
 	if err != nil {
 		return nil, err
 	}
-	return compose(note, p)
+	doc, err := compose(note, p)
+	if err != nil {
+		return nil, err
+	}
+	return doc, checkCategories(f, doc.Entries...)
 }
 
 // unsaid reports whether the media type is what a client sends that was told none: curl -d says
@@ -103,14 +113,14 @@ func hasAtomDoctype(body []byte) bool {
 	return found && feeds.LooksLikeAtom(slices.Concat(prolog, []byte("<"), root))
 }
 
-// receiveEntry reads the one entry that a PUT brings.
-func (s *site) receiveEntry(w http.ResponseWriter, r *http.Request) (*feeds.Entry, error) {
+// receiveEntry reads the one entry that a PUT brings in place of m.
+func (s *site) receiveEntry(w http.ResponseWriter, r *http.Request, m *feeds.Member) (*feeds.Entry, error) {
 	p, err := describeBody(r)
 	if err != nil {
 		return nil, err
 	}
 	f := formOf(p.typ)
-	if f == formRefused || f == formJSON {
+	if f == formRefused || f == formJSON || f == formMedia {
 		return nil, unsupportedEdit(p.typ)
 	}
 	if p.body, err = s.receive(w, r); err != nil {
@@ -119,7 +129,7 @@ func (s *site) receiveEntry(w http.ResponseWriter, r *http.Request) (*feeds.Entr
 	if f != formAtom && !feeds.LooksLikeAtom(p.body) {
 		return nil, unsupportedEdit(p.typ)
 	}
-	doc, err := s.parse(p)
+	doc, err := s.parse(m, p)
 	if err != nil {
 		return nil, err
 	}
@@ -129,11 +139,11 @@ func (s *site) receiveEntry(w http.ResponseWriter, r *http.Request) (*feeds.Entr
 	return doc.Entries[0], nil
 }
 
-func (s *site) parse(p *posted) (*feeds.Document, error) {
+func (s *site) parse(m *feeds.Member, p *posted) (*feeds.Document, error) {
 	if len(p.body) == 0 {
 		return nil, badRequest("The body is empty. Send an Atom entry, text, JSON or form fields.")
 	}
-	return feeds.Parse(p.body, p.charset, feeds.Limits{Bytes: int(s.maxBody)})
+	return feeds.ParseFor(m, p.body, p.charset, feeds.Limits{Bytes: int(s.maxBody)})
 }
 
 // describeBody reads the request's fields about its body.
@@ -154,7 +164,7 @@ func describeBody(r *http.Request) (*posted, error) {
 			Header: http.Header{"Accept-Post": acceptPost},
 		}
 	}
-	p.typ, p.charset = typ, params["charset"]
+	p.typ, p.charset, p.whole = typ, params["charset"], wholeType(lines[0], typ, params)
 	return p, nil
 }
 
@@ -167,14 +177,11 @@ func slugOf(field string) string {
 	return s
 }
 
+// unsupported refuses a form with files in it, which browsers send, and curl -F.
 func unsupported(typ string) error {
-	detail := "Content of type %s is not taken. Send an Atom entry or feed, text, JSON or form fields."
-	if strings.HasPrefix(typ, "multipart/") {
-		detail = "Content of type %s is not taken. Send the form's fields as application/x-www-form-urlencoded (curl: --data-urlencode instead of -F)."
-	}
 	return &problemError{
 		Status: http.StatusUnsupportedMediaType,
-		Detail: fmt.Sprintf(detail, typ),
+		Detail: fmt.Sprintf("Content of type %s is not taken. Send the form's fields as application/x-www-form-urlencoded (curl: --data-urlencode instead of -F), and a file by itself, under its own type (curl: --data-binary @FILE -H 'Content-Type: …').", typ),
 		Header: http.Header{"Accept-Post": acceptPost},
 	}
 }

@@ -31,15 +31,16 @@ func TestTheServiceDocumentAcceptsWhatPOSTTakes(t *testing.T) {
 		"application/json":                  "{}",
 		"application/*+json":                "{}",
 		"application/x-www-form-urlencoded": "title=t",
+		"*/*":                               "\x89PNG",
 	}
 	for _, accept := range service.Accept {
-		typ := strings.NewReplacer("text/*", "text/csv", "*+json", "ld+json").Replace(accept)
+		typ := strings.NewReplacer("text/*", "text/csv", "*+json", "ld+json", "*/*", "image/png").Replace(accept)
 		s.do(http.MethodPost, "/feeds/x", taken[accept], "Content-Type: "+typ).want(t, http.StatusCreated)
 	}
 	if len(taken) != len(service.Accept) {
 		t.Errorf("%d ranges are taken, and %d announced", len(taken), len(service.Accept))
 	}
-	for _, typ := range []string{"image/png", "multipart/form-data; boundary=x", "application/pdf", "message/rfc822"} {
+	for _, typ := range []string{"multipart/form-data; boundary=x", "multipart/mixed"} {
 		s.do(http.MethodPost, "/feeds/x", "x", "Content-Type: "+typ).want(t, http.StatusUnsupportedMediaType).wantField(t, "Accept-Post", fields)
 	}
 }

@@ -45,7 +45,12 @@ func lendsAuthor(m *feeds.Member, f *feeds.Feed) bool {
 }
 
 // memberState is what all forms of one state of a member have in common.
-func memberState(m *feeds.Member) string { return strconv.FormatInt(m.ID, 10) }
+func memberState(m *feeds.Member) string {
+	if m.Draft() {
+		return "draft" + strconv.FormatInt(-m.ID, 10)
+	}
+	return strconv.FormatInt(m.ID, 10)
+}
 
 // state takes from a member's opaque tag what only tells forms of a state apart.
 func state(tag string) string {

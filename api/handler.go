@@ -48,6 +48,10 @@ type Handler struct {
 	MaxBody int64
 	// ArchiveBytes is memory for archive pages of append-only feeds; default DefaultArchiveBytes.
 	ArchiveBytes int
+	// MaxMedia bounds what is neither Atom nor text in bytes, decompressed; default DefaultMaxMedia.
+	MaxMedia int64
+	// Prefixes gives the service document a workspace for each prefix of the feeds' names, up to the first "/" or ".".
+	Prefixes bool
 	// Login and Passcode, when Passcode is set, are asked for (HTTP Basic) by
 	// every resource but /healthz.
 	Login, Passcode string
@@ -75,19 +79,20 @@ type Pages interface {
 
 // site is a Handler made ready.
 type site struct {
-	bus     *bus.Bus
-	pages   Pages
-	log     *slog.Logger
-	base    string // without a trailing slash, "" for the connection's own address
-	proxies []netip.Prefix
-	maxBody int64
+	bus      *bus.Bus
+	pages    Pages
+	log      *slog.Logger
+	base     string // without a trailing slash, "" for the connection's own address
+	proxies  []netip.Prefix
+	maxBody  int64
+	maxMedia int64
+	prefixes bool
+	ids      *requestIDs
+	account  *account // nil when everybody may come in
+	origins  *http.CrossOriginProtection
+	live     *live
 
 	archives *archiveCache
-
-	ids     *requestIDs
-	account *account // nil when everybody may come in
-	origins *http.CrossOriginProtection
-	live    *live
 }
 
 // Routes serves all resources of a Handler.
@@ -106,16 +111,18 @@ func (h Handler) Routes() (*Routes, error) {
 		return nil, fmt.Errorf("api: base URL %w", err)
 	}
 	s := &site{
-		bus:     h.Bus,
-		pages:   h.Pages,
-		log:     h.Log,
-		base:    base,
-		proxies: h.TrustedProxies,
-		maxBody: h.MaxBody,
-		ids:     newRequestIDs(),
-		account: newAccount(h.Login, h.Passcode),
-		origins: http.NewCrossOriginProtection(),
-		live:    newLive(&h),
+		bus:      h.Bus,
+		pages:    h.Pages,
+		log:      h.Log,
+		base:     base,
+		proxies:  h.TrustedProxies,
+		maxBody:  h.MaxBody,
+		maxMedia: h.MaxMedia,
+		prefixes: h.Prefixes,
+		ids:      newRequestIDs(),
+		account:  newAccount(h.Login, h.Passcode),
+		origins:  http.NewCrossOriginProtection(),
+		live:     newLive(&h),
 	}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -127,6 +134,9 @@ func (h Handler) Routes() (*Routes, error) {
 		h.ArchiveBytes = DefaultArchiveBytes
 	}
 	s.archives = newArchiveCache(h.ArchiveBytes)
+	if s.maxMedia <= 0 {
+		s.maxMedia = DefaultMaxMedia
+	}
 	if err := trustOrigin(s.origins, base); err != nil {
 		return nil, err
 	}
@@ -162,15 +172,18 @@ func (s *site) router() http.Handler {
 	r.Use(routeEscaped)
 	r.NotFound(s.handle(noResource))
 	r.MethodNotAllowed(s.handle(noMethod))
-	get := http.MethodGet
+	get, put, del := http.MethodGet, http.MethodPut, http.MethodDelete
 	r.Handle("/", s.resource(methods{get: s.getRoot}))
 	r.Handle("/service", s.resource(methods{get: s.getService}))
 	r.Handle("/feeds", s.resource(methods{get: s.getList}))
-	r.Handle("/feeds/{feed}", s.resource(methods{get: s.getCollection, http.MethodPost: s.postCollection}))
 	r.Handle("/feeds/{feed}/archive/{range}", s.resource(methods{get: s.getArchive}))
-	r.Handle("/feeds/{feed}/entries/{uuid}", s.resource(methods{
-		get: s.getMember, http.MethodPut: s.putMember, http.MethodDelete: s.deleteMember,
+	r.Handle("/feeds/{feed}", s.resource(methods{
+		get: s.getCollection, http.MethodPost: s.postCollection, del: s.deleteCollection, http.MethodOptions: s.optionsCollection,
 	}))
+	r.Handle("/feeds/{feed}/settings", s.resource(methods{get: s.getSettings, put: s.putSettings}))
+	r.Handle("/feeds/{feed}/categories", s.resource(methods{get: s.getCategories}))
+	r.Handle("/feeds/{feed}/entries/{uuid}", s.resource(methods{get: s.getMember, put: s.putMember, del: s.deleteMember}))
+	r.Handle("/feeds/{feed}/entries/{uuid}/media", s.resource(methods{get: s.getMedia, put: s.putMedia, del: s.deleteMedia}))
 	s.routeQueues(r)
 	r.Handle(healthPath, s.resource(methods{get: getHealth}))
 	r.Handle("/readyz", s.resource(methods{get: s.getReady}))

@@ -255,6 +255,7 @@ func (s *site) getService(w http.ResponseWriter, r *http.Request) error {
 		h["Link"] = []string{"<" + l.Next + `>; rel="next"`}
 	}
 	h["Cache-Control"] = noCache
+	l.Prefixes = s.prefixes
 	out := newOutput(w, r, "")
 	defer out.release()
 	form.describe(w.Header(), typeService)

@@ -67,7 +67,10 @@ func (s *site) getMember(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("get %s: %w", id, bus.ErrDeleted)
 	}
 	h["Cache-Control"] = noCache
-	h["Xlastid"] = echo(nil, e.ID)
+	if e.Draft() {
+		h["Cache-Control"] = private
+	}
+	setPosition(h, e.ID)
 	f, err := s.bus.Feed(r.Context(), e.Feed)
 	if err != nil {
 		return err
@@ -124,7 +127,7 @@ func (s *site) writeChanged(w http.ResponseWriter, r *http.Request, status int, 
 	if err != nil {
 		return err
 	}
-	w.Header()["Xlastid"] = echo(nil, e.ID)
+	setPosition(w.Header(), e.ID)
 	s.writeMember(w, r, status, e, f, memberForms[0])
 	return nil
 }
@@ -145,7 +148,18 @@ func (s *site) putMember(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	entry, err := s.receiveEntry(w, r)
+	old, err := s.bus.Entry(r.Context(), feed, id)
+	if err != nil {
+		return err
+	}
+	entry, err := s.receiveEntry(w, r, &old.Member)
+	if err != nil {
+		return err
+	}
+	f, err := s.bus.Feed(r.Context(), feed)
+	if err == nil {
+		err = checkCategories(f, entry)
+	}
 	if err != nil {
 		return err
 	}
@@ -169,7 +183,7 @@ func (s *site) deleteMember(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header()["Xlastid"] = echo(nil, e.ID)
+	setPosition(w.Header(), e.ID)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

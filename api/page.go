@@ -148,6 +148,9 @@ func oneAbove(id int64) int64 { return max(id+1, 0) }
 // so, because the new place could skip entries.
 func (s *site) locate(ctx context.Context, feed string, v *view) error {
 	e, err := s.bus.Entry(ctx, feed, v.uuid)
+	if err == nil && e.Draft() {
+		err = bus.ErrNoEntry
+	}
 	if err != nil {
 		return s.unknownCursor(ctx, feed, v.uuid, err)
 	}

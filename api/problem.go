@@ -48,6 +48,8 @@ var outcomes = []struct {
 	{bus.ErrChanged, http.StatusPreconditionFailed, "The entry has changed since the ETag in If-Match was given. GET it again, make your change to that, and PUT with the new ETag.", nil},
 	{bus.ErrIDChanged, http.StatusConflict, "The document has another atom:id than the entry, and an entry never changes its own. Send the atom:id that GET gives, or none; POST to the feed to publish another entry.", nil},
 	{bus.ErrAppendOnly, http.StatusMethodNotAllowed, "The feed is append-only: its entries are neither changed nor deleted. POST a new one.", http.Header{"Allow": {"GET, HEAD, OPTIONS"}}},
+	{bus.ErrPublished, http.StatusConflict, "The entry is published already, and readers have seen it: it cannot be a draft again. Leave app:draft out, or DELETE the entry.", nil},
+	{bus.ErrNoMedia, http.StatusNotFound, "The entry links to no media. POST a file to the feed to publish one that does.", nil},
 	{bus.ErrKeyReused, http.StatusConflict, "This Idempotency-Key came before in this feed, with another body. Use a new key for a new entry.", nil},
 	{bus.ErrTooLarge, http.StatusRequestEntityTooLarge, "The body is larger than one publish may be. Send less at a time.", nil},
 	{bus.ErrFull, http.StatusInsufficientStorage, "The storage is full; nothing was published. Tell the server's operator, and send it again.", http.Header{"Retry-After": {"60"}}},

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"atommq/bus"
+	"atommq/feeds"
 )
 
 func TestEveryRefusalSaysWhatToDo(t *testing.T) {
@@ -80,7 +81,32 @@ func TestEveryRefusalSaysWhatToDo(t *testing.T) {
 		{"empty batch", "POST", "/feeds/x", `<feed xmlns="http://www.w3.org/2005/Atom"/>`, []string{atomType}, 400, "no entry"},
 		{"unknown charset", "POST", "/feeds/x", "hi", []string{"Content-Type: text/plain; charset=ebcdic"}, 415, "UTF-8"},
 		{"unknown charset of Atom", "POST", "/feeds/x", entry("a"), []string{"Content-Type: application/atom+xml; charset=ebcdic"}, 415, "UTF-8"},
-		{"media", "POST", "/feeds/x", "\x89PNG", []string{"Content-Type: image/png"}, 415, "image/png"},
+		{"media that the feed does not take", "POST", "/feeds/pictures", "%PDF", []string{"Content-Type: application/pdf"}, 415, "image/*"},
+		{"text that the feed does not take", "POST", "/feeds/pictures", "hi", []string{"Content-Type: text/plain"}, 415, "image/*"},
+		{"batch that the feed does not take", "POST", "/feeds/pictures", "<feed>" + entry("a") + "</feed>", []string{atomType}, 415, "application/atom+xml;type=entry"},
+		{"feed that takes nothing", "POST", "/feeds/closed", entry("a"), []string{atomType}, 405, "no new entries"},
+		{"category that is not fixed", "POST", "/feeds/pictures", "<entry><category term='z'/></entry>", []string{atomType}, 400, "/feeds/pictures/categories"},
+		{"no media", "GET", "{m}/media", "", nil, 404, "POST a file"},
+		{"media of a deleted entry", "GET", "{d}/media", "", nil, 410, "deleted"},
+		{"media of no entry", "PUT", "/feeds/x" + nowhere + "/media", "x", []string{"Content-Type: image/png"}, 404, "POST to the feed"},
+		{"range beyond the media", "GET", "{p}/media", "", []string{"Range: bytes=7-"}, 416, "from 0 to 3"},
+		{"media changed meanwhile", "PUT", "{p}/media", "x", []string{"Content-Type: image/png", `If-Match: "0"`}, 412, "GET it again"},
+		{"media of a type that is not taken", "PUT", "{p}/media", "x", []string{"Content-Type: application/pdf"}, 415, "image/*"},
+		{"content in place of media", "PUT", "{p}", "<entry><content>x</content></entry>", []string{atomType}, 400, "edit-media"},
+		{"POST to media", "POST", "{p}/media", "x", []string{"Content-Type: image/png"}, 405, "DELETE, GET, HEAD, OPTIONS, PUT"},
+		{"draft of what is published", "PUT", "{m}", `<entry xmlns="http://www.w3.org/2005/Atom"><control xmlns="http://www.w3.org/2007/app"><draft>yes</draft></control></entry>`, []string{atomType}, 409, "app:draft"},
+		{"draft that is neither", "POST", "/feeds/x", `<entry xmlns="http://www.w3.org/2005/Atom"><control xmlns="http://www.w3.org/2007/app"><draft>maybe</draft></control></entry>`, []string{atomType}, 400, `"yes" or "no"`},
+		{"settings of no feed", "GET", "/feeds/none/settings", "", nil, 404, "POST an entry"},
+		{"settings that are not known", "PUT", "/feeds/x/settings", `{"titel":"x"}`, []string{"Content-Type: application/json"}, 400, `unknown field "titel". Nothing was changed. The members are title, subtitle`},
+		{"settings that are no JSON", "PUT", "/feeds/x/settings", `title`, []string{"Content-Type: application/json"}, 400, "The members are"},
+		{"settings twice", "PUT", "/feeds/x/settings", `{} {}`, nil, 400, "one object"},
+		{"settings of another type", "PUT", "/feeds/x/settings", `title`, []string{"Content-Type: text/plain"}, 415, "application/json"},
+		{"setting that cannot be", "PUT", "/feeds/x/settings", `{"accepts":["image"]}`, nil, 400, "image/png"},
+		{"settings changed meanwhile", "PUT", "/feeds/x/settings", `{}`, []string{`If-Match: "7-x"`}, 412, "GET them again"},
+		{"settings as HTML", "GET", "/feeds/x/settings", "", []string{"Accept: text/html"}, 406, "application/json"},
+		{"categories of no feed", "GET", "/feeds/none/categories", "", nil, 404, "POST an entry"},
+		{"DELETE of no feed", "DELETE", "/feeds/none", "", nil, 404, "POST an entry"},
+		{"DELETE of a feed that changed", "DELETE", "/feeds/x", "", []string{`If-Match: "1"`}, 412, "GET it again"},
 		{"multipart", "POST", "/feeds/x", "--b--", []string{"Content-Type: multipart/form-data; boundary=b"}, 415, "--data-urlencode"},
 		{"no type", "POST", "/feeds/x", "hello", nil, 415, "text/plain"},
 		{"type cannot be read", "POST", "/feeds/x", "hello", []string{"Content-Type: text/"}, 415, "text/plain"},
@@ -143,10 +169,14 @@ func (s *server) placed(path string) string {
 	s.do(http.MethodDelete, deleted, "").want(s.t, http.StatusNoContent)
 	appended := s.member(s.publish("append", "a"))
 	yes := true
-	if _, err := s.bus.Configure(context.Background(), "append", bus.Settings{AppendOnly: &yes}); err != nil {
-		s.t.Fatal(err)
-	}
-	return strings.NewReplacer("{m}", member, "{d}", deleted, "{a}", appended, "{e}", strings.TrimPrefix(member, "/feeds/x")).Replace(path)
+	s.configure("append", bus.Settings{AppendOnly: &yes})
+	s.configure("closed", bus.Settings{Accepts: &feeds.Accepts{}})
+	s.configure("pictures", bus.Settings{
+		Accepts:    &feeds.Accepts{"image/*", "application/atom+xml;type=entry"},
+		Categories: &feeds.Categories{Fixed: true, List: []feeds.Category{{Term: "a"}, {Term: "b"}}},
+	})
+	picture := s.member(s.do(http.MethodPost, "/feeds/pictures", "\x89PNG", "Content-Type: image/png").want(s.t, http.StatusCreated))
+	return strings.NewReplacer("{m}", member, "{p}", picture, "{d}", deleted, "{a}", appended, "{e}", strings.TrimPrefix(member, "/feeds/x")).Replace(path)
 }
 
 // wantProblem checks an RFC 9457 document.
@@ -238,4 +268,11 @@ func TestAStoreThatCannotBeReadIsSaidToFail(t *testing.T) {
 	s := serve(t, Handler{})
 	s.store.BeforeRead = func() error { return bus.ErrUnavailable }
 	s.get("/feeds").want(t, http.StatusServiceUnavailable)
+}
+
+func (s *server) configure(feed string, set bus.Settings) {
+	s.t.Helper()
+	if _, err := s.bus.Configure(context.Background(), feed, set); err != nil {
+		s.t.Fatal(err)
+	}
 }

@@ -1,7 +1,11 @@
 package api
 
 import (
+	"bufio"
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"atommq/bus"
@@ -19,10 +23,80 @@ func (s *site) postCollection(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	doc, err := s.receiveDocument(w, r)
+	f, err := s.knownFeed(r.Context(), feed)
 	if err != nil {
 		return err
 	}
+	p, err := describeBody(r)
+	if err != nil {
+		return err
+	}
+	if err := refuse(f, p); err != nil {
+		return err
+	}
+	b, media, err := s.openPost(w, r, p)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	if media {
+		if !f.Accepts.Allow(p.typ, "") {
+			return notAccepted(f, p.typ)
+		}
+		return s.postMedia(w, r, feed, key, p, b)
+	}
+	doc, err := s.documentOf(f, p, b)
+	if err != nil {
+		return err
+	}
+	return s.publish(w, r, feed, key, doc)
+}
+
+// knownFeed returns what is known of a feed, nothing but its name where it is none yet.
+func (s *site) knownFeed(ctx context.Context, name string) (*bus.Feed, error) {
+	f, err := s.bus.Feed(ctx, name)
+	if errors.Is(err, bus.ErrNoFeed) {
+		return &bus.Feed{Feed: feeds.Feed{Name: name}}, nil
+	}
+	return f, err
+}
+
+// refuse refuses, before it is read, what f cannot take whatever is in it.
+func refuse(f *bus.Feed, p *posted) error {
+	switch form := formOf(p.typ); {
+	case form == formRefused:
+		return unsupported(p.typ)
+	case (form == formMedia || form == formJSON) && !f.Accepts.Allow(p.typ, ""), f.Accepts != nil && len(f.Accepts) == 0:
+		return notAccepted(f, p.typ)
+	}
+	return nil
+}
+
+// sniffed is how much of a body without a telling type is looked at.
+const sniffed = 4 << 10
+
+// openPost begins to read what is posted, and reports whether it stays what it is: media.
+func (s *site) openPost(w http.ResponseWriter, r *http.Request, p *posted) (b *body, media bool, err error) {
+	form := formOf(p.typ)
+	if form != formMedia && p.typ != "application/octet-stream" {
+		b, err = s.openBody(w, r, s.maxBody, "--max-body")
+		return b, false, err
+	}
+	if b, err = s.openBody(w, r, s.maxMedia, "--max-media"); err != nil || form == formMedia {
+		return b, true, err
+	}
+	ahead := bufio.NewReaderSize(b.Reader, sniffed)
+	begin, err := ahead.Peek(sniffed)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.close()
+		return nil, false, brokenBody(err)
+	}
+	b.Reader = ahead
+	return b, !feeds.LooksLikeAtom(begin) && !hasAtomDoctype(begin), nil
+}
+
+// publish publishes what a document holds.
+func (s *site) publish(w http.ResponseWriter, r *http.Request, feed, key string, doc *feeds.Document) error {
 	posts := make([]bus.Post, len(doc.Entries))
 	for i, e := range doc.Entries {
 		posts[i] = bus.Post{Feed: feed, Entry: e, Key: key}
@@ -55,6 +129,13 @@ func (s *site) created(w http.ResponseWriter, r *http.Request, e *bus.Entry) err
 	return s.writeChanged(w, r, http.StatusCreated, e)
 }
 
+// setPosition tells the id to go on from; drafts have none.
+func setPosition(h http.Header, id int64) {
+	if id > 0 {
+		h["Xlastid"] = echo(nil, id)
+	}
+}
+
 // gone reports whether a replayed entry was deleted, or removed by retention.
 func gone(e *bus.Entry) bool { return e.Deleted || len(e.XML) == 0 }
 
@@ -67,17 +148,20 @@ func (s *site) createdBatch(w http.ResponseWriter, r *http.Request, feed string,
 	}
 	base := s.baseOf(r)
 	p := &page{source: f, base: base, collection: base + feeds.Path(feed)}
-	var newest int64
+	var oldest, newest int64
 	for _, e := range published {
 		newest = max(newest, e.ID)
+		if oldest == 0 && !e.Draft() {
+			oldest = e.ID
+		}
 		if len(e.XML) > 0 || e.Deleted {
 			p.entries = append(p.entries, e.Entry)
 		}
 	}
-	p.view = view{order: after, id: published[0].ID - 1, limit: len(published)}
+	p.view = view{order: after, id: max(oldest-1, 0), limit: len(published)}
 	h := w.Header()
 	h["Location"] = []string{p.view.url(p.collection)}
-	h["Xlastid"] = echo(nil, newest)
+	setPosition(h, newest)
 	h["Cache-Control"] = noCache
 	h["Content-Type"] = typeAtomFeed
 	h["X-Content-Type-Options"] = nosniff

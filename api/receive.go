@@ -16,22 +16,44 @@ const trustedLength = 64 << 10
 
 // receive reads the request's body, decompressed, up to the limit.
 func (s *site) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.ContentLength > s.maxBody {
-		return nil, s.tooLarge()
+	b, err := s.openBody(w, r, s.maxBody, "--max-body")
+	if err != nil {
+		return nil, err
 	}
-	body, size := io.Reader(r.Body), r.ContentLength
-	if size < 0 || size > chunk {
-		body = &pacedBody{body: body, w: w, r: r}
+	defer b.close()
+	return s.readAll(b.Reader, b.size)
+}
+
+// body is a request's, decompressed.
+type body struct {
+	io.Reader
+	size int64 // -1 for not known
+	gz   *gzip.Reader
+}
+
+func (b *body) close() {
+	if b.gz != nil {
+		gunzips.Put(b.gz)
+	}
+}
+
+// openBody begins to read the request's body, unless it says that it is larger than the limit that setting has.
+func (s *site) openBody(w http.ResponseWriter, r *http.Request, limit int64, setting string) (*body, error) {
+	if r.ContentLength > limit {
+		return nil, tooLarge(setting, limit)
+	}
+	b := &body{Reader: r.Body, size: r.ContentLength}
+	if b.size < 0 || b.size > chunk {
+		b.Reader = &pacedBody{body: b.Reader, w: w, r: r}
 	}
 	switch coding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header["Content-Encoding"], ","))); coding {
 	case "", "identity":
 	case "gzip", "x-gzip":
-		gz, err := openGzip(body)
+		gz, err := openGzip(b.Reader)
 		if err != nil {
 			return nil, brokenGzip(err)
 		}
-		defer gunzips.Put(gz)
-		body, size = gz, -1
+		b.Reader, b.size, b.gz = gz, -1, gz
 	default:
 		return nil, &problemError{
 			Status: http.StatusUnsupportedMediaType,
@@ -39,7 +61,7 @@ func (s *site) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 			Header: http.Header{"Accept-Encoding": acceptEncoding},
 		}
 	}
-	return s.readAll(body, size)
+	return b, nil
 }
 
 // readAll reads body to its end. What it allocates is at most twice what has come.
@@ -52,7 +74,7 @@ func (s *site) readAll(body io.Reader, size int64) ([]byte, error) {
 		n, err := body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		if int64(len(buf)) > s.maxBody {
-			return nil, s.tooLarge()
+			return nil, tooLarge("--max-body", s.maxBody)
 		}
 		if errors.Is(err, io.EOF) {
 			return buf, nil
@@ -66,12 +88,12 @@ func (s *site) readAll(body io.Reader, size int64) ([]byte, error) {
 	}
 }
 
-func (s *site) tooLarge() error {
+func tooLarge(setting string, limit int64) error {
 	return &problemError{
 		Status: http.StatusRequestEntityTooLarge,
-		Detail: fmt.Sprintf("The body is larger than the %d bytes that this server takes. Send less at a time; the operator sets the limit (--max-body).", s.maxBody),
+		Detail: fmt.Sprintf("The body is larger than the %d bytes that this server takes. Send less at a time; the operator sets the limit (%s).", limit, setting),
 		Header: http.Header{"Connection": {"close"}}, // the rest is not read
-		Extra:  map[string]any{"limit": s.maxBody},
+		Extra:  map[string]any{"limit": limit},
 	}
 }
 

@@ -31,6 +31,9 @@ type resource struct {
 func (s *site) resource(m methods) http.Handler {
 	allow := []string{http.MethodOptions}
 	for method := range m {
+		if method == http.MethodOptions {
+			continue
+		}
 		allow = append(allow, method)
 		if method == http.MethodGet {
 			allow = append(allow, http.MethodHead)
@@ -58,6 +61,24 @@ func (res *resource) serve(w http.ResponseWriter, r *http.Request) error {
 		Detail: fmt.Sprintf("%s is not possible here; these are: %s.", r.Method, res.allow[0]),
 		Header: http.Header{"Allow": res.allow},
 	}
+}
+
+// optionsCollection tells what may be done with a feed, and what it takes.
+func (s *site) optionsCollection(w http.ResponseWriter, r *http.Request) error {
+	name, err := feedName(r)
+	if err != nil {
+		return err
+	}
+	f, err := s.knownFeed(r.Context(), name)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Allow"] = []string{"DELETE, GET, HEAD, OPTIONS, POST"}
+	h["Accept-Post"] = []string{f.Accepts.Field()}
+	h["Accept-Encoding"] = acceptEncoding
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 func (res *resource) options(w http.ResponseWriter) {

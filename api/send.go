@@ -20,7 +20,9 @@ var (
 	typeXML       = []string{"application/xml; charset=utf-8"}
 	typeTextXML   = []string{"text/xml; charset=utf-8"}
 	typeService   = []string{"application/atomsvc+xml; charset=utf-8"}
+	typeCategory  = []string{"application/atomcat+xml; charset=utf-8"}
 	noCache       = []string{"no-cache"}
+	private       = []string{"private, no-cache"}
 	noStore       = []string{"no-store"}
 	immutable     = []string{"max-age=31536000, immutable"}
 	nosniff       = []string{"nosniff"}

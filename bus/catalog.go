@@ -37,10 +37,13 @@ func (b *Bus) Feeds(ctx context.Context, after, before string, limit int) ([]*Fe
 	return list, nil
 }
 
-// Configure changes a feed's settings, making the feed if there is none. Errors: that of feeds.CheckName and of the settings' own
-// checks; ErrChanged when s.IfRevision is not the feed's.
+// Configure changes a feed's settings, making the feed if there is none. Errors: that of feeds.CheckName; a *SettingError;
+// ErrChanged when s.IfRevision is not the feed's.
 func (b *Bus) Configure(ctx context.Context, name string, s Settings) (*Feed, error) {
 	if err := feeds.CheckName(name); err != nil {
+		return nil, err
+	}
+	if err := s.check(); err != nil {
 		return nil, err
 	}
 	f, err := b.store.Configure(ctx, name, s)

@@ -48,9 +48,8 @@ func (b *Bus) Upload(ctx context.Context, typ string, body io.Reader, limit int6
 	sum := sha256.New()
 	chunk := make([]byte, MediaChunk)
 	for seq := int64(0); ; seq++ {
-		n, err := io.ReadFull(body, chunk)
-		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-		if err != nil && !last {
+		n, last, err := fill(body, chunk)
+		if err != nil {
 			return nil, err
 		}
 		if m.Size += int64(n); m.Size > limit {
@@ -67,6 +66,22 @@ func (b *Bus) Upload(ctx context.Context, typ string, body io.Reader, limit int6
 			return m, nil
 		}
 	}
+}
+
+// fill reads a whole chunk, or the last part of body. A body that ends too early is told by its own error, which io.ReadFull
+// would not tell from the end.
+func fill(body io.Reader, chunk []byte) (n int, last bool, err error) {
+	for n < len(chunk) {
+		m, err := body.Read(chunk[n:])
+		n += m
+		if errors.Is(err, io.EOF) {
+			return n, true, nil
+		}
+		if err != nil {
+			return n, false, err
+		}
+	}
+	return n, false, nil
 }
 
 // Media returns what an entry links to: ErrNoMedia if that is nothing.

@@ -62,6 +62,15 @@ func Compose(n Note) (*Entry, error) {
 	return doc.Entries[0], nil
 }
 
+// ComposeLink makes the entry that links to media of this title.
+func ComposeLink(title string) (*Entry, error) {
+	e, err := Compose(Note{Title: title})
+	if err == nil {
+		e.Absent |= PartSummary // as the content is out of line
+	}
+	return e, err
+}
+
 // note appends everything but the content.
 func (w *writer) note(n *Note) {
 	w.element("title", n.Title)

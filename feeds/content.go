@@ -93,6 +93,9 @@ func (p *parser) content(d *draft, t token) error {
 	if err := p.once(d, t, seenContent); err != nil {
 		return err
 	}
+	if p.replacesLink() {
+		return p.mediaContent(d, t)
+	}
 	m, err := p.contentMode(t)
 	if err != nil {
 		return err
@@ -110,6 +113,15 @@ func (p *parser) content(d *draft, t token) error {
 		return p.nothing(t)
 	}
 	return p.plain(t)
+}
+
+// mediaContent leaves out what the server says of an entry's media.
+func (p *parser) mediaContent(d *draft, t token) error {
+	src, _ := p.attr("src")
+	if !bytes.HasSuffix(src, []byte(entriesURL+p.replaces.UUID+mediaURL)) {
+		return p.fail(t.start, "the content of this entry is its media; leave <%s> as GET gives it, or out, and PUT other content to the link \"edit-media\"", t.name.full)
+	}
+	return p.cut(d, t)
 }
 
 // plain reads up to the end of the element t, which holds text, unread.

@@ -55,6 +55,9 @@ func (p *parser) entry(root token) (*draft, error) {
 			}
 		case endTag:
 			d.end = p.pos
+			if p.replacesLink() {
+				d.seen |= seenRemote
+			}
 			d.Absent = d.seen.absent()
 			return d, nil
 		}
@@ -106,8 +109,11 @@ func (p *parser) child(d *draft, t token) error {
 	case NamespaceAtom:
 		return p.atomChild(d, t)
 	case NamespaceApp, namespaceAppDraft:
-		if string(t.name.localPart()) == "edited" {
+		switch string(t.name.localPart()) {
+		case "edited":
 			return p.cut(d, t)
+		case "control":
+			return p.control(d)
 		}
 	case NamespaceMQ:
 		if string(t.name.localPart()) == "id" {
@@ -215,7 +221,7 @@ func (p *parser) link(d *draft, t token) error {
 		return p.fail(t.start, `<%s> has no attribute href="…"`, t.name.full)
 	}
 	switch p.linkRelation() {
-	case "edit":
+	case "edit", "edit-media":
 		return p.cut(d, t)
 	case "self":
 		if href, _ := p.attr("href"); isMemberURL(href) {
@@ -249,6 +255,31 @@ func isUUID(b []byte) bool {
 		}
 	}
 	return true
+}
+
+// control reads an app:control for whether the entry is a draft (RFC 5023 §13.1.1).
+func (p *parser) control(d *draft) error {
+	outer, said := p.depth()-1, false
+	for p.depth() > outer {
+		n, err := p.next()
+		if err != nil {
+			return err
+		}
+		if n.kind != startTag || n.space != NamespaceApp && n.space != namespaceAppDraft || string(n.name.localPart()) != "draft" || p.depth() != outer+2 {
+			continue
+		}
+		t := *n
+		b, err := p.elementText(t)
+		if err != nil {
+			return err
+		}
+		value := string(bytes.TrimSpace(b))
+		if said || value != "yes" && value != "no" {
+			return p.fail(t.start, `<%s> must stand once, and hold "yes" or "no"`, t.name.full)
+		}
+		d.Draft, said = value == "yes", true
+	}
+	return nil
 }
 
 // source reads an atom:source: only its authors matter (RFC 4287 §4.2.1).

@@ -72,6 +72,9 @@ func AppendJSONItem(dst []byte, m *Member, f *Feed, collection string) []byte {
 	if err != nil {
 		v = &View{} // Parse takes nothing that Inspect does not read: a damaged entry breaks no feed
 	}
+	if m.Media != "" {
+		v.Content.Src = m.mediaURL(collection)
+	}
 	item.describe(v, f, collection)
 	item.carry(v)
 	return appendJSON(dst, item)

@@ -14,6 +14,7 @@ type List struct {
 	Next     string
 	Previous string
 	Feeds    []Feed
+	Prefixes bool // a service document has a workspace for each prefix of names, up to the first "/" or "."
 }
 
 // AppendList appends the list of feeds as an Atom feed, an entry each.

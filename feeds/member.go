@@ -168,7 +168,7 @@ func (w *writer) memberLink(rel, typ string, m *Member, collection string) {
 
 // media appends what leads to the media of a media link entry, RFC 5023 §9.6.
 func (w *writer) media(m *Member, collection string) {
-	url := collection + entriesURL + m.UUID + mediaURL
+	url := m.mediaURL(collection)
 	w.open("link")
 	w.attribute("rel", "edit-media")
 	w.attribute("type", m.Media)
@@ -180,6 +180,11 @@ func (w *writer) media(m *Member, collection string) {
 	}
 	w.attribute("src", url)
 	w.raw("/>")
+}
+
+// mediaURL returns the URL of a member's media.
+func (m *Member) mediaURL(collection string) string {
+	return collection + entriesURL + m.UUID + mediaURL
 }
 
 // contentType reports whether content may say that it has the media type typ: composite ones it may not

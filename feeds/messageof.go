@@ -35,6 +35,9 @@ func inspectMessage(m *Member) (*Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.Media != "" {
+		v.Content.Src = m.mediaURL(Path(m.Feed))
+	}
 	content := v.Content
 	if content.Type == "" && content.Src == "" {
 		content = v.Summary

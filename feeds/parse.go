@@ -15,6 +15,12 @@ type Document struct {
 // know is kept unread; several "alternate" links of one type and language are taken,
 // although §4.1.2 forbids them. A root without a namespace is taken as Atom.
 func Parse(doc []byte, charset string, lim Limits) (*Document, error) {
+	return ParseFor(nil, doc, charset, lim)
+}
+
+// ParseFor does so for a document that is to replace m, nil for none. Where that links to media, the content is the server's: the
+// document's is left out, if it is what a client was given, or else a *SyntaxError.
+func ParseFor(m *Member, doc []byte, charset string, lim Limits) (*Document, error) {
 	lim = lim.withDefaults()
 	if len(doc) > lim.Bytes {
 		return nil, &LimitError{What: "document size in bytes", Max: lim.Bytes}
@@ -26,7 +32,7 @@ func Parse(doc []byte, charset string, lim Limits) (*Document, error) {
 	if len(doc) > lim.Bytes {
 		return nil, &LimitError{What: "document size in bytes", Max: lim.Bytes}
 	}
-	p := parser{scanner: newScanner(doc, start, lim)}
+	p := parser{scanner: newScanner(doc, start, lim), replaces: m}
 	p.implied = NamespaceAtom
 	return p.document()
 }
@@ -34,8 +40,12 @@ func Parse(doc []byte, charset string, lim Limits) (*Document, error) {
 // parser reads what an entry or a feed is made of.
 type parser struct {
 	*scanner
-	buf []byte // what elementText returned last
+	buf      []byte  // what elementText returned last
+	replaces *Member // nil for none
 }
+
+// replacesLink reports whether the document is to replace an entry that links to media.
+func (p *parser) replacesLink() bool { return p.replaces != nil && p.replaces.Media != "" }
 
 func (p *parser) document() (*Document, error) {
 	start := p.pos

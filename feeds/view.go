@@ -62,6 +62,9 @@ func Inspect(m *Member) (*View, error) {
 	if err != nil {
 		return nil, fmt.Errorf("inspect entry %d: %w", m.ID, err)
 	}
+	if m.Media != "" {
+		v.Content = Text{Type: m.Media, Src: m.UUID + mediaURL} // relative to the member's URL
+	}
 	return v, nil
 }
 
@@ -138,7 +141,7 @@ func (p *parser) viewChild(v *View, t token, source *[]Person) (err error) {
 		_, l.Base = p.inherit("", v.Base)
 		v.Links = append(v.Links, l)
 	case "category":
-		v.Categories = append(v.Categories, Category{p.attrString("term"), p.attrString("scheme"), p.attrString("label")})
+		v.Categories = append(v.Categories, Category{Term: p.attrString("term"), Scheme: p.attrString("scheme"), Label: p.attrString("label")})
 	}
 	return p.skip()
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"atommq/bus"
-	"atommq/feeds"
 )
 
 // feedsPage is how many feeds are read at a time.
@@ -54,10 +53,23 @@ func (n *node) list(ctx context.Context, w io.Writer) error {
 
 // keeps tells which entries a feed keeps.
 func keeps(f *bus.Feed) string {
+	var bounds []string
 	if f.UntilAcked {
-		return "until acknowledged"
+		bounds = append(bounds, "until acknowledged")
 	}
-	return "everything"
+	if age := period(f.Keep.Age); age > 0 {
+		bounds = append(bounds, age.String())
+	}
+	if f.Keep.Entries > 0 {
+		bounds = append(bounds, fmt.Sprintf("%d entries", f.Keep.Entries))
+	}
+	if size := byteSize(f.Keep.Bytes); size > 0 {
+		bounds = append(bounds, size.String())
+	}
+	if bounds == nil {
+		return "everything"
+	}
+	return strings.Join(bounds, ", ")
 }
 
 // feedJSON is the form of a feed for programs.
@@ -96,79 +108,6 @@ func (n *node) eachFeed(ctx context.Context, do func(*bus.Feed) error) error {
 		}
 		after = page[len(page)-1].Name
 	}
-}
-
-func feedsSetCommand() *cobra.Command {
-	var (
-		title, subtitle, author string
-		appendOnly, untilAcked  bool
-	)
-	cmd := &cobra.Command{
-		Use:     "set FEED",
-		Short:   "Change the properties of a feed, making it if there is none",
-		Example: `  atommq feeds set orders --title 'Orders of the shop' --append-only`,
-		Args:    oneFeed,
-	}
-	s := declare(cmd, "db")
-	cmd.Flags().StringVar(&title, "title", "", "`title` of the feed")
-	cmd.Flags().StringVar(&subtitle, "subtitle", "", "`subtitle` of the feed")
-	cmd.Flags().StringVar(&author, "author", "", "`name` of the author of entries that name none")
-	cmd.Flags().BoolVar(&appendOnly, "append-only", false, "refuse edits and removals")
-	cmd.Flags().BoolVar(&untilAcked, "until-acked", false, "remove an entry once every queue of the feed has acknowledged it")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var change bus.Settings
-		given := cmd.Flags().Changed
-		if given("title") {
-			change.Title = &title
-		}
-		if given("subtitle") {
-			change.Subtitle = &subtitle
-		}
-		if given("author") {
-			change.Author = &feeds.Person{Name: author}
-		}
-		if given("append-only") {
-			change.AppendOnly = &appendOnly
-		}
-		if given("until-acked") {
-			change.UntilAcked = &untilAcked
-		}
-		if change == (bus.Settings{}) {
-			return misusef("nothing to set: give --title, --subtitle, --author, --append-only or --until-acked")
-		}
-		feed, err := feedName(args[0])
-		if err != nil {
-			return err
-		}
-		return withNode(cmd.Context(), s, func(n *node) error {
-			f, err := n.bus.Configure(cmd.Context(), feed, change)
-			if err != nil {
-				return err
-			}
-			return writeSettings(cmd.OutOrStdout(), f)
-		})
-	}
-	return cmd
-}
-
-// writeSettings writes the properties that a feed has now, on one line.
-func writeSettings(w io.Writer, f *bus.Feed) error {
-	has := []string{"open to edits"}
-	if f.AppendOnly {
-		has[0] = "append-only"
-	}
-	if f.UntilAcked {
-		has = append(has, "kept until acknowledged")
-	}
-	for _, p := range []struct{ name, value string }{
-		{"title", f.Title}, {"subtitle", f.Subtitle}, {"author", f.Author.Name},
-	} {
-		if p.value != "" {
-			has = append(has, fmt.Sprintf("%s %q", p.name, p.value))
-		}
-	}
-	_, err := fmt.Fprintf(w, "%s: %s\n", f.Name, strings.Join(has, ", "))
-	return err
 }
 
 func feedsPruneCommand() *cobra.Command {

@@ -24,6 +24,8 @@ type settings struct {
 	LogLevel          choice
 	LogFormat         choice
 	MaxBody           byteSize
+	MaxMedia          byteSize
+	Workspaces        choice
 	CacheBytes        byteSize
 	ArchiveBytes      byteSize
 	TrustedProxies    prefixes
@@ -96,6 +98,16 @@ func settingsTable() []setting {
 			func(f *pflag.FlagSet, s *settings, n, h string) {
 				s.ArchiveBytes = 16 << 20
 				f.Var(&s.ArchiveBytes, n, h)
+			}},
+		{"max-media", "largest file that is kept as it is, with an entry that links to it, a `size`",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.MaxMedia = 1 << 30
+				f.Var(&s.MaxMedia, n, h)
+			}},
+		{"workspaces", "`grouping` of feeds in the service document: one workspace, or one for each prefix of their names, up to the first / or .",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.Workspaces = choice{"one", []string{"one", "prefix"}}
+				f.Var(&s.Workspaces, n, h)
 			}},
 		{"cache-bytes", "memory for recent entries, a `size`",
 			func(f *pflag.FlagSet, s *settings, n, h string) {

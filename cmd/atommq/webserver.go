@@ -45,6 +45,8 @@ func (n *node) server(s *settings, log *slog.Logger) (*api.Server, error) {
 		TrustedProxies: s.TrustedProxies,
 		MaxBody:        int64(s.MaxBody),
 		ArchiveBytes:   int(s.ArchiveBytes),
+		MaxMedia:       int64(s.MaxMedia),
+		Prefixes:       s.Workspaces.value == "prefix",
 		Login:          s.Login,
 		Passcode:       s.Passcode,
 		MaxReaders:     s.MaxReaders.value,

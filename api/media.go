@@ -1,0 +1,245 @@
+package api
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+// DefaultMaxMedia is the size in bytes that media may have where Handler.MaxMedia says nothing.
+const DefaultMaxMedia = 1 << 30
+
+// explained is a body whose errors say what its sender can do.
+type explained struct{ io.Reader }
+
+func (b explained) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = brokenBody(err)
+	}
+	return n, err
+}
+
+// upload keeps the request's body, of p's type, as media that no entry has yet. Whatever its size, little of
+// it is in memory.
+func (s *site) upload(r *http.Request, p *posted, body io.Reader) (*bus.Media, error) {
+	m, err := s.bus.Upload(r.Context(), p.whole, explained{body}, s.maxMedia)
+	if errors.Is(err, bus.ErrTooLarge) {
+		return nil, tooLarge("--max-media", s.maxMedia)
+	}
+	return m, err
+}
+
+// postMedia publishes an entry that links to what was posted, RFC 5023 §9.6.
+func (s *site) postMedia(w http.ResponseWriter, r *http.Request, feed, key string, p *posted, body io.Reader) error {
+	m, err := s.upload(r, p, body)
+	if err != nil {
+		return err
+	}
+	title := p.slug
+	if title == "" {
+		title = p.typ
+	}
+	e, err := feeds.ComposeLink(title)
+	if err != nil {
+		return fmt.Errorf("compose an entry: %w", err)
+	}
+	published, err := s.bus.Publish(r.Context(), bus.Post{Feed: feed, Entry: e, Key: key, Media: m})
+	if err != nil {
+		return err
+	}
+	if published[0].Replayed {
+		w.Header()["Idempotency-Replayed"] = []string{"true"}
+	}
+	return s.created(w, r, published[0].Entry)
+}
+
+// mediaOf returns the media that the request's path names.
+func (s *site) mediaOf(r *http.Request) (feed, id string, m *bus.Media, err error) {
+	if feed, id, err = memberName(r); err != nil {
+		return "", "", nil, err
+	}
+	m, err = s.bus.Media(r.Context(), feed, id)
+	if !errors.Is(err, bus.ErrNoMedia) {
+		return feed, id, m, err
+	}
+	e, found := s.bus.Entry(r.Context(), feed, id)
+	switch {
+	case found != nil:
+		return "", "", nil, found
+	case e.Deleted:
+		return "", "", nil, fmt.Errorf("media of %s: %w", id, bus.ErrDeleted)
+	}
+	return "", "", nil, err
+}
+
+// mediaTag returns the opaque part of the ETag of m, which is one of its bytes.
+func mediaTag(m *bus.Media) string { return hex.EncodeToString(m.Digest[:16]) }
+
+// getMedia answers with media as they were sent. A browser shows them as from nowhere: what was uploaded as a page must not act
+// as one of this site.
+func (s *site) getMedia(w http.ResponseWriter, r *http.Request) error {
+	_, _, m, err := s.mediaOf(r)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Cache-Control"] = noCache
+	h["X-Content-Type-Options"] = nosniff
+	h["Content-Security-Policy"] = sandbox
+	setModified(h, m.Created, m.Created.Add(1<<62))
+	if notModified(w, r, mediaTag(m), m.Created) {
+		return nil
+	}
+	h["Etag"] = []string{quoted(mediaTag(m))}
+	h["Accept-Ranges"] = []string{"bytes"}
+	part, partial, err := rangeOf(r, m)
+	if err != nil {
+		return err
+	}
+	h["Content-Type"] = []string{m.Type}
+	h["Content-Length"] = []string{strconv.FormatInt(part.size(), 10)}
+	status := http.StatusOK
+	if partial {
+		h["Content-Range"] = []string{fmt.Sprintf("bytes %d-%d/%d", part.first, part.last, m.Size)}
+		status = http.StatusPartialContent
+	}
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		s.writeMedia(w, r, m, part)
+	}
+	return nil
+}
+
+// writeMedia sends a part of m, a chunk at a time. What cannot be read any more takes the connection with it, so that
+// nobody takes a part for the whole.
+func (s *site) writeMedia(w http.ResponseWriter, r *http.Request, m *bus.Media, part byteRange) {
+	for at := part.first; at <= part.last; {
+		chunk, err := s.bus.Chunk(r.Context(), m, at/bus.MediaChunk)
+		if err != nil || at%bus.MediaChunk >= int64(len(chunk)) {
+			s.log.ErrorContext(r.Context(), "reading media broke off", "request", requestID(w), "media", m.ID, "at", at, "error", err)
+			panic(http.ErrAbortHandler)
+		}
+		chunk = chunk[at%bus.MediaChunk:]
+		chunk = chunk[:min(int64(len(chunk)), part.last+1-at)]
+		writeTo(w, chunk)
+		at += int64(len(chunk))
+		extendWrite(w, r)
+	}
+}
+
+// putMedia gives an entry other media, RFC 5023 §9.3.
+func (s *site) putMedia(w http.ResponseWriter, r *http.Request) error {
+	feed, id, m, err := s.mediaOf(r)
+	if err != nil {
+		return err
+	}
+	ifMedia, err := mediaPrecondition(r, m)
+	if err != nil {
+		return err
+	}
+	p, err := describeBody(r)
+	if err != nil {
+		return err
+	}
+	f, err := s.bus.Feed(r.Context(), feed)
+	if err != nil {
+		return err
+	}
+	if f.AppendOnly {
+		return fmt.Errorf("put media: %w", bus.ErrAppendOnly)
+	}
+	if p.typ == "" || strings.HasPrefix(p.typ, "multipart/") || !f.Accepts.Allow(p.typ, "") {
+		return notAccepted(f, p.typ)
+	}
+	body, err := s.openBody(w, r, s.maxMedia, "--max-media")
+	if err != nil {
+		return err
+	}
+	defer body.close()
+	next, err := s.upload(r, p, body.Reader)
+	if err != nil {
+		return err
+	}
+	e, err := s.bus.ReplaceMedia(r.Context(), feed, id, next, ifMedia)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Etag"] = []string{quoted(mediaTag(next))}
+	h["Xlastid"] = echo(nil, e.ID)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// deleteMedia deletes the entry with its media, RFC 5023 §9.6.
+func (s *site) deleteMedia(w http.ResponseWriter, r *http.Request) error {
+	feed, id, m, err := s.mediaOf(r)
+	if err != nil {
+		return err
+	}
+	e, err := s.bus.Entry(r.Context(), feed, id)
+	if err != nil {
+		return err
+	}
+	ifMedia, err := mediaPrecondition(r, m)
+	if err != nil {
+		return err
+	}
+	ifID := int64(0)
+	if ifMedia != 0 {
+		ifID = e.ID
+	}
+	if e, err = s.bus.Remove(r.Context(), feed, id, ifID); err != nil {
+		return err
+	}
+	w.Header()["Xlastid"] = echo(nil, e.ID)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// mediaPrecondition evaluates the conditions of a change of m, and returns the number that the media must still have when
+// it is made, 0 for any.
+func mediaPrecondition(r *http.Request, m *bus.Media) (int64, error) {
+	match, noneMatch := r.Header["If-Match"], r.Header["If-None-Match"]
+	current := mediaTag(m)
+	matched, ok := anyTag(match, func(t string, weak bool) bool { return !weak && t == current })
+	date := r.Header.Get("If-Unmodified-Since")
+	if len(match) > 0 && !ok || len(match) == 0 && later(m, date) {
+		return 0, fmt.Errorf("change media: %w", bus.ErrChanged)
+	}
+	if _, ok := anyTag(noneMatch, func(t string, _ bool) bool { return t == current }); ok {
+		return 0, &problemError{
+			Status: http.StatusPreconditionFailed,
+			Detail: "The media are what If-None-Match rules out. Leave the field away to change them.",
+		}
+	}
+	if matched == "*" || len(match) == 0 && date == "" {
+		return 0, nil
+	}
+	return m.ID, nil
+}
+
+// later reports whether m is from after the HTTP date; never after one that cannot be read.
+func later(m *bus.Media, date string) bool {
+	since, err := http.ParseTime(date)
+	return err == nil && m.Created.After(since)
+}
+
+// wholeType returns the media type as it was sent, if it can stand in a document, or else written anew.
+func wholeType(field, typ string, params map[string]string) string {
+	for _, c := range []byte(field) {
+		if c < ' ' || c > '~' {
+			return mime.FormatMediaType(typ, params)
+		}
+	}
+	return strings.TrimSpace(field)
+}

@@ -1,0 +1,276 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+// settingsJSON is what the owner of a feed decides about it. What a PUT leaves out becomes as it is for a new feed.
+type settingsJSON struct {
+	Title      string          `json:"title"`
+	Subtitle   string          `json:"subtitle"`
+	Author     authorJSON      `json:"author"`
+	Accepts    feeds.Accepts   `json:"accepts"` // null: everything
+	Categories *categoriesJSON `json:"categories"`
+	AppendOnly bool            `json:"append_only"`
+	UntilAcked *bool           `json:"until_acked"` // null: as it is, or as the first entry decides
+	Keep       keepJSON        `json:"keep"`
+}
+
+type authorJSON struct {
+	Name  string `json:"name"`
+	URI   string `json:"uri"`
+	Email string `json:"email"`
+}
+
+type categoriesJSON struct {
+	Fixed  bool             `json:"fixed"`
+	Scheme string           `json:"scheme"`
+	List   []feeds.Category `json:"list"`
+}
+
+// keepJSON bounds what a feed keeps; 0 bounds nothing.
+type keepJSON struct {
+	Age     int64 `json:"age"` // seconds
+	Entries int64 `json:"entries"`
+	Bytes   int64 `json:"bytes"`
+}
+
+// settingsMembers names the members of settingsJSON, and of those within.
+const settingsMembers = "title, subtitle, author (name, uri, email), accepts, categories (fixed, scheme, list of term, scheme, label), append_only, until_acked, keep (age, entries, bytes)"
+
+func settingsOf(f *bus.Feed) *settingsJSON {
+	categories := categoriesJSON(f.Categories)
+	if categories.List == nil {
+		categories.List = []feeds.Category{}
+	}
+	return &settingsJSON{
+		Title: f.Title, Subtitle: f.Subtitle,
+		Author:     authorJSON(f.Author),
+		Accepts:    f.Accepts,
+		Categories: &categories,
+		AppendOnly: f.AppendOnly,
+		UntilAcked: &f.UntilAcked,
+		Keep:       keepJSON{int64(f.Keep.Age / time.Second), f.Keep.Entries, f.Keep.Bytes},
+	}
+}
+
+// settings returns what the bus is to set.
+func (j *settingsJSON) settings() (set bus.Settings, err error) {
+	if j.Keep.Age > math.MaxInt64/int64(time.Second) {
+		return set, badRequest("keep.age: %d seconds is more than can be counted. Give fewer, or 0 for no bound.", j.Keep.Age)
+	}
+	var categories feeds.Categories
+	if j.Categories != nil {
+		categories = feeds.Categories(*j.Categories)
+		if len(categories.List) == 0 {
+			categories.List = nil
+		}
+	}
+	return bus.Settings{
+		Title: &j.Title, Subtitle: &j.Subtitle,
+		Author:     (*feeds.Person)(&j.Author),
+		Accepts:    &j.Accepts,
+		Categories: &categories,
+		AppendOnly: &j.AppendOnly,
+		UntilAcked: j.UntilAcked,
+		Keep:       &bus.Keep{Age: time.Duration(j.Keep.Age) * time.Second, Entries: j.Keep.Entries, Bytes: j.Keep.Bytes},
+	}, nil
+}
+
+// settingsTag returns the opaque part of the ETag of a feed's settings: how often they were changed, and a digest of what they are.
+func settingsTag(f *bus.Feed, body []byte) string {
+	return strconv.FormatInt(f.Revision, 10) + "-" + digest(append([]byte(f.UUID), body...))
+}
+
+// getSettings answers with the settings of a feed.
+func (s *site) getSettings(w http.ResponseWriter, r *http.Request) error {
+	name, err := feedName(r)
+	if err != nil {
+		return err
+	}
+	f, err := s.bus.Feed(r.Context(), name)
+	if err != nil {
+		return err
+	}
+	w.Header()["Vary"] = varyAccept
+	if _, err := accepted(r, []offer{{typ: "application/json"}}); err != nil {
+		return err
+	}
+	return writeSettings(w, r, http.StatusOK, f)
+}
+
+func writeSettings(w http.ResponseWriter, r *http.Request, status int, f *bus.Feed) error {
+	body, err := json.MarshalIndent(settingsOf(f), "", "  ")
+	if err != nil {
+		return fmt.Errorf("write settings: %w", err)
+	}
+	h := w.Header()
+	h["Cache-Control"] = noCache
+	tag := settingsTag(f, body)
+	if r.Method != http.MethodPut && notModified(w, r, tag, time.Time{}) {
+		return nil
+	}
+	h["Content-Type"] = []string{"application/json"}
+	h["X-Content-Type-Options"] = nosniff
+	out := newOutput(w, r, tag)
+	out.status = status
+	defer out.release()
+	out.finish(append(append(out.buf, body...), '\n'))
+	return nil
+}
+
+// putSettings sets all settings of a feed, which begins with them if there is none.
+func (s *site) putSettings(w http.ResponseWriter, r *http.Request) error {
+	name, err := feedName(r)
+	if err != nil {
+		return err
+	}
+	former, err := s.bus.Feed(r.Context(), name)
+	if err != nil && !errors.Is(err, bus.ErrNoFeed) {
+		return err
+	}
+	revision, err := settingsPrecondition(r, former)
+	if err != nil {
+		return err
+	}
+	given, err := s.receiveSettings(w, r)
+	if err != nil {
+		return err
+	}
+	set, err := given.settings()
+	if err != nil {
+		return err
+	}
+	set.IfRevision = revision
+	f, err := s.bus.Configure(r.Context(), name, set)
+	var refused *bus.SettingError
+	switch {
+	case errors.As(err, &refused):
+		return badRequest("%s. Nothing was changed.", refused.Reason)
+	case errors.Is(err, bus.ErrChanged):
+		return changedSettings()
+	case err != nil:
+		return err
+	}
+	status := http.StatusOK
+	if former == nil {
+		status = http.StatusCreated
+		w.Header()["Location"] = []string{s.baseOf(r) + feeds.Path(name)}
+	}
+	return writeSettings(w, r, status, f)
+}
+
+// settingsPrecondition evaluates the conditions of a change, and returns the revision that the settings must still have
+// when it is made, nil for any. f is nil where there is no feed.
+func settingsPrecondition(r *http.Request, f *bus.Feed) (*int64, error) {
+	current := "none"
+	if f != nil {
+		body, err := json.MarshalIndent(settingsOf(f), "", "  ")
+		if err != nil {
+			return nil, fmt.Errorf("write settings: %w", err)
+		}
+		current = settingsTag(f, body)
+	}
+	same := func(t string, weak bool) bool { return !weak && strings.TrimSuffix(t, gzipSuffix) == current }
+	match, noneMatch := r.Header["If-Match"], r.Header["If-None-Match"]
+	matched, ok := anyTag(match, same)
+	if len(match) > 0 && (!ok || f == nil) {
+		return nil, changedSettings()
+	}
+	if _, ok := anyTag(noneMatch, same); ok && f != nil {
+		return nil, changedSettings()
+	}
+	revision := new(int64)
+	switch {
+	case len(match) > 0 && matched != "*":
+		*revision = f.Revision
+	case len(noneMatch) > 0 && f == nil: // it must not come into being meanwhile
+	default:
+		return nil, nil //nolint:nilnil // no condition
+	}
+	return revision, nil
+}
+
+func changedSettings() error {
+	return &problemError{
+		Status: http.StatusPreconditionFailed,
+		Detail: "The settings are not in the state that the request makes a condition. GET them again, make your change to that, and PUT with the new ETag.",
+	}
+}
+
+// receiveSettings reads the JSON that a PUT brings. A member that is not known would be without effect, which nobody would notice.
+func (s *site) receiveSettings(w http.ResponseWriter, r *http.Request) (*settingsJSON, error) {
+	p, err := describeBody(r)
+	if err != nil {
+		return nil, err
+	}
+	if f := formOf(p.typ); f != formJSON && !unsaid(f) {
+		return nil, &problemError{
+			Status: http.StatusUnsupportedMediaType,
+			Detail: fmt.Sprintf("Settings are JSON, not %s. Send them as application/json.", p.typ),
+			Header: http.Header{"Accept": {"application/json"}},
+		}
+	}
+	body, err := s.receive(w, r)
+	if err != nil {
+		return nil, err
+	}
+	var given settingsJSON
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&given); err != nil {
+		return nil, badRequest("The settings cannot be read: %s. Nothing was changed. The members are %s.", strings.TrimPrefix(err.Error(), "json: "), settingsMembers)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, badRequest("Something follows the settings' JSON object. Nothing was changed; send one object.")
+	}
+	return &given, nil
+}
+
+// deleteCollection removes a feed with all it has.
+func (s *site) deleteCollection(w http.ResponseWriter, r *http.Request) error {
+	name, err := feedName(r)
+	if err != nil {
+		return err
+	}
+	f, err := s.bus.Feed(r.Context(), name)
+	if err != nil {
+		return err
+	}
+	current := strconv.FormatInt(f.LastID, 10)
+	match, noneMatch := r.Header["If-Match"], r.Header["If-None-Match"]
+	matched, ok := anyTag(match, func(t string, weak bool) bool { return !weak && state(t) == current })
+	if _, none := anyTag(noneMatch, func(t string, _ bool) bool { return state(t) == current }); len(match) > 0 && !ok || none {
+		return changedFeed()
+	}
+	ifID := int64(0)
+	if len(match) > 0 && matched != "*" {
+		ifID = f.LastID
+	}
+	if err := s.bus.DropFeed(r.Context(), name, ifID); errors.Is(err, bus.ErrChanged) {
+		return changedFeed()
+	} else if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func changedFeed() error {
+	return &problemError{
+		Status: http.StatusPreconditionFailed,
+		Detail: "The feed has changed since the ETag in If-Match was given. GET it again, and DELETE it with the new ETag if you still want to.",
+	}
+}
