@@ -45,6 +45,7 @@ func benchSections() benchSuite {
 		{"events", 2 * benchRounds, benchEvents},
 		{"readers", 4, benchReaders},
 		{"wake", 1, benchWake},
+		{"media", 3, benchMedia},
 	}
 }
 

@@ -79,6 +79,7 @@ type benchServer struct {
 	out     *bufio.Reader
 	address string // for HTTP
 	stomp   string
+	media   string // URL of the file uploaded last
 }
 
 // startServer starts one on a new database.
