@@ -75,7 +75,7 @@ func TestConsumersOnOtherNodesOutliveTheirFeed(t *testing.T) {
 		store := &bustest.Memory{}
 		one, other := open(t, store, store, bus.Config{}), open(t, store, store, bus.Config{})
 		w := work(t, other, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
-		if err := one.DropFeed(t.Context(), "x"); err != nil {
+		if err := one.DropFeed(t.Context(), "x", 0); err != nil {
 			t.Fatal(err)
 		}
 		<-time.After(3 * time.Second)
