@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"database/sql/driver"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -59,21 +59,27 @@ func benchMedia(ctx context.Context, b *bench) (err error) {
 	return nil
 }
 
-// rawChunks writes as many chunks as a file of benchMediaBytes has, a transaction for each, and returns the rate in MB/s.
+// rawChunks writes as many chunks as a file of benchMediaBytes has to a SQLite file, a transaction for each, and returns the
+// rate in MB/s.
 func rawChunks(ctx context.Context, dir string) (rate float64, err error) {
-	raw, err := openRaw(ctx, dir)
+	raw, err := sql.Open("sqlite3", "file:"+filepath.Join(dir, "chunks.db")+"?_journal_mode=WAL&_synchronous=FULL")
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, raw.close()) }()
+	defer func() { err = errors.Join(err, raw.Close()) }()
+	raw.SetMaxOpenConns(1)
+	if _, err := raw.ExecContext(ctx, "CREATE TABLE chunk (media INTEGER, seq INTEGER, bytes BLOB, PRIMARY KEY (media, seq))"); err != nil {
+		return 0, err
+	}
+	insert, err := raw.PrepareContext(ctx, "INSERT INTO chunk (media, seq, bytes) VALUES (1, ?, ?)")
+	if err != nil {
+		return 0, err
+	}
+	defer insert.Close()
 	chunk := benchBytes(bus.MediaChunk)
 	begun := time.Now()
-	insert := rawInsert{into: "INSERT INTO atommq_chunk (media, seq, bytes) VALUES ", row: "(1, ?, ?), "}
-	for seq := range int64(benchMediaBytes / bus.MediaChunk) {
-		err := raw.transact(func() error {
-			return insert.insert(raw.conn, 1, func(args []driver.Value) ([]driver.Value, error) { return append(args, seq, chunk), nil })
-		})
-		if err != nil {
+	for seq := range benchMediaBytes / bus.MediaChunk {
+		if _, err := insert.ExecContext(ctx, seq, chunk); err != nil {
 			return 0, err
 		}
 	}
