@@ -221,8 +221,13 @@ func (p *parser) link(d *draft, t token) error {
 		return p.fail(t.start, `<%s> has no attribute href="…"`, t.name.full)
 	}
 	switch p.linkRelation() {
-	case "edit", "edit-media":
+	case "edit":
 		return p.cut(d, t)
+	case "edit-media":
+		href, _ := p.attr("href")
+		if member, ok := bytes.CutSuffix(href, []byte(mediaURL)); ok && isMemberURL(member) {
+			return p.cut(d, t)
+		}
 	case "self":
 		if href, _ := p.attr("href"); isMemberURL(href) {
 			return p.cut(d, t)
