@@ -17,13 +17,38 @@ import (
 	"atommq/feeds"
 )
 
+// promise is one of bus.Store's, and what checks it.
+type promise struct {
+	promise string
+	check   func(t *testing.T, s *suite)
+}
+
+// atomPubPromises are those about media, drafts and what owners of feeds decide.
+func atomPubPromises() []promise {
+	return []promise{
+		{"media come back chunk by chunk", testMedia},
+		{"an upload becomes the media of one entry, once", testAdoption},
+		{"other media give the entry a new id and keep its XML", testReplaceMedia},
+		{"media go with their entry", testMediaGoes},
+		{"an upload that nobody goes on with is swept", testSweepUploads},
+		{"a key covers the media", testKeyedMedia},
+		{"a draft is found by its uuid alone", testDraft},
+		{"a draft is edited and removed without a trace", testEditedDraft},
+		{"a draft that is published begins like any entry", testPublishedDraft},
+		{"what is published is no draft again", testNoDraftAgain},
+		{"a replay shows the draft", testReplayedDraft},
+		{"what a feed takes and keeps is kept", testAtomPubSettings},
+		{"settings change under a condition", testRevision},
+		{"a feed is dropped under a condition", testDropCondition},
+		{"feeds that do not keep everything are listed", testLimited},
+		{"retention counts age, entries and bytes", testSurplus},
+	}
+}
+
 // TestStore checks that the stores which open returns keep the promises of bus.Store.
 // Each call of open gives a new, empty store, closed by the test's cleanup.
 func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
-	tests := []struct {
-		promise string
-		check   func(t *testing.T, s *suite)
-	}{
+	tests := []promise{
 		{"an empty store has no head, feeds or entries", testEmpty},
 		{"ids rise by one in the order of the ops", testOrder},
 		{"the pieces of a commit are one commit", testPieces},
@@ -107,26 +132,10 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"a dead letter goes back to its queue alone", testRequeue},
 		{"nothing is sent back twice", testRequeueOnce},
 		{"a dead letter makes its feed and queue anew", testRequeueAnew},
-		{"media come back chunk by chunk", testMedia},
-		{"an upload becomes the media of one entry, once", testAdoption},
-		{"other media give the entry a new id and keep its XML", testReplaceMedia},
-		{"media go with their entry", testMediaGoes},
-		{"an upload that nobody goes on with is swept", testSweepUploads},
-		{"a key covers the media", testKeyedMedia},
-		{"a draft is found by its uuid alone", testDraft},
-		{"a draft is edited and removed without a trace", testEditedDraft},
-		{"a draft that is published begins like any entry", testPublishedDraft},
-		{"what is published is no draft again", testNoDraftAgain},
-		{"a replay shows the draft", testReplayedDraft},
-		{"what a feed takes and keeps is kept", testAtomPubSettings},
-		{"settings change under a condition", testRevision},
-		{"a feed is dropped under a condition", testDropCondition},
-		{"feeds that do not keep everything are listed", testLimited},
-		{"retention counts age, entries and bytes", testSurplus},
 		{"any history reads as the model says", testModel},
 		{"readers see ids in order while writers commit", testConcurrent},
 	}
-	for _, test := range tests {
+	for _, test := range append(tests, atomPubPromises()...) {
 		t.Run(strings.ReplaceAll(test.promise, " ", "_"), func(t *testing.T) {
 			test.check(t, &suite{TB: t, Store: open(t), at: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)})
 		})
