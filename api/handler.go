@@ -93,6 +93,7 @@ type site struct {
 	live     *live
 
 	archives *archiveCache
+	contract []byte // the OpenAPI document
 }
 
 // Routes serves all resources of a Handler.
@@ -140,7 +141,11 @@ func (h Handler) Routes() (*Routes, error) {
 	if err := trustOrigin(s.origins, base); err != nil {
 		return nil, err
 	}
-	return &Routes{s.observed(s.router()), s.live}, nil
+	router := s.router()
+	if s.contract, err = contract(router); err != nil {
+		return nil, err
+	}
+	return &Routes{s.observed(router), s.live}, nil
 }
 
 // trustOrigin lets the site's own pages post to it where a proxy hides the
@@ -167,7 +172,7 @@ func (s *site) forms(plain, withHTML []offer) []offer {
 	return withHTML
 }
 
-func (s *site) router() http.Handler {
+func (s *site) router() chi.Router {
 	r := chi.NewRouter()
 	r.Use(routeEscaped)
 	r.NotFound(s.handle(noResource))
@@ -185,6 +190,7 @@ func (s *site) router() http.Handler {
 	r.Handle("/feeds/{feed}/entries/{uuid}", s.resource(methods{get: s.getMember, put: s.putMember, del: s.deleteMember}))
 	r.Handle("/feeds/{feed}/entries/{uuid}/media", s.resource(methods{get: s.getMedia, put: s.putMedia, del: s.deleteMedia}))
 	s.routeQueues(r)
+	r.Handle("/openapi.json", s.resource(methods{get: s.getOpenAPI}))
 	r.Handle(healthPath, s.resource(methods{get: getHealth}))
 	r.Handle("/readyz", s.resource(methods{get: s.getReady}))
 	return r

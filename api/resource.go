@@ -24,8 +24,16 @@ type methods map[string]handler
 
 // resource answers every method of one URL pattern, those it does not have included.
 type resource struct {
+	site    *site
 	methods methods
 	allow   []string // the value of Allow
+}
+
+// ServeHTTP implements http.Handler.
+func (res *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := res.serve(w, r); err != nil {
+		res.site.fail(w, r, err)
+	}
 }
 
 func (s *site) resource(m methods) http.Handler {
@@ -40,8 +48,7 @@ func (s *site) resource(m methods) http.Handler {
 		}
 	}
 	slices.Sort(allow)
-	res := &resource{methods: m, allow: []string{strings.Join(allow, ", ")}}
-	return s.handle(res.serve)
+	return &resource{site: s, methods: m, allow: []string{strings.Join(allow, ", ")}}
 }
 
 func (res *resource) serve(w http.ResponseWriter, r *http.Request) error {

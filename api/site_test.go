@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// net/http waits half a second before it closes a connection whose request it did not read.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+	goleak.VerifyTestMain(documented{m}, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
 }
 
 // server is a site under test, on a socket of its own.
@@ -112,6 +112,7 @@ func (s *server) try(method, path string, body io.Reader, fields ...string) (*an
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
+	outcomesSeen.note(resp)
 	text, err := io.ReadAll(resp.Body)
 	return &answer{resp, string(text)}, err
 }
