@@ -108,6 +108,7 @@ func (b *Bus) commitBatch(m *batch) {
 	}
 	b.intake.room.Release(room)
 	b.desk.settle(m, err)
+	m.callers = len(m.tickets) + b.intake.length()
 	for _, t := range m.tickets {
 		t.owner.decided(cmp.Or(err, t.op.Err))
 	}
@@ -134,7 +135,6 @@ type batch struct {
 // start takes what waits into the next batch; own says how many of it are the caller's
 // own, whom the last batch answered. It reports false when there is nothing to do.
 func (m *batch) start(own int) bool {
-	m.callers = m.intake.length() + m.former - own
 	m.room = m.intake.batch
 	m.at = later(m.at, time.Now().UTC().Truncate(time.Microsecond))
 	m.take()

@@ -3,6 +3,7 @@ package db_test
 import (
 	"context"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -105,4 +106,36 @@ func make200() []byte {
 		body[i] = 'a' + byte(i%26)
 	}
 	return body
+}
+
+// BenchmarkBusPublish has 64 callers publish entries of 200 bytes, each waiting for its own: what many
+// publishers share of a commit and its sync of the disk.
+func BenchmarkBusPublish(b *testing.B) {
+	b.Run("SQLite", func(b *testing.B) { benchmarkPublish(b, busOn(b, filepath.Join(b.TempDir(), "bench.db"))) })
+	b.Run("PostgreSQL", func(b *testing.B) { benchmarkPublish(b, busOn(b, dbtest.Start(b).Database(b))) })
+}
+
+func benchmarkPublish(b *testing.B, node *bus.Bus) {
+	entry, err := feeds.ComposeMessage("", &feeds.Message{Type: "text/plain", Body: make200()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	const callers = 64
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	var running sync.WaitGroup
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range callers {
+		running.Go(func() {
+			for left.Add(-1) >= 0 {
+				if _, err := node.Publish(context.Background(), bus.Post{Feed: "x", Entry: entry}); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	running.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "entries/s")
 }
