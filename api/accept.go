@@ -153,6 +153,13 @@ func cutOutsideQuotes(s string, sep byte) (before, after string) {
 	return s, ""
 }
 
+// prefersHTML reports whether accept names HTML, and wants it more than another form: a browser does.
+func prefersHTML(accept []string, other offer) bool {
+	q, specific, _ := quality(accept, offer{typ: typeHTML})
+	less, _, _ := quality(accept, other)
+	return specific >= matchType && q > less
+}
+
 // acceptsGzip reports whether the client takes gzip, RFC 9110 §12.5.3.
 func acceptsGzip(r *http.Request) bool {
 	lines := r.Header["Accept-Encoding"]

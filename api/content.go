@@ -320,7 +320,9 @@ func setField(note *feeds.Note, name, value string) error {
 	case "type":
 		note.Type = value
 	case "category":
-		note.Category = append(note.Category, value)
+		if value != "" { // a field that was left empty on a page
+			note.Category = append(note.Category, value)
+		}
 	case "author":
 		note.Author.Name = value
 	case "link":

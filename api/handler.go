@@ -75,6 +75,9 @@ type Pages interface {
 	Member(w http.ResponseWriter, p *feeds.Page) error
 	// Feeds writes a page of the list of feeds.
 	Feeds(w http.ResponseWriter, l *feeds.List) error
+	// Problem writes the page of an answer other than the one asked for, which says what to do about it.
+	// base is the URL that links begin with.
+	Problem(w http.ResponseWriter, base string, status int, detail string) error
 }
 
 // site is a Handler made ready.

@@ -157,14 +157,27 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	maps.Copy(h, p.Header)
 	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = nosniff
-	body := fmt.Appendf(nil, "%d %s: %s\n", p.Status, http.StatusText(p.Status), p.Detail)
-	h["Content-Type"] = typeText
-	if wantsProblemDocument(r.Header["Accept"]) {
-		h["Content-Type"] = []string{"application/problem+json"}
-		body = p.json(requestID(w))
-	}
+	body := s.describe(w, r, p)
 	w.WriteHeader(p.Status)
 	writeTo(w, body)
+}
+
+// describe returns p in the form that the client wants, and sets the header fields that go with it.
+func (s *site) describe(w http.ResponseWriter, r *http.Request, p *problemError) []byte {
+	h, accept := w.Header(), r.Header["Accept"]
+	switch {
+	case wantsProblemDocument(accept):
+		h["Content-Type"] = []string{"application/problem+json"}
+		return p.json(requestID(w))
+	case s.pages != nil && prefersHTML(accept, offer{typ: "text/plain"}):
+		page := heldPage{header: make(http.Header)}
+		if err := s.pages.Problem(&page, s.baseOf(r), p.Status, p.Detail); err == nil {
+			maps.Copy(h, page.header)
+			return page.body
+		}
+	}
+	h["Content-Type"] = typeText
+	return fmt.Appendf(nil, "%d %s: %s\n", p.Status, http.StatusText(p.Status), p.Detail)
 }
 
 // dropRepresentation takes back what a handler said of the answer that it could not give.

@@ -126,6 +126,10 @@ func (s *site) created(w http.ResponseWriter, r *http.Request, e *bus.Entry) err
 	h := w.Header()
 	h["Location"] = url
 	h["Content-Location"] = url
+	if s.pages != nil && fromBrowser(r) {
+		showFeed(w, s.baseOf(r)+feeds.Path(e.Feed), e.ID)
+		return nil
+	}
 	return s.writeChanged(w, r, http.StatusCreated, e)
 }
 
@@ -134,6 +138,23 @@ func setPosition(h http.Header, id int64) {
 	if id > 0 {
 		h["Xlastid"] = echo(nil, id)
 	}
+}
+
+// fromBrowser reports whether the request is a form that a person filled in on a page.
+func fromBrowser(r *http.Request) bool {
+	body, err := describeBody(r)
+	return err == nil && formOf(body.typ) == formFields && prefersHTML(r.Header["Accept"], collectionForms[0])
+}
+
+// showFeed sends a browser to the page of the feed, where the new entry stands first: loading that again posts
+// nothing twice.
+func showFeed(w http.ResponseWriter, collection string, id int64) {
+	h := w.Header()
+	delete(h, "Content-Location")
+	h["Location"] = []string{collection}
+	setPosition(h, id)
+	h["Cache-Control"] = noStore
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 // gone reports whether a replayed entry was deleted, or removed by retention.

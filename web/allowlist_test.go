@@ -24,12 +24,15 @@ var contentElements = map[string][]string{
 
 // pageElements is what the templates add around it.
 var pageElements = map[string][]string{
-	"a": {"href", "rel", "class", "type"}, "article": {"class", "id", "aria-labelledby"}, "bdi": nil, "body": nil, "code": nil,
-	"dd": nil, "details": {"class"}, "div": {"class"}, "dl": {"class"}, "dt": nil, "footer": {"class"},
-	"h1": {"class"}, "h2": {"id"}, "head": nil, "header": {"class"}, "html": nil,
+	"a": {"href", "rel", "class", "type"}, "article": {"class", "id", "data-uuid", "aria-labelledby"}, "bdi": nil, "body": nil,
+	"button": {"type", "class", "hidden"}, "code": nil,
+	"dd": nil, "details": {"class", "id"}, "div": {"class"}, "dl": {"class"}, "dt": nil, "footer": {"class"},
+	"form": {"class", "id", "method", "action"}, "h1": {"class"}, "h2": {"id"}, "head": nil, "header": {"class"}, "html": nil,
+	"input": {"name", "maxlength", "autocomplete"}, "kbd": nil, "label": nil,
 	"li": {"title"}, "link": {"rel", "href", "type", "title"}, "main": {"id"}, "meta": {"charset", "name", "content"},
-	"nav": {"aria-label", "class"}, "p": {"class"}, "pre": nil, "section": {"class", "aria-label", "aria-labelledby"},
-	"span": {"class", "aria-hidden"}, "style": nil, "summary": nil, "table": {"class"}, "tbody": nil, "td": {"class"},
+	"nav": {"aria-label", "class"}, "option": {"value"}, "p": {"class", "id", "role", "hidden"}, "pre": nil, "script": nil,
+	"section": {"class", "id", "data-feed", "data-after", "aria-label", "aria-labelledby"}, "select": {"name"},
+	"span": {"class", "aria-hidden"}, "style": nil, "textarea": {"name", "rows"}, "summary": nil, "table": {"class"}, "tbody": nil, "td": {"class"},
 	"th": {"scope", "class"}, "thead": nil, "time": {"datetime"}, "title": nil, "tr": nil, "ul": {"class", "aria-label"},
 }
 
@@ -49,8 +52,25 @@ func checkPage(t *testing.T, page string) {
 			within = pageElements
 		}
 		checkElement(t, n, within)
-		if n.Data == "style" && n.FirstChild.Data != stylesheet {
+		checkOwn(t, n)
+	}
+}
+
+// checkOwn reports a style, a script or a form that is not the page's own.
+func checkOwn(t *testing.T, n *html.Node) {
+	t.Helper()
+	switch n.Data {
+	case "style":
+		if n.FirstChild.Data != stylesheet {
 			t.Errorf("a <style> that is not the stylesheet: %.80q", n.FirstChild.Data)
+		}
+	case "script":
+		if n.FirstChild.Data != script {
+			t.Errorf("a <script> that is not the page's: %.80q", n.FirstChild.Data)
+		}
+	case "form":
+		if action := attr(n, "action"); !strings.HasPrefix(action, "/feeds/") {
+			t.Errorf("a form that posts to %q", action)
 		}
 	}
 }

@@ -35,6 +35,7 @@ var onMemberPage = place{entry: math.MaxInt, html: 512 << 10, source: 1 << 20, i
 type card struct {
 	ID          int64
 	Href        string // the member's page; of a tombstone there is none
+	UUID        string
 	Deleted     bool
 	Title       string
 	Lang        string
@@ -60,6 +61,7 @@ func (p *Pages) newCard(m *feeds.Member, collection string, at place) card {
 	c := card{
 		ID:      m.ID,
 		Href:    collection + "/entries/" + m.UUID,
+		UUID:    m.UUID,
 		Deleted: m.Deleted,
 		Title:   m.Title,
 		Time:    newStamp(m.Updated),

@@ -37,8 +37,11 @@ func TestPagesReadAsTheGoldenFiles(t *testing.T) {
 		"member":         member(pageOf("orders", post(t, "orders", 41, releaseNotes))),
 		"member-json":    member(pageOf("orders", post(t, "orders", 44, orderJSON()))),
 		"member-stomp":   member(pageOf("orders", stompMessage(t, "orders", 50))),
-		"list":           list(feedList()),
-		"list-empty":     list(&feeds.List{Base: base, Self: base + "/feeds"}),
+		"problem": func(w *httptest.ResponseRecorder) error {
+			return p.Problem(w, base, 410, "Entries that came after 7 are <gone>. Go on with Xlastid: 0.")
+		},
+		"list":       list(feedList()),
+		"list-empty": list(&feeds.List{Base: base, Self: base + "/feeds"}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkGolden(t, name+".html", render(t, write).Body.String())
@@ -48,8 +51,8 @@ func TestPagesReadAsTheGoldenFiles(t *testing.T) {
 
 func checkGolden(t *testing.T, name, got string) {
 	t.Helper()
-	// The stylesheet has its own file; here it would drown the page.
-	got = strings.Replace(got, stylesheet, "/* page.css */", 1)
+	// The stylesheet and the script have files of their own; here they would drown the page.
+	got = strings.NewReplacer(stylesheet, "/* page.css */", script, "/* page.js */").Replace(got)
 	path := filepath.Join("testdata", name)
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {

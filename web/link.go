@@ -20,6 +20,16 @@ func resolve(self, base string) *url.URL {
 	return u
 }
 
+// pathOf returns the path of an absolute URL, as it is escaped there: a page can be reached under another
+// name than its links have, and posts to the server that it came from.
+func pathOf(absolute string) string {
+	u, err := url.Parse(absolute)
+	if err != nil {
+		return absolute
+	}
+	return u.EscapedPath()
+}
+
 // webURL returns href as an absolute URL that is safe to follow from a page,
 // or "": its scheme is http, https or mailto, and a relative one needs a base.
 func webURL(base *url.URL, href string) string {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"html/template"
+	"net/http"
 	"unicode/utf8"
 
 	"atommq/feeds"
@@ -11,6 +12,7 @@ import (
 type frame struct {
 	Title   string
 	Style   template.CSS
+	Script  template.JS
 	Home    string // the list of feeds
 	Service string // the service document
 	Feed    string // the feed a member's page belongs to, "" elsewhere
@@ -35,6 +37,7 @@ func newFrame(title, base string) frame {
 	return frame{
 		Title:    title,
 		Style:    template.CSS(stylesheet),
+		Script:   template.JS(script),
 		Home:     base + "/feeds",
 		Service:  base + "/service",
 		AtomType: "application/atom+xml",
@@ -65,6 +68,9 @@ type feedPage struct {
 	Collection string
 	Beginning  string // where a reader by cursor starts, "" on a page read by cursor
 	Cursor     bool
+	Live       bool   // the newest entries, which the page's script adds to
+	After      int64  // where it follows from
+	Action     string // path that the form posts to
 	AppendOnly bool
 	Kept       bool // the feed has entries, here or on another page
 	How        how
@@ -82,6 +88,12 @@ func (p *Pages) feedPage(page *feeds.Page) feedPage {
 		AppendOnly: f.AppendOnly,
 		Kept:       f.Entries > 0,
 		How:        newHow(page.Collection, f.LastID),
+		Live:       !page.Cursor && page.Previous == "",
+		After:      f.LastID,
+		Action:     pathOf(page.Collection),
+	}
+	if len(page.Members) > 0 {
+		v.After = page.Members[0].ID // what came after the page was read is not on it
 	}
 	if f.Title != "" && f.Title != f.Name {
 		v.Name = f.Name
@@ -109,7 +121,12 @@ type memberPage struct {
 	Edited    stamp
 	AtomID    string
 	UUID      string
+	Source    string // the entry's Atom form
+	Rest      bool   // there is more of it than Source
 }
+
+// sourceShown bounds what a member's page shows of its Atom form, in bytes.
+const sourceShown = 64 << 10
 
 func (p *Pages) memberPage(page *feeds.Page) memberPage {
 	m := page.Members[0]
@@ -130,6 +147,8 @@ func (p *Pages) memberPage(page *feeds.Page) memberPage {
 	if v.AtomID == "" {
 		v.AtomID = "urn:uuid:" + m.UUID
 	}
+	atom := feeds.AppendMember(nil, m, &page.Feed, page.Collection)
+	v.Source, v.Rest = printable(truncate(atom, sourceShown)), len(atom) > sourceShown
 	v.Feed, v.Up = feedTitle(&page.Feed), page.Collection
 	v.Atom, v.AtomType, v.AtomName = c.Href, "application/atom+xml;type=entry", title
 	return v
@@ -172,6 +191,17 @@ func newListPage(l *feeds.List) listPage {
 		v.Rows = append(v.Rows, r)
 	}
 	return v
+}
+
+// problemPage says why a request was not answered as asked.
+type problemPage struct {
+	frame
+	Status int
+	Detail string
+}
+
+func newProblemPage(base string, status int, detail string) problemPage {
+	return problemPage{frame: newFrame(http.StatusText(status), base), Status: status, Detail: detail}
 }
 
 func feedTitle(f *feeds.Feed) string {

@@ -111,6 +111,7 @@ var hostile = []string{
 	`<p id="main" name="body" class="skip" accesskey="x" tabindex="1" contenteditable autofocus hidden popover>x</p>`,
 	`<p onpointerover="document.title='owned'" onANYTHING=x data-x=1 is="x-y" slot=x part=x nonce=x>x</p>`,
 	`&lt;script&gt;document.title='owned'&lt;/script&gt;`,
+	`<section id="entries" data-feed="//example.com/" data-after="0"><form id="post" action="//example.com/"><button>x</button></form></section>`,
 	`<!--><script>document.title='owned'</script>-->`,
 	`<![CDATA[><script>document.title='owned'</script>]]>`,
 	`<?xml-stylesheet href="/request"?><!DOCTYPE html SYSTEM "/request">`,

@@ -1,8 +1,8 @@
 // Package web renders the pages a browser gets.
 //
-// A page is plain HTML without scripts, and asks for nothing else: its one
-// stylesheet stands inline, and its Content-Security-Policy lets nothing else
-// load or run. What publishers wrote is text, or HTML reduced to an allow-list.
+// A page is plain HTML, and works without scripts. Its one stylesheet and its one script, which
+// follows the feed and takes keys, stand inline: its Content-Security-Policy lets nothing else load or
+// run, and lets it speak to its own server only. What publishers wrote is text, or HTML reduced to an allow-list.
 //
 // A Pages keeps no state between calls and is safe for concurrent use.
 package web
@@ -26,6 +26,9 @@ var templates embed.FS
 //go:embed page.css
 var stylesheet string
 
+//go:embed page.js
+var script string
+
 // Pages renders the pages.
 type Pages struct {
 	templates *template.Template
@@ -39,15 +42,20 @@ func New() (*Pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: parse templates: %w", err)
 	}
-	return &Pages{templates: t, sanitiser: newSanitiser(), policy: contentPolicy(stylesheet)}, nil
+	return &Pages{templates: t, sanitiser: newSanitiser(), policy: contentPolicy(stylesheet, script)}, nil
 }
 
-// contentPolicy allows the one inline stylesheet, and the icons that it and
-// the page carry as data: URLs.
-func contentPolicy(style string) string {
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// contentPolicy allows the one inline stylesheet and the one inline script, the icons that the page and its stylesheet carry
+// as data: URLs, and to read from and post to the page's own server.
+func contentPolicy(style, script string) string {
+	return "default-src 'none'; style-src " + hashSource(style) + "; script-src " + hashSource(script) +
+		"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+}
+
+// hashSource names one inline text, CSP level 3, section 2.3.1.
+func hashSource(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
 // Feed writes a page of a feed.
@@ -66,6 +74,11 @@ func (p *Pages) Member(w http.ResponseWriter, page *feeds.Page) error {
 // Feeds writes a page of the list of feeds.
 func (p *Pages) Feeds(w http.ResponseWriter, l *feeds.List) error {
 	return p.write(w, "list.html", newListPage(l))
+}
+
+// Problem writes the page of an answer other than the one asked for: its status, and what to do about it.
+func (p *Pages) Problem(w http.ResponseWriter, base string, status int, detail string) error {
+	return p.write(w, "problem.html", newProblemPage(base, status, detail))
 }
 
 // write renders the whole page before its first byte, so that a failure

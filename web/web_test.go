@@ -17,13 +17,16 @@ import (
 
 func TestPagesSayWhatABrowserMayDo(t *testing.T) {
 	w := render(t, func(w *httptest.ResponseRecorder) error { return newPages(t).Feed(w, pageOf("x")) })
-	_, rest, _ := strings.Cut(w.Body.String(), "<style>")
-	style, _, _ := strings.Cut(rest, "</style>")
-	sum := sha256.Sum256([]byte(style))
+	hash := func(element string) string {
+		_, rest, _ := strings.Cut(w.Body.String(), "<"+element+">")
+		text, _, _ := strings.Cut(rest, "</"+element+">")
+		sum := sha256.Sum256([]byte(text))
+		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
 	want := http.Header{
 		"Content-Type": {"text/html; charset=utf-8"},
-		"Content-Security-Policy": {"default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-			"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+		"Content-Security-Policy": {"default-src 'none'; style-src " + hash("style") + "; script-src " + hash("script") +
+			"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"},
 		"X-Content-Type-Options": {"nosniff"},
 		"Referrer-Policy":        {"no-referrer"},
 	}

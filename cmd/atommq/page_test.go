@@ -1,0 +1,150 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"atommq/api"
+)
+
+func TestAPersonPublishesWithoutScript(t *testing.T) {
+	server := startServer(t)
+	say(t, server, "notes", "the first")
+	b := openTab(t)
+	b.call("Emulation.setScriptExecutionDisabled", map[string]any{"value": true})
+	b.open(server.URL + "feeds/notes")
+	b.fill("#post [name=title]", "By hand <b>")
+	b.fill("#post [name=content]", "said & done")
+	b.fill("#post [name=author]", "Ada")
+	b.submit("#post [name=title]")
+	b.loaded()
+	newest := b.eval(`document.querySelector("#entries > article").innerText.replace(/\s+/g, " ")`)
+	if !strings.HasPrefix(newest, "By hand <b>") || !strings.Contains(newest, "Ada") || !strings.HasSuffix(newest, "said & done") {
+		t.Errorf("the newest entry reads %q", newest)
+	}
+	if got := b.eval("location.pathname"); got != "/feeds/notes" {
+		t.Errorf("the browser is at %q", got)
+	}
+	b.open(server.URL + "feeds/none")
+	if got := b.eval("document.querySelector('.problem').innerText"); !strings.Contains(got, "404") || !strings.Contains(got, "POST an entry") {
+		t.Errorf("of a feed that is not there the page says %q", got)
+	}
+}
+
+func TestAPageFollowsItsFeed(t *testing.T) {
+	server := startServer(t)
+	say(t, server, "news", "one")
+	b := openTab(t)
+	b.open(server.URL + "feeds/news")
+	b.until(`document.querySelector("#live .state").textContent === "Live"`)
+	b.shoot("live", 1000, "light")
+	b.until(`document.querySelector("#live").classList.contains("on")`)
+	entry := say(t, server, "news", "two")
+	b.until(`document.querySelectorAll("#entries > article").length === 2`)
+	if got := b.eval(`document.querySelector("#entries h2").innerText`); got != "two" {
+		t.Errorf("on top stands %q", got)
+	}
+
+	b.press("l")
+	correct(t, entry, "two, corrected")
+	say(t, server, "news", "three")
+	b.until(`document.querySelector("#live .fresh").textContent === "2 new"`)
+	if got := b.eval(`document.querySelectorAll("#entries > article").length + document.title`); got != "2(2) news – AtomMQ" {
+		t.Errorf("a paused page shows %s", got)
+	}
+	b.shoot("paused", 390, "dark")
+	b.press("l")
+	b.until(`document.querySelectorAll("#entries > article").length === 3`)
+	if got := b.eval(`[...document.querySelectorAll("#entries h2")].map(h => h.innerText).join()`); got != "three,two, corrected,one" {
+		t.Errorf("the entries are %s", got)
+	}
+
+	if err := server.stop(); err != nil {
+		t.Fatal(err)
+	}
+	server = startServer(t, "--db", server.DB, "--http", server.address())
+	say(t, server, "news", "after the restart")
+	b.until(`document.querySelector("#entries h2").innerText === "after the restart"`)
+}
+
+func TestAPageTakesKeys(t *testing.T) {
+	server := startServer(t)
+	for _, text := range []string{"one", "two", "three"} {
+		say(t, server, "news", text)
+	}
+	b := openTab(t)
+	b.open(server.URL + "feeds/news?limit=2")
+	focused := `document.activeElement.querySelector("h2")?.innerText ?? document.activeElement.name`
+	for _, step := range []struct{ key, want string }{{"j", "three"}, {"j", "two"}, {"j", "two"}, {"k", "three"}, {"c", "title"}} {
+		b.press(step.key)
+		if got := b.eval(focused); got != step.want {
+			t.Errorf("after %s the focus is on %q, want %q", step.key, got, step.want)
+		}
+	}
+	b.press("j")
+	if got := b.eval(`document.activeElement.value`); got != "j" {
+		t.Errorf("a key typed into the form makes it %q", got)
+	}
+	b.eval("document.activeElement.blur()")
+	b.press("n")
+	b.until(`document.querySelector("#entries h2")?.innerText === "one"`)
+	b.press("j")
+	b.press("o")
+	b.until(`document.querySelector("#source code")?.textContent.includes(">one</content>") ?? false`)
+	b.shoot("member", 1000, "dark")
+}
+
+// fill types text into a field, as a person does.
+func (b *tab) fill(selector, text string) {
+	b.t.Helper()
+	b.focus(selector)
+	b.call("Input.insertText", map[string]any{"text": text})
+}
+
+func (b *tab) focus(selector string) {
+	b.t.Helper()
+	b.eval("document.querySelectorAll('details').forEach(d => d.open = true)")
+	b.eval("document.querySelector(" + quoteJSON(selector) + ").focus()")
+}
+
+// submit presses Enter in a field of a form.
+func (b *tab) submit(selector string) {
+	b.t.Helper()
+	b.focus(selector)
+	b.call("Input.dispatchKeyEvent", map[string]any{"type": "keyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"})
+}
+
+func quoteJSON(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+// say posts a line of text, and returns the URL of its entry.
+func say(t *testing.T, server *process, feed, text string) string {
+	t.Helper()
+	client := &api.Client{BaseURL: server.URL}
+	receipt, err := client.Publish(t.Context(), feed, "text/plain", strings.NewReader(text), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return receipt.Location
+}
+
+// correct gives the entry at url another title.
+func correct(t *testing.T, url, title string) {
+	t.Helper()
+	body := "<entry><title>" + title + "</title><content>" + title + "</content></entry>"
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/atom+xml")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("PUT %s: %s", url, resp.Status)
+	}
+}

@@ -1,0 +1,146 @@
+// What a feed's page does beyond showing itself: it follows the feed, and takes keys. Everything
+// else works without it.
+"use strict";
+(() => {
+  const list = document.querySelector("#entries");
+  const most = 200; // entries on the page, so that one left open for days stays light
+
+  // live follows the feed. The stream only says that there is something new: the entries themselves come as
+  // HTML that the server has made harmless, by the cursor of the last one shown.
+  const live = list?.dataset.after && window.EventSource ? follow() : null;
+
+  function follow() {
+    const bar = document.querySelector("#live");
+    const state = bar.querySelector(".state");
+    const pause = bar.querySelector(".pause");
+    const fresh = bar.querySelector(".fresh");
+    const feed = list.dataset.feed;
+    const title = document.title;
+    let after = list.dataset.after; // text: an id may be larger than a number holds exactly
+    let stream = null;
+    let unseen = 0;
+    let paused = false;
+    let reading = false;
+
+    function open() {
+      stream = new EventSource(feed + "?after=" + after);
+      for (const kind of ["entry", "tombstone", "message"]) stream.addEventListener(kind, arrive);
+      stream.onopen = show;
+      stream.onerror = show;
+      show();
+    }
+
+    function close() {
+      stream?.close();
+      stream = null;
+    }
+
+    function arrive() {
+      unseen++;
+      show();
+      if (!paused && scrollY < 200) read();
+    }
+
+    // read shows what came after the last entry on the page, newest first.
+    async function read() {
+      if (reading) return;
+      reading = true;
+      try {
+        while (unseen > 0) {
+          unseen = 0;
+          const answer = await fetch(feed + "?after=" + after + "&format=html&limit=" + most);
+          if (!answer.ok) throw new Error(answer.statusText);
+          const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+          const articles = page.querySelectorAll("#entries > article");
+          articles.forEach(place);
+        document.querySelector(".empty")?.remove();
+          after = answer.headers.get("Xlastid") || after;
+          if (articles.length === most) unseen = 1; // there may be more
+        }
+      } catch {
+        unseen = Math.max(unseen, 1); // the button stays, to try again
+      }
+      reading = false;
+      show();
+    }
+
+    // place puts an article on top, and takes out what it replaces.
+    function place(article) {
+      list.querySelector(`[data-uuid="${article.dataset.uuid}"]`)?.remove();
+      article.classList.add("new");
+      list.prepend(document.adoptNode(article));
+      while (list.children.length > most) list.lastElementChild.remove();
+    }
+
+    function show() {
+      const lost = stream && stream.readyState !== EventSource.OPEN;
+      bar.classList.toggle("on", Boolean(stream) && !lost && !paused);
+      state.textContent = paused ? "Paused" : lost ? "Connecting…" : "Live";
+      pause.textContent = paused ? "Resume" : "Pause";
+      fresh.hidden = unseen === 0;
+      fresh.textContent = unseen + " new";
+      document.title = unseen ? `(${unseen}) ${title}` : title;
+    }
+
+    function toggle() {
+      paused = !paused;
+      show();
+      if (!paused && unseen) read();
+    }
+
+    pause.addEventListener("click", toggle);
+    fresh.addEventListener("click", () => {
+      scrollTo(0, 0);
+      read();
+    });
+    // A browser has few connections to a site: pages that nobody looks at hold none.
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) {
+        close();
+      } else if (!stream) {
+        open();
+      }
+    });
+    bar.hidden = false;
+    if (!document.hidden) open();
+    return { toggle };
+  }
+
+  const keys = {
+    j: () => step(1),
+    k: () => step(-1),
+    o: () => document.activeElement.closest("article")?.querySelector("h2 a")?.click(),
+    n: () => document.querySelector("a[rel=next]")?.click(),
+    p: () => document.querySelector("a[rel=prev]")?.click(),
+    l: () => live?.toggle(),
+    c: compose,
+    "?": () => document.querySelector("#keys")?.toggleAttribute("open"),
+  };
+
+  // step moves the focus from one entry to the next.
+  function step(by) {
+    const all = [...document.querySelectorAll("#entries > article")];
+    const at = all.indexOf(document.activeElement.closest("article"));
+    const next = all[at < 0 ? (by > 0 ? 0 : -1) : at + by];
+    if (!next) return;
+    next.tabIndex = -1;
+    next.focus({ preventScroll: true });
+    next.scrollIntoView({ block: "nearest" });
+  }
+
+  function compose() {
+    const form = document.querySelector("#post");
+    if (!form) return;
+    form.closest("details")?.setAttribute("open", "");
+    form.querySelector("input, textarea").focus();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+    if (event.target.closest("input, textarea, select")) return;
+    const act = Object.hasOwn(keys, event.key) ? keys[event.key] : null;
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+})();
