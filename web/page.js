@@ -18,21 +18,33 @@
     const title = document.title;
     let after = list.dataset.after; // text: an id may be larger than a number holds exactly
     let stream = null;
+    let retry = 0;
     let unseen = 0;
     let paused = false;
     let reading = false;
 
     function open() {
+      unseen = 0; // the stream begins with what is not on the page yet
       stream = new EventSource(feed + "?after=" + after);
       for (const kind of ["entry", "tombstone", "message"]) stream.addEventListener(kind, arrive);
       stream.onopen = show;
-      stream.onerror = show;
+      stream.onerror = fail;
       show();
     }
 
     function close() {
+      clearTimeout(retry);
       stream?.close();
       stream = null;
+    }
+
+    // A browser goes on after a lost connection, but not after an answer such as a proxy's 502.
+    function fail() {
+      if (stream?.readyState === EventSource.CLOSED) {
+        close();
+        retry = setTimeout(open, 2000 + 3000 * Math.random());
+      }
+      show();
     }
 
     function arrive() {
@@ -73,9 +85,9 @@
     }
 
     function show() {
-      const lost = stream && stream.readyState !== EventSource.OPEN;
-      bar.classList.toggle("on", Boolean(stream) && !lost && !paused);
-      state.textContent = paused ? "Paused" : lost ? "Connecting…" : "Live";
+      const connected = stream?.readyState === EventSource.OPEN;
+      bar.classList.toggle("on", connected && !paused);
+      state.textContent = paused ? "Paused" : connected ? "Live" : "Connecting…";
       pause.textContent = paused ? "Resume" : "Pause";
       fresh.hidden = unseen === 0;
       fresh.textContent = unseen + " new";
