@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -137,4 +138,34 @@ func TestABrowserGetsHTMLAndEverybodyElseAtom(t *testing.T) {
 	}
 	s.get("/", chromium).want(t, http.StatusSeeOther).wantField(t, "Location", s.url+"/feeds")
 	s.get("/").want(t, http.StatusOK).wantField(t, "Content-Type", "application/atomsvc+xml; charset=utf-8")
+}
+
+func (p plainPages) Problem(w http.ResponseWriter, base string, status int, detail string) error {
+	return p.write(w, "problem "+strconv.Itoa(status)+" "+detail)
+}
+
+const browserAccept = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+func TestAFormFromABrowserLeadsBackToItsFeed(t *testing.T) {
+	s := serve(t, Handler{Pages: plainPages{}})
+	const form = "Content-Type: application/x-www-form-urlencoded"
+	a := s.do(http.MethodPost, "/feeds/x", "title=a&content=&author=&category=", form, browserAccept).want(t, http.StatusSeeOther)
+	a.wantField(t, "Location", s.url+"/feeds/x")
+	a.wantField(t, "Xlastid", "1")
+	s.get("/feeds/x").wantText(t, "<title>a</title>")
+	if body := s.get("/feeds/x").body; strings.Contains(body, "<category") {
+		t.Errorf("a category left empty is one:\n%s", body)
+	}
+	s.do(http.MethodPost, "/feeds/x", "title=b", form).want(t, http.StatusCreated)
+	s.do(http.MethodPost, "/feeds/x", "<entry><title>c</title></entry>", atomType, browserAccept).want(t, http.StatusCreated)
+}
+
+func TestABrowserGetsAProblemAsAPage(t *testing.T) {
+	s := serve(t, Handler{Pages: plainPages{}})
+	s.get("/feeds/none", browserAccept).want(t, http.StatusNotFound).wantText(t, "problem 404 There is no such feed")
+	s.get("/feeds/none").want(t, http.StatusNotFound).wantField(t, "Content-Type", "text/plain; charset=utf-8")
+	s.get("/feeds/none", "Accept: application/problem+json, text/html").want(t, http.StatusNotFound).
+		wantField(t, "Content-Type", "application/problem+json")
+	bare := serve(t, Handler{})
+	bare.get("/feeds/none", browserAccept).want(t, http.StatusNotFound).wantText(t, "404 Not Found: There is no such feed")
 }
