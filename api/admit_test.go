@@ -48,7 +48,7 @@ func TestASitesOwnPagesMayPost(t *testing.T) {
 }
 
 // panicPages is a Pages that breaks after its first bytes.
-type panicPages struct{ Pages }
+type panicPages struct{ plainPages }
 
 func (panicPages) Feed(w http.ResponseWriter, _ *feeds.Page) error {
 	w.Header().Set("Content-Type", "text/html")
