@@ -123,7 +123,7 @@ func quoteJSON(s string) string {
 func say(t *testing.T, server *process, feed, text string) string {
 	t.Helper()
 	client := &api.Client{BaseURL: server.URL}
-	receipt, err := client.Publish(t.Context(), feed, "text/plain", strings.NewReader(text), "")
+	receipt, err := client.Publish(t.Context(), feed, "text/plain", []byte(text), "")
 	if err != nil {
 		t.Fatal(err)
 	}
