@@ -61,7 +61,7 @@ func (b *Bus) lead() {
 		b.intake.signal()
 		return
 	}
-	if m := &b.committer.batch; m.start(1) {
+	if m := &b.committer.batch; m.start() {
 		b.commitBatch(m)
 	}
 	b.committer.turn <- struct{}{}
@@ -76,7 +76,7 @@ func (b *Bus) lead() {
 func (b *Bus) commitLoop() {
 	for b.intake.wait() {
 		<-b.committer.turn
-		if m := &b.committer.batch; m.start(0) {
+		if m := &b.committer.batch; m.start() {
 			b.commitBatch(m)
 		}
 		b.committer.turn <- struct{}{}
@@ -124,17 +124,15 @@ type batch struct {
 	intake  *intake
 	desk    *desk
 	at      time.Time
-	former  int // how many tickets the last one had
-	callers int // that there were when it began
+	callers int // that there were when the last one ended: in it, or waiting behind it
 	room    int // for so many more postings and settlements
 	tickets []*ticket
 	ops     []*Op    // theirs, then those of orders
 	orders  []*order // for work, once the rest is written
 }
 
-// start takes what waits into the next batch; own says how many of it are the caller's
-// own, whom the last batch answered. It reports false when there is nothing to do.
-func (m *batch) start(own int) bool {
+// start takes what waits into the next batch. It reports false when there is nothing to do.
+func (m *batch) start() bool {
 	m.room = m.intake.batch
 	m.at = later(m.at, time.Now().UTC().Truncate(time.Microsecond))
 	m.take()
@@ -143,7 +141,6 @@ func (m *batch) start(own int) bool {
 
 // end forgets the batch but not its memory.
 func (m *batch) end() {
-	m.former = len(m.tickets)
 	clear(m.tickets)
 	clear(m.ops)
 	clear(m.orders)
