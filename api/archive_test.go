@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -169,6 +170,19 @@ func TestArchivePagesThatAreNoneSayWhy(t *testing.T) {
 	for _, path := range []string{"0-63", "64-127"} {
 		s.get("/feeds/x/archive/"+path).want(t, http.StatusGone).wantText(t, "the oldest entry kept is 71")
 	}
+}
+
+// What its owner lets go in time must not stay in caches for a year.
+func TestPagesOfAFeedThatLetsGoAreNotCachedForGood(t *testing.T) {
+	s := serve(t, Handler{})
+	s.appendOnly()
+	s.fill(300)
+	s.get("/feeds/x/archive/64-127").want(t, http.StatusOK).wantField(t, "Cache-Control", forever)
+	if _, err := s.bus.Configure(context.Background(), "x", bus.Settings{Keep: &bus.Keep{Age: 24 * time.Hour}}); err != nil {
+		t.Fatal(err)
+	}
+	s.get("/feeds/x/archive/64-127").want(t, http.StatusOK).wantField(t, "Cache-Control", "no-cache")
+	s.get("/feeds/x?after=1&limit=2").want(t, http.StatusOK).wantField(t, "Cache-Control", "no-cache")
 }
 
 // Who begins at 0 asks for what is kept: with a cached answer, whose entries are pruned since, it would never get on.

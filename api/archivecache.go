@@ -82,5 +82,5 @@ func keyOf(f *bus.Feed, ids bus.Range, base, format string, form offer) archiveK
 
 // keepsArchive reports whether nothing leaves the full pages of f, and none of the ids was pruned.
 func keepsArchive(f *bus.Feed, ids bus.Range) bool {
-	return f.AppendOnly && !f.UntilAcked && max(ids.First, 1) > f.Pruned
+	return f.KeepsAll() && max(ids.First, 1) > f.Pruned
 }

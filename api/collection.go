@@ -106,7 +106,7 @@ func (s *site) readLater(w http.ResponseWriter, r *http.Request, p *page, name s
 func describePage(h http.Header, r *http.Request, p *page) {
 	h["Cache-Control"] = noCache
 	// After 0 is the beginning of what is kept, which moves.
-	if p.source.AppendOnly && !p.source.UntilAcked && p.view.order == after && p.view.id > 0 && p.more {
+	if p.source.KeepsAll() && p.view.order == after && p.view.id > 0 && p.more {
 		h["Cache-Control"] = immutable
 	}
 	if id, ok := p.position(); ok {
@@ -155,25 +155,37 @@ func (s *site) appendForm(dst []byte, out *output, p *page, k kind, add func(dst
 	}
 }
 
-// member returns what writes one of p's entries, in form k.
+// member returns what writes one of p's entries, in form k, by add.
 func (p *page) member(k kind, add func(dst, part []byte) []byte) func(dst []byte, m *feeds.Member) []byte {
-	key := formKey(p.collection, &p.source.Feed)
-	render := func(m *feeds.Member) []byte { return feeds.AppendMember(nil, m, &p.source.Feed, p.collection) }
-	switch k {
-	case kindJSON:
-		key = "json " + key
-		render = func(m *feeds.Member) []byte { return feeds.AppendJSONItem(nil, m, &p.source.Feed, p.collection) }
-	case kindEvent:
-		key = "event " + key
-		render = func(m *feeds.Member) []byte { return feeds.AppendCloudEvent(nil, m, p.collection) }
-	}
+	key := keyPrefix(k) + formKey(p.collection, &p.source.Feed)
 	i := 0
 	return func(dst []byte, m *feeds.Member) []byte {
 		for &p.entries[i].Member != m { // what a form leaves out
 			i++
 		}
-		return add(dst, p.entries[i].Form(key, render))
+		return add(dst, p.entries[i].Form(key, func(m *feeds.Member) []byte { return p.render(k, m) }))
 	}
+}
+
+// keyPrefix tells the renderings of an entry in form k from others.
+func keyPrefix(k kind) string {
+	switch k {
+	case kindJSON:
+		return "json "
+	case kindEvent:
+		return "event "
+	}
+	return ""
+}
+
+func (p *page) render(k kind, m *feeds.Member) []byte {
+	switch k {
+	case kindJSON:
+		return feeds.AppendJSONItem(nil, m, &p.source.Feed, p.collection)
+	case kindEvent:
+		return feeds.AppendCloudEvent(nil, m, p.collection)
+	}
+	return feeds.AppendMember(nil, m, &p.source.Feed, p.collection)
 }
 
 // formKey names the rendering of entries under a collection's URL: what AppendMember

@@ -46,6 +46,10 @@ func TestEveryKindOfDocumentFollowsItsGrammar(t *testing.T) {
 	} {
 		docs[name] = post("x", body[0], body[1])
 	}
+	docs["posted-media"] = post("x", "image/png", "\x89PNG")
+	draft := `<entry xmlns="http://www.w3.org/2005/Atom" xmlns:app="http://www.w3.org/2007/app"><title>later</title><app:control><app:draft>yes</app:draft></app:control></entry>`
+	docs["draft"] = post("x", "application/atom+xml", draft)
+	s.do(http.MethodPut, "/feeds/fixed/settings", `{"categories": {"fixed": true, "list": [{"term": "a", "scheme": "urn:s", "label": "A"}]}, "accepts": ["image/*"]}`, "Content-Type: application/json").want(t, http.StatusCreated)
 	edited, deleted := s.member(s.publish("x", "e")), s.member(s.publish("x", "e"))
 	docs["edited"] = s.do(http.MethodPut, edited, entry("edited"), atomType).want(t, http.StatusOK)
 	s.do(http.MethodDelete, deleted, "").want(t, http.StatusNoContent)
@@ -57,6 +61,7 @@ func TestEveryKindOfDocumentFollowsItsGrammar(t *testing.T) {
 	for name, path := range map[string]string{
 		"newest": "/feeds/x", "older": "/feeds/y?older-than=150", "newer": "/feeds/y?newer-than=0", "cursor": "/feeds/x?after=0", "tail": "/feeds/x?after=999",
 		"limited": "/feeds/x?limit=2", "member": edited, "archive": "/feeds/y/archive/64-127", "newest-with-archive": "/feeds/y",
+		"several": "/feeds?feed=x&feed=y&after=0",
 	} {
 		docs[name] = s.get(path, "Accept: application/atom+xml").want(t, http.StatusOK)
 	}
@@ -65,5 +70,8 @@ func TestEveryKindOfDocumentFollowsItsGrammar(t *testing.T) {
 	validate(t, "list.rnc", map[string]*answer{
 		"list": s.get("/feeds", "Accept: application/atom+xml").want(t, http.StatusOK), "page": s.get("/feeds?limit=1", "Accept: application/atom+xml").want(t, http.StatusOK),
 	})
-	validate(t, "service.rnc", map[string]*answer{"service": s.get("/service").want(t, http.StatusOK), "page": s.get("/service?limit=1").want(t, http.StatusOK)})
+	validate(t, "service.rnc", map[string]*answer{
+		"service": s.get("/service").want(t, http.StatusOK), "page": s.get("/service?limit=1").want(t, http.StatusOK),
+		"categories": s.get("/feeds/fixed/categories").want(t, http.StatusOK),
+	})
 }

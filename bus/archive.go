@@ -27,8 +27,8 @@ type Archive struct {
 	Entries  []*Entry // oldest first
 	Previous Range    // the page before it, the zero Range for none
 	Next     Range    // the full page behind it, likewise
-	// Final says that neither the page nor its neighbours can change, pruning aside: the feed is append-only, and
-	// the page behind it full, too.
+	// Final says that neither the page nor its neighbours can change, unless somebody prunes the feed: it keeps all, and
+	// the page behind this one is full, too.
 	Final bool
 }
 
@@ -131,7 +131,7 @@ func (a *Archive) neighbours(below, above []*Entry) {
 	}
 	if next := all.page(above[0].ID, a.Feed); next.Last <= a.Feed.LastID {
 		a.Next = next
-		a.Final = a.Feed.AppendOnly && !a.Feed.UntilAcked && !all.canGrow(a.Range, a.Feed)
+		a.Final = a.Feed.KeepsAll() && !all.canGrow(a.Range, a.Feed)
 	}
 }
 

@@ -190,6 +190,9 @@ type Feed struct {
 	Revision int64
 }
 
+// KeepsAll reports whether nothing leaves f but by pruning or removing it: it is append-only, and no rule of its own lets entries go.
+func (f *Feed) KeepsAll() bool { return f.AppendOnly && !f.UntilAcked && f.Keep == (Keep{}) }
+
 // Settings are the properties of a feed that its owner chooses. A nil field is left as it is.
 type Settings struct {
 	Title      *string
