@@ -74,12 +74,12 @@ func TestAnOlderDatabaseOfPostgreSQLIsLeftAsItIs(t *testing.T) {
 	cluster := dbtest.Start(t, "fsync=off")
 	url := cluster.Database(t)
 	runCommand(t, "migrate", "up", "--db", url)
-	cluster.Execute(t, "test1", "DELETE FROM atommq_schema WHERE version_id = 2")
+	cluster.Execute(t, "test1", "DELETE FROM atommq_schema WHERE version_id = (SELECT max(version_id) FROM atommq_schema)")
 	out, err := exec.CommandContext(t.Context(), "atommq", "serve", "--db", url, "--http", "127.0.0.1:0", "--stomp", "off").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "atommq migrate up") {
 		t.Errorf("serve: %v: %s", err, out)
 	}
-	cluster.Execute(t, "test1", "INSERT INTO atommq_schema (version_id, is_applied) VALUES (2, true), (99, true)")
+	cluster.Execute(t, "test1", "INSERT INTO atommq_schema (version_id, is_applied) SELECT max(version_id) + 1, true FROM atommq_schema UNION ALL VALUES (99, true)")
 	out, err = exec.CommandContext(t.Context(), "atommq", "migrate", "up", "--db", url).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "run the newer AtomMQ") {
 		t.Errorf("migrate: %v: %s", err, out)
