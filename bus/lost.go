@@ -34,6 +34,9 @@ func (d *desk) expect(e *Delivery) {
 
 // arrive says that the commit under way releases e. Callers hold d.mu.
 func (d *desk) arrive(e *Delivery) {
+	if e.Node != d.node {
+		return // nobody expects it: what was expected was forgotten with the node
+	}
 	u := d.losses.underway
 	if u[e.Queue]--; u[e.Queue] <= 0 {
 		delete(u, e.Queue)

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +48,7 @@ func killCopies(t *testing.T, from, to string) {
 		switch {
 		case err == nil:
 			t.Logf("whole after %d kills:\n%s", killed, out)
-			if killed < 3 || !bytes.Contains(out, []byte("atommq_entry  20000  ")) {
+			if killed < 3 || !regexp.MustCompile(`atommq_entry +20000 `).Match(out) {
 				t.Errorf("%d kills, and then %s", killed, out)
 			}
 			return
