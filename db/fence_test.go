@@ -52,15 +52,6 @@ func TestANodeThatIsCutOffGivesUpItsClaimsBeforeOthersHaveThem(t *testing.T) {
 	if err := other.Do(t.Context(), &bus.Transaction{Acks: taken}); err != nil {
 		t.Error(err)
 	}
-	heir.Close()
-	e := &feeds.Entry{Title: "new", XML: []byte("<entry/>")}
-	if _, err := one.Publish(t.Context(), bus.Post{Feed: "work", Entry: e, Queue: bus.DefaultQueue}); err != nil {
-		t.Fatal(err)
-	}
-	again := holder.take(t, 1) // the node has entered anew
-	if err := one.Do(t.Context(), &bus.Transaction{Acks: again}); err != nil || again[0].Attempt != 1 {
-		t.Errorf("attempt %d of new work, acked with %v", again[0].Attempt, err)
-	}
 	if q, err := other.Queue(t.Context(), "work", bus.DefaultQueue); err != nil || q.Waiting != 0 {
 		t.Errorf("%d waiting, %v, want none", q.Waiting, err)
 	}

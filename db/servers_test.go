@@ -134,7 +134,7 @@ func share(t *testing.T, url string, while time.Duration, trouble func() (end fu
 func checkServerAccounts(t testing.TB, s *Store) {
 	t.Helper()
 	var wrong []string
-	err := s.reader.DB.SelectContext(t.Context(), &wrong, `
+	const query = `
 		SELECT format('queue %s: waiting %s, counted %s', id, waiting, work) FROM (SELECT id, waiting,
 			(SELECT count(*) FROM atommq_ready WHERE queue = q.id) + (SELECT count(*) FROM atommq_claim WHERE queue = q.id) AS work
 			FROM atommq_queue AS q) AS w WHERE waiting <> work
@@ -142,7 +142,11 @@ func checkServerAccounts(t testing.TB, s *Store) {
 		SELECT format('%s: entries %s, counted %s; bytes %s, counted %s', name, entries, live, bytes, size)
 		FROM (SELECT name, entries, bytes, (SELECT count(*) FROM atommq_entry WHERE feed = name AND deleted = 0) AS live,
 			(SELECT coalesce(sum(octet_length(xml)), 0) FROM atommq_entry WHERE feed = name) AS size FROM atommq_feed) AS f
-		WHERE entries <> live OR bytes <> size`)
+		WHERE entries <> live OR bytes <> size`
+	err := s.reader.DB.SelectContext(t.Context(), &wrong, query)
+	for tries := 0; err != nil && tries < 20; tries++ { // each one is rid of a connection that was cut
+		err = s.reader.DB.SelectContext(t.Context(), &wrong, query)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
