@@ -45,7 +45,7 @@ func (p *responsePipe) send(parts [][]byte) error {
 
 func (p *responsePipe) finish() error { return nil }
 
-// takenPipe writes to a connection that was taken over from net/http, which would hold 26 kB for it: buffers for a request
+// takenPipe writes to a connection that was taken over from net/http, which would hold more for it: buffers for a request
 // that will not come, and two goroutines. It needs none of that, nor a copy of what all readers get.
 type takenPipe struct {
 	conn    net.Conn
