@@ -95,6 +95,7 @@ func (b *Bus) commitBatch(m *batch) {
 	if err != nil {
 		b.config.Log.Error("commit failed", "ops", len(m.ops), "error", err)
 		err = fmt.Errorf("commit: %w", err)
+		m.forgetRules()
 	}
 	b.telling.Lock()
 	defer b.telling.Unlock()
@@ -145,6 +146,13 @@ func (m *batch) end() {
 	clear(m.ops)
 	clear(m.orders)
 	m.tickets, m.ops, m.orders = m.tickets[:0], m.ops[:0], m.orders[:0]
+}
+
+// forgetRules forgets what refused ops of a commit that failed: it may have been seen by half.
+func (m *batch) forgetRules() {
+	for _, op := range m.ops {
+		op.Err = nil
+	}
 }
 
 func (m *batch) take() {

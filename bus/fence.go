@@ -1,5 +1,7 @@
 package bus
 
+import "time"
+
 // lost takes note that others may hand out anew what node has: its consumers give that up, and who has taken some of it is told. The
 // keeper then enters the node anew.
 func (d *desk) lost(node int64) {
@@ -18,7 +20,8 @@ func (d *desk) lost(node int64) {
 func (d *desk) startOver(node int64) {
 	d.mu.Lock()
 	robbed := d.surrender()
-	d.node, d.struckOut, d.losses = node, false, losses{}
+	d.node, d.struckOut = node, false
+	d.losses = losses{retryAt: time.Now()} // of the queues to be made anew
 	for w := range d.queues.all() {
 		d.stir(w)
 	}

@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,5 +103,55 @@ func TestReadyAsksTheStoreOnceASecond(t *testing.T) {
 		if asked != 3 {
 			t.Errorf("the store was asked %d times in 3 s, want 3", asked)
 		}
+	})
+}
+
+func TestACommitThatFailsSaysNothingOfItsOps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var failing atomic.Bool
+		store := &bustest.Memory{BeforeCommit: func(ops []*bus.Op) error {
+			if !failing.Load() {
+				return nil
+			}
+			for _, op := range ops {
+				op.Err = bus.ErrNoQueue
+			}
+			return bus.ErrUnavailable
+		}}
+		b := open(t, store, store, bus.Config{})
+		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
+		failing.Store(true)
+		if _, err := b.Publish(t.Context(), queued("a")); !errors.Is(err, bus.ErrUnavailable) || errors.Is(err, bus.ErrNoQueue) {
+			t.Errorf("publish while the store is away: %v, want ErrUnavailable", err)
+		}
+		failing.Store(false)
+		store.CutOff(1) // the node enters anew, with the queue that it had
+		synctest.Wait()
+		publish(t, b, queued("b"))
+		w.want("b")
+	})
+}
+
+func TestANodeThatEntersAnewMakesItsDroppedQueuesAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var gone atomic.Bool
+		store := &bustest.Memory{BeforeCommit: func([]*bus.Op) error {
+			if gone.Load() {
+				return bus.ErrUnavailable
+			}
+			return nil
+		}}
+		b, other := open(t, store, store, bus.Config{}), open(t, store, store, bus.Config{})
+		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
+		if err := other.DropFeed(t.Context(), "x", 0); err != nil {
+			t.Fatal(err)
+		}
+		gone.Store(true)
+		<-time.After(3 * time.Second) // it learns of that, and cannot make the queue
+		gone.Store(false)
+		store.CutOff(1)
+		<-time.After(2 * time.Second)
+		publish(t, b, post("x", "a"))
+		w.want("a")
 	})
 }

@@ -177,10 +177,11 @@ func (c *commit) write(ops []*bus.Op) error {
 		}
 	}
 	for _, op := range ops {
-		var err error
-		if op.Err, err = c.apply(op); err != nil {
+		rule, err := c.apply(op)
+		if err != nil {
 			return err
 		}
+		op.Err = rule
 	}
 	if c.writer.asArrays && len(c.rows)-c.written+len(c.verdicts)-c.settled < fullPiece {
 		return nil

@@ -55,6 +55,15 @@ func TestANodeThatIsCutOffGivesUpItsClaimsBeforeOthersHaveThem(t *testing.T) {
 	if q, err := other.Queue(t.Context(), "work", bus.DefaultQueue); err != nil || q.Waiting != 0 {
 		t.Errorf("%d waiting, %v, want none", q.Waiting, err)
 	}
+	heir.Close()
+	e := &feeds.Entry{Title: "new", XML: []byte("<entry/>")}
+	if _, err := one.Publish(t.Context(), bus.Post{Feed: "work", Entry: e, Queue: bus.DefaultQueue}); err != nil {
+		t.Fatal(err)
+	}
+	again := holder.take(t, 1) // the node has entered anew
+	if err := one.Do(t.Context(), &bus.Transaction{Acks: again}); err != nil || again[0].Attempt != 1 {
+		t.Errorf("attempt %d of new work, acked with %v", again[0].Attempt, err)
+	}
 }
 
 // consumer is a consumer of the feed work.
