@@ -84,13 +84,13 @@ func (c *commit) removeAlike(alike []acked) error {
 	return err
 }
 
-// The entries of feed ?1 that no queue of it waits for with rank ?2. The plus keeps SQLite from walking the feed.
+// The entries of feed ?1 that no queue of it waits for with rank ?2. The plus keeps SQLite from walking the feed. The offset
+// keeps PostgreSQL from reading all work of the queues instead of looking for that of the few entries, by the whole key.
 var selectUnwanted = makeByID(2, "SELECT id, octet_length(xml) FROM atommq_entry WHERE +feed = ?1"+
-	" AND NOT EXISTS (SELECT 1 FROM atommq_ready AS r WHERE "+ofFeed+" AND r.rank = ?2 AND r.id = atommq_entry.id)"+
-	" AND NOT EXISTS (SELECT 1 FROM atommq_claim AS c WHERE "+everyNode+" AND "+ofFeed+" AND c.rank = ?2 AND c.id = atommq_entry.id) AND ", " ORDER BY id")
-
-// ofFeed lets the keys of atommq_ready and atommq_claim find the work of feed ?1.
-const ofFeed = "queue IN (SELECT id FROM atommq_queue WHERE feed = ?1)"
+	" AND NOT EXISTS (SELECT 1 FROM atommq_queue AS q WHERE q.feed = ?1 AND EXISTS (SELECT 1 FROM atommq_ready AS r"+
+	" WHERE r.queue = q.id AND r.rank = ?2 AND r.id = atommq_entry.id /* OFFSET 0 */) /* OFFSET 0 */)"+
+	" AND NOT EXISTS (SELECT 1 FROM atommq_queue AS q, atommq_node AS n WHERE q.feed = ?1 AND EXISTS (SELECT 1 FROM atommq_claim AS c"+
+	" WHERE c.node = n.id AND c.queue = q.id AND c.rank = ?2 AND c.id = atommq_entry.id /* OFFSET 0 */) /* OFFSET 0 */) AND ", " ORDER BY id")
 
 // removeUnwanted removes those of feed's entries with ids that no queue waits for, and returns theirs.
 func (c *commit) removeUnwanted(feed string, rank int64, ids []int64) (gone []int64, err error) {

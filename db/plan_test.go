@@ -79,7 +79,7 @@ func TestAPrefixIsReadInTheOrderOfTheLog(t *testing.T) {
 // Whether anybody still waits for an entry is looked up by key, in however much work there is.
 func TestWorkIsFoundByItsWholeKey(t *testing.T) {
 	s := openNew(t)
-	const ready, claimed = "SEARCH r USING PRIMARY KEY (queue=? AND rank=? AND id=?)", "SEARCH c USING PRIMARY KEY (node=? AND queue=? AND rank=? AND id=?)"
+	const ready, claimed = "SEARCH r EXISTS USING PRIMARY KEY (queue=? AND rank=? AND id=?)", "SEARCH c EXISTS USING PRIMARY KEY (node=? AND queue=? AND rank=? AND id=?)"
 	tests := []struct{ query, search string }{
 		{selectUnwanted.span, ready},
 		{selectUnwanted.span, claimed},

@@ -11,15 +11,29 @@ import (
 	"atommq/db/dbtest"
 )
 
-// What holds for a file holds for a server, whatever the planner takes the tables to be: here it knows them as empty.
+// unanalyzed fills tables with rows that the planner does not know yet.
+const unanalyzed = `
+	INSERT INTO atommq_entry (id, feed, uuid, title, atom_id, published, updated, edited, absent, xml)
+		SELECT i, 'x', 'u' || i, 't', '', 0, 0, 0, 0, repeat('x', 200) FROM generate_series(1, 20000) AS i;
+	INSERT INTO atommq_ready (queue, rank, id, attempts, bytes, ack_timeout, expires) SELECT 1, 5, i, 0, 200, 0, 0 FROM generate_series(1, 20000) AS i;
+	INSERT INTO atommq_claim (node, queue, rank, id, attempts, bytes, ack_timeout, expires) SELECT 1, 1, 5, i, 0, 200, 0, 0 FROM generate_series(20001, 40000) AS i`
+
+// What holds for a file holds for a server, whatever the planner takes the tables to be.
 func TestNoFrequentStatementScansOnAServer(t *testing.T) {
-	s := openServerAt(t, dbtest.Start(t, "fsync=off").Database(t))
+	cluster := dbtest.Start(t, "fsync=off", "autovacuum=off")
+	for name, before := range map[string]string{"known as empty": "ANALYZE", "not known": unanalyzed, "grown since": "ANALYZE; " + unanalyzed, "known": unanalyzed + "; ANALYZE"} {
+		t.Run(name, func(t *testing.T) { checkServerPlans(t, openServerAt(t, cluster.Database(t)), before) })
+	}
+}
+
+// checkServerPlans finds statements that look for their rows in vain, or collect more than they need.
+func checkServerPlans(t *testing.T, s *Store, before string) {
 	session, err := s.reader.Connx(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer session.Close()
-	if _, err := session.ExecContext(t.Context(), "ANALYZE; "+writerSession+"; SET plan_cache_mode = force_generic_plan"); err != nil {
+	if _, err := session.ExecContext(t.Context(), before+"; SET plan_cache_mode = force_generic_plan"); err != nil {
 		t.Fatal(err)
 	}
 	statements := frequentStatements()
@@ -31,11 +45,12 @@ func TestNoFrequentStatementScansOnAServer(t *testing.T) {
 	statements["take held"], statements["take held array"] = takeHeld.span, takeHeld.array
 	statements["ack array"], statements["release array"], statements["leave array"] = deleteClaims.array, releaseClaims.array, deleteEntries.array
 	statements["unwanted array"] = selectUnwanted.array
+	// The keys of a unit, the names of feeds that changed, and what a commit names by id are few.
+	few := []string{"key", "Changed", "held list", "unwanted array"}
 	for name, query := range statements {
 		for _, line := range serverPlan(t, session, query) {
-			// The keys of a unit, and the names of feeds that changed, are few.
-			sorts := strings.Contains(line, "Sort Key: ") && !slices.Contains([]string{"key", "Changed"}, name) && !strings.Contains(line, "moved.")
-			if sorts || strings.Contains(line, "Seq Scan on atommq") && !strings.Contains(line, "atommq_node") {
+			sorts := strings.Contains(line, "Sort Key: ") && !slices.Contains(few, name) && !strings.Contains(line, "moved.")
+			if sorts || strings.Contains(line, "Bitmap") || strings.Contains(line, "Anti Join") && name != "empty" || strings.Contains(line, "Seq Scan on atommq") && !strings.Contains(line, "atommq_node") {
 				t.Errorf("%s: %s", name, line)
 			}
 		}

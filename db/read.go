@@ -45,8 +45,11 @@ func scanEntry(rows *sqlx.Rows) (*bus.Entry, error) {
 }
 
 const (
-	readOldest = "SELECT " + entryColumns + " FROM atommq_entry WHERE feed = ? AND id > ? AND id < ? ORDER BY id LIMIT ?"
-	readNewest = "SELECT " + entryColumns + " FROM atommq_entry WHERE feed = ? AND id > ? AND id < ? ORDER BY id DESC LIMIT ?"
+	// Names stand in the comparison and in the order, so that no index but that of feeds will do: PostgreSQL would walk through the
+	// ids of all feeds where it takes a feed for a large part of them, or does not know which one it is.
+	within     = "(feed, id) > (?1, ?2) AND (feed, id) < (?1, ?3)"
+	readOldest = "SELECT " + entryColumns + " FROM atommq_entry WHERE " + within + " ORDER BY feed, id LIMIT ?4"
+	readNewest = "SELECT " + entryColumns + " FROM atommq_entry WHERE " + within + " ORDER BY feed DESC, id DESC LIMIT ?4"
 	readFind   = "SELECT " + entryColumns + " FROM atommq_entry WHERE uuid = ?"
 	readHead   = "SELECT last_id FROM atommq_log"
 	// The plus keeps SQLite from collecting the feeds by name, and then sorting what they have.
