@@ -29,6 +29,13 @@ var (
 	ErrPaused      = errors.New("queue is paused")
 	ErrClosed      = errors.New("bus is closed")
 
+	ErrNoAccount     = errors.New("no such account")
+	ErrAccountExists = errors.New("there is an account of this name")
+	ErrNoToken       = errors.New("no such token")
+	ErrTokenExists   = errors.New("the account has a token of this name")
+	ErrCredentials   = errors.New("wrong name, password or token")
+	ErrBusy          = errors.New("too many are being let in at once")
+
 	// ErrUncertain is an ErrUnavailable after which what was to be stored may be stored.
 	ErrUncertain = fmt.Errorf("%w, and whether it stored this is not known", ErrUnavailable)
 )

@@ -21,6 +21,8 @@ type Store interface {
 	Health
 	MediaStore
 	Retention
+	Accounts
+	Permissions
 	// Close releases the store. No call may be under way.
 	Close() error
 }

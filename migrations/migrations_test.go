@@ -109,6 +109,7 @@ func allSteps(applied bool) []migrations.Migration {
 		{Version: 2, Name: "00002_queues.sql", Applied: applied},
 		{Version: 3, Name: "00003_atompub.sql", Applied: applied},
 		{Version: 4, Name: "00004_leases.sql", Applied: applied},
+		{Version: 5, Name: "00005_access.sql", Applied: applied},
 	}
 }
 
@@ -263,6 +264,31 @@ func TestTheThirdVersionKeepsMediaDraftsAndSettings(t *testing.T) {
 		column(t, old, "SELECT concat_ws(' ', accepts, keep_age, keep_entries, revision) FROM atommq_setting"))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("AtomPub's tables (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheFourthVersionKeepsLeases(t *testing.T) {
+	old := migrated(t, "testdata/v4.sql")
+	want := []string{"-1 5 1763679700000000", "32", "0"}
+	got := slices.Concat(
+		column(t, old, "SELECT concat_ws(' ', node, id, deadline) FROM atommq_claim"),
+		column(t, old, "SELECT length(lease) FROM atommq_secret"),
+		column(t, old, "SELECT count(*) FROM atommq_account"))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("leases (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheFifthVersionKeepsAccountsTokensAndRules(t *testing.T) {
+	old := migrated(t, "testdata/v5.sql")
+	want := []string{"ann 60", "bob 0", "bob laptop 32", "ann * admin", "anonymous news read", "bob first read,consume", "5"}
+	got := slices.Concat(
+		column(t, old, "SELECT concat_ws(' ', name, length(password)) FROM atommq_account ORDER BY name"),
+		column(t, old, "SELECT concat_ws(' ', account, label, length(digest)) FROM atommq_token"),
+		column(t, old, "SELECT concat_ws(' ', account, feed, rights) FROM atommq_rule ORDER BY account"),
+		column(t, old, "SELECT revision FROM atommq_access"))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("who may do what (-want +got):\n%s", diff)
 	}
 }
 

@@ -39,6 +39,7 @@ type Memory struct {
 	onLoss    []func(node int64)
 	media     map[int64]*memoryMedia
 	lastMedia int64
+	roll      bus.Roll
 }
 
 var (

@@ -135,7 +135,7 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"any history reads as the model says", testModel},
 		{"readers see ids in order while writers commit", testConcurrent},
 	}
-	for _, test := range append(tests, atomPubPromises()...) {
+	for _, test := range slices.Concat(tests, atomPubPromises(), accessPromises()) {
 		t.Run(strings.ReplaceAll(test.promise, " ", "_"), func(t *testing.T) {
 			test.check(t, &suite{TB: t, Store: open(t), at: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)})
 		})

@@ -1,0 +1,203 @@
+package bus
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// rollInterval is how often a node looks whether who may do what has changed.
+const rollInterval = time.Second
+
+// AccessConfig holds the settings of an Access.
+type AccessConfig struct {
+	// Login and Passcode, when Passcode is set, are an account that all who know them share. It may do everything.
+	Login, Passcode string
+	// Closed keeps everybody out where there are no accounts, no rules and no Passcode. Otherwise everybody
+	// may then do everything.
+	Closed bool
+	Log    *slog.Logger // default slog.Default()
+}
+
+// Access knows who may do what. It follows the store: a change by any process counts within two seconds.
+//
+// Everything it knows is in memory, some 300 bytes for an account, a token or a rule. All its methods may be called from any goroutine;
+// OpenAccess starts one, which Close ends.
+type Access struct {
+	config    AccessConfig
+	store     Accounts // nil without one
+	shared    *sharedAccount
+	now       atomic.Pointer[roll]
+	passwords passwords
+	nobody    Caller
+
+	changed  chan struct{} // closed at the next change
+	mu       sync.Mutex
+	stop     context.CancelFunc
+	watching sync.WaitGroup
+}
+
+// roll is a Roll made ready, as it was at one time. It never changes.
+type roll struct {
+	source    *Roll
+	open      bool // everybody may do everything
+	accounts  map[string]*member
+	tokens    map[[sha256.Size]byte]*Token
+	anonymous *Grants
+	// ends is when the next token ends, zero for none.
+	ends time.Time
+}
+
+type member struct {
+	password string
+	grants   Grants
+}
+
+// OpenAccess reads who may do what from a store; nil for a bus without accounts, on which everybody may do everything unless
+// there is a passcode.
+func OpenAccess(ctx context.Context, store Accounts, config AccessConfig) (*Access, error) {
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	a := &Access{config: config, store: store, shared: newSharedAccount(config.Login, config.Passcode), changed: make(chan struct{})}
+	a.nobody.access = a
+	a.passwords.init()
+	if store == nil {
+		a.now.Store(a.makeRoll(&Roll{}, time.Now()))
+		a.stop = func() {}
+		return a, nil
+	}
+	source, err := store.Roll(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open access: %w", err)
+	}
+	a.now.Store(a.makeRoll(source, time.Now()))
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	a.stop = stop
+	a.watching.Go(func() { a.follow(background) })
+	return a, nil
+}
+
+// Close stops following the store. It may be called again.
+func (a *Access) Close() {
+	a.stop()
+	a.watching.Wait()
+}
+
+// Open reports whether everybody may do everything.
+func (a *Access) Open() bool { return a.now.Load().open }
+
+// Guarded reports whether somebody decided who may do what: there is a passcode, an account or a rule.
+func (a *Access) Guarded() bool {
+	source := a.now.Load().source
+	return a.shared != nil || len(source.Accounts) > 0 || len(source.Rules) > 0
+}
+
+// Changed returns a channel that is closed when who may do what changes from then on.
+func (a *Access) Changed() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.changed
+}
+
+// follow reads the roll again whenever it has changed.
+func (a *Access) follow(ctx context.Context) {
+	tick := time.NewTicker(rollInterval)
+	defer tick.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := a.refresh(ctx)
+		if err != nil && ctx.Err() == nil && !failing {
+			a.config.Log.Warn("cannot look for changes of accounts; those known before count", "error", err)
+		}
+		failing = err != nil
+	}
+}
+
+// refresh takes over what changed in the store, and lets go of tokens that ended.
+func (a *Access) refresh(ctx context.Context) error {
+	now := a.now.Load()
+	source, at := now.source, time.Now()
+	revision, err := a.store.RollRevision(ctx)
+	if err == nil && revision != source.Revision {
+		var read *Roll
+		if read, err = a.store.Roll(ctx); err == nil {
+			source = read
+		}
+	}
+	if source != now.source || !now.ends.IsZero() && !at.Before(now.ends) {
+		a.turnTo(a.makeRoll(source, at))
+	}
+	return err
+}
+
+func (a *Access) turnTo(next *roll) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.now.Store(next)
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+// makeRoll makes source ready, without the tokens that have ended.
+func (a *Access) makeRoll(source *Roll, at time.Time) *roll {
+	r := &roll{
+		source: source, accounts: make(map[string]*member), tokens: make(map[[sha256.Size]byte]*Token), anonymous: new(Grants),
+		open: !a.config.Closed && a.shared == nil && len(source.Accounts) == 0 && len(source.Rules) == 0,
+	}
+	for _, account := range source.Accounts {
+		r.accounts[account.Name] = &member{password: account.Password}
+	}
+	for _, rule := range source.Rules {
+		if m := r.accounts[rule.Account]; m != nil {
+			m.grants.add(rule.Feed, rule.Rights)
+		} else if rule.Account == Anonymous {
+			r.addForAll(rule)
+		}
+	}
+	for i := range source.Tokens {
+		t := &source.Tokens[i]
+		switch {
+		case r.accounts[t.Account] == nil, !t.Expires.IsZero() && !at.Before(t.Expires):
+			continue
+		case !t.Expires.IsZero() && (r.ends.IsZero() || t.Expires.Before(r.ends)):
+			r.ends = t.Expires
+		}
+		r.tokens[t.Digest] = t
+	}
+	return r
+}
+
+// addForAll gives everybody what whoever has no account may do.
+func (r *roll) addForAll(rule Rule) {
+	r.anonymous.add(rule.Feed, rule.Rights)
+	for _, m := range r.accounts {
+		m.grants.add(rule.Feed, rule.Rights)
+	}
+}
+
+// sharedAccount is the one of AccessConfig.
+type sharedAccount struct{ login, passcode [sha256.Size]byte }
+
+func newSharedAccount(login, passcode string) *sharedAccount {
+	if passcode == "" {
+		return nil
+	}
+	return &sharedAccount{login: sha256.Sum256([]byte(login)), passcode: sha256.Sum256([]byte(passcode))}
+}
+
+// randomKey makes a key that nobody knows but this process.
+func randomKey() (key [sha256.Size]byte) {
+	_, _ = rand.Read(key[:]) // it never fails
+	return key
+}

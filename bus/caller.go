@@ -1,0 +1,162 @@
+package bus
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"sync/atomic"
+	"time"
+)
+
+// Caller is somebody who was let in. What it may do follows the roll: an account that is removed, a password that is changed and a
+// token that is taken away or ends leave its callers with no rights. The nil Caller has none either.
+type Caller struct {
+	access *Access
+	// Account is the name of the account, "" for whoever gave none.
+	account string
+	shared  bool
+	token   *[sha256.Size]byte // what it came with, or nil
+	hash    string             // or the password's
+	last    atomic.Pointer[standing]
+}
+
+// standing is what a caller may do at one revision of the roll.
+type standing struct {
+	roll    *roll
+	every   bool    // everything
+	revoked bool    // what it came with counts no longer
+	grants  *Grants // otherwise
+}
+
+// Account returns the name of the caller's account, "" for whoever gave none.
+func (c *Caller) Account() string { return c.account }
+
+// May reports whether the caller may use right on a feed.
+func (c *Caller) May(right Rights, feed string) bool {
+	s := c.standing()
+	return s.every || s.grants.May(right, feed)
+}
+
+// MayEvery reports whether the caller may use right on every feed that there can be.
+func (c *Caller) MayEvery(right Rights) bool {
+	s := c.standing()
+	return s.every || s.grants.MayEvery(right)
+}
+
+// MaySome reports whether the caller may use right on some feed whose name begins with prefix, there or not.
+func (c *Caller) MaySome(right Rights, prefix string) bool {
+	s := c.standing()
+	return s.every || s.grants.MaySome(right, prefix)
+}
+
+// Rights returns what the caller may do with a feed.
+func (c *Caller) Rights(feed string) Rights {
+	s := c.standing()
+	if s.every {
+		return allRights
+	}
+	return s.grants.Rights(feed)
+}
+
+// Welcome reports whether the caller may do anything at all.
+func (c *Caller) Welcome() bool {
+	s := c.standing()
+	return s.every || !s.grants.none() || c.Known()
+}
+
+// Known reports whether the caller has an account, which still lets it in.
+func (c *Caller) Known() bool {
+	return c != nil && (c.account != "" || c.shared) && !c.standing().revoked
+}
+
+var noStanding = standing{grants: new(Grants)}
+
+// standing returns what c may do now.
+func (c *Caller) standing() *standing {
+	if c == nil {
+		return &noStanding
+	}
+	now := c.access.now.Load()
+	if s := c.last.Load(); s != nil && s.roll == now {
+		return s
+	}
+	s := c.resolve(now)
+	c.last.Store(s)
+	return s
+}
+
+func (c *Caller) resolve(now *roll) *standing {
+	s := &standing{roll: now, grants: noStanding.grants}
+	member := now.accounts[c.account]
+	switch {
+	case now.open, c.shared:
+		s.every = true
+	case c.account == "":
+		s.grants = now.anonymous
+	case member == nil, c.token == nil && member.password != c.hash, c.token != nil && now.tokens[*c.token] == nil:
+		s.revoked = true
+	default:
+		s.grants = &member.grants
+	}
+	return s
+}
+
+// Anonymous returns whoever comes without an account.
+func (a *Access) Anonymous() *Caller { return &a.nobody }
+
+// Login lets somebody in who gives a login and a passcode: the shared account's, an account's name and password, or a token
+// as the passcode, with its account's name or none. ErrCredentials if they are wrong; ErrBusy when too many ask at once.
+//
+// Where everybody may do everything, they are not looked at.
+func (a *Access) Login(ctx context.Context, login, passcode string) (*Caller, error) {
+	now := a.now.Load()
+	if now.open {
+		return &a.nobody, nil
+	}
+	if a.shared.matches(login, passcode) {
+		return &Caller{access: a, account: login, shared: true}, nil
+	}
+	if looksLikeToken(passcode) {
+		if c, err := a.Token(passcode); err == nil && (login == "" || login == c.account) {
+			return c, nil
+		}
+	}
+	if len(now.accounts) == 0 {
+		return nil, ErrCredentials
+	}
+	hash := ""
+	if m := now.accounts[login]; m != nil {
+		hash = m.password
+	}
+	right, err := a.passwords.check(ctx, login, hash, passcode)
+	if err != nil {
+		return nil, err
+	}
+	if !right {
+		return nil, ErrCredentials
+	}
+	return &Caller{access: a, account: login, hash: hash}, nil
+}
+
+// Token lets the bearer of a token in: ErrCredentials if it is none. It is looked up by its hash, from which time tells nothing.
+func (a *Access) Token(token string) (*Caller, error) {
+	now := a.now.Load()
+	if now.open {
+		return &a.nobody, nil
+	}
+	digest := sha256.Sum256([]byte(token))
+	t := now.tokens[digest]
+	if t == nil || !t.Expires.IsZero() && !time.Now().Before(t.Expires) {
+		return nil, ErrCredentials
+	}
+	return &Caller{access: a, account: t.Account, token: &digest}, nil
+}
+
+// matches takes the same time whatever is wrong.
+func (s *sharedAccount) matches(login, passcode string) bool {
+	if s == nil {
+		return false
+	}
+	l, p := sha256.Sum256([]byte(login)), sha256.Sum256([]byte(passcode))
+	return subtle.ConstantTimeCompare(l[:], s.login[:])&subtle.ConstantTimeCompare(p[:], s.passcode[:]) == 1
+}

@@ -1,0 +1,91 @@
+package bus
+
+import "testing"
+
+func grantsOf(t *testing.T, rules ...string) *Grants {
+	t.Helper()
+	g := new(Grants)
+	for i := 0; i < len(rules); i += 2 {
+		rights, err := ParseRights(rules[i+1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.add(rules[i], rights)
+	}
+	return g
+}
+
+func TestRulesGrantWhatTheySayAndNoMore(t *testing.T) {
+	g := grantsOf(t, "news", "read", "orders/*", "publish,consume", "orders/eu", "edit", "own", "admin")
+	for _, test := range []struct{ feed, want string }{
+		{"news", "read"},
+		{"news2", ""},
+		{"new", ""},
+		{"orders/", "publish,consume"},
+		{"orders/us", "publish,consume"},
+		{"orders/eu", "publish,consume,edit"},
+		{"orders", ""},
+		{"Orders/us", ""},
+		{"own", "read,publish,consume,edit,admin"},
+		{"*", ""},
+		{"", ""},
+	} {
+		if got := g.Rights(test.feed).String(); got != test.want {
+			t.Errorf("on %q: %q, want %q", test.feed, got, test.want)
+		}
+	}
+}
+
+func TestDeadLettersFollowTheirFeed(t *testing.T) {
+	g := grantsOf(t, "work", "consume", "in", "publish", "all", "admin", "news", "read", "x.dead", "admin")
+	for _, test := range []struct{ feed, want string }{
+		{"work.dead", "read,consume"},
+		{"in.dead", ""},
+		{"all.dead", "read,publish,consume,edit,admin"},
+		{"news.dead", "read"},
+		{"x", ""},
+		{".dead", ""},
+		{"work.dead.dead", "read,consume"},
+	} {
+		if got := g.Rights(test.feed).String(); got != test.want {
+			t.Errorf("on %q: %q, want %q", test.feed, got, test.want)
+		}
+	}
+}
+
+func TestAPrefixIsOpenWhereSomeFeedIs(t *testing.T) {
+	g := grantsOf(t, "orders/eu", "read", "logs/*", "read", "work", "consume")
+	for prefix, want := range map[string]bool{
+		"": true, "orders": true, "orders/eu": true, "orders/eu/": false, "logs": true, "logs/a/b": true, "log.": false,
+		"work.d": true, "secret": false,
+	} {
+		if got := g.MaySome(RightRead, prefix); got != want {
+			t.Errorf("%q: %v, want %v", prefix, got, want)
+		}
+	}
+	if g.MaySome(RightPublish, "") || g.MayEvery(RightRead) || !grantsOf(t, "*", "read").MayEvery(RightRead) {
+		t.Error("rights on some feeds and on all are confused")
+	}
+}
+
+func TestRightsAreReadAsTheyAreWritten(t *testing.T) {
+	for r := Rights(1); r <= allRights; r++ {
+		if got, err := ParseRights(r.String()); err != nil || got != r {
+			t.Errorf("%s reads as %s, %v", r, got, err)
+		}
+	}
+	for _, text := range []string{"", "read,", "Read", "all", "read;edit"} {
+		if r, err := ParseRights(text); err == nil {
+			t.Errorf("%q reads as %s", text, r)
+		}
+	}
+}
+
+func BenchmarkRights(b *testing.B) {
+	g := new(Grants)
+	g.add("news", RightRead)
+	g.add("orders/*", RightRead)
+	for b.Loop() {
+		g.May(RightRead, "news")
+	}
+}
