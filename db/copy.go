@@ -33,11 +33,11 @@ type Progress struct {
 	Of    int64  `json:"of"`
 }
 
-// Copied is a table that both databases have with the same rows.
+// Copied is a table of which both databases have the same rows.
 type Copied struct {
 	Table  string `json:"table"`
 	Rows   int64  `json:"rows"`
-	Digest string `json:"sha256"` // of the rows, in the order of keys
+	Digest string `json:"sha256,omitempty"` // of the rows, in the order of keys; "" where it was not asked for
 }
 
 // Run copies, and compares both databases when it is done. It refuses databases that somebody else uses, and a target that
@@ -54,27 +54,11 @@ func (c *Copy) Run(ctx context.Context) (_ []Copied, err error) {
 		return nil, copyError(ctx, c.To, err)
 	}
 	defer func() { err = errors.Join(err, to.close()) }()
-	tables, err := common(from.tables, to.tables)
-	if err != nil {
-		return nil, err
-	}
-	t := &transfer{from: from, to: to, tables: tables, tell: c.Progress, batch: cmp.Or(c.batch, copyRows)}
+	t := &transfer{from: from, to: to, tell: c.Progress, batch: cmp.Or(c.batch, copyRows), advice: ": run it again to go on"}
 	if t.tell == nil {
 		t.tell = func(Progress) {}
 	}
-	if err := t.begin(ctx); err != nil {
-		return nil, copyError(ctx, c.To, err)
-	}
-	if !t.whole {
-		if err := t.copyAll(ctx); err != nil {
-			return nil, fmt.Errorf("copy: %w: run it again to go on", translate(ctx, err))
-		}
-	}
-	copied, err := t.verify(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("verify the copy: %w", translate(ctx, err))
-	}
-	return copied, copyError(ctx, c.To, to.end(ctx))
+	return t.run(ctx)
 }
 
 func copyError(ctx context.Context, dsn string, err error) error {
@@ -93,6 +77,27 @@ type transfer struct {
 	progress Progress
 	tell     func(Progress)
 	batch    int
+	advice   string // for who sees it break off
+}
+
+// run copies, compares, and only then calls the target whole.
+func (t *transfer) run(ctx context.Context) (_ []Copied, err error) {
+	if t.tables, err = common(t.from.tables, t.to.tables); err != nil {
+		return nil, err
+	}
+	if err := t.begin(ctx); err != nil {
+		return nil, copyError(ctx, t.to.name, err)
+	}
+	if !t.whole {
+		if err := t.copyAll(ctx); err != nil {
+			return nil, fmt.Errorf("copy: %w%s", translate(ctx, err), t.advice)
+		}
+	}
+	copied, err := t.verify(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("verify the copy: %w", translate(ctx, err))
+	}
+	return copied, copyError(ctx, t.to.name, t.to.end(ctx))
 }
 
 // What a copy works with at a time is bounded.

@@ -70,6 +70,12 @@ func (copyFile) lock(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
+// picture implements copyDialect.
+func (copyFile) picture(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "BEGIN; SELECT count(*) FROM sqlite_schema") // a transaction begins with what it first reads
+	return err
+}
+
 // busyError says who holds a file.
 func busyError(err error) error {
 	if isBusy(err) {

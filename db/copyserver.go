@@ -60,6 +60,12 @@ func (copyServer) list(ctx context.Context, conn *sql.Conn) (tables []*copyTable
 // tableCount implements copyDialect.
 func (copyServer) tableCount(name string) string { return "SELECT count(to_regclass('" + name + "'))" }
 
+// picture implements copyDialect.
+func (copyServer) picture(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "SET enable_seqscan = off; SET enable_sort = off; BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+	return err
+}
+
 // lock implements copyDialect. It keeps nodes from writing, and reads what there is as one picture, by keys.
 func (copyServer) lock(ctx context.Context, conn *sql.Conn) error {
 	var free bool

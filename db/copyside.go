@@ -13,12 +13,14 @@ import (
 	"atommq/migrations"
 )
 
-// copySide is one of the two databases of a copy, which nobody else uses meanwhile.
+// copySide is one of the two databases of a copy, which nobody else uses meanwhile, or a snapshot of one.
 type copySide struct {
 	copyDialect
+	name   string // data source name
 	pool   *sql.DB
 	conn   *sql.Conn
 	tables []*copyTable
+	schema int64 // its version, of a snapshot
 }
 
 // copyDialect is how databases differ for a copy.
@@ -27,6 +29,8 @@ type copyDialect interface {
 	list(ctx context.Context, conn *sql.Conn) ([]*copyTable, error)
 	// lock keeps others out until the connection is closed.
 	lock(ctx context.Context, conn *sql.Conn) error
+	// picture has the connection read, until it is closed, what there is at this moment, and change nothing.
+	picture(ctx context.Context, conn *sql.Conn) error
 	// tableCount returns a query that finds 1 if there is a table of that name, or else 0.
 	tableCount(name string) string
 	// param names the n-th parameter of a statement, from 1.
@@ -91,7 +95,7 @@ func openTarget(ctx context.Context, dsn string) (*copySide, error) { return ope
 
 // openSide opens a database for a copy alone.
 func openSide(ctx context.Context, dsn string, create bool) (_ *copySide, err error) {
-	s := &copySide{}
+	s := &copySide{name: dsn}
 	if s.pool, s.copyDialect, err = openCopyPool(ctx, dsn, create); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,245 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"atommq/bus"
+)
+
+// Backup writes a whole bus, as it is at one moment, into a new file of SQLite, while others work on it. Until the file is
+// complete, checked and on the disk, it has another name.
+type Backup struct {
+	From  string // a database
+	To    string // a file
+	Force bool   // put it in the place of a file that is there
+	// Progress is told now and then how far the backup is, from one goroutine at a time; nil for nobody. In the phase
+	// "copy pages" it counts those of the file.
+	Progress func(Progress)
+}
+
+// partial is what a file is named until it is complete.
+func partial(path string) string { return path + ".partial" }
+
+// Run returns what the backup holds. Nothing is left of one that fails; one that is killed leaves its partial file, which the
+// next one to the same file removes.
+func (b *Backup) Run(ctx context.Context) (_ []Copied, err error) {
+	if err := b.mayWrite(); err != nil {
+		return nil, err
+	}
+	from, err := openSnapshot(ctx, b.From)
+	if err != nil {
+		return nil, copyError(ctx, b.From, err)
+	}
+	defer func() { err = errors.Join(err, from.close()) }()
+	part := partial(b.To)
+	if err := removeAbandoned(ctx, part); err != nil {
+		return nil, err
+	}
+	tables, err := b.write(ctx, from, part)
+	if err == nil {
+		err = b.publish(part)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("back up to %s: %w", b.To, translate(ctx, err)), removeDatabase(part))
+	}
+	return tables, nil
+}
+
+// mayWrite refuses a file that is there.
+func (b *Backup) mayWrite() error {
+	if IsPostgres(b.To) {
+		return fmt.Errorf("a backup is a file, and %s is none: atommq copy copies into a database of PostgreSQL", Name(b.To))
+	}
+	info, err := os.Lstat(b.To)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return location{path: b.To}.check()
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a file: name one", b.To)
+	case !b.Force:
+		return fmt.Errorf("%s is there already: name another file, or give --force to replace it", b.To)
+	}
+	return b.mayReplace(info)
+}
+
+// mayReplace refuses to put the backup in the place of the database itself.
+func (b *Backup) mayReplace(target fs.FileInfo) error {
+	if IsPostgres(b.From) {
+		return nil
+	}
+	loc, err := parse(b.From)
+	if err != nil {
+		return err
+	}
+	if source, err := os.Stat(loc.path); err == nil && os.SameFile(source, target) {
+		return fmt.Errorf("%s is the database itself: name another file", b.To)
+	}
+	return nil
+}
+
+// write makes part a complete backup, and returns what it holds.
+func (b *Backup) write(ctx context.Context, from *copySide, part string) ([]Copied, error) {
+	tell := b.Progress
+	if tell == nil {
+		tell = func(Progress) {}
+	}
+	if IsPostgres(b.From) {
+		return writeRows(ctx, from, part, tell)
+	}
+	if err := writePages(ctx, from, part, tell); err != nil {
+		return nil, err
+	}
+	tell(Progress{Phase: "verify"})
+	return verifyPages(ctx, from, part)
+}
+
+// writePages copies a file.
+func writePages(ctx context.Context, from *copySide, part string, tell func(Progress)) (err error) {
+	to, err := openNewFile(part)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	conn, err := to.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if err := (copyFile{}).lock(ctx, conn); err != nil {
+		return err
+	}
+	return copyPages(ctx, from.conn, conn, func(done, of int64) {
+		tell(Progress{Phase: "copy pages", Rows: done, Of: of})
+	})
+}
+
+// openNewFile opens a file that needs no journal: if it does not become complete, it goes.
+func openNewFile(path string) (*sql.DB, error) {
+	return sql.Open("sqlite3", location{path: path}.url("_journal_mode=OFF", "_synchronous=OFF", "_locking_mode=EXCLUSIVE"))
+}
+
+// verifyPages reads a backup again, and counts what it holds against what the source has.
+func verifyPages(ctx context.Context, from *copySide, part string) (_ []Copied, err error) {
+	to, err := openKept(ctx, part)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, to.close()) }()
+	if err := to.sound(ctx); err != nil {
+		return nil, err
+	}
+	there, err := from.counts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	here, err := to.counts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return here, sameCounts(there, here)
+}
+
+func sameCounts(there, here []Copied) error {
+	if len(there) != len(here) {
+		return fmt.Errorf("%d tables were written, and %d are there", len(there), len(here))
+	}
+	for i, t := range there {
+		if t.Table != here[i].Table || t.Rows != here[i].Rows {
+			return fmt.Errorf("table %s has %d rows, and %d were written", t.Table, t.Rows, here[i].Rows)
+		}
+	}
+	return nil
+}
+
+// writeRows copies a database of PostgreSQL, row by row, and compares.
+func writeRows(ctx context.Context, from *copySide, part string, tell func(Progress)) (_ []Copied, err error) {
+	to, err := openTarget(ctx, part)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, to.close()) }()
+	return (&transfer{from: from, to: to, tell: tell, batch: copyRows}).run(ctx)
+}
+
+// publish gives the file its name once it is on the disk.
+func (b *Backup) publish(part string) error {
+	if err := syncFile(part); err != nil {
+		return err
+	}
+	if err := b.rename(part); err != nil {
+		return err
+	}
+	return syncFile(filepath.Dir(b.To))
+}
+
+// rename overwrites nothing that came meanwhile, unless it is told to. What lies beside a former database of that name must not be
+// taken for a part of this one.
+func (b *Backup) rename(part string) error {
+	if b.Force {
+		if err := removeBeside(b.To); err != nil {
+			return err
+		}
+		return os.Rename(part, b.To)
+	}
+	err := os.Link(part, b.To)
+	switch {
+	case err == nil:
+		return os.Remove(part)
+	case errors.Is(err, fs.ErrExist):
+		return b.mayWrite()
+	}
+	if err := b.mayWrite(); err != nil { // the file system knows no links
+		return err
+	}
+	return os.Rename(part, b.To)
+}
+
+func syncFile(path string) (err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// removeAbandoned removes what a backup that was killed has left, unless one is still writing it.
+func removeAbandoned(ctx context.Context, part string) error {
+	if _, err := os.Lstat(part); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	d, err := sql.Open("sqlite3", location{path: part}.url("mode=rw", "_busy_timeout=0"))
+	if err != nil {
+		return err
+	}
+	_, err = d.ExecContext(ctx, "BEGIN IMMEDIATE; ROLLBACK")
+	busy := isBusy(err) // any other error comes from its being half a file
+	if err := d.Close(); busy || err != nil {
+		return errors.Join(fmt.Errorf("another backup is writing %s: wait for it, or name another file: %w", part, bus.ErrUnavailable), err)
+	}
+	return removeDatabase(part)
+}
+
+// removeDatabase removes a file of SQLite, if there is one.
+func removeDatabase(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return removeBeside(path)
+}
+
+func removeBeside(path string) error {
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"atommq/bus"
+)
+
+// backedUp makes a backup of a file that is filled.
+func backedUp(t *testing.T, entries int) (backup string) {
+	t.Helper()
+	backup = filepath.Join(t.TempDir(), "backup.db")
+	if _, err := (&Backup{From: filled(t, entries), To: backup}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return backup
+}
+
+func TestARestoreHandsOutAgainWhatConsumersHad(t *testing.T) {
+	target := filepath.Join(t.TempDir(), "atommq.db")
+	mustRestore(t, backedUp(t, 1), target)
+	if got := listing(t, target); !cmp.Equal(got, []string{"atommq.db"}) {
+		t.Errorf("there are %q", got)
+	}
+	s := openAt(t, target)
+	if queues := recovered(t, s); !cmp.Equal(queues, []int64{1}) {
+		t.Errorf("queues %v got work back", queues)
+	}
+	node, err := s.Join(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := claimed(t, s, node, 1, 10)
+	if len(claims) != 5 || claims[0].Attempt != 2 || claims[4].Attempt != 1 {
+		t.Errorf("claims %+v", claims)
+	}
+	checkAccounts(t, s)
+}
+
+func TestARestoreGoesOnAboveWhatReadersSaw(t *testing.T) {
+	target := filepath.Join(t.TempDir(), "atommq.db")
+	if _, err := (&Restore{From: backedUp(t, 1), To: target, LastID: 1000}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	op := publishing(t, "news", 1)[0]
+	mustCommit(t, openAt(t, target), op)
+	if id := op.Posts[0].Entry.ID; id != 1001 {
+		t.Errorf("the next id is %d", id)
+	}
+}
+
+func TestARestoreThatIsStoppedLeavesTheTargetEmpty(t *testing.T) {
+	backup, dir := backedUp(t, bulk), t.TempDir()
+	for _, target := range []string{filepath.Join(dir, "made.db"), filepath.Join(dir, "new.db")} {
+		if filepath.Base(target) == "made.db" {
+			s, err := Open(t.Context(), target, Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		if _, err := (&Restore{From: backup, To: target, Progress: once(cancel)}).Run(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", target, err)
+		}
+		s := openAt(t, target)
+		if head, err := s.Head(t.Context()); err != nil || head != 0 {
+			t.Errorf("%s: head %d, %v", target, head, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		mustRestore(t, backup, target)
+	}
+}
+
+func TestARestoreKeepsOutOfADatabaseThatIsOpen(t *testing.T) {
+	target := filepath.Join(t.TempDir(), "atommq.db")
+	openAt(t, target)
+	_, err := (&Restore{From: backedUp(t, 1), To: target}).Run(t.Context())
+	if !errors.Is(err, bus.ErrUnavailable) || !strings.Contains(err.Error(), "stop the server") {
+		t.Errorf("while it is open: %v", err)
+	}
+}
+
+func TestARestoreTakesNoDatabaseThatHoldsSomething(t *testing.T) {
+	backup, dir := backedUp(t, 1), t.TempDir()
+	used, others := filled(t, 1), filepath.Join(dir, "others.db")
+	execFile(t, others, "CREATE TABLE mine (x)")
+	for target, want := range map[string]string{used: "holds something already", others: "of another program", dir: "is a directory"} {
+		if _, err := (&Restore{From: backup, To: target}).Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("into %s: %v", target, err)
+		}
+	}
+}
+
+func TestARestoreVerifiesTheBackupFirst(t *testing.T) {
+	dir := t.TempDir()
+	whole, err := os.ReadFile(backedUp(t, 1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := append(append([]byte{}, whole[:40*4096]...), make([]byte, 4096)...)
+	damaged = append(damaged, whole[len(damaged):]...)
+	for name, b := range map[string][]byte{"cut": whole[:len(whole)/2], "damaged": damaged, "none": []byte("SQLite format 3\x00 and more")} {
+		backup, target := filepath.Join(dir, name), filepath.Join(dir, name+".db")
+		if err := os.WriteFile(backup, b, 0o400); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (&Restore{From: backup, To: target}).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "is damaged") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(target); err == nil {
+			t.Errorf("%s made a database", name)
+		}
+	}
+	newer := backedUp(t, 1)
+	execFile(t, newer, "INSERT INTO atommq_schema (version_id, is_applied) VALUES (1000, 1)")
+	if _, err := (&Restore{From: newer, To: filepath.Join(dir, "newer.db")}).Run(t.Context()); !errors.Is(err, bus.ErrNewerSchema) {
+		t.Errorf("of a newer schema: %v", err)
+	}
+}

@@ -1,0 +1,117 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+
+	"atommq/migrations"
+)
+
+// openSnapshot opens a database as it is at one moment, for reading. Whoever works on it goes on meanwhile.
+func openSnapshot(ctx context.Context, dsn string) (_ *copySide, err error) {
+	s := &copySide{name: dsn}
+	if s.pool, s.copyDialect, err = openSnapshotPool(dsn); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(busyError(err), s.close())
+		}
+	}()
+	if s.conn, err = s.pool.Conn(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.picture(ctx, s.conn); err != nil {
+		return nil, err
+	}
+	if s.schema, err = s.version(ctx); err != nil {
+		return nil, err
+	}
+	stamp, err := s.stamp(ctx)
+	if err == nil && stamp != "" {
+		err = errors.New("is a copy that has not ended: run atommq copy again first")
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.tables, err = s.list(ctx, s.conn)
+	return s, err
+}
+
+func openSnapshotPool(dsn string) (*sql.DB, copyDialect, error) {
+	if IsPostgres(dsn) {
+		pool, err := OpenServer(dsn)
+		return pool, copyServer{}, err
+	}
+	loc, err := parse(dsn)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := os.Stat(loc.path); err != nil {
+		return nil, nil, err
+	}
+	pool, err := sql.Open("sqlite3", loc.url("mode=ro", "_query_only=1", "_busy_timeout=5000"))
+	return pool, copyFile{}, err
+}
+
+// openKept opens a file that nobody works on, a backup, for reading. It may lie where nothing can be written.
+func openKept(ctx context.Context, path string) (*copySide, error) {
+	loc, err := parse(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(loc.path + "-wal"); errors.Is(err, os.ErrNotExist) {
+		path = loc.url("immutable=1")
+	}
+	return openSnapshot(ctx, path)
+}
+
+// schemaTable is where the version of the schema stands.
+const schemaTable = "atommq_schema"
+
+// version returns that of the schema.
+func (s *copySide) version(ctx context.Context) (version int64, err error) {
+	if there, err := s.has(ctx, schemaTable); err != nil {
+		return 0, err
+	} else if !there {
+		return 0, errors.New("is not a database of AtomMQ")
+	}
+	err = s.conn.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+schemaTable+" WHERE is_applied").Scan(&version)
+	return version, err
+}
+
+// sound looks through the pages of a file for faults.
+func (s *copySide) sound(ctx context.Context) error {
+	var first string
+	if err := s.conn.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&first); err != nil {
+		return err
+	}
+	if first != "ok" {
+		return fmt.Errorf("is damaged: %s", first)
+	}
+	return nil
+}
+
+// counts returns how many rows each table has.
+func (s *copySide) counts(ctx context.Context) (tables []Copied, err error) {
+	for _, t := range s.tables {
+		n, err := s.count(ctx, t.name)
+		if err != nil {
+			return nil, err
+		}
+		tables = append(tables, Copied{Table: t.name, Rows: n})
+	}
+	return tables, nil
+}
+
+// notNewer lets a schema pass that this program can bring to date.
+func notNewer(version int64) error {
+	err := migrations.CheckVersion(version)
+	if _, older := errors.AsType[*migrations.OlderError](err); older {
+		return nil
+	}
+	return err
+}
