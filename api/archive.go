@@ -67,7 +67,7 @@ func (s *site) getArchive(w http.ResponseWriter, r *http.Request) error {
 	h["Xlastid"] = echo(nil, ids.Last)
 	if keepsArchive(f, ids) && form.kind != kindHTML {
 		if doc := s.archives.get(keyOf(f, ids, s.baseOf(r), format, form)); doc != nil {
-			sendArchive(w, r, doc, form)
+			s.sendArchive(w, r, doc, form)
 			return nil
 		}
 	}
@@ -83,7 +83,7 @@ func (s *site) getArchive(w http.ResponseWriter, r *http.Request) error {
 	if a.Final && keepsArchive(a.Feed, ids) {
 		doc := s.writeArchive(w, r, p, form)
 		s.archives.put(doc)
-		sendArchive(w, r, doc, form)
+		s.sendArchive(w, r, doc, form)
 		return nil
 	}
 	tag := archiveTag(p) + form.tag
@@ -93,6 +93,7 @@ func (s *site) getArchive(w http.ResponseWriter, r *http.Request) error {
 	out := newOutput(w, r, tag)
 	defer out.release()
 	form.describe(h, typeAtomFeed)
+	s.stats.read.Add(int64(len(p.entries)))
 	s.writeForm(out, p, form.kind)
 	return nil
 }
@@ -103,16 +104,17 @@ func (s *site) writeArchive(w http.ResponseWriter, r *http.Request, p *page, for
 	defer out.release()
 	body := s.appendForm(nil, out, p, form.kind, func(dst, part []byte) []byte { return append(dst, part...) })
 	key := keyOf(p.source, p.archive, p.base, p.view.format, form)
-	return &archiveDoc{key: key, tag: archiveTag(p) + form.tag, next: p.nextArchive, body: body}
+	return &archiveDoc{key: key, tag: archiveTag(p) + form.tag, next: p.nextArchive, size: len(p.entries), body: body}
 }
 
 // sendArchive sends a final page.
-func sendArchive(w http.ResponseWriter, r *http.Request, doc *archiveDoc, form offer) {
+func (s *site) sendArchive(w http.ResponseWriter, r *http.Request, doc *archiveDoc, form offer) {
 	h := w.Header()
 	h["Cache-Control"] = archiveForever
 	if notModified(w, r, doc.tag, time.Time{}) {
 		return
 	}
+	s.stats.read.Add(int64(doc.size))
 	out := newOutput(w, r, doc.tag)
 	defer out.release()
 	form.describe(h, typeAtomFeed)

@@ -28,6 +28,7 @@ type archiveDoc struct {
 	key  archiveKey
 	tag  string // opaque part of its ETag
 	next string // URL of the page behind it
+	size int    // in entries
 	body []byte
 }
 

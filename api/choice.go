@@ -203,6 +203,7 @@ func (s *site) writeChoice(w http.ResponseWriter, r *http.Request, doc *feeds.Pa
 		kind, document = asItem, feeds.AppendJSONFeed
 	}
 	render := newRendering(s.bus, doc.Base, kind)
+	s.stats.read.Add(int64(len(entries)))
 	i := 0
 	out.digested(form, document(out.buf, doc, func(dst []byte, m *feeds.Member) []byte {
 		for &entries[i].Member != m { // what a form leaves out

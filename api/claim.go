@@ -59,6 +59,7 @@ func (s *site) postClaims(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header()["Cache-Control"] = noStore
+	s.stats.claimed.Add(int64(len(list)))
 	s.writeClaims(w, r, form, &f.Feed, name, list)
 	return nil
 }
@@ -68,10 +69,10 @@ func (s *site) lease(w http.ResponseWriter, r *http.Request, c bus.LeaseConfig) 
 	if c.Wait = min(c.Wait, s.live.maxWait); c.Wait == 0 {
 		return s.bus.Lease(r.Context(), c)
 	}
-	if err := s.live.enter(); err != nil {
+	if err := s.live.enter(nil); err != nil {
 		return nil, err
 	}
-	defer s.live.leave(nil)
+	defer s.live.leave(nil, nil)
 	rc := http.NewResponseController(w)
 	// Where the connection takes no deadlines there are none to move. The request is read: a passed deadline would look as if
 	// the client had left.

@@ -78,6 +78,7 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 		describeDelta(h, base)
 	}
 	form.describe(h, typeAtomFeed)
+	s.stats.read.Add(int64(len(p.entries)))
 	s.writeForm(out, p, form.kind)
 	return nil
 }
@@ -236,6 +237,7 @@ func (s *site) writePageHTML(w http.ResponseWriter, r *http.Request, p *page) er
 	w.Header()["Cache-Control"] = noCache // the page's looks may change, if not its entries
 	out := newOutput(w, r, strconv.FormatInt(p.source.LastID, 10))
 	defer out.release()
+	s.stats.read.Add(int64(len(p.entries)))
 	doc := out.document(p, true)
 	if doc.Archive {
 		doc.Next, doc.Previous = doc.NextArchive, doc.PrevArchive

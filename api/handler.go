@@ -64,6 +64,10 @@ type Handler struct {
 	StreamLifetime time.Duration
 	// HeartBeat is the time between two writes to a stream; default DefaultHeartBeat.
 	HeartBeat time.Duration
+
+	// Metrics answers at /metrics, nil for nobody: programs on this machine and, with OpenMetrics, everybody.
+	Metrics     http.Handler
+	OpenMetrics bool
 }
 
 // Pages renders what a browser gets. Each method sets Content-Type and
@@ -94,6 +98,10 @@ type site struct {
 	account  *account // nil when everybody may come in
 	origins  *http.CrossOriginProtection
 	live     *live
+	stats    *stats
+
+	metrics     http.Handler
+	openMetrics bool
 
 	archives *archiveCache
 	contract []byte // the OpenAPI document
@@ -102,6 +110,7 @@ type site struct {
 // Routes serves all resources of a Handler.
 type Routes struct {
 	http.Handler
+	site *site
 	live *live
 }
 
@@ -127,6 +136,9 @@ func (h Handler) Routes() (*Routes, error) {
 		account:  newAccount(h.Login, h.Passcode),
 		origins:  http.NewCrossOriginProtection(),
 		live:     newLive(&h),
+
+		metrics:     h.Metrics,
+		openMetrics: h.OpenMetrics,
 	}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -148,7 +160,8 @@ func (h Handler) Routes() (*Routes, error) {
 	if s.contract, err = contract(router); err != nil {
 		return nil, err
 	}
-	return &Routes{s.observed(router), s.live}, nil
+	s.stats = newStats(router)
+	return &Routes{s.observed(router), s, s.live}, nil
 }
 
 // trustOrigin lets the site's own pages post to it where a proxy hides the
@@ -177,7 +190,7 @@ func (s *site) forms(plain, withHTML []offer) []offer {
 
 func (s *site) router() chi.Router {
 	r := chi.NewRouter()
-	r.Use(routeEscaped)
+	r.Use(noted, routeEscaped)
 	r.NotFound(s.handle(noResource))
 	r.MethodNotAllowed(s.handle(noMethod))
 	get, put, del := http.MethodGet, http.MethodPut, http.MethodDelete
@@ -196,6 +209,7 @@ func (s *site) router() chi.Router {
 	r.Handle("/openapi.json", s.resource(methods{get: s.getOpenAPI}))
 	r.Handle(healthPath, s.resource(methods{get: getHealth}))
 	r.Handle("/readyz", s.resource(methods{get: s.getReady}))
+	r.Handle("/metrics", s.resource(methods{get: s.getMetrics}))
 	return r
 }
 

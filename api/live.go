@@ -26,17 +26,18 @@ type live struct {
 
 	ending chan struct{} // closed when everybody is to come back later
 
-	mu    sync.Mutex
-	now   int                   // readers
-	ended bool                  // ending is closed
-	idle  chan struct{}         // closed when the last one has left, after the end
-	conns map[net.Conn]struct{} // that were taken over from net/http
+	mu      sync.Mutex
+	now     int                   // readers
+	streams map[*stream]struct{}  // those of them that do not end by themselves
+	ended   bool                  // ending is closed
+	idle    chan struct{}         // closed when the last one has left, after the end
+	conns   map[net.Conn]struct{} // that were taken over from net/http
 }
 
 func newLive(h *Handler) *live {
 	l := &live{
 		maxWait: h.MaxWait, lifetime: h.StreamLifetime, beat: h.HeartBeat, most: h.MaxReaders,
-		ending: make(chan struct{}), idle: make(chan struct{}), conns: make(map[net.Conn]struct{}),
+		ending: make(chan struct{}), idle: make(chan struct{}), conns: make(map[net.Conn]struct{}), streams: make(map[*stream]struct{}),
 	}
 	for setting, usual := range map[*time.Duration]time.Duration{&l.maxWait: DefaultMaxWait, &l.lifetime: DefaultStreamLifetime, &l.beat: DefaultHeartBeat} {
 		if *setting <= 0 {
@@ -49,8 +50,8 @@ func newLive(h *Handler) *live {
 	return l
 }
 
-// enter counts a reader, if there is room for one.
-func (l *live) enter() error {
+// enter counts a reader, if there is room for one. st is its stream, nil where it waits for one answer.
+func (l *live) enter(st *stream) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -64,16 +65,20 @@ func (l *live) enter() error {
 		}
 	}
 	l.now++
+	if st != nil {
+		l.streams[st] = struct{}{}
+	}
 	return nil
 }
 
-// leave takes a reader away, with the connection that it has taken over, nil for none.
-func (l *live) leave(conn net.Conn) {
+// leave takes a reader away, with its stream and the connection that it has taken over, nil for none.
+func (l *live) leave(st *stream, conn net.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if conn != nil {
 		delete(l.conns, conn)
 	}
+	delete(l.streams, st)
 	if l.now--; l.ended && l.now == 0 {
 		close(l.idle)
 	}

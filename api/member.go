@@ -87,6 +87,7 @@ func (s *site) getMember(w http.ResponseWriter, r *http.Request) error {
 	if notModified(w, r, s.memberTag(&e.Member, &f.Feed, base)+form.tag, modified) {
 		return nil
 	}
+	s.stats.read.Add(1)
 	s.writeMember(w, r, http.StatusOK, e, f, form)
 	return nil
 }

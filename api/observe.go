@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -49,21 +50,30 @@ func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// observed names, guards and, at level debug, logs the requests to next.
+// observed names, guards, counts and, at level debug, logs the requests to next.
 func (s *site) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header()["X-Request-Id"] = s.ids.of(r)
-		defer s.recovered(w, r)
+		rec := recorders.Get().(*recorder)
+		*rec = recorder{ResponseWriter: w, status: http.StatusOK}
+		defer s.counted(rec)
+		rec.Header()["X-Request-Id"] = s.ids.of(r)
+		if s.log.Enabled(r.Context(), slog.LevelDebug) {
+			defer s.logged(rec, r, time.Now())
+		}
+		defer s.recovered(rec, r)
 		if err := s.admit(r); err != nil {
-			s.fail(w, r, err)
+			s.fail(rec, r, err)
 			return
 		}
-		if !s.log.Enabled(r.Context(), slog.LevelDebug) {
-			next.ServeHTTP(w, r)
-			return
-		}
-		s.logged(next, w, r)
+		next.ServeHTTP(rec, r)
 	})
+}
+
+// counted counts what a request was answered with.
+func (s *site) counted(rec *recorder) {
+	s.stats.count(rec.route, rec.status)
+	rec.ResponseWriter = nil
+	recorders.Put(rec)
 }
 
 // recovered turns a handler's panic into a 500, or, where the response is under
@@ -86,18 +96,19 @@ func (s *site) recovered(w http.ResponseWriter, r *http.Request) {
 
 func requestID(w http.ResponseWriter) string { return w.Header().Get("X-Request-Id") }
 
-// logged serves r and writes a line about it.
-func (s *site) logged(next http.Handler, w http.ResponseWriter, r *http.Request) {
-	begun := time.Now()
-	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
-	next.ServeHTTP(rec, r)
-	s.log.DebugContext(r.Context(), "served", "request", requestID(w), "method", r.Method, "path", r.URL.EscapedPath(),
+// logged writes a line about a request.
+func (s *site) logged(rec *recorder, r *http.Request, begun time.Time) {
+	s.log.DebugContext(r.Context(), "served", "request", requestID(rec), "method", r.Method, "path", r.URL.EscapedPath(),
 		"status", rec.status, "bytes", rec.bytes, "took", time.Since(begun), "peer", r.RemoteAddr)
 }
+
+// recorders are used again: there is one for each request.
+var recorders = sync.Pool{New: func() any { return new(recorder) }}
 
 // recorder remembers what a response was.
 type recorder struct {
 	http.ResponseWriter
+	route  string
 	status int
 	bytes  int64
 }

@@ -11,7 +11,8 @@ import (
 // Server serves HTTP, streams included.
 type Server struct {
 	*http.Server
-	live *live
+	live   *live
+	routes *Routes
 }
 
 // NewServer returns the server for routes, with a time limit on
@@ -26,8 +27,11 @@ func NewServer(routes *Routes, log *slog.Logger) *Server {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}, routes.live}
+	}, routes.live, routes}
 }
+
+// Stats tells what the server has done and who reads from it.
+func (s *Server) Stats() Stats { return s.routes.Stats() }
 
 // Shutdown tells the readers of streams to come back later, answers those who wait, and returns when all of them and all other
 // requests are finished. When ctx ends first, it cuts off the streams and returns an error.

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"atommq/bus"
@@ -47,10 +48,12 @@ type stream struct {
 	sub    *bus.Subscription
 	filter filter
 	live   *live
+	stats  *stats
 	to     pipe
 	told   int64     // the cursor that the reader has
 	begun  time.Time // when it was last written to
 	end    time.Time
+	behind atomic.Int64 // the oldest id of what it is being sent, 0 while it waits for more
 }
 
 // pipe is the way to a reader. Both have a deadline for each write.
@@ -81,16 +84,17 @@ func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form 
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	if err := s.live.enter(); err != nil {
-		return err
-	}
 	st := &stream{
 		rendering: newRendering(s.bus, s.baseOf(r), kind),
-		sub:       s.bus.Follow(c.selection(), after),
 		filter:    c.filter,
 		live:      s.live,
+		stats:     s.stats,
 		told:      after,
 	}
+	if err := s.live.enter(st); err != nil {
+		return err
+	}
+	st.sub = s.bus.Follow(c.selection(), after)
 	st.sub.Bytes = streamBytes
 	// A cursor whose next entries are gone is told so by a status. Nothing is lost: the stream begins with these entries.
 	page, changed, err := st.sub.Poll(r.Context(), streamEntries)
@@ -132,7 +136,7 @@ func (s *site) logStream(err error, request string) {
 // close counts the stream's reader out. conn is its connection where that was taken over.
 func (st *stream) close(conn net.Conn) {
 	st.sub.Close()
-	st.live.leave(conn)
+	st.live.leave(st, conn)
 }
 
 // streamKind returns the form of the entries of a stream.
@@ -273,8 +277,10 @@ var parts = sync.Pool{New: func() any {
 // deliver sends those of a page that pass the filter.
 func (st *stream) deliver(ctx context.Context, page []*bus.Entry) error {
 	if len(page) == 0 {
+		st.behind.Store(0)
 		return nil
 	}
+	st.behind.Store(page[0].ID)
 	out := parts.Get().(*[][]byte)
 	defer func() {
 		clear(*out)
@@ -292,6 +298,7 @@ func (st *stream) deliver(ctx context.Context, page []*bus.Entry) error {
 		return nil
 	}
 	st.begun = time.Now()
+	st.stats.streamed.Add(int64(len(*out)))
 	return st.to.send(*out)
 }
 

@@ -17,6 +17,7 @@ const (
 func (b *Bus) watch(ctx context.Context, n Notifier) {
 	for {
 		err := n.Watch(ctx, func() {
+			b.stats.looks.Add(1)
 			b.announceForeign(b.hub.look(ctx))
 			b.lookForStirred(ctx)
 		})

@@ -61,6 +61,7 @@ type Bus struct {
 	intake *intake
 	desk   *desk
 	lessor *lessor
+	stats  *stats
 
 	readiness readiness
 	committer committer
@@ -88,6 +89,7 @@ func Open(ctx context.Context, store Store, notifier Notifier, config Config) (*
 		hub:     newHub(store, head, config.CacheBytes),
 		intake:  newIntake(config.PendingBytes, config.BatchEntries),
 		lessor:  newLessor(),
+		stats:   newStats(),
 		closing: make(chan struct{}),
 	}
 	b.desk = newDesk(b)

@@ -62,6 +62,7 @@ func (b *Bus) Prune(ctx context.Context, name string, upTo int64) (int, error) {
 		n, err := b.store.Prune(ctx, name, upTo, pruneBatch)
 		b.hub.forget(name)
 		total += n
+		b.stats.pruned.Add(int64(n))
 		if err != nil {
 			return total, fmt.Errorf("prune %q: %w", name, err)
 		}

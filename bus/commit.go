@@ -32,10 +32,12 @@ func (w waiter) decided(err error) { w <- err }
 func (b *Bus) commit(ctx context.Context, t *ticket) error {
 	done := make(waiter, 1)
 	t.owner = done
-	if err := b.intake.weigh(t); err != nil {
-		return err
+	err := b.intake.weigh(t)
+	if err == nil {
+		err = b.intake.put(ctx, t)
 	}
-	if err := b.intake.put(ctx, t); err != nil {
+	if err != nil {
+		b.stats.refuse(err, len(t.op.Posts))
 		return err
 	}
 	b.lead()
@@ -92,11 +94,13 @@ func (b *Bus) commitBatch(m *batch) {
 	ctx := context.Background()
 	b.hub.begin()
 	err := b.store.Commit(ctx, m.pieces)
+	b.stats.count(m, err, time.Since(m.begun))
 	if err != nil {
 		b.config.Log.Error("commit failed", "ops", len(m.ops), "error", err)
 		err = fmt.Errorf("commit: %w", err)
 		m.forgetRules()
 	}
+	defer b.tellOfLetters(m) // once nobody waits for it
 	b.telling.Lock()
 	defer b.telling.Unlock()
 	var news news
@@ -106,6 +110,7 @@ func (b *Bus) commitBatch(m *batch) {
 	var room int64
 	for _, t := range m.tickets {
 		room += t.size
+		m.collectLetters(t, err)
 	}
 	b.intake.room.Release(room)
 	b.desk.settle(m, err)
@@ -124,18 +129,21 @@ func (b *Bus) commitBatch(m *batch) {
 type batch struct {
 	intake  *intake
 	desk    *desk
-	at      time.Time
-	callers int // that there were when the last one ended: in it, or waiting behind it
-	room    int // for so many more postings and settlements
+	begun   time.Time
+	at      time.Time // the same, but for a clock that was set back
+	callers int       // that there were when the last one ended: in it, or waiting behind it
+	room    int       // for so many more postings and settlements
 	tickets []*ticket
 	ops     []*Op    // theirs, then those of orders
 	orders  []*order // for work, once the rest is written
+	letters []*letter
 }
 
 // start takes what waits into the next batch. It reports false when there is nothing to do.
 func (m *batch) start() bool {
 	m.room = m.intake.batch
-	m.at = later(m.at, time.Now().UTC().Truncate(time.Microsecond))
+	m.begun = time.Now()
+	m.at = later(m.at, m.begun.UTC().Truncate(time.Microsecond))
 	m.take()
 	return len(m.ops) > 0 || m.desk.due()
 }

@@ -33,8 +33,16 @@ const (
 // leaseConsumer is who held a lease, as far as anybody knows.
 const leaseConsumer = "HTTP"
 
+// letter is a dead letter: an entry that takes the place of one in a queue.
+type letter struct {
+	*Entry
+	claim           Claim // of the former
+	queue           QueueName
+	cause, consumer string
+}
+
 // deadLetter returns what takes the place of e, which its consumer gave back: nil while it has attempts left.
-func (e *Delivery) deadLetter(cause string) *Entry {
+func (e *Delivery) deadLetter(cause string) *letter {
 	entry := e.loaded()
 	if cause == "" || !usedUp(e.Feed, e.Attempt, e.queue.kind.Load().attempts) {
 		return nil
@@ -53,7 +61,7 @@ const (
 )
 
 // deadLetter returns what takes the place of entry, which was claimed from a queue for the last time: nil if that cannot be.
-func deadLetter(entry *Entry, c *Claim, queue QueueName, cause, consumer string) *Entry {
+func deadLetter(entry *Entry, c *Claim, queue QueueName, cause, consumer string) *letter {
 	if entry == nil {
 		return nil
 	}
@@ -68,11 +76,11 @@ func deadLetter(entry *Entry, c *Claim, queue QueueName, cause, consumer string)
 	if err != nil {
 		return nil // one more attempt is better than a loss
 	}
-	letter, err := newEntry(DeadFeed(queue.Feed), annotated)
+	e, err := newEntry(DeadFeed(queue.Feed), annotated)
 	if err != nil {
 		return nil
 	}
-	return letter
+	return &letter{e, *c, queue, cause, consumer}
 }
 
 // loaded returns the entry of a delivery that was taken, nil if its consumer has not loaded it yet.
@@ -94,11 +102,11 @@ func usedUp(feed string, attempt, limit int) bool {
 
 // giveBack settles e, which is not acked, in t: with a dead letter once its attempts are used up.
 func (t *ticket) giveBack(e *Delivery, cause string) {
-	letter := e.deadLetter(cause)
+	l := e.deadLetter(cause)
 	switch {
-	case letter != nil:
+	case l != nil:
 		t.settle(e, Acked)
-		t.bury(letter, e.Rank)
+		t.bury(l)
 	case e.taken:
 		t.settle(e, Released)
 	default:
@@ -107,11 +115,46 @@ func (t *ticket) giveBack(e *Delivery, cause string) {
 }
 
 // bury has t post a letter in place of what it settled last.
-func (t *ticket) bury(letter *Entry, rank uint8) {
-	t.op.Posts = append(t.op.Posts, Posting{Entry: letter, Queue: DefaultQueue, Rank: rank, InPlaceOf: len(t.op.Settle)})
+func (t *ticket) bury(l *letter) {
+	t.op.Posts = append(t.op.Posts, Posting{Entry: l.Entry, Queue: DefaultQueue, Rank: l.claim.Rank, InPlaceOf: len(t.op.Settle)})
+	t.letters = append(t.letters, l)
 }
 
 func (t *ticket) settle(e *Delivery, v Verdict) {
 	t.op.Settle = append(t.op.Settle, Settlement{Claim: e.Claim, Verdict: v})
 	t.settles = append(t.settles, e)
+}
+
+// loggedLetters is how many dead letters of one commit the log tells of one by one: a consumer that refuses everything
+// makes thousands.
+const loggedLetters = 20
+
+// collectLetters keeps the dead letters that t made, before it is its owner's again. Whatever was settled before made none.
+func (m *batch) collectLetters(t *ticket, err error) {
+	if err != nil || t.op.Err != nil {
+		return
+	}
+	for _, l := range t.letters {
+		if l.ID > 0 {
+			m.letters = append(m.letters, l)
+		}
+	}
+}
+
+// tellOfLetters counts the dead letters of a commit and tells the log of them.
+func (b *Bus) tellOfLetters(m *batch) {
+	if len(m.letters) == 0 {
+		return
+	}
+	b.stats.letters.Add(int64(len(m.letters)))
+	for i, l := range m.letters {
+		if i == loggedLetters {
+			b.config.Log.Warn("and more dead letters in the same commit", "count", len(m.letters)-i, "to", l.Feed)
+			break
+		}
+		b.config.Log.Warn("dead letter: an entry used up its attempts", "feed", l.queue.Feed, "queue", l.queue.Name, "entry", l.claim.ID,
+			"attempts", l.claim.Attempt, "cause", l.cause, "consumer", l.consumer, "to", l.Feed, "as", l.ID)
+	}
+	clear(m.letters)
+	m.letters = m.letters[:0]
 }

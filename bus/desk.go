@@ -34,6 +34,7 @@ type desk struct {
 	struckOut bool // others took this node for dead
 	losses    losses
 	freed     []*workQueue // those whose freed is above 0
+	consumers int
 	free      []*order
 }
 
@@ -114,6 +115,7 @@ func (d *desk) enter(c *Consumer, feed string, q *Queue) (due bool) {
 	w.kind.Store(d.kindOf(q))
 	c.queue = w
 	w.add(c)
+	d.consumers++
 	if w.more {
 		d.want(w)
 	}
@@ -155,6 +157,7 @@ func (d *desk) leave(c *Consumer, broken bool) {
 	}
 	c.closed, c.untaken = true, nil
 	w.remove(c)
+	d.consumers--
 	if w.consumers == 0 {
 		d.queues.remove(w)
 	}

@@ -29,6 +29,7 @@ type ticket struct {
 	size int64 // of the room it takes
 	// settles holds the deliveries that op.Settle is about, in its order.
 	settles []*Delivery
+	letters []*letter // the dead letters among op.Posts
 	owner   owner
 }
 

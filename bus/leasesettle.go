@@ -108,9 +108,9 @@ func (b *Bus) bury(ctx context.Context, l *Lease, cause string) (missed bool, er
 	if err != nil {
 		return false, err
 	}
-	if letter := deadLetter(found[l.ID], &l.Claim, l.QueueName, cause, leaseConsumer); letter != nil {
+	if dead := deadLetter(found[l.ID], &l.Claim, l.QueueName, cause, leaseConsumer); dead != nil {
 		t.settleLease(l, Acked)
-		t.bury(letter, l.Rank)
+		t.bury(dead)
 	} else {
 		t.settleLease(l, Released)
 	}

@@ -54,9 +54,11 @@ func (b *Bus) retainFeed(ctx context.Context, f *Feed) error {
 		if err != nil || upTo == 0 {
 			return err
 		}
-		if _, err := b.store.Prune(ctx, f.Name, upTo, pruneBatch); err != nil {
+		removed, err := b.store.Prune(ctx, f.Name, upTo, pruneBatch)
+		if err != nil {
 			return err
 		}
+		b.stats.pruned.Add(int64(removed))
 		b.hub.forget(f.Name)
 		if f, err = b.store.Feed(ctx, f.Name); err != nil {
 			return err

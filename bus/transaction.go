@@ -35,12 +35,14 @@ func (b *Bus) Submit(ctx context.Context, ts ...*Transaction) error {
 	defer b.intake.signal()
 	for i, t := range ts {
 		if err := b.prepare(t); err != nil {
+			b.stats.refuse(err, len(t.Posts))
 			t.decided(err)
 			continue
 		}
 		if err := b.intake.put(ctx, &t.ticket); err != nil {
 			b.desk.unhold(t)
 			for _, t := range ts[i:] {
+				b.stats.refuse(err, len(t.Posts))
 				t.decided(err)
 			}
 			return err
@@ -63,11 +65,13 @@ func (b *Bus) Do(ctx context.Context, t *Transaction) error {
 	}
 	defer func() { t.Done = then }()
 	if err := b.prepare(t); err != nil {
+		b.stats.refuse(err, len(t.Posts))
 		t.decided(err)
 		return <-w
 	}
 	if err := b.intake.put(ctx, &t.ticket); err != nil {
 		b.desk.unhold(t)
+		b.stats.refuse(err, len(t.Posts))
 		t.decided(err)
 		return <-w
 	}
@@ -78,7 +82,7 @@ func (b *Bus) Do(ctx context.Context, t *Transaction) error {
 // prepare makes the ticket of t. The deliveries that it settles are its own from then on.
 func (b *Bus) prepare(t *Transaction) error {
 	k := &t.ticket
-	k.op, k.settles, k.owner = Op{Kind: OpPublish}, nil, t
+	k.op, k.settles, k.letters, k.owner = Op{Kind: OpPublish}, nil, nil, t
 	if len(t.Posts) > 0 {
 		var err error
 		if k.op.Posts, err = postings(t.Posts); err != nil {

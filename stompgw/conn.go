@@ -133,6 +133,7 @@ func (c *conn) read(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		c.server.count(f.Command)
 		r := receiptOf(f)
 		err = c.handle(ctx, f, r)
 		if errors.Is(err, errDisconnected) || errors.Is(err, errEnded) {
@@ -264,6 +265,7 @@ func (c *conn) explain(err error) *fault {
 
 // logError tells the log of an ERROR that the client gets.
 func (c *conn) logError(f *fault) {
+	c.server.stats.errors.Add(1)
 	c.server.Log.Debug("STOMP client is sent an ERROR", "session", c.name, "client", c.nc.RemoteAddr(), "message", f.message)
 }
 

@@ -135,6 +135,7 @@ func (w *writer) send(ctx context.Context, s *queueSubscription, ds []*bus.Deliv
 	if !open {
 		return nil
 	}
+	w.server.stats.messages.Add(int64(len(ds)))
 	for i, d := range ds {
 		var h *held
 		if s.mode == ackAuto {

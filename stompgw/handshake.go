@@ -20,6 +20,7 @@ func (c *conn) handshake() error {
 	if err != nil {
 		return err
 	}
+	c.server.count(f.Command)
 	if f.Command != stomp.CONNECT && f.Command != stomp.STOMP {
 		return &fault{message: f.Command.String() + " before CONNECT", detail: "send CONNECT as the first frame", ends: true}
 	}
@@ -33,7 +34,7 @@ func (c *conn) handshake() error {
 		}
 	}
 	if !c.server.admits(f) {
-		c.server.Log.Info("STOMP client refused: wrong login or passcode", "client", c.nc.RemoteAddr())
+		c.server.Log.Info("STOMP client refused: wrong login or passcode", "session", c.name, "client", c.nc.RemoteAddr())
 		return &fault{message: "wrong login or passcode", detail: "send the headers login and passcode of the server's account with CONNECT", ends: true}
 	}
 	beats, err := parseHeartBeat(f)

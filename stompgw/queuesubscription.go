@@ -114,6 +114,9 @@ func (s *queueSubscription) close() {
 		c.changed.Wait()
 	}
 	c.mu.Unlock()
+	if s.consumer != nil {
+		c.server.stats.queues.Add(-1)
+	}
 	switch {
 	case s.consumer == nil:
 	case c.broken:

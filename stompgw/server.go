@@ -58,6 +58,7 @@ type Server struct {
 
 	start    sync.Once
 	topics   *topics
+	stats    stats
 	sessions sync.WaitGroup // and what Serve is about to begin
 
 	mu        sync.Mutex
@@ -184,6 +185,7 @@ func (s *Server) ServeConn(nc net.Conn) {
 	ctx, cut := context.WithCancel(context.Background())
 	defer cut()
 	c := newConn(s, nc, cut)
+	s.stats.accepted.Add(1)
 	if refusal := s.enter(c); refusal != nil {
 		c.logError(refusal)
 		refuse(nc, refusal)

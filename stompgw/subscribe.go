@@ -229,6 +229,9 @@ func (c *conn) consume(ctx context.Context, q *queueSubscription, feed, queue st
 	q.consumer, err = c.server.Bus.Consume(ctx, bus.ConsumerConfig{
 		Feed: feed, Queue: queue, Prefetch: int(q.prefetch), AckTimeout: timeout, Name: c.name, Ready: q.notify,
 	})
+	if err == nil {
+		c.server.stats.queues.Add(1)
+	}
 	return err
 }
 

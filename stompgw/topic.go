@@ -16,6 +16,8 @@ type topics struct {
 	stop   func()       // ends the listening
 	wholes atomic.Int64 // follows that want whole entries
 
+	delivered atomic.Int64 // messages
+
 	mu       sync.RWMutex
 	feeds    *registry
 	prefixes *registry

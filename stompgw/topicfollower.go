@@ -76,6 +76,7 @@ func (f *follower) next(ctx context.Context, dst []byte, room int) (out []byte, 
 // deliver appends what is in hand.
 func (f *follower) deliver(ctx context.Context, dst []byte, limit int) []byte {
 	now := time.Now()
+	delivered := int64(0)
 	for !f.hand.empty() && len(dst) < limit {
 		if n := f.removals.Load(); n != f.purged {
 			f.purge(n)
@@ -94,7 +95,9 @@ func (f *follower) deliver(ctx context.Context, dst []byte, limit int) []byte {
 		}
 		dst = append(s.appendHead(dst, f.version, e), tail...)
 		f.last = max(f.last, e.ID)
+		delivered++
 	}
+	f.topics.delivered.Add(delivered)
 	return dst
 }
 

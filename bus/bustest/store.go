@@ -132,6 +132,8 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"a dead letter goes back to its queue alone", testRequeue},
 		{"nothing is sent back twice", testRequeueOnce},
 		{"a dead letter makes its feed and queue anew", testRequeueAnew},
+		{"what there is, is counted", testTotals},
+		{"the longest queues come first", testLongest},
 		{"any history reads as the model says", testModel},
 		{"readers see ids in order while writers commit", testConcurrent},
 	}

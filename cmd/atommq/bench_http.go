@@ -53,7 +53,7 @@ func (b *bench) openSite(ctx context.Context) (*benchSite, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := n.server(&settings{}, slog.New(slog.DiscardHandler))
+	server, err := n.server(&settings{}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, errors.Join(err, n.close())
 	}

@@ -34,6 +34,7 @@ func gatewaySettings() []string {
 	return []string{
 		"db", "stomp", "stomp-tls", "tls-cert", "tls-key", "base-url", "login", "passcode", "max-body",
 		"max-connections", "max-prefetch", "heart-beat", "cache-bytes", "idempotency-window", "log-level", "log-format",
+		"admin", "metrics", "metrics-queues",
 	}
 }
 
@@ -50,6 +51,11 @@ func serveGateway(ctx context.Context, s *settings, out io.Writer, log *slog.Log
 	if len(doors) == 0 {
 		return misusef("nothing to serve: give --stomp or --stomp-tls an address")
 	}
+	admin, err := openAdminDoor(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer admin.close()
 	n, err := openNode(ctx, s, log)
 	if err != nil {
 		return err
@@ -58,7 +64,10 @@ func serveGateway(ctx context.Context, s *settings, out io.Writer, log *slog.Log
 		err = errors.Join(err, n.close())
 		log.Info("stopped")
 	}()
-	return doors.services(n.gateway(s, s.BaseURL, log)).run(ctx, s, out, log)
+	gateway := n.gateway(s, s.BaseURL, log)
+	m := newMetrics(n, gateway, s.MetricsQueues.value, log)
+	services := append(doors.services(gateway), n.adminServices(admin, m.handler(log), log)...)
+	return services.run(ctx, s, out, log)
 }
 
 // openStompDoors opens the addresses to serve STOMP on.

@@ -43,6 +43,7 @@ type process struct {
 	URL      string // of HTTP, with a trailing slash; "" for a gateway
 	Stomp    string // its address, "" where that is off
 	StompTLS string
+	Admin    string // of --admin, with a trailing slash
 	DB       string
 	cmd      *exec.Cmd
 	done     chan struct{} // closed when it has ended
@@ -135,6 +136,10 @@ func (p *process) locate(line string) {
 		scheme, address, _ := strings.Cut(word, "://")
 		switch scheme {
 		case "http":
+			if admin, is := strings.CutSuffix(strings.TrimSpace(word), "metrics"); is {
+				p.Admin = admin
+				continue
+			}
 			p.URL = word
 		case "stomp":
 			p.Stomp = address

@@ -40,6 +40,11 @@ func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (e
 		return err
 	}
 	defer doors.close()
+	admin, err := openAdminDoor(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer admin.close()
 	n, err := openNode(ctx, s, log)
 	if err != nil {
 		return err
@@ -52,11 +57,15 @@ func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (e
 		site.url = strings.TrimRight(s.BaseURL, "/") + "/"
 	}
 	gateway := n.gateway(s, site.url, log)
-	server, err := n.webServer(s, gateway, log)
+	m := newMetrics(n, gateway, s.MetricsQueues.value, log)
+	told := m.handler(log)
+	server, err := n.webServer(s, gateway, told, log)
 	if err != nil {
 		return err
 	}
+	m.http = server.Stats
 	services := append(services{{site, server}}, doors.services(gateway)...)
+	services = append(services, n.adminServices(admin, told, log)...)
 	return services.run(ctx, s, out, log)
 }
 

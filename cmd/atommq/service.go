@@ -33,6 +33,7 @@ type server interface {
 var (
 	_ server = (*webServer)(nil)
 	_ server = (*stompgw.Server)(nil)
+	_ server = (*http.Server)(nil)
 )
 
 // service is a server at a door.
@@ -47,7 +48,9 @@ type services []service
 func (ss services) run(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) error {
 	var urls []string
 	for _, sv := range ss {
-		sv.warnOpen(s, log)
+		if !sv.isAdmin() {
+			sv.warnOpen(s, log)
+		}
 		urls = append(urls, sv.url)
 	}
 	if _, err := fmt.Fprintf(out, "AtomMQ serves %s\n", enumerate(urls)); err != nil {

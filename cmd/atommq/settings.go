@@ -37,6 +37,9 @@ type settings struct {
 	MaxWait           period
 	StreamLifetime    period
 	StreamHeartBeat   period
+	Admin             string
+	Metrics           choice
+	MetricsQueues     ceiling
 	URL               string
 }
 
@@ -59,7 +62,9 @@ func variable(name string) string {
 }
 
 // settingsTable lists every setting with its default and its help.
-func settingsTable() []setting {
+func settingsTable() []setting { return append(mainSettings(), adminSettings()...) }
+
+func mainSettings() []setting {
 	return []setting{
 		{"db", "`file` of the database, or postgres://… for one of PostgreSQL",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.DB, n, "atommq.db", h) }},

@@ -32,7 +32,7 @@ func (w *webServer) Shutdown(ctx context.Context) error {
 }
 
 // server makes the HTTP server of a node.
-func (n *node) server(s *settings, log *slog.Logger) (*api.Server, error) {
+func (n *node) server(s *settings, metrics http.Handler, log *slog.Logger) (*api.Server, error) {
 	pages, err := web.New()
 	if err != nil {
 		return nil, err
@@ -53,6 +53,10 @@ func (n *node) server(s *settings, log *slog.Logger) (*api.Server, error) {
 		MaxWait:        time.Duration(s.MaxWait),
 		StreamLifetime: time.Duration(s.StreamLifetime),
 		HeartBeat:      time.Duration(s.StreamHeartBeat),
+		OpenMetrics:    s.Metrics.value == "all",
+	}
+	if s.Metrics.value != off {
+		h.Metrics = metrics
 	}
 	routes, err := h.Routes()
 	if err != nil {
@@ -62,12 +66,12 @@ func (n *node) server(s *settings, log *slog.Logger) (*api.Server, error) {
 }
 
 // webServer makes the HTTP server of a node, with STOMP over WebSocket beside its routes.
-func (n *node) webServer(s *settings, gateway *stompgw.Server, log *slog.Logger) (*webServer, error) {
+func (n *node) webServer(s *settings, gateway *stompgw.Server, metrics http.Handler, log *slog.Logger) (*webServer, error) {
 	origins, err := s.origins()
 	if err != nil {
 		return nil, err
 	}
-	server, err := n.server(s, log)
+	server, err := n.server(s, metrics, log)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,145 @@
+package api
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRequestsAreCountedByRouteAndStatus(t *testing.T) {
+	s := serve(t, Handler{Pages: panicPages{}})
+	s.fill(3)
+	s.get("/feeds/x")
+	s.get("/feeds/never")
+	s.get("/feeds/a%2Fb/queues")
+	s.get("/no/such/thing")
+	s.get("/no/other")
+	s.do(http.MethodPost, "/feeds/x", "<entry")
+	s.get("/feeds/x", "Accept: text/html")
+	want := []RequestCount{
+		{"/feeds/{feed}", http.StatusOK, 1},
+		{"/feeds/{feed}", http.StatusCreated, 3},
+		{"/feeds/{feed}", http.StatusBadRequest, 1},
+		{"/feeds/{feed}", http.StatusNotFound, 1},
+		{"/feeds/{feed}", http.StatusInternalServerError, 1},
+		{"/feeds/{feed}/queues", http.StatusNotFound, 1},
+		{"none", http.StatusNotFound, 2},
+	}
+	got := s.http.Stats().Requests
+	for deadline := time.Now().Add(patience); len(got) < len(want) && time.Now().Before(deadline); { // an answer may be read before it is counted
+		got = s.http.Stats().Requests
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhoIsNotLetInIsCounted(t *testing.T) {
+	s := serve(t, Handler{Login: "me", Passcode: "secret"})
+	s.get("/feeds/x").want(t, http.StatusUnauthorized)
+	s.eventually(func(st *Stats) bool {
+		return len(st.Requests) == 1 && st.Requests[0] == RequestCount{"none", http.StatusUnauthorized, 1}
+	})
+}
+
+// eventually waits until the stats are as ok wants them.
+func (s *server) eventually(ok func(*Stats) bool) {
+	s.t.Helper()
+	deadline := time.After(patience)
+	for {
+		stats := s.http.Stats()
+		if ok(&stats) {
+			return
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-deadline:
+			s.t.Fatalf("stats = %+v", stats)
+		}
+	}
+}
+
+func TestDeliveriesAreCountedByTheirWay(t *testing.T) {
+	s := serve(t, Handler{})
+	s.do(http.MethodPut, "/feeds/jobs/queues/default", "{}").want(t, http.StatusCreated)
+	created := s.publish("jobs", "one")
+	s.publish("jobs", "two")
+	s.get("/feeds/jobs?after=0").want(t, http.StatusOK)
+	s.get("/feeds/jobs.json").want(t, http.StatusOK)
+	s.get("/feeds?feed=j*&after=0").want(t, http.StatusOK)
+	s.get(s.member(created)).want(t, http.StatusOK)
+	s.get(s.member(created), "If-None-Match: "+s.get(s.member(created)).Header.Get("Etag")).want(t, http.StatusNotModified)
+	events := s.stream(t, "/feeds/jobs?after=1", asEvents)
+	events.title()
+	s.eventually(func(st *Stats) bool { return st.Read == 8 && st.Streamed == 1 && st.Streams == 1 && st.Polls == 0 })
+}
+
+func TestClaimsAreCounted(t *testing.T) {
+	s := serve(t, Handler{})
+	s.do(http.MethodPost, testQueue+"/claims", "").want(t, http.StatusOK)
+	s.publish("x", "one")
+	s.do(http.MethodPost, testQueue+"/claims?count=5", "").want(t, http.StatusOK)
+	s.eventually(func(st *Stats) bool { return st.Claimed == 1 })
+}
+
+func TestReadersAreCountedWhileTheyRead(t *testing.T) {
+	s := serve(t, Handler{})
+	s.fill(1)
+	polled := make(chan *answer)
+	go func() { polled <- s.get("/feeds/x?after=1", "Prefer: wait=30") }()
+	s.stream(t, "/feeds/x?after=1", asEvents)
+	s.eventually(func(st *Stats) bool { return st.Polls == 1 && st.Streams == 1 && st.Lagging == 0 })
+	s.publish("x", "two")
+	<-polled
+	s.eventually(func(st *Stats) bool { return st.Polls == 0 && st.Streams == 1 })
+}
+
+// TestAStreamThatIsNotReadLags has a reader take nothing of more than the kernel holds for it.
+func TestAStreamThatIsNotReadLags(t *testing.T) {
+	s := serve(t, Handler{})
+	large := strings.Repeat("x", 1<<20)
+	for range 20 {
+		s.publish("x", large)
+	}
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /feeds/x?after=0&format=sse HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually(func(st *Stats) bool { return st.Lagging == 1 && st.Lag > 0 && st.Lag < 20 })
+	conn.Close()
+	s.eventually(func(st *Stats) bool { return st.Lagging == 0 && st.Streams == 0 })
+}
+
+func TestMetricsAreForThisMachineUnlessOpened(t *testing.T) {
+	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") })
+	s := serve(t, Handler{Metrics: metrics})
+	s.get("/metrics").want(t, http.StatusOK).wantText(t, "up 1")
+	for _, field := range []string{"X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1", "Via: 1.1 proxy", "X-Real-IP: 127.0.0.1"} {
+		s.get("/metrics", field).want(t, http.StatusForbidden).wantText(t, "--metrics all")
+	}
+	serve(t, Handler{}).get("/metrics").want(t, http.StatusNotFound)
+	open := serve(t, Handler{Metrics: metrics, OpenMetrics: true})
+	open.get("/metrics", "Via: 1.1 proxy").want(t, http.StatusOK)
+	account := serve(t, Handler{Metrics: metrics, Login: "me", Passcode: "secret"})
+	account.get("/metrics").want(t, http.StatusUnauthorized)
+}
+
+func TestOtherMachinesAreToldFromThisOne(t *testing.T) {
+	for address, want := range map[string]bool{
+		"127.0.0.1:1": true, "127.8.8.8:1": true, "[::1]:1": true, "[::ffff:127.0.0.1]:1": true,
+		"192.0.2.1:1": false, "[2001:db8::1]:1": false, "@": false, "": false, "127.0.0.1": false,
+	} {
+		if got := fromThisMachine(&http.Request{RemoteAddr: address}); got != want {
+			t.Errorf("%q: %v, want %v", address, got, want)
+		}
+	}
+}

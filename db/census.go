@@ -1,0 +1,37 @@
+package db
+
+import (
+	"context"
+	"fmt"
+
+	"atommq/bus"
+)
+
+// Postgres has sums of bigints as numeric.
+const readTotals = `SELECT f.feeds, f.entries, f.bytes, q.queues, q.waiting FROM
+	(SELECT count(*) AS feeds, CAST(coalesce(sum(entries), 0) AS bigint) AS entries, CAST(coalesce(sum(bytes), 0) AS bigint) AS bytes FROM atommq_feed) AS f,
+	(SELECT count(*) AS queues, CAST(coalesce(sum(waiting), 0) AS bigint) AS waiting FROM atommq_queue) AS q`
+
+// Totals implements bus.Census.
+func (s *Store) Totals(ctx context.Context) (bus.Totals, error) {
+	var sum bus.Totals
+	if err := s.reader.GetContext(ctx, &sum, readTotals); err != nil {
+		return sum, fmt.Errorf("count feeds and queues: %w", translate(ctx, err))
+	}
+	return sum, nil
+}
+
+const readLongest = selectQueues + "WHERE waiting > 0 ORDER BY waiting DESC, feed, name LIMIT ?"
+
+// Longest implements bus.Census.
+func (s *Store) Longest(ctx context.Context, limit int) ([]*bus.Queue, error) {
+	var rows []queueRow
+	if err := s.reader.SelectContext(ctx, &rows, readLongest, limit); err != nil {
+		return nil, fmt.Errorf("list the longest queues: %w", translate(ctx, err))
+	}
+	list := make([]*bus.Queue, len(rows))
+	for i := range rows {
+		list[i] = rows[i].queue()
+	}
+	return list, nil
+}

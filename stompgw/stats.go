@@ -1,0 +1,80 @@
+package stompgw
+
+import (
+	"sync/atomic"
+
+	"atommq/stompgw/stomp"
+)
+
+// Stats is what a Server did since its first session, and what clients do with it now. What counts only rises.
+type Stats struct {
+	Connections int   // now
+	Accepted    int64 // connections, those refused for want of room included
+	Frames      map[string]int64
+	Messages    int64 // MESSAGE frames
+	Errors      int64 // ERROR frames
+
+	Topics  int // subscriptions to topics now
+	Queues  int // and to queues
+	Lagging int // subscriptions to topics that read from the log what they missed, or asked for
+	// Lag is how many ids of the log the one of them is behind that is furthest.
+	Lag int64
+}
+
+// stats is what Stats is read from.
+type stats struct {
+	accepted, errors, messages, queues atomic.Int64
+	frames                             [stomp.DISCONNECT + 1]atomic.Int64 // that clients sent, by command
+}
+
+// count takes note of a frame. What only servers send is an error.
+func (s *Server) count(command stomp.Command) {
+	if int(command) < len(s.stats.frames) {
+		s.stats.frames[command].Add(1)
+	}
+}
+
+// Stats tells what the server has done, and for whom.
+func (s *Server) Stats() Stats {
+	s.init()
+	out := Stats{
+		Accepted: s.stats.accepted.Load(), Errors: s.stats.errors.Load(), Queues: int(s.stats.queues.Load()),
+		Messages: s.stats.messages.Load() + s.topics.delivered.Load(), Frames: make(map[string]int64),
+	}
+	for command := stomp.CONNECT; command <= stomp.DISCONNECT; command++ {
+		out.Frames[command.String()] = s.stats.frames[command].Load()
+	}
+	out.Topics = s.topics.size()
+	head := s.Bus.Head()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out.Connections = len(s.conns)
+	for c := range s.conns {
+		c.topics.describe(&out, head)
+	}
+	return out
+}
+
+// size returns how many subscriptions there are.
+func (t *topics) size() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.feeds.size + t.prefixes.size
+}
+
+// describe counts what a connection's subscriptions have to read. head is the newest id.
+func (f *follower) describe(s *Stats, head int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, l := range f.lagging {
+		if l.gone {
+			continue
+		}
+		newest := l.lag.newest
+		if l.lag.again {
+			newest = head // nobody knows better before it is read
+		}
+		s.Lagging++
+		s.Lag = max(s.Lag, newest-l.after)
+	}
+}
