@@ -164,6 +164,7 @@ func (s *site) putMember(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	setTrace(entry, r)
 	e, err := s.bus.Replace(r.Context(), feed, id, entry, ifID)
 	if err != nil {
 		return err

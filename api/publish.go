@@ -99,6 +99,7 @@ func (s *site) openPost(w http.ResponseWriter, r *http.Request, p *posted) (b *b
 func (s *site) publish(w http.ResponseWriter, r *http.Request, feed, key string, doc *feeds.Document) error {
 	posts := make([]bus.Post, len(doc.Entries))
 	for i, e := range doc.Entries {
+		setTrace(e, r)
 		posts[i] = bus.Post{Feed: feed, Entry: e, Key: key}
 	}
 	published, err := s.bus.Publish(r.Context(), posts...)

@@ -96,13 +96,14 @@ func entryOf(feed, uuid string, e *feeds.Entry) *Entry {
 		Updated:   e.Updated,
 		Absent:    e.Absent,
 		Media:     e.Media,
-		XML:       e.XML,
+		XML:       feeds.WithTrace(e.XML, e.Trace),
 	}}
 }
 
 // sealUnits numbers the postings of each unit and gives them the digest of all its
-// bytes, those of media included, so that a repetition with an entry more, fewer or changed is told apart.
-func sealUnits(posts []Posting, media *Media) {
+// bytes as they were given, those of media included, so that a repetition with an entry more, fewer or changed is told apart. Who sends
+// a request again may trace that one anew.
+func sealUnits(posts []Posting, given []Post) {
 	sums := make(map[Unit]hash.Hash)
 	count := make(map[Unit]int)
 	for i := range posts {
@@ -119,10 +120,10 @@ func sealUnits(posts []Posting, media *Media) {
 		p.Seq = count[u]
 		count[u]++
 		var size [8]byte
-		binary.BigEndian.PutUint64(size[:], uint64(len(p.Entry.XML)))
+		binary.BigEndian.PutUint64(size[:], uint64(len(given[i].Entry.XML)))
 		h.Write(size[:])
-		h.Write(p.Entry.XML)
-		if media != nil {
+		h.Write(given[i].Entry.XML)
+		if media := given[0].Media; media != nil {
 			h.Write(media.Digest[:])
 		}
 	}

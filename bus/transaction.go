@@ -157,7 +157,7 @@ func postings(posts []Post) ([]Posting, error) {
 		keyed = keyed || p.Key != ""
 	}
 	if keyed {
-		sealUnits(list, posts[0].Media)
+		sealUnits(list, posts)
 	}
 	return list, nil
 }

@@ -11,7 +11,7 @@ func Annotate(m *Member, header []Field) (*Entry, error) {
 	}
 	all := append(append(make([]Field, 0, len(header)+len(msg.Header)), header...), msg.Header...)
 	if _, born := readMessage(m.XML); born {
-		return ComposeMessage(m.Title, &Message{Type: msg.Type, Header: all, Body: msg.Body})
+		return recompose(m.Title, msg.Type, all, msg.Body)
 	}
 	prefix, inner := rootTag(m.XML)
 	w := writer{dst: make([]byte, 0, len(m.XML)+512), prefix: prefix}
@@ -26,4 +26,14 @@ func Annotate(m *Member, header []Field) (*Entry, error) {
 	w.dst = append(w.dst, m.XML[inner:]...)
 	e := &Entry{ID: m.AtomID, Title: m.Title, Published: m.Published, Updated: m.Updated, Absent: m.Absent, XML: w.dst}
 	return e, nil
+}
+
+// recompose composes a message again whose headers have its traceparent.
+func recompose(title, typ string, header []Field, body []byte) (*Entry, error) {
+	trace, rest := splitTrace(header)
+	e, err := ComposeMessage(title, &Message{Type: typ, Header: rest, Body: body})
+	if err == nil {
+		e.Trace = trace
+	}
+	return e, err
 }

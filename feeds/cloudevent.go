@@ -19,6 +19,7 @@ type cloudEvent struct {
 	Time        string          `json:"time"`
 	Method      string          `json:"method,omitempty"`
 	Title       string          `json:"title,omitempty"`
+	Trace       string          `json:"traceparent,omitempty"` // the extension "distributed tracing"
 	DataType    string          `json:"datacontenttype,omitempty"`
 	Data        json.RawMessage `json:"data,omitempty"`
 	DataBase64  []byte          `json:"data_base64,omitempty"`
@@ -41,6 +42,7 @@ func AppendCloudEvent(dst []byte, m *Member, collection string) []byte {
 	}
 	e.Title = withoutControls(m.Title)
 	if msg, err := MessageOf(m); err == nil { // it reads whatever Parse takes
+		e.Trace = msg.trace()
 		e.carry(msg)
 	}
 	return appendJSON(dst, e)

@@ -18,6 +18,7 @@ type specEvent struct {
 	Time            string          `json:"time"`
 	Method          string          `json:"method"`
 	Title           string          `json:"title"`
+	Traceparent     string          `json:"traceparent"`
 	DataContentType string          `json:"datacontenttype"`
 	Data            json.RawMessage `json:"data"`
 	DataBase64      *string         `json:"data_base64"`

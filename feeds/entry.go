@@ -23,7 +23,7 @@ type Entry struct {
 	// order mark, XML declaration or white space around it; without the
 	// elements the server manages, which a client sends back when it edits
 	// (app:edited, the link "edit", the link "self" to a member's URI, the id
-	// extension); and with a root start tag that always binds the default namespace, and is never an
+	// extension), and without what Trace tells; and with a root start tag that always binds the default namespace, and is never an
 	// empty-element tag. So it reads the same alone and inside a feed that
 	// makes Atom its default namespace.
 	XML []byte
@@ -35,4 +35,5 @@ type Entry struct {
 	Absent    Parts     // what was left out
 	Draft     bool      // app:control says that it is not to be published yet
 	Media     string    // the media type of what it links to, which the server keeps; "" for none
+	Trace     string    // what IsTrace tells of, "" for none: WithTrace puts it into the XML that is kept
 }

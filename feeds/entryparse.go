@@ -116,8 +116,11 @@ func (p *parser) child(d *draft, t token) error {
 			return p.control(d)
 		}
 	case NamespaceMQ:
-		if string(t.name.localPart()) == "id" {
+		switch string(t.name.localPart()) {
+		case "id":
 			return p.cut(d, t)
+		case HeaderTrace:
+			return p.trace(d, t)
 		}
 	}
 	return p.skip()

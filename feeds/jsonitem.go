@@ -46,7 +46,8 @@ type jsonExtension struct {
 	Feed    string            `json:"feed"`
 	URL     string            `json:"url"` // the member's
 	Deleted bool              `json:"deleted,omitempty"`
-	Type    string            `json:"type,omitempty"`    // of the content, a media type
+	Type    string            `json:"type,omitempty"` // of the content, a media type
+	Trace   string            `json:"traceparent,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"` // that a STOMP client sent; of repeated ones the first
 }
 
@@ -142,7 +143,7 @@ func (item *jsonItem) attach(a jsonAttachment) {
 // carry sets the content.
 func (item *jsonItem) carry(v *View) {
 	x := &item.AtomMQ
-	x.Type = mediaTypeOf(v.Content.Type)
+	x.Type, x.Trace = mediaTypeOf(v.Content.Type), v.Trace
 	if v.Message != nil {
 		x.Type = cmp.Or(sentType(v.Message.Type, v.Content.Type), x.Type)
 		x.Headers = v.Message.fields()

@@ -15,7 +15,7 @@ import (
 // type. Content that is elsewhere has an empty body, and its URL in the header content-src. The
 // headers are title, author, author-email, author-uri (of the first author), summary
 // (plain text), category (terms, parted by commas), link (the first alternate) as far as there is
-// one, and atom-id, published, updated (RFC 3339).
+// one, and atom-id, published, updated (RFC 3339). Whatever the entry was born in, traceparent is the last one, if it has one.
 //
 // Body may be a part of m.XML, and must not be changed. Names are those that stand in the entry: an
 // HTTP client can have written any, so the transport does well to look out for its own.
@@ -52,6 +52,7 @@ func inspectMessage(m *Member) (*Message, error) {
 	if content.Src != "" {
 		msg.add("content-src", resolve(content.Base, content.Src))
 	}
+	msg.setTrace(v.Trace)
 	return msg, nil
 }
 

@@ -8,8 +8,12 @@ import (
 // readMessage reads an entry that still has the layout of a composed one, and whose content
 // is not XML; ok is false for any other, which the parser reads.
 func readMessage(xml []byte) (m *Message, ok bool) {
-	rest, ok := bytes.CutPrefix(xml, []byte(messageStart+"<title>"))
+	rest, ok := bytes.CutPrefix(xml, []byte(messageStart))
 	if !ok {
+		return nil, false
+	}
+	trace, rest := cutTrace(rest)
+	if rest, ok = bytes.CutPrefix(rest, []byte("<title>")); !ok {
 		return nil, false
 	}
 	end := bytes.IndexByte(rest, '<')
@@ -24,6 +28,7 @@ func readMessage(xml []byte) (m *Message, ok bool) {
 	if !h.typ(m) || !h.headers(m) {
 		return nil, false
 	}
+	m.setTrace(trace)
 	return m, m.readContent(rest[end+len(messageClose):])
 }
 

@@ -23,7 +23,7 @@ func Unannotate(m *Member, names ...string) (*Entry, []Field, error) {
 	}
 	header, rest := msg.Header[:len(names)], msg.Header[len(names):]
 	if _, born := readMessage(m.XML); born {
-		e, err := ComposeMessage(m.Title, &Message{Type: msg.Type, Header: rest, Body: msg.Body})
+		e, err := recompose(m.Title, msg.Type, rest, msg.Body)
 		return e, header, err
 	}
 	_, inner := rootTag(m.XML)

@@ -20,6 +20,7 @@ type View struct {
 	// Message is the type and the headers that a STOMP client sent, without the body, which
 	// is the content; nil for an entry born in Atom.
 	Message *Message
+	Trace   string // what IsTrace tells of, "" for none
 }
 
 // Text is a text construct or a content element.
@@ -117,6 +118,9 @@ func (p *parser) viewChild(v *View, t token, source *[]Person) (err error) {
 	if t.space == NamespaceStomp && string(t.name.localPart()) == "message" && v.Message == nil {
 		v.Message, err = p.message()
 		return err
+	}
+	if t.space == NamespaceMQ && string(t.name.localPart()) == HeaderTrace {
+		return p.viewTrace(v)
 	}
 	if t.space != NamespaceAtom {
 		return p.skip()

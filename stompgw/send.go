@@ -18,6 +18,7 @@ import (
 type sender struct {
 	to      destination
 	message feeds.Message
+	trace   string          // its traceparent, "" for none
 	texts   strings.Builder // one string of its headers' names and values, of which each is a part
 	room    int             // that the texts may need
 }
@@ -32,6 +33,7 @@ func (s *sender) forget() {
 		header = nil
 	}
 	s.message = feeds.Message{Header: header[:0]}
+	s.trace = ""
 	s.texts.Reset()
 }
 
@@ -43,6 +45,20 @@ func (s *sender) keep(text []byte) string {
 	}
 	s.texts.Write(text)
 	return s.texts.String()[from:]
+}
+
+// setTrace takes a traceparent: the first one counts. One that is none is dropped.
+func (s *sender) setTrace(value []byte) {
+	if s.trace == "" && feeds.IsTrace(string(value)) {
+		s.trace = string(value) // which outlives the frame
+	}
+}
+
+// addTrace puts the traceparent among the headers of a message that does not become an entry.
+func (s *sender) addTrace() {
+	if s.trace != "" {
+		s.message.Header = append(s.message.Header, feeds.Field{Name: feeds.HeaderTrace, Value: s.trace})
+	}
 }
 
 // send is a SEND frame taken apart.
@@ -79,6 +95,7 @@ func (c *conn) handleSend(ctx context.Context, f *stomp.Frame, r receipt) error 
 		return err
 	}
 	if s.fleeting && to.kind == toTopic {
+		c.sender.addTrace()
 		return c.broadcast(ctx, s, t, m, size, r)
 	}
 	return c.publish(ctx, s, t, m, size, r)
@@ -222,6 +239,8 @@ func (c *conn) message(ctx context.Context, f *stomp.Frame) (*feeds.Message, int
 				m.Type, typed = own.keep(field.Value), true
 			}
 		case transports(field.Name):
+		case string(field.Name) == feeds.HeaderTrace:
+			own.setTrace(field.Value)
 		case string(field.Name) == "reply-to" && bytes.HasPrefix(field.Value, []byte(tempQueuePrefix)):
 			address, err := c.replyAddress(ctx, field.Value)
 			if err != nil {
@@ -252,6 +271,7 @@ func (c *conn) publish(ctx context.Context, s send, t *transaction, m *feeds.Mes
 	if err != nil {
 		return err
 	}
+	e.Trace = c.sender.trace
 	post := bus.Post{Entry: e, Key: s.key, Priority: s.priority, AckTimeout: s.timeout, Expires: s.expires}
 	if post.Feed, post.Queue, err = c.addressee(ctx, &s); err != nil {
 		return err

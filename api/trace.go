@@ -1,0 +1,15 @@
+package api
+
+import (
+	"net/http"
+
+	"atommq/feeds"
+)
+
+// setTrace gives an entry the traceparent of the request that publishes it. One that is none, or not the only one, counts as none
+// (W3C Trace Context §3.2.1), and the entry keeps what it came with.
+func setTrace(e *feeds.Entry, r *http.Request) {
+	if given := r.Header["Traceparent"]; len(given) == 1 && feeds.IsTrace(given[0]) {
+		e.Trace = given[0]
+	}
+}
