@@ -49,7 +49,7 @@ func (b budget) String() string {
 	case b.Ratio > 0:
 		return fmt.Sprintf("≥ %.0f %%", 100*b.Ratio)
 	case b.OrRatio > 0:
-		return fmt.Sprintf("≥ %s or %.0f %%", thousands(b.AtLeast), 100*b.OrRatio)
+		return fmt.Sprintf("≥ %s or %.3g %%", thousands(b.AtLeast), 100*b.OrRatio)
 	case b.AtLeast > 0:
 		return "≥ " + thousands(b.AtLeast)
 	case b.AtMost > 0:

@@ -22,7 +22,7 @@ type node struct {
 // heapRoom is how much of the heap the garbage collector counts as in use beyond what is. A busy node has a small heap and
 // makes garbage fast: without it, the collector would run all the time. Nothing ever touches it, so
 // it takes no memory; but as much garbage more may gather.
-const heapRoom = 8 << 20
+const heapRoom = 4 << 20
 
 // openNode opens the database that s names, making or migrating it if need be, and
 // starts a bus on it.
