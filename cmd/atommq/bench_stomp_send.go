@@ -74,4 +74,6 @@ func benchPipeline(ctx context.Context, b *bench) error {
 const benchBulkRows = 400_000
 
 // budgetOfRows asks for so many messages a second or, of a slower machine, for the same share of the rows that it takes in bulk.
-func budgetOfRows(atLeast float64) budget { return budget{AtLeast: atLeast, OrRatio: atLeast / benchBulkRows} }
+func budgetOfRows(atLeast float64) budget {
+	return budget{AtLeast: atLeast, OrRatio: atLeast / benchBulkRows}
+}
