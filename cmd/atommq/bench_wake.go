@@ -50,27 +50,31 @@ func benchWake(ctx context.Context, b *bench) (err error) {
 	return nil
 }
 
-// openWaitingSite serves the least that wakes waiting requests: a POST has every GET that waits answered with the same bytes.
+// openWaitingSite serves the least that wakes waiting requests: a POST has every GET that waits answered with the same bytes, and
+// those that come later and have not heard of it.
 func openWaitingSite(ctx context.Context) (*benchSite, error) {
 	var mu sync.Mutex
-	posted := make(chan struct{})
+	count, posted := 0, make(chan struct{})
 	body := benchEntry(benchEntryBytes).XML
 	router := chi.NewRouter()
 	router.Get("/feeds/{feed}", func(w http.ResponseWriter, r *http.Request) {
+		last, _ := strconv.Atoi(r.Header.Get("Xlastid"))
 		mu.Lock()
-		next := posted
+		waits, next := count <= last, posted
 		mu.Unlock()
-		select {
-		case <-next:
-			w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
-			_, _ = w.Write(body)
-		case <-r.Context().Done():
+		if waits {
+			select {
+			case <-next:
+			case <-r.Context().Done():
+			}
 		}
+		w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
+		_, _ = w.Write(body)
 	})
 	router.Post("/feeds/{feed}", func(w http.ResponseWriter, _ *http.Request) {
 		mu.Lock()
 		close(posted)
-		posted = make(chan struct{})
+		count, posted = count+1, make(chan struct{})
 		mu.Unlock()
 		w.WriteHeader(http.StatusCreated)
 	})
