@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	censusFor  = 5 * time.Second // a census may be so old: however many ask, the database counts no more often
-	censusWait = 5 * time.Second // for the database to count
+	// A census may be a second old, and as much more as keeps counting from taking more than a twentieth of the time: however many ask.
+	censusFor   = time.Second
+	censusShare = 20
+	censusWait  = 5 * time.Second // for the database to count
 )
 
 // census is what there is in the database, as it was when somebody asked last.
@@ -21,7 +23,7 @@ type census struct {
 	log   *slog.Logger
 
 	mu     sync.Mutex
-	taken  time.Time
+	fresh  time.Time // until when it is
 	err    error
 	totals bus.Totals
 	queues []bus.QueueFigures
@@ -33,13 +35,13 @@ func newCensus(b *bus.Bus, limit int, log *slog.Logger) *census {
 
 // take counts, unless that was done a moment ago.
 func (c *census) take(now time.Time) error {
-	if !c.taken.IsZero() && now.Sub(c.taken) < censusFor {
+	if now.Before(c.fresh) {
 		return c.err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), censusWait)
 	defer cancel()
 	c.totals, c.queues, c.err = c.bus.Census(ctx, c.limit)
-	c.taken = now
+	c.fresh = now.Add(max(censusFor, censusShare*time.Since(now)))
 	if c.err != nil {
 		c.log.Warn("counting feeds and queues for the metrics failed", "error", c.err)
 	}
