@@ -24,7 +24,7 @@ func (s *site) getReady(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), readyWait)
 	defer cancel()
 	if err := s.bus.Ready(ctx); err != nil {
-		s.log.WarnContext(r.Context(), "not ready", "error", err)
+		s.log.WarnContext(r.Context(), "not ready", "request", requestID(w), "error", err)
 		return &problemError{
 			Status: http.StatusServiceUnavailable,
 			Detail: fmt.Sprintf("%s The log has the reason, under request %s.", unreadiness(err), requestID(w)),

@@ -111,12 +111,15 @@ func busFaults() []busFault {
 	}
 }
 
-// append writes the ERROR frame; receipt is that of the frame at fault, if it had one.
-func (f *fault) append(dst []byte, v stomp.Version, receipt receipt) []byte {
+// append writes the ERROR frame; receipt is that of the frame at fault, if it had one, session what the log calls the session, "" for nothing.
+func (f *fault) append(dst []byte, v stomp.Version, receipt receipt, session string) []byte {
 	dst = stomp.AppendCommand(dst, stomp.ERROR)
 	dst = stomp.AppendHeader(dst, v, "message", f.message)
 	if receipt.wanted {
 		dst = stomp.AppendHeader(dst, v, "receipt-id", receipt.id)
+	}
+	if session != "" {
+		dst = stomp.AppendHeader(dst, v, "session", session)
 	}
 	if f.lists {
 		dst = stomp.AppendHeader(dst, v, "version", stomp.Versions)

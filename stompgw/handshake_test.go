@@ -93,6 +93,7 @@ func TestAccountIsAskedFor(t *testing.T) {
 
 			< ERROR
 			< message:wrong login or passcode
+			< session:{any}
 
 			<EOF
 		`},

@@ -38,12 +38,12 @@ func partFrom(nc net.Conn) {
 }
 
 // refuse answers a client that gets no session.
-func refuse(nc net.Conn, f *fault) {
+func refuse(nc net.Conn, f *fault, session string) {
 	defer nc.Close()
 	if err := nc.SetWriteDeadline(time.Now().Add(lingerTime)); err != nil {
 		return
 	}
-	if _, err := nc.Write(f.append(nil, stomp.V10, receipt{})); err == nil {
+	if _, err := nc.Write(f.append(nil, stomp.V10, receipt{}, session)); err == nil {
 		partFrom(nc)
 	}
 }
@@ -57,6 +57,6 @@ func answerInClear(err error) {
 	}
 	start := bytes.TrimLeft(plain.RecordHeader[:], "\r\n")
 	if bytes.HasPrefix([]byte("CONNECT"), start) || bytes.HasPrefix([]byte("STOMP"), start) {
-		refuse(plain.Conn, faultf("connect with TLS, or to the port that speaks STOMP without it", "this port speaks TLS"))
+		refuse(plain.Conn, faultf("connect with TLS, or to the port that speaks STOMP without it", "this port speaks TLS"), "")
 	}
 }

@@ -84,7 +84,7 @@ func (c *conn) failLocked(f *fault, r receipt) (ends bool) {
 	if c.ended {
 		return true
 	}
-	c.out = f.append(c.room(), c.version, r)
+	c.out = f.append(c.room(), c.version, r, c.name)
 	if f.ends || c.version >= stomp.V11 {
 		c.endLocked()
 	}

@@ -188,7 +188,7 @@ func (s *Server) ServeConn(nc net.Conn) {
 	s.stats.accepted.Add(1)
 	if refusal := s.enter(c); refusal != nil {
 		c.logError(refusal)
-		refuse(nc, refusal)
+		refuse(nc, refusal, c.name)
 		return
 	}
 	defer s.leave(c)
