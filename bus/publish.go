@@ -17,6 +17,9 @@ import (
 type Post struct {
 	Feed  string
 	Entry *feeds.Entry
+	// UUID is the permanent name that the entry had elsewhere, in its canonical form; "" makes a new one. No entry, draft or
+	// tombstone of this bus may have it: whoever gives one looks first, and nobody else publishes under it meanwhile.
+	UUID string
 	// Key is an idempotency key, "" for none. Posts of one call that share feed
 	// and key are one unit: published together, once.
 	Key string
@@ -84,6 +87,14 @@ func newEntry(feed string, e *feeds.Entry) (*Entry, error) {
 		return nil, fmt.Errorf("make a uuid: %w", err)
 	}
 	return entryOf(feed, id.String(), e), nil
+}
+
+// entry makes the entry that the store is to write for p.
+func (p *Post) entry() (*Entry, error) {
+	if p.UUID == "" {
+		return newEntry(p.Feed, p.Entry)
+	}
+	return entryOf(p.Feed, p.UUID, p.Entry), nil
 }
 
 func entryOf(feed, uuid string, e *feeds.Entry) *Entry {

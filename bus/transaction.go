@@ -146,7 +146,7 @@ func postings(posts []Post) ([]Posting, error) {
 				return nil, fmt.Errorf("queue: %w", err)
 			}
 		}
-		e, err := newEntry(p.Feed, p.Entry)
+		e, err := p.entry()
 		if err != nil {
 			return nil, err
 		}

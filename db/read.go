@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/jmoiron/sqlx"
-
 	"atommq/bus"
 	"atommq/feeds"
 )
@@ -35,8 +33,11 @@ func entryOf(v []driver.Value) *bus.Entry {
 	}}
 }
 
+// rowOf is a current row: of *sql.Rows, or *sqlx.Rows.
+type rowOf interface{ Scan(dest ...any) error }
+
 // scanEntry makes an entry of the current row.
-func scanEntry(rows *sqlx.Rows) (*bus.Entry, error) {
+func scanEntry(rows rowOf) (*bus.Entry, error) {
 	var published, updated, edited int64
 	e := new(bus.Entry)
 	err := rows.Scan(&e.ID, &e.Feed, &e.UUID, &e.AtomID, &e.Title, &published, &updated, &edited, &e.Absent, &e.Edits, &e.Deleted, &e.Media, &e.XML)

@@ -1,6 +1,7 @@
 package feeds
 
 import (
+	"bytes"
 	"strings"
 )
 
@@ -10,6 +11,8 @@ type feedContext struct {
 	base    string // xml:base
 	authors []Person
 	spent   int // bytes that entries have inherited so far
+	// The feed's own, which entries do not inherit.
+	name, title string
 }
 
 // spend counts n bytes that an entry inherits, for a thousand entries can inherit much.
@@ -77,9 +80,33 @@ func (p *parser) feedChild(t token, c *feedContext, count int) (*draft, error) {
 			err := p.person(t, &a, c.base)
 			c.authors = append(c.authors, a)
 			return nil, err
+		case "title":
+			if typ, typed := p.attr("type"); !typed || string(typ) == "text" {
+				return nil, p.noteText(&c.title)
+			}
 		}
 	}
+	if t.space == NamespaceMQ && string(t.name.localPart()) == "feed" {
+		return nil, p.noteText(&c.name)
+	}
 	return nil, p.skip()
+}
+
+// noteText notes the text in the element that has just begun.
+func (p *parser) noteText(to *string) error {
+	outer := p.depth() - 1
+	var text []byte
+	for p.depth() > outer {
+		n, err := p.next()
+		if err != nil {
+			return err
+		}
+		if n.kind == charData || n.kind == cdata {
+			text = p.textOf(text, n)
+		}
+	}
+	*to = string(bytes.TrimSpace(text))
+	return nil
 }
 
 // feedContext takes from the latest start tag, the feed's, what entries inherit.
@@ -156,7 +183,7 @@ func (p *parser) rebase(outer string) (attribute string, edits []edit) {
 
 // detach makes entries that stand without their feed.
 func (p *parser) detach(drafts []*draft, c *feedContext) (*Document, error) {
-	doc := &Document{Batch: true, Entries: make([]*Entry, len(drafts))}
+	doc := &Document{Batch: true, Feed: c.name, Title: c.title, Entries: make([]*Entry, len(drafts))}
 	for i, d := range drafts {
 		children := ""
 		if d.seen&seenAuthor == 0 && len(c.authors) > 0 {

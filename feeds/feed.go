@@ -49,6 +49,7 @@ type Page struct {
 	Next       string
 	Previous   string
 	Alternate  string // the HTML form
+	Name       bool   // tell the feed's name, as archives for AtomMQ do
 	Members    []*Member
 	Cursor     bool // oldest first, read by cursor
 	// Of an archived feed, RFC 5005 §4. An archive page is as old as its newest member.
@@ -81,6 +82,11 @@ func AppendFeed(dst []byte, p *Page, member func(dst []byte, m *Member) []byte) 
 	w := writer{dst: dst}
 	w.raw(xmlHeader + `<feed xmlns="` + NamespaceAtom + `">`)
 	w.feedID(p)
+	if p.Name {
+		w.raw(`<mq:feed xmlns:mq="` + NamespaceMQ + `">`)
+		w.dst = appendEscapedText(w.dst, p.Feed.Name)
+		w.raw("</mq:feed>")
+	}
 	w.element("title", p.Feed.title())
 	if p.Feed.Subtitle != "" {
 		w.element("subtitle", p.Feed.Subtitle)

@@ -4,6 +4,8 @@ package feeds
 type Document struct {
 	Entries []*Entry
 	Batch   bool // its root was <feed>
+	// Of a feed document: the name that an archive of AtomMQ gives the feed, and its title, where that is plain text.
+	Feed, Title string
 }
 
 // Parse reads an Atom entry or feed document in UTF-8, UTF-16, ISO-8859-1 or

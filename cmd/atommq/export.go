@@ -1,0 +1,237 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"atommq/db"
+	"atommq/feeds"
+)
+
+func exportCommand() *cobra.Command {
+	var (
+		all bool
+		to  string
+	)
+	cmd := &cobra.Command{
+		Use:   "export FEED > FILE | export (FEED… | --all) --to DIR",
+		Short: "Write feeds as Atom archives",
+		Long: `Export writes the entries of feeds, as they are at one moment, as Atom documents that any reader of
+Atom understands, and that atommq import takes back byte for byte. One feed is written to the output, as one document. With --to
+there is a directory for each feed in DIR, with archive documents of at most 1000 entries (RFC 5005), the oldest first, and the
+files that entries link to. Servers go on meanwhile. Drafts, tombstones, queues and settings are not part of an
+archive: atommq backup keeps everything.`,
+		Example: "  atommq export news > news.atom\n  atommq export --all --to archive",
+		Args:    func(*cobra.Command, []string) error { return nil },
+	}
+	s := declare(cmd, "db")
+	cmd.Flags().BoolVar(&all, "all", false, "all feeds")
+	cmd.Flags().StringVar(&to, "to", "", "`directory` to write to, which is made if there is none")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		switch {
+		case all == (len(args) > 0):
+			return misusef("name the feeds, or give --all")
+		case to == "" && (all || len(args) > 1):
+			return misusef("several feeds need a directory: give --to")
+		}
+		if err := mustBeDatabase("--db", s.DB); err != nil {
+			return err
+		}
+		from, err := db.OpenSnapshot(cmd.Context(), s.DB)
+		if err != nil {
+			return err
+		}
+		x := &export{from: from, dir: to, out: cmd.OutOrStdout(), bar: newProgress(cmd.ErrOrStderr(), 1)}
+		return errors.Join(x.run(cmd.Context(), args), from.Close())
+	}
+	return cmd
+}
+
+// What an archive document holds at most, beside one entry.
+const (
+	archiveEntries = 1000
+	archiveBytes   = 8 << 20
+)
+
+// export is one under way.
+type export struct {
+	from *db.Snapshot
+	dir  string // "" for out
+	out  io.Writer
+	bar  *progressbar.ProgressBar
+}
+
+// run exports the feeds of these names, all for none.
+func (x *export) run(ctx context.Context, names []string) error {
+	there, err := x.from.Feeds(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(there, func(f feeds.Feed) bool { return f.Name == name }) {
+			return fmt.Errorf("feed %q: there is none: atommq feeds lists them", name)
+		}
+	}
+	var total int64
+	chosen := slices.DeleteFunc(there, func(f feeds.Feed) bool { return len(names) > 0 && !slices.Contains(names, f.Name) })
+	for _, f := range chosen {
+		total += f.Entries
+	}
+	x.bar.ChangeMax64(max(total, 1))
+	for i := range chosen {
+		if err := x.feed(ctx, &chosen[i]); err != nil {
+			return fmt.Errorf("export feed %q: %w", chosen[i].Name, err)
+		}
+	}
+	return x.bar.Finish()
+}
+
+func (x *export) feed(ctx context.Context, f *feeds.Feed) error {
+	x.bar.Describe(f.Name)
+	if x.dir == "" {
+		return x.document(ctx, f)
+	}
+	dir := filepath.Join(x.dir, directoryOf(f.Name))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	page, err := x.page(ctx, f, 0)
+	for number := 1; err == nil && (len(page) > 0 || number == 1); number++ {
+		var next []*feeds.Member
+		if len(page) > 0 {
+			if next, err = x.page(ctx, f, page[len(page)-1].ID); err != nil {
+				return err
+			}
+		}
+		p := &feeds.Page{Feed: *f, Archive: true, Name: true, Self: archiveName(number), Members: page}
+		if number > 1 {
+			p.PrevArchive = archiveName(number - 1)
+		}
+		if len(next) > 0 {
+			p.NextArchive = archiveName(number + 1)
+		}
+		if err = x.write(ctx, dir, number, p); err != nil {
+			return err
+		}
+		page = next
+	}
+	return err
+}
+
+// directoryOf returns what the directory of a feed is named: its name, with what file names cannot have escaped.
+func directoryOf(feed string) string {
+	name := url.PathEscape(feed)
+	if name[0] == '.' {
+		name = "%2E" + name[1:]
+	}
+	return name
+}
+
+func archiveName(number int) string { return fmt.Sprintf("%06d.atom", number) }
+
+func (x *export) page(ctx context.Context, f *feeds.Feed, after int64) (members []*feeds.Member, err error) {
+	page, err := x.from.Page(ctx, f.Name, after, archiveEntries, archiveBytes)
+	for _, e := range page {
+		members = append(members, &e.Member)
+	}
+	return members, err
+}
+
+// write writes one archive document, and what its entries link to before it.
+func (x *export) write(ctx context.Context, dir string, number int, p *feeds.Page) error {
+	for _, m := range p.Members {
+		if m.Media == "" {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Join(dir, mediaDirectory), 0o755); err != nil {
+			return err
+		}
+		err := writeWhole(filepath.Join(dir, mediaDirectory, m.UUID), func(w io.Writer) error { return x.from.Media(ctx, m.UUID, w) })
+		if err != nil {
+			return err
+		}
+	}
+	doc, err := renderArchive(p)
+	if err != nil {
+		return err
+	}
+	err = writeWhole(filepath.Join(dir, archiveName(number)), func(w io.Writer) error {
+		_, err := w.Write(doc)
+		return err
+	})
+	_ = x.bar.Add(len(p.Members))
+	return err
+}
+
+// mediaDirectory is where the media of a feed lie, beside its documents.
+const mediaDirectory = "media"
+
+func renderArchive(p *feeds.Page) (doc []byte, err error) {
+	doc = feeds.AppendFeed(nil, p, func(dst []byte, m *feeds.Member) []byte {
+		dst, failed := feeds.AppendKept(dst, m, &p.Feed, mediaDirectory+"/"+m.UUID)
+		err = errors.Join(err, failed)
+		return dst
+	})
+	return doc, err
+}
+
+// writeWhole gives a file its name once it is complete, so that an export that was stopped leaves no half one.
+func writeWhole(path string, write func(io.Writer) error) (err error) {
+	f, err := os.Create(path + ".partial")
+	if err != nil {
+		return err
+	}
+	buffered := bufio.NewWriterSize(f, 1<<16)
+	err = errors.Join(write(buffered), buffered.Flush(), f.Close())
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// end closes a feed document.
+var endOfFeed = []byte("\n</feed>\n")
+
+// document writes a whole feed as one document, a page of it in memory.
+func (x *export) document(ctx context.Context, f *feeds.Feed) error {
+	for after, first := int64(0), true; ; first = false {
+		members, err := x.page(ctx, f, after)
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			if m.Media != "" {
+				return fmt.Errorf("entry %d links to a file, which has no place in one document: give --to", m.ID)
+			}
+		}
+		doc, err := renderArchive(&feeds.Page{Feed: *f, Archive: true, Name: true, Self: "urn:uuid:" + f.UUID, Members: members})
+		if err != nil {
+			return err
+		}
+		doc = bytes.TrimSuffix(doc, endOfFeed)
+		if !first {
+			doc = doc[bytes.Index(doc, []byte("<fh:archive")):]
+			_, doc, _ = bytes.Cut(doc, []byte("/>"))
+		}
+		if _, err := x.out.Write(doc); err != nil {
+			return err
+		}
+		_ = x.bar.Add(len(members))
+		if len(members) == 0 {
+			_, err := x.out.Write(endOfFeed)
+			return err
+		}
+		after = members[len(members)-1].ID
+	}
+}

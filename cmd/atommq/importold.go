@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"html"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"atommq/bus"
+	"atommq/db"
+	"atommq/feeds"
+)
+
+// old imports the database of another system.
+func (i *importer) old(ctx context.Context, kind, dsn string) (err error) {
+	if err := mustBeOld(dsn); err != nil {
+		return err
+	}
+	from, err := openOld(dsn)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	read := i.atombus
+	if kind == "ocamlmq" {
+		read = i.ocamlmq
+	}
+	if err := read(ctx, from); err != nil {
+		return fmt.Errorf("database %s: %w", db.Name(dsn), err)
+	}
+	if err := i.flush(ctx); err != nil {
+		return err
+	}
+	return i.bar.Finish()
+}
+
+func mustBeOld(dsn string) error {
+	if err := mustExist("DATABASE", dsn); err != nil {
+		return err
+	}
+	return checkDatabase("DATABASE", dsn)
+}
+
+// openOld opens a database for reading.
+func openOld(dsn string) (*sql.DB, error) {
+	if db.IsPostgres(dsn) {
+		return db.OpenServer(dsn)
+	}
+	return sql.Open("sqlite3", "file:"+(&url.URL{Path: dsn}).EscapedPath()+"?mode=ro&_query_only=1&_busy_timeout=5000")
+}
+
+// columnsOf returns those of a table, none if there is no such table.
+func columnsOf(ctx context.Context, from *sql.DB, table string) []string {
+	rows, err := from.QueryContext(ctx, "SELECT * FROM "+table+" WHERE 1 = 0")
+	if err != nil {
+		return nil
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil || rows.Err() != nil {
+		return nil
+	}
+	return columns
+}
+
+// count tells the bar how much there is.
+func (i *importer) count(ctx context.Context, from *sql.DB, table string) error {
+	var n int64
+	if err := from.QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&n); err != nil {
+		return err
+	}
+	i.bar.ChangeMax64(max(n, 1))
+	i.bar.Describe(table)
+	return nil
+}
+
+// ocamlmq has every message wait in the queue that it was sent to. What a consumer had and did not acknowledge is among them.
+func (i *importer) ocamlmq(ctx context.Context, from *sql.DB) error {
+	const table = "ocamlmq_msgs"
+	if columnsOf(ctx, from, table) == nil {
+		return fmt.Errorf("has no table %s: it is not one of ocamlmq", table)
+	}
+	if err := i.count(ctx, from, table); err != nil {
+		return err
+	}
+	rows, err := from.QueryContext(ctx, "SELECT msg_id, priority, destination, timestamp, ack_timeout, body FROM "+table+" ORDER BY timestamp, msg_id")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var m oldMessage
+		if err := rows.Scan(&m.id, &m.priority, &m.destination, &m.sent, &m.ackTimeout, &m.body); err != nil {
+			return err
+		}
+		p, err := m.post(i.feed)
+		if err != nil {
+			return fmt.Errorf("message %s: %w", m.id, err)
+		}
+		if err := i.add(ctx, p, nil); err != nil {
+			return fmt.Errorf("message %s: %w", m.id, err)
+		}
+		_ = i.bar.Add(1)
+	}
+	return rows.Err()
+}
+
+// oldMessage is a row of ocamlmq_msgs.
+type oldMessage struct {
+	id, destination string
+	priority        int
+	sent            any // seconds since 1970 in SQLite, a time in PostgreSQL
+	ackTimeout      float64
+	body            []byte
+}
+
+// post makes what is published in its place. Its key outlives its acknowledgement, so that an import which goes on does not bring back what
+// was done meanwhile.
+func (m *oldMessage) post(feed string) (bus.Post, error) {
+	if feed == "" {
+		feed = strings.TrimPrefix(m.destination, "/queue/")
+	}
+	e, err := feeds.ComposeMessage("", &feeds.Message{Body: m.body})
+	if err != nil {
+		return bus.Post{}, err
+	}
+	e.Published = m.time()
+	e.Updated = e.Published
+	key := "ocamlmq:" + m.id
+	return bus.Post{
+		Feed: feed, Entry: e, UUID: derived(feed, key), Key: key, Queue: bus.DefaultQueue,
+		// The lower went first there, and 0 was what all had.
+		Priority:   bus.PriorityOf(min(max(4-m.priority, 0), 9)),
+		AckTimeout: time.Duration(m.ackTimeout * float64(time.Second)),
+	}, nil
+}
+
+// time returns when the message was sent, zero if that cannot be read.
+func (m *oldMessage) time() time.Time {
+	switch t := m.sent.(type) {
+	case time.Time:
+		return t.UTC().Truncate(time.Microsecond)
+	case float64:
+		return time.UnixMicro(int64(t * 1e6)).UTC()
+	case int64:
+		return time.Unix(t, 0).UTC()
+	}
+	return time.Time{}
+}
+
+// oldTables are where entries are, in AtomBus and in AtomMQ up to 1.04.
+var oldTables = []string{"atombus_entry", "atommq_entry"}
+
+// atombus publishes the entries of AtomBus and the first AtomMQ.
+func (i *importer) atombus(ctx context.Context, from *sql.DB) error {
+	for _, table := range oldTables {
+		columns := columnsOf(ctx, from, table)
+		switch {
+		case columns == nil:
+			continue
+		case slices.Contains(columns, "xml"):
+			return errors.New("is of this AtomMQ: atommq copy moves it, atommq export writes its feeds")
+		}
+		if err := i.count(ctx, from, table); err != nil {
+			return err
+		}
+		return i.oldEntries(ctx, from, oldQuery(table, columns))
+	}
+	return fmt.Errorf("has no table %s: it is none of AtomBus or AtomMQ", strings.Join(oldTables, " or "))
+}
+
+// oldQuery reads a table of any of the versions: the first one had neither authors nor times, and its ids were numbers.
+func oldQuery(table string, columns []string) string {
+	or := func(column, other string) string {
+		if slices.Contains(columns, column) {
+			return column
+		}
+		return other
+	}
+	return fmt.Sprintf("SELECT CAST(id AS TEXT), %s, title, %s, %s, %s, content FROM %s ORDER BY %s", or("feed_title", "feed"),
+		or("author_name", "NULL"), or("author_email", "NULL"), or("updated", "NULL"), table, or("order_id", "id"))
+}
+
+func (i *importer) oldEntries(ctx context.Context, from *sql.DB, query string) error {
+	rows, err := from.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var (
+			o    oldEntry
+			feed string
+		)
+		if err := rows.Scan(&o.id, &feed, &o.title, &o.author, &o.email, &o.updated, &o.content); err != nil {
+			return err
+		}
+		if i.feed != "" {
+			feed = i.feed
+		}
+		e, err := o.entry()
+		if err != nil {
+			return fmt.Errorf("entry %s: %w", o.id, err)
+		}
+		p := bus.Post{Feed: feed, Entry: e, UUID: derived(feed, o.id)}
+		if id, ok := uuidOfURN(o.id); ok {
+			p.UUID = id
+		}
+		if err := i.add(ctx, p, nil); err != nil {
+			return fmt.Errorf("entry %s: %w", o.id, err)
+		}
+		_ = i.bar.Add(1)
+	}
+	return rows.Err()
+}
+
+// oldEntry is a row of one of oldTables.
+type oldEntry struct {
+	id                                     string
+	title, author, email, updated, content sql.NullString
+}
+
+// entry makes an entry of what was kept: not the document, but what it said. Content was kept without its type, and
+// served as XHTML if it could be that.
+func (o *oldEntry) entry() (e *feeds.Entry, err error) {
+	text := "<content>" + escaped(o.content.String) + "</content>"
+	xhtml := `<content type="xhtml"><div xmlns="` + feeds.NamespaceXHTML + `">` + o.content.String + "</div></content>"
+	date := "<updated>" + escaped(o.updated.String) + "</updated>"
+	tries := []string{date + text, text}
+	if strings.Contains(o.content.String, "<") {
+		tries = []string{date + xhtml, date + text, xhtml, text}
+	}
+	for _, try := range tries {
+		var doc *feeds.Document
+		if doc, err = feeds.Parse([]byte(o.head()+try+"</entry>"), "", feeds.Limits{}); err == nil {
+			e = doc.Entries[0]
+			e.Published = e.Updated
+			return e, nil
+		}
+	}
+	return nil, err
+}
+
+// head returns the entry up to its date.
+func (o *oldEntry) head() string {
+	var b strings.Builder
+	b.WriteString(`<entry xmlns="` + feeds.NamespaceAtom + `">`)
+	if _, ok := uuidOfURN(o.id); ok {
+		b.WriteString("<id>" + o.id + "</id>")
+	}
+	b.WriteString("<title>" + escaped(o.title.String) + "</title>")
+	if o.author.String != "" {
+		b.WriteString("<author><name>" + escaped(o.author.String) + "</name>")
+		if o.email.String != "" {
+			b.WriteString("<email>" + escaped(o.email.String) + "</email>")
+		}
+		b.WriteString("</author>")
+	}
+	return b.String()
+}
+
+// escaped writes text as XML has it. What XML cannot carry becomes U+FFFD.
+func escaped(s string) string {
+	return strings.ReplaceAll(html.EscapeString(strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
+			return '\uFFFD'
+		}
+		return r
+	}, s)), "\r", "&#13;")
+}

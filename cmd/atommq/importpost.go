@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"atommq/bus"
+	"atommq/feeds"
+)
+
+// uuidOf returns the uuid that an entry of others gets: that of its atom:id, if it is a urn:uuid:, or else one that follows from
+// its feed and what it is, so that it is known again.
+func uuidOf(feed string, e *feeds.Entry) string {
+	if id, ok := uuidOfURN(e.ID); ok {
+		return id
+	}
+	if e.ID != "" {
+		return derived(feed, e.ID)
+	}
+	return derived(feed, string(e.XML))
+}
+
+func uuidOfURN(urn string) (id string, ok bool) {
+	rest, ok := strings.CutPrefix(strings.ToLower(urn), "urn:uuid:")
+	if !ok || len(rest) != len("6b2f4f0e-1c1d-4a6e-9d7b-0a4d8b4a2f11") {
+		return "", false
+	}
+	parsed, err := uuid.Parse(rest)
+	return parsed.String(), err == nil
+}
+
+// derived makes a uuid of a name (RFC 9562, version 5).
+func derived(feed, name string) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("urn:atommq:"+feed+"\n"+name)).String()
+}
+
+// add publishes p sooner or later, unless the database has it. media opens what it links to, nil for nothing.
+func (i *importer) add(ctx context.Context, p bus.Post, media func() (io.ReadCloser, error)) error {
+	there, err := i.place(ctx, &p)
+	if err != nil {
+		return err
+	}
+	if there {
+		i.had++
+		return nil
+	}
+	if media != nil {
+		return i.withMedia(ctx, p, media)
+	}
+	if i.inBatch == nil {
+		i.inBatch = make(map[string]bool)
+	}
+	i.inBatch[p.UUID] = true
+	i.batch = append(i.batch, p)
+	i.size += len(p.Entry.XML)
+	if len(i.batch) >= importEntries || i.size >= importBytes {
+		return i.flush(ctx)
+	}
+	return nil
+}
+
+// place reports whether the entry is there, and gives it a uuid of its own if its own is that of an entry of another feed.
+func (i *importer) place(ctx context.Context, p *bus.Post) (there bool, err error) {
+	for range 2 {
+		found, err := i.store.Find(ctx, "", p.UUID)
+		switch {
+		case errors.Is(err, bus.ErrNoEntry):
+			return i.inBatch[p.UUID], nil
+		case err != nil:
+			return false, err
+		case found.Feed == p.Feed:
+			return true, nil
+		}
+		if p.Entry.Absent&feeds.PartID != 0 {
+			p.Entry.ID = "" // it goes by its uuid
+		}
+		p.UUID = derived(p.Feed, p.UUID)
+	}
+	return false, fmt.Errorf("entry %s: another feed has an entry of this uuid, and of the one made of it", p.UUID)
+}
+
+// flush publishes the batch.
+func (i *importer) flush(ctx context.Context) error {
+	if len(i.batch) == 0 {
+		return nil
+	}
+	done, err := i.bus.Publish(ctx, i.batch...)
+	if err != nil {
+		return err
+	}
+	for _, p := range done {
+		if p.Replayed {
+			i.had++
+		} else {
+			i.published++
+		}
+	}
+	clear(i.inBatch)
+	i.batch, i.size = i.batch[:0], 0
+	return nil
+}
+
+// withMedia publishes an entry with what it links to, behind those before it.
+func (i *importer) withMedia(ctx context.Context, p bus.Post, open func() (io.ReadCloser, error)) error {
+	if err := i.flush(ctx); err != nil {
+		return err
+	}
+	file, err := open()
+	if err != nil {
+		return fmt.Errorf("media of entry %s: %w", p.UUID, err)
+	}
+	defer file.Close()
+	if p.Media, err = i.bus.Upload(ctx, p.Entry.Media, file, i.mostMedia); err != nil {
+		return fmt.Errorf("media of entry %s: %w", p.UUID, err)
+	}
+	if _, err := i.bus.Publish(ctx, p); err != nil {
+		return err
+	}
+	i.published++
+	return nil
+}

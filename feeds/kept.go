@@ -1,0 +1,175 @@
+package feeds
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+)
+
+// An entry in an archive that AtomMQ exports is whole for any reader of Atom, and can be taken back as it was: behind its
+// start tag stands <mq:kept>, which says what is not in the entry's own XML, then as many bytes of elements as it says that the server
+// filled in, then the rest of the entry.
+const keptOpen = `<mq:kept xmlns:mq="` + NamespaceMQ + `"`
+
+// AppendKept appends the element of a live entry as an archive has it. f gives the author of an entry without one; media is where
+// the media lie that it links to.
+func AppendKept(dst []byte, m *Member, f *Feed, media string) ([]byte, error) {
+	start, end, err := rootSpan(m)
+	if err != nil {
+		return dst, err
+	}
+	prefix, inner := rootTag(m.XML)
+	filled := writer{prefix: prefix}
+	filled.filledIn(m, f, media)
+	w := writer{dst: append(dst, m.XML[start:inner]...), prefix: prefix}
+	w.position(m.ID)
+	w.edited(m.Edited)
+	w.raw(keptOpen)
+	w.attribute("uuid", m.UUID)
+	w.attribute("published", strconv.FormatInt(m.Published.UnixMicro(), 10))
+	w.attribute("updated", strconv.FormatInt(m.Updated.UnixMicro(), 10))
+	w.attribute("absent", strconv.Itoa(int(m.Absent)))
+	w.attribute("filled", strconv.Itoa(len(filled.dst)))
+	sum := sha256.Sum256(m.XML)
+	w.attribute("sha256", hex.EncodeToString(sum[:]))
+	if m.Media != "" {
+		w.attribute("media", base64.StdEncoding.EncodeToString([]byte(m.Media)))
+	}
+	if start > 0 {
+		w.attribute("before", base64.StdEncoding.EncodeToString(m.XML[:start]))
+	}
+	if end < len(m.XML) {
+		w.attribute("behind", base64.StdEncoding.EncodeToString(m.XML[end:]))
+	}
+	w.raw("/>")
+	w.dst = append(append(w.dst, filled.dst...), m.XML[inner:end]...)
+	return w.dst, nil
+}
+
+// filledIn appends what RFC 4287 wants of an entry and its publisher left out. Nothing of it is
+// left out when a document is parsed.
+func (w *writer) filledIn(m *Member, f *Feed, media string) {
+	if m.Absent&PartID != 0 {
+		w.element("id", m.AtomURI())
+	}
+	if m.Absent&PartTitle != 0 {
+		w.element("title", "")
+	}
+	if m.Absent&PartUpdated != 0 {
+		w.date("updated", m.Updated)
+	}
+	if m.Absent&PartPublished != 0 {
+		w.date("published", m.Published)
+	}
+	if m.Media != "" {
+		w.open("content")
+		if contentType(m.Media) {
+			w.attribute("type", m.Media)
+		}
+		w.attribute("src", media)
+		w.raw("/>")
+	}
+	if m.Absent&PartAuthor != 0 {
+		w.author(f.author())
+	}
+	if m.Absent&PartAlternate != 0 {
+		w.link("alternate", "", urnUUID+m.UUID)
+	}
+	if m.Absent&PartSummary != 0 {
+		w.element("summary", "")
+	}
+}
+
+// rootSpan returns where the root element of a live entry stands: comments may stand around it.
+func rootSpan(m *Member) (start, end int, err error) {
+	start = rootStart(m.XML)
+	p := viewing(m)
+	if _, err := p.prolog(); err != nil {
+		return 0, 0, fmt.Errorf("find the root of entry %d: %w", m.ID, err)
+	}
+	if err := p.skip(); err != nil {
+		return 0, 0, fmt.Errorf("find the root of entry %d: %w", m.ID, err)
+	}
+	return start, p.pos, nil
+}
+
+// ErrNotKept says that an entry is not one that AtomMQ exported, or was changed since.
+var ErrNotKept = errors.New("not as it was exported")
+
+// Unkeep returns the entry that AppendKept wrote into an archive of which e was parsed, byte for byte, with its uuid: ErrNotKept
+// for any other entry.
+func Unkeep(e *Entry) (*Member, error) {
+	_, inner := rootTag(e.XML)
+	if !bytes.HasPrefix(e.XML[inner:], []byte(keptOpen)) {
+		return nil, ErrNotKept
+	}
+	p := viewing(&Member{XML: e.XML})
+	if _, err := p.prolog(); err != nil {
+		return nil, err
+	}
+	if _, err := p.next(); err != nil {
+		return nil, err
+	}
+	k := kept{p: &p}
+	m := &Member{
+		UUID:      p.attrString("uuid"),
+		Published: time.UnixMicro(k.number("published", math.MaxInt64)).UTC(),
+		Updated:   time.UnixMicro(k.number("updated", math.MaxInt64)).UTC(),
+		Absent:    Parts(k.number("absent", math.MaxUint16)),
+		Media:     string(k.bytes("media")),
+	}
+	before, behind := k.bytes("before"), k.bytes("behind")
+	sum := p.attrString("sha256")
+	filled := k.number("filled", int64(len(e.XML)))
+	if err := p.skip(); err != nil {
+		return nil, err
+	}
+	rest := p.pos + int(filled)
+	if k.wrong || rest > len(e.XML) || !isUUIDText(m.UUID) {
+		return nil, ErrNotKept
+	}
+	m.XML = bytes.Join([][]byte{before, e.XML[:inner], e.XML[rest:], behind}, nil)
+	if is := sha256.Sum256(m.XML); hex.EncodeToString(is[:]) != sum {
+		return nil, ErrNotKept
+	}
+	return m, m.reread()
+}
+
+// reread takes from the XML what is kept beside it.
+func (m *Member) reread() error {
+	doc, err := Parse(m.XML, "", Limits{Bytes: math.MaxInt})
+	if err != nil {
+		return err
+	}
+	if len(doc.Entries) != 1 || doc.Batch {
+		return ErrNotKept
+	}
+	m.Title, m.AtomID = doc.Entries[0].Title, doc.Entries[0].ID
+	return nil
+}
+
+func isUUIDText(s string) bool { return len(s) == 36 && isUUID([]byte(s)) }
+
+// kept reads the attributes of <mq:kept>.
+type kept struct {
+	p     *parser
+	wrong bool
+}
+
+func (k *kept) number(name string, most int64) int64 {
+	n, err := strconv.ParseInt(k.p.attrString(name), 10, 64)
+	k.wrong = k.wrong || err != nil || n < 0 && most != math.MaxInt64 || n > most
+	return n
+}
+
+func (k *kept) bytes(name string) []byte {
+	b, err := base64.StdEncoding.DecodeString(k.p.attrString(name))
+	k.wrong = k.wrong || err != nil
+	return b
+}

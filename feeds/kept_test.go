@@ -1,0 +1,125 @@
+package feeds
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// archived writes members into an archive, and parses that.
+func archived(t *testing.T, members ...*Member) *Document {
+	t.Helper()
+	f := Feed{Name: "näme <&>", UUID: "01a22499-fe78-7337-a84d-8bcde95670a4", Title: "the title"}
+	doc := AppendFeed(nil, &Page{Feed: f, Archive: true, Name: true, Members: members}, func(dst []byte, m *Member) []byte {
+		dst, err := AppendKept(dst, m, &f, "media/"+m.UUID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return dst
+	})
+	parsed, err := Parse(doc, "", Limits{})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, doc)
+	}
+	if parsed.Feed != f.Name || parsed.Title != f.Title {
+		t.Errorf("the feed is %q, %q", parsed.Feed, parsed.Title)
+	}
+	return parsed
+}
+
+// member publishes an entry, as it were.
+func member(e *Entry) *Member {
+	at := time.Date(2026, 11, 28, 1, 2, 3, 456789000, time.UTC)
+	return &Member{
+		ID: 42, UUID: "01a22499-fe78-7337-a84d-8bcde95670a4", AtomID: e.ID, Title: e.Title, Absent: e.Absent, XML: e.XML,
+		Published: at, Updated: at.Add(time.Hour), Edited: at.Add(2 * time.Hour),
+	}
+}
+
+func TestAnArchiveGivesEveryEntryBackByteForByte(t *testing.T) {
+	entries := map[string]*Entry{}
+	for _, source := range []string{
+		`<entry/>`,
+		`<!-- before --><?pi x?><entry><title>allo</title></entry><!-- <entry> behind -->`,
+		`<a:entry xmlns:a="http://www.w3.org/2005/Atom" xml:lang="de" xml:base="http://example.org/"><a:id>urn:x:1</a:id><a:title type="html">&lt;b&gt;B</a:title></a:entry>`,
+		`<entry xmlns="http://www.w3.org/2005/Atom"><x:y xmlns:x="urn:x"><!-- c --></x:y><author><name>N</name></author><content type="application/octet-stream">AAAA</content></entry>`,
+	} {
+		doc, err := Parse([]byte(source), "", Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries[source] = doc.Entries[0]
+	}
+	message, err := ComposeMessage("", &Message{Type: "application/json", Header: []Field{{"k", "v\x00"}}, Body: []byte(`{"a": 1}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries["message"] = message
+	files, err := filepath.Glob("testdata/accepted/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Fatal("no documents")
+	}
+	for _, name := range files {
+		if b, err := os.ReadFile(name); err == nil {
+			if doc, err := Parse(b, "", Limits{}); err == nil && !doc.Batch {
+				entries[name] = doc.Entries[0]
+			}
+		}
+	}
+	for name, e := range entries {
+		want := member(e)
+		got, err := Unkeep(archived(t, want).Entries[0])
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		was := *want
+		was.ID, was.Edited = 0, time.Time{} // which are given anew
+		if diff := cmp.Diff(&was, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestAnArchiveNamesTheMediaOfALink(t *testing.T) {
+	e, err := ComposeLink("a cat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := member(e)
+	m.Media = "image/png"
+	got, err := Unkeep(archived(t, m).Entries[0])
+	if err != nil || got.Media != "image/png" || !cmp.Equal(got.XML, m.XML) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestAnEntryThatWasChangedIsNotTakenForTheFormerOne(t *testing.T) {
+	doc, err := Parse([]byte(`<entry><title>allo</title></entry>`), "", Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := archived(t, member(doc.Entries[0])).Entries[0]
+	for i := range e.XML {
+		changed := *e
+		changed.XML = append([]byte{}, e.XML...)
+		changed.XML[i] ^= 1
+		again, err := Parse(changed.XML, "", Limits{})
+		if err != nil {
+			continue
+		}
+		if m, err := Unkeep(again.Entries[0]); err == nil && !cmp.Equal(m.XML, doc.Entries[0].XML) {
+			t.Errorf("%s\nis taken for\n%s", changed.XML, m.XML)
+		}
+	}
+	if _, err := Unkeep(doc.Entries[0]); !errors.Is(err, ErrNotKept) {
+		t.Errorf("an entry of others: %v", err)
+	}
+}
