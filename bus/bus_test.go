@@ -104,6 +104,20 @@ func TestAPublishIsAtomicAndInOrder(t *testing.T) {
 	}
 }
 
+func TestAnEntryKeepsTheUUIDThatItCameWith(t *testing.T) {
+	b := open(t, &bustest.Memory{}, nil, bus.Config{})
+	const uuid = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
+	p := post("x", "a")
+	p.UUID = uuid
+	out := publish(t, b, p, post("x", "b"))
+	if out[0].UUID != uuid || out[1].UUID == "" || out[1].UUID == uuid {
+		t.Errorf("the uuids are %q and %q", out[0].UUID, out[1].UUID)
+	}
+	if e, err := b.Entry(t.Context(), "x", uuid); err != nil || e.ID != 1 {
+		t.Errorf("Entry: %+v, %v", e, err)
+	}
+}
+
 func TestConcurrentPublishesShareACommit(t *testing.T) {
 	const callers = 64
 	var commits atomic.Int64
