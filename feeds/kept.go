@@ -116,7 +116,7 @@ func Unkeep(e *Entry) (*Member, error) {
 	if _, err := p.next(); err != nil {
 		return nil, err
 	}
-	k := kept{p: &p}
+	k := keptTag{p: &p}
 	m := &Member{
 		UUID:      p.attrString("uuid"),
 		Published: time.UnixMicro(k.number("published", math.MaxInt64)).UTC(),
@@ -156,19 +156,19 @@ func (m *Member) reread() error {
 
 func isUUIDText(s string) bool { return len(s) == 36 && isUUID([]byte(s)) }
 
-// kept reads the attributes of <mq:kept>.
-type kept struct {
+// keptTag reads the attributes of <mq:kept>.
+type keptTag struct {
 	p     *parser
 	wrong bool
 }
 
-func (k *kept) number(name string, most int64) int64 {
+func (k *keptTag) number(name string, most int64) int64 {
 	n, err := strconv.ParseInt(k.p.attrString(name), 10, 64)
 	k.wrong = k.wrong || err != nil || n < 0 && most != math.MaxInt64 || n > most
 	return n
 }
 
-func (k *kept) bytes(name string) []byte {
+func (k *keptTag) bytes(name string) []byte {
 	b, err := base64.StdEncoding.DecodeString(k.p.attrString(name))
 	k.wrong = k.wrong || err != nil
 	return b
