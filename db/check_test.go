@@ -83,6 +83,8 @@ var broken = []struct {
 	{how: "INSERT INTO atommq_ready SELECT queue, 0, id, attempts, bytes, ack_timeout, expires FROM atommq_claim WHERE id = 1", want: []string{`counters: queue "default"`, "queues: entry 1 waits 2 times in queue 1"}},
 	{how: "DELETE FROM atommq_node WHERE id > 0", want: []string{"queues: node 1 is not there, and its consumers have 2 entries"}},
 	{how: "UPDATE atommq_secret SET lease = substr(lease, 1, 3)", want: []string{"secrets: there are 0 secrets"}},
+	{how: "INSERT INTO atommq_rule VALUES ('anonymous', 'x', 'read'), ('ann', 'x', 'read'); INSERT INTO atommq_token VALUES (zeroblob(32), 'ann', 'x', 0, 0)",
+		want: []string{`access: account "ann" has 2 tokens or rules`}},
 	{how: "UPDATE atommq_key SET seq = -1", want: []string{`keys: the idempotency key "key" of feed "news"`}},
 	{how: "UPDATE atommq_entry SET deleted = 1, media = '' WHERE id = 9", want: []string{`counters: feed "files"`, "media: media 1 belong to entry"}},
 	{how: "UPDATE atommq_media SET entry = NULL", want: []string{`media: entry 9 of feed "files" links to media that are not there`}},

@@ -34,7 +34,6 @@ func AppendKept(dst []byte, m *Member, f *Feed, media string) ([]byte, error) {
 	w.attribute("uuid", m.UUID)
 	w.attribute("published", strconv.FormatInt(m.Published.UnixMicro(), 10))
 	w.attribute("updated", strconv.FormatInt(m.Updated.UnixMicro(), 10))
-	w.attribute("absent", strconv.Itoa(int(m.Absent)))
 	w.attribute("filled", strconv.Itoa(len(filled.dst)))
 	sum := sha256.Sum256(m.XML)
 	w.attribute("sha256", hex.EncodeToString(sum[:]))
@@ -117,16 +116,10 @@ func Unkeep(e *Entry) (*Member, error) {
 		return nil, err
 	}
 	k := keptTag{p: &p}
-	m := &Member{
-		UUID:      p.attrString("uuid"),
-		Published: time.UnixMicro(k.number("published", math.MaxInt64)).UTC(),
-		Updated:   time.UnixMicro(k.number("updated", math.MaxInt64)).UTC(),
-		Absent:    Parts(k.number("absent", math.MaxUint16)),
-		Media:     string(k.bytes("media")),
-	}
+	m := &Member{UUID: p.attrString("uuid"), Published: k.time("published"), Updated: k.time("updated"), Media: k.media("media")}
 	before, behind := k.bytes("before"), k.bytes("behind")
 	sum := p.attrString("sha256")
-	filled := k.number("filled", int64(len(e.XML)))
+	filled := k.number("filled", 0, int64(len(e.XML)))
 	if err := p.skip(); err != nil {
 		return nil, err
 	}
@@ -143,14 +136,15 @@ func Unkeep(e *Entry) (*Member, error) {
 
 // reread takes from the XML what is kept beside it.
 func (m *Member) reread() error {
-	doc, err := Parse(m.XML, "", Limits{Bytes: math.MaxInt})
+	doc, err := ParseFor(m, m.XML, "", Limits{Bytes: math.MaxInt})
 	if err != nil {
 		return err
 	}
-	if len(doc.Entries) != 1 || doc.Batch {
+	if doc.Batch {
 		return ErrNotKept
 	}
-	m.Title, m.AtomID = doc.Entries[0].Title, doc.Entries[0].ID
+	e := doc.Entries[0]
+	m.Title, m.AtomID, m.Absent = e.Title, e.ID, e.Absent
 	return nil
 }
 
@@ -162,10 +156,29 @@ type keptTag struct {
 	wrong bool
 }
 
-func (k *keptTag) number(name string, most int64) int64 {
+func (k *keptTag) number(name string, least, most int64) int64 {
 	n, err := strconv.ParseInt(k.p.attrString(name), 10, 64)
-	k.wrong = k.wrong || err != nil || n < 0 && most != math.MaxInt64 || n > most
+	k.wrong = k.wrong || err != nil || n < least || n > most
 	return n
+}
+
+// The times that RFC 3339 can write, in microseconds.
+const (
+	firstMicro = -62_135_596_800_000_000
+	lastMicro  = 253_402_300_799_999_999
+)
+
+func (k *keptTag) time(name string) time.Time {
+	return time.UnixMicro(k.number(name, firstMicro, lastMicro)).UTC()
+}
+
+// media returns a media type, "" for none.
+func (k *keptTag) media(name string) string {
+	typ := k.bytes(name)
+	if _, ok := mediaType(typ); !ok && len(typ) > 0 {
+		k.wrong = true
+	}
+	return string(typ)
 }
 
 func (k *keptTag) bytes(name string) []byte {

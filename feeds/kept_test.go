@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,7 +97,7 @@ func TestAnArchiveNamesTheMediaOfALink(t *testing.T) {
 	m := member(e)
 	m.Media = "image/png"
 	got, err := Unkeep(archived(t, m).Entries[0])
-	if err != nil || got.Media != "image/png" || !cmp.Equal(got.XML, m.XML) {
+	if err != nil || got.Media != "image/png" || got.Absent != m.Absent || !cmp.Equal(got.XML, m.XML) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -121,5 +122,67 @@ func TestAnEntryThatWasChangedIsNotTakenForTheFormerOne(t *testing.T) {
 	}
 	if _, err := Unkeep(doc.Entries[0]); !errors.Is(err, ErrNotKept) {
 		t.Errorf("an entry of others: %v", err)
+	}
+}
+
+// Whatever a document says, what is taken from it as an entry of ours is one that could have been posted.
+func FuzzUnkeep(f *testing.F) {
+	doc, err := Parse([]byte(`<!-- c --><entry><title>allo</title></entry>`), "", Limits{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	m := member(doc.Entries[0])
+	m.Media = "image/png"
+	kept, err := AppendKept(nil, m, &Feed{Name: "x"}, "media/x")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(kept)
+	f.Fuzz(func(t *testing.T, source []byte) {
+		doc, err := Parse(source, "", Limits{})
+		if err != nil {
+			return
+		}
+		for _, e := range doc.Entries {
+			m, err := Unkeep(e)
+			if err != nil {
+				continue
+			}
+			again, err := ParseFor(m, m.XML, "", Limits{})
+			if err != nil || len(again.Entries) != 1 || again.Entries[0].Absent != m.Absent {
+				t.Errorf("%q is taken: %+v, %v", m.XML, again, err)
+			}
+		}
+	})
+}
+
+func TestAnArchiveCannotSayWhatNoEntryHas(t *testing.T) {
+	doc, err := Parse([]byte(`<entry><title>allo</title></entry>`), "", Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := AppendKept(nil, member(doc.Entries[0]), &Feed{Name: "x"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for was, becomes := range map[string]string{
+		` published="1795827723456789"`: ` published="9223372036854775807"`,
+		` updated="1795831323456789"`:   ` updated="-9223372036854775808"`,
+		` filled="`:                     ` filled="-`,
+		` sha256=`:                      ` media="bm9uZQ==" sha256=`,
+		` uuid="01a22499`:               ` uuid="../../..`,
+	} {
+		changed := strings.Replace(string(kept), was, becomes, 1)
+		if changed == string(kept) {
+			t.Errorf("%s is not in\n%s", was, kept)
+			continue
+		}
+		parsed, err := Parse([]byte(changed), "", Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err := Unkeep(parsed.Entries[0]); !errors.Is(err, ErrNotKept) {
+			t.Errorf("with%s: %+v, %v", becomes, m, err)
+		}
 	}
 }

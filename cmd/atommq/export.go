@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -107,7 +108,8 @@ func (x *export) feed(ctx context.Context, f *feeds.Feed) error {
 		return err
 	}
 	page, err := x.page(ctx, f, 0)
-	for number := 1; err == nil && (len(page) > 0 || number == 1); number++ {
+	number := 1
+	for ; err == nil && (len(page) > 0 || number == 1); number++ {
 		var next []*feeds.Member
 		if len(page) > 0 {
 			if next, err = x.page(ctx, f, page[len(page)-1].ID); err != nil {
@@ -126,7 +128,23 @@ func (x *export) feed(ctx context.Context, f *feeds.Feed) error {
 		}
 		page = next
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return removeLonger(dir, number)
+}
+
+// removeLonger removes the documents from number on, which a former, longer archive of the feed has left.
+func removeLonger(dir string, number int) error {
+	for ; ; number++ {
+		err := os.Remove(filepath.Join(dir, archiveName(number)))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // directoryOf returns what the directory of a feed is named: its name, with what file names cannot have escaped.
