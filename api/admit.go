@@ -1,49 +1,142 @@
 package api
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"strings"
+
+	"atommq/bus"
 )
 
 const healthPath = "/healthz"
 
-// account is the one that all clients share.
-type account struct{ login, passcode [sha256.Size]byte }
+// challenges say how to log in.
+var challenges = []string{`Basic realm="AtomMQ", charset="UTF-8"`, `Bearer realm="AtomMQ"`}
 
-func newAccount(login, passcode string) *account {
-	if passcode == "" {
-		return nil
+type callerKey struct{}
+
+// caller returns who sent r.
+func (s *site) caller(r *http.Request) *bus.Caller {
+	if s.access.Open() {
+		return s.access.Anonymous()
 	}
-	return &account{login: sha256.Sum256([]byte(login)), passcode: sha256.Sum256([]byte(passcode))}
+	if c, ok := r.Context().Value(callerKey{}).(*bus.Caller); ok {
+		return c
+	}
+	return s.access.Anonymous()
 }
 
-// matches takes the same time whatever is wrong.
-func (a *account) matches(r *http.Request) bool {
-	login, passcode, ok := r.BasicAuth()
-	l, p := sha256.Sum256([]byte(login)), sha256.Sum256([]byte(passcode))
-	same := subtle.ConstantTimeCompare(l[:], a.login[:]) & subtle.ConstantTimeCompare(p[:], a.passcode[:])
-	return ok && same == 1
-}
-
-// admit reports why a request may not come in.
-func (s *site) admit(r *http.Request) error {
-	if s.account != nil && r.URL.Path != healthPath && !s.account.matches(r) {
-		return &problemError{
-			Status: http.StatusUnauthorized,
-			Detail: "This server asks for its login and passcode, by HTTP Basic authentication: curl -u login:passcode …",
-			Header: http.Header{"Www-Authenticate": {`Basic realm="AtomMQ", charset="UTF-8"`}},
+// admit returns r as that of the account whose credentials it has, or reports why it may not come in.
+func (s *site) admit(r *http.Request) (*http.Request, error) {
+	if !s.access.Open() && r.URL.Path != healthPath {
+		c, err := s.identify(r)
+		if err != nil {
+			return r, err
+		}
+		if c != s.access.Anonymous() {
+			r = r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
 		}
 	}
 	if r.Method == http.MethodGet {
-		return nil
+		return r, nil
 	}
 	// Any page on the web could have its reader's browser post to a bus on localhost.
 	if err := s.origins.Check(r); err != nil {
-		return &problemError{
+		return r, &problemError{
 			Status: http.StatusForbidden,
 			Detail: "A browser sent this request on behalf of another site's page. Publish from a program, or from a page of this site.",
 		}
 	}
-	return nil
+	return r, nil
+}
+
+// identify looks at a request's credentials. Without any, it is anonymous, where such requests may do something.
+func (s *site) identify(r *http.Request) (*bus.Caller, error) {
+	given := r.Header["Authorization"]
+	if len(given) == 0 {
+		if c := s.access.Anonymous(); c.Welcome() {
+			return c, nil
+		}
+		return nil, unauthorized("This server asks who you are. Give the name and password of an account, or a token: curl -u name:password …, or curl -H 'Authorization: Bearer token' ….")
+	}
+	var c *bus.Caller
+	err := bus.ErrCredentials
+	if login, passcode, ok := r.BasicAuth(); ok {
+		c, err = s.access.Login(r.Context(), login, passcode)
+	} else if token, ok := bearer(given[0]); ok {
+		c, err = s.access.Token(token)
+	}
+	if errors.Is(err, bus.ErrCredentials) || len(given) > 1 {
+		return nil, unauthorized("This server knows no such name with this password, or no such token. Correct it: curl -u name:password …, or curl -H 'Authorization: Bearer token' ….")
+	}
+	return c, err
+}
+
+// bearer returns the token of an Authorization field, RFC 6750.
+func bearer(field string) (token string, ok bool) {
+	scheme, token, ok := strings.Cut(field, " ")
+	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
+}
+
+func unauthorized(detail string) error {
+	return &problemError{Status: http.StatusUnauthorized, Detail: detail, Header: http.Header{"Www-Authenticate": challenges}}
+}
+
+// needing has h answer those who have one of these rights on the feed that the path names.
+func (s *site) needing(rights bus.Rights, h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if !s.access.Open() {
+			feed, err := feedName(r)
+			if err == nil {
+				err = s.permit(r, rights, feed)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return h(w, r)
+	}
+}
+
+// permit reports why the sender of r may not use any of these rights on a feed.
+func (s *site) permit(r *http.Request, rights bus.Rights, feed string) error {
+	c := s.caller(r)
+	has := c.Rights(feed)
+	switch {
+	case has&rights != 0:
+		return nil
+	case !c.Known():
+		return unauthorized(fmt.Sprintf("This takes the right to %s in the feed %q. Say who you are: curl -u name:password …, or curl -H 'Authorization: Bearer token' ….", enough(rights), feed))
+	case has == 0 && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		return hidden(r)
+	}
+	return &problemError{
+		Status: http.StatusForbidden,
+		Detail: fmt.Sprintf("The account %q may not do this: it lacks the right to %s in the feed %q. Whoever runs the server gives it: atommq user allow %[1]s %[4]s '%[3]s'.", c.Account(), enough(rights), feed, first(rights)),
+		Extra:  map[string]any{"right": first(rights), "feed": feed},
+	}
+}
+
+// hidden is what there is where a feed may not be seen: the same as where there is none.
+func hidden(r *http.Request) error {
+	switch path := r.URL.EscapedPath(); {
+	case strings.HasSuffix(path, "/media"):
+		return bus.ErrNoMedia
+	case strings.Contains(path, "/entries/") && !strings.Contains(path, "/queues/"):
+		return bus.ErrNoEntry
+	case strings.Contains(path, "/queues/"):
+		return bus.ErrNoQueue
+	}
+	return bus.ErrNoFeed
+}
+
+// enough says which rights do, one of them being enough.
+func enough(rights bus.Rights) string { return strings.ReplaceAll(rights.String(), ",", " or ") }
+
+// first returns the least of rights.
+func first(rights bus.Rights) string {
+	word, _, _ := strings.Cut(rights.String(), ",")
+	return word
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func TestThePasscodeGuardsEverythingButHealth(t *testing.T) {
-	s := serve(t, Handler{Login: "me", Passcode: "pässword:1"})
+	s := serve(t, Handler{Access: shared(t, "me", "pässword:1")})
 	for _, path := range []string{"/", "/service", "/feeds", "/feeds/x", "/readyz", "/nothing"} {
 		s.get(path).want(t, http.StatusUnauthorized).wantField(t, "WWW-Authenticate", `Basic realm="AtomMQ", charset="UTF-8"`)
 	}

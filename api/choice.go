@@ -38,7 +38,7 @@ func (s *site) getMany(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c, err := parseChoice(r)
+	c, err := s.parseChoice(r)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ var claimForms = []offer{
 	{typ: "application/xml"}, {typ: "text/xml"},
 }
 
-// errEnding is why nobody waits any more: the server is about to end.
+// errEnding is why nobody waits any more: the server is about to end, or the right was taken away.
 var errEnding = errors.New("the server is shutting down")
 
 // postClaims hands out entries of a queue, each until its deadline.
@@ -85,17 +85,31 @@ func (s *site) lease(w http.ResponseWriter, r *http.Request, c bus.LeaseConfig) 
 	done := make(chan struct{})
 	defer close(done)
 	watching.Go(func() {
-		select {
-		case <-s.live.ending:
-			cancel(errEnding)
-		case <-done:
-		}
+		s.whileConsumer(r, c.Feed, done)
+		cancel(errEnding)
 	})
 	list, err := s.bus.Lease(ctx, c)
 	if errors.Is(err, errEnding) {
 		return nil, nil
 	}
 	return list, err
+}
+
+// whileConsumer returns once a request may no longer wait for work of a feed, or done is closed.
+func (s *site) whileConsumer(r *http.Request, feed string, done <-chan struct{}) {
+	for {
+		revised := s.access.Changed()
+		if !s.caller(r).May(bus.RightConsume, feed) {
+			return
+		}
+		select {
+		case <-revised:
+		case <-s.live.ending:
+			return
+		case <-done:
+			return
+		}
+	}
 }
 
 // claimURL returns where a lease is settled.

@@ -15,7 +15,7 @@ import (
 )
 
 func TestTheClientPublishesAndFollows(t *testing.T) {
-	s := serve(t, Handler{Login: "me", Passcode: "secret"})
+	s := serve(t, Handler{Access: shared(t, "me", "secret")})
 	c := &Client{BaseURL: s.url + "/", HTTP: s.client, Login: "me", Passcode: "secret"}
 	ctx := context.Background()
 	first, err := c.Publish(ctx, "a/b ü", "text/plain", []byte("hello"), "key")

@@ -8,7 +8,7 @@ import (
 )
 
 func TestAClientClaimsAndSettles(t *testing.T) {
-	s := serve(t, Handler{Login: "u", Passcode: "p"})
+	s := serve(t, Handler{Access: shared(t, "u", "p")})
 	c := &Client{BaseURL: s.url, HTTP: s.client, Login: "u", Passcode: "p"}
 	ctx := t.Context()
 	if list, err := c.Claim(ctx, ClaimConfig{Feed: "a b", Queue: "q/r"}); err != nil || len(list) != 0 {

@@ -19,15 +19,18 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 	}
 	h := w.Header()
 	h["Vary"] = varyCollection
-	name, suffix, err := s.unsuffixed(r.Context(), name)
+	name, suffix, err := s.unsuffixed(r, name)
 	if err != nil {
+		return err
+	}
+	if err := s.permit(r, bus.RightRead, name); err != nil {
 		return err
 	}
 	form, format, err := choose(r, suffix, s.forms(collectionForms, collectionHTMLForms))
 	if err != nil {
 		return err
 	}
-	c, err := parseChoice(r)
+	c, err := s.parseChoice(r)
 	if err != nil {
 		return err
 	}
@@ -43,7 +46,7 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v.format = format
-	if len(c.filter) > 0 {
+	if len(c.filter.categories) > 0 {
 		return s.getChoice(w, r, c, v, form)
 	}
 	if form.kind == kindEvent && v.order == newestFirst {
@@ -97,7 +100,10 @@ func (s *site) readLater(w http.ResponseWriter, r *http.Request, p *page, name s
 	if v.uuid != "" {
 		return nil, bus.ErrNoFeed
 	}
-	if err := s.await(w, r, bus.Only(name), nil, v.id, wait); err != nil {
+	if err := s.await(w, r, bus.Only(name), filter{}, v.id, wait); err != nil {
+		return nil, err
+	}
+	if err := s.permit(r, bus.RightRead, name); err != nil { // it may have been taken away meanwhile
 		return nil, err
 	}
 	return s.readPage(r, name, v)

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"atommq/bus"
@@ -12,8 +13,11 @@ import (
 // maxNames bounds the feeds, prefixes and categories that one request names.
 const maxNames = 100
 
-// filter lets entries pass that have one of these categories; without any, all.
-type filter []category
+// filter lets entries pass that have one of its categories; without any, all.
+type filter struct {
+	categories []category
+	reader     *bus.Caller // whose feeds they must be; nil where that was found out before
+}
 
 // category is a term, in one scheme or in whichever.
 type category struct {
@@ -24,7 +28,10 @@ type category struct {
 // passes reports whether the filter lets e pass. What was deleted always does: it has no categories any more, and whoever was
 // shown it has to learn that it is gone.
 func (f filter) passes(e *bus.Entry) bool {
-	if len(f) == 0 || e.Deleted {
+	if f.reader != nil && !f.reader.May(bus.RightRead, e.Feed) {
+		return false
+	}
+	if len(f.categories) == 0 || e.Deleted {
 		return true
 	}
 	for _, c := range e.Categories() {
@@ -36,8 +43,8 @@ func (f filter) passes(e *bus.Entry) bool {
 }
 
 func (f filter) has(c feeds.Category) bool {
-	for i := range f {
-		if f[i].term == c.Term && (f[i].any || f[i].scheme == c.Scheme) {
+	for _, k := range f.categories {
+		if k.term == c.Term && (k.any || k.scheme == c.Scheme) {
 			return true
 		}
 	}
@@ -59,14 +66,24 @@ type choice struct {
 	own             string // the feed that the path names, "" for none
 	feeds, prefixes []string
 	filter          filter
+	caller          *bus.Caller
 	query           string // the parameters that say so, for links to keep; without a mark before or behind
 }
 
-func (c *choice) selection() bus.Selection { return bus.Select(c.feeds, c.prefixes) }
+// selection returns what the request's sender may read of it: the rest reads as what is not there.
+func (c *choice) selection() bus.Selection { return c.caller.Readable(c.feeds, c.prefixes) }
+
+// readable reports whether any of it still is.
+func (c *choice) readable() bool {
+	if len(c.prefixes) > 0 {
+		return c.caller.MaySome(bus.RightRead, "")
+	}
+	return slices.ContainsFunc(c.feeds, func(feed string) bool { return c.caller.May(bus.RightRead, feed) })
+}
 
 // parseChoice reads the parameters feed and category.
-func parseChoice(r *http.Request) (choice, error) {
-	var c choice
+func (s *site) parseChoice(r *http.Request) (choice, error) {
+	c := choice{caller: s.caller(r)}
 	for query := r.URL.RawQuery; query != ""; {
 		var name, value string
 		var err error
@@ -88,9 +105,12 @@ func parseChoice(r *http.Request) (choice, error) {
 			c.query += "&"
 		}
 		c.query += name + "=" + url.QueryEscape(value)
-		if len(c.feeds)+len(c.prefixes)+len(c.filter) > maxNames {
+		if len(c.feeds)+len(c.prefixes)+len(c.filter.categories) > maxNames {
 			return c, badRequest("A request names at most %d feeds and categories. Share them among several, or use a prefix: feed=ab* is every feed whose name begins with ab.", maxNames)
 		}
+	}
+	if len(c.feeds)+len(c.prefixes) > 0 {
+		c.filter.reader = c.caller
 	}
 	return c, nil
 }
@@ -123,6 +143,6 @@ func (c *choice) category(value string) error {
 	if k.term == "" {
 		return badRequest("category: %.80q has no term. Give a term, or {scheme}term.", value)
 	}
-	c.filter = append(c.filter, k)
+	c.filter.categories = append(c.filter.categories, k)
 	return nil
 }

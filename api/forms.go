@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -92,13 +91,15 @@ func cutSuffix(name string) (rest, format string) {
 
 // unsuffixed returns the feed that a URL names, and the form that its suffix asks for. A feed with the very name,
 // suffix included, comes first.
-func (s *site) unsuffixed(ctx context.Context, name string) (feed, format string, err error) {
+//
+// A feed that may not be read does not count as one.
+func (s *site) unsuffixed(r *http.Request, name string) (feed, format string, err error) {
 	feed, format = cutSuffix(name)
 	if format == "" || !canName(feed) {
 		return name, "", nil
 	}
-	_, err = s.bus.Feed(ctx, name)
-	if errors.Is(err, bus.ErrNoFeed) {
+	_, err = s.bus.Feed(r.Context(), name)
+	if errors.Is(err, bus.ErrNoFeed) || !s.caller(r).May(bus.RightRead, name) && s.caller(r).May(bus.RightRead, feed) {
 		return feed, format, nil
 	}
 	return name, "", err

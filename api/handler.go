@@ -52,9 +52,8 @@ type Handler struct {
 	MaxMedia int64
 	// Prefixes gives the service document a workspace for each prefix of the feeds' names, up to the first "/" or ".".
 	Prefixes bool
-	// Login and Passcode, when Passcode is set, are asked for (HTTP Basic) by
-	// every resource but /healthz.
-	Login, Passcode string
+	// Access says who may do what; /healthz is everybody's. nil for everything to everybody.
+	Access *bus.Access
 
 	// MaxReaders bounds how many wait for what is published at once; default DefaultMaxReaders.
 	MaxReaders int
@@ -95,7 +94,7 @@ type site struct {
 	maxMedia int64
 	prefixes bool
 	ids      *requestIDs
-	account  *account // nil when everybody may come in
+	access   *bus.Access
 	origins  *http.CrossOriginProtection
 	live     *live
 	stats    *stats
@@ -133,12 +132,15 @@ func (h Handler) Routes() (*Routes, error) {
 		maxMedia: h.MaxMedia,
 		prefixes: h.Prefixes,
 		ids:      newRequestIDs(),
-		account:  newAccount(h.Login, h.Passcode),
+		access:   h.Access,
 		origins:  http.NewCrossOriginProtection(),
 		live:     newLive(&h),
 
 		metrics:     h.Metrics,
 		openMetrics: h.OpenMetrics,
+	}
+	if s.access == nil {
+		s.access = bus.OpenHouse()
 	}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -197,14 +199,23 @@ func (s *site) router() chi.Router {
 	r.Handle("/", s.resource(methods{get: s.getRoot}))
 	r.Handle("/service", s.resource(methods{get: s.getService}))
 	r.Handle("/feeds", s.resource(methods{get: s.getList}))
-	r.Handle("/feeds/{feed}/archive/{range}", s.resource(methods{get: s.getArchive}))
+	const (
+		read, publish, edit, admin = bus.RightRead, bus.RightPublish, bus.RightEdit, bus.RightAdmin
+		show                       = read | bus.RightConsume // what a claim links to
+	)
+	r.Handle("/feeds/{feed}/archive/{range}", s.resource(methods{get: s.needing(read, s.getArchive)}))
 	r.Handle("/feeds/{feed}", s.resource(methods{
-		get: s.getCollection, http.MethodPost: s.postCollection, del: s.deleteCollection, http.MethodOptions: s.optionsCollection,
+		get: s.getCollection, http.MethodPost: s.needing(publish, s.postCollection), del: s.needing(admin, s.deleteCollection),
+		http.MethodOptions: s.needing(read|publish, s.optionsCollection),
 	}))
-	r.Handle("/feeds/{feed}/settings", s.resource(methods{get: s.getSettings, put: s.putSettings}))
-	r.Handle("/feeds/{feed}/categories", s.resource(methods{get: s.getCategories}))
-	r.Handle("/feeds/{feed}/entries/{uuid}", s.resource(methods{get: s.getMember, put: s.putMember, del: s.deleteMember}))
-	r.Handle("/feeds/{feed}/entries/{uuid}/media", s.resource(methods{get: s.getMedia, put: s.putMedia, del: s.deleteMedia}))
+	r.Handle("/feeds/{feed}/settings", s.resource(methods{get: s.needing(admin, s.getSettings), put: s.needing(admin, s.putSettings)}))
+	r.Handle("/feeds/{feed}/categories", s.resource(methods{get: s.needing(read|publish, s.getCategories)}))
+	r.Handle("/feeds/{feed}/entries/{uuid}", s.resource(methods{
+		get: s.needing(show|edit, s.getMember), put: s.needing(edit, s.putMember), del: s.needing(edit, s.deleteMember),
+	}))
+	r.Handle("/feeds/{feed}/entries/{uuid}/media", s.resource(methods{
+		get: s.needing(show|edit, s.getMedia), put: s.needing(edit, s.putMedia), del: s.needing(edit, s.deleteMedia),
+	}))
 	s.routeQueues(r)
 	r.Handle("/openapi.json", s.resource(methods{get: s.getOpenAPI}))
 	r.Handle(healthPath, s.resource(methods{get: getHealth}))
@@ -217,16 +228,18 @@ func (s *site) router() chi.Router {
 func (s *site) routeQueues(r chi.Router) {
 	get, post := http.MethodGet, http.MethodPost
 	const queue = "/feeds/{feed}/queues/{queue}"
-	r.Handle("/feeds/{feed}/queues", s.resource(methods{get: s.getQueues}))
-	r.Handle(queue, s.resource(methods{get: s.getQueue, http.MethodPut: s.putQueue, http.MethodDelete: s.deleteQueue}))
-	r.Handle(queue+"/entries", s.resource(methods{get: s.getBrowsed}))
-	r.Handle(queue+"/purge", s.resource(methods{post: s.postPurge}))
-	r.Handle(queue+"/requeue", s.resource(methods{post: s.postRequeue}))
-	r.Handle(queue+"/claims", s.resource(methods{post: s.postClaims}))
-	r.Handle(queue+"/claims/acks", s.resource(methods{post: s.postAcks}))
-	r.Handle(queue+"/claims/{token}", s.resource(methods{http.MethodDelete: s.deleteClaim}))
-	r.Handle(queue+"/claims/{token}/nack", s.resource(methods{post: s.postNack}))
-	r.Handle(queue+"/claims/{token}/renew", s.resource(methods{post: s.postRenew}))
+	consumer := func(h handler) handler { return s.needing(bus.RightConsume, h) }
+	admin := func(h handler) handler { return s.needing(bus.RightAdmin, h) }
+	r.Handle("/feeds/{feed}/queues", s.resource(methods{get: consumer(s.getQueues)}))
+	r.Handle(queue, s.resource(methods{get: consumer(s.getQueue), http.MethodPut: admin(s.putQueue), http.MethodDelete: admin(s.deleteQueue)}))
+	r.Handle(queue+"/entries", s.resource(methods{get: consumer(s.getBrowsed)}))
+	r.Handle(queue+"/purge", s.resource(methods{post: admin(s.postPurge)}))
+	r.Handle(queue+"/requeue", s.resource(methods{post: admin(s.postRequeue)}))
+	r.Handle(queue+"/claims", s.resource(methods{post: consumer(s.postClaims)}))
+	r.Handle(queue+"/claims/acks", s.resource(methods{post: consumer(s.postAcks)}))
+	r.Handle(queue+"/claims/{token}", s.resource(methods{http.MethodDelete: consumer(s.deleteClaim)}))
+	r.Handle(queue+"/claims/{token}/nack", s.resource(methods{post: consumer(s.postNack)}))
+	r.Handle(queue+"/claims/{token}/renew", s.resource(methods{post: consumer(s.postRenew)}))
 }
 
 // routeEscaped has chi match the path as it was sent: a feed named "a/b" is the

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -9,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"atommq/bus"
 	"atommq/feeds"
 )
 
@@ -127,7 +127,7 @@ func (p span) self() string {
 
 // readList reads the feeds that p spans and finds out what lies beyond them.
 func (s *site) readList(r *http.Request, p span) (*feeds.List, error) {
-	found, err := s.bus.Feeds(r.Context(), p.after, p.before, p.limit+1)
+	found, stop, err := s.visible(r, p.after, p.before, p.limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -144,29 +144,82 @@ func (s *site) readList(r *http.Request, p span) (*feeds.List, error) {
 		l.Feeds[i] = f.Feed
 	}
 	if len(found) > 0 {
-		err = s.linkList(r.Context(), l, p, beyond)
+		err = s.linkList(r, l, p, beyond)
+	}
+	switch {
+	case beyond || stop == "":
+	case p.before != "":
+		l.Previous = base + p.from("before", stop)
+	default:
+		l.Next = base + p.from("after", stop)
 	}
 	return l, err
 }
 
+const (
+	visiblePage = 1000
+	// visibleMost is how many feeds are looked at for one page of those that somebody may read.
+	visibleMost = 20_000
+)
+
+// visible returns what bus.Feeds does of those that the request's sender may read. stop is the last name looked at where there are
+// too many others for one request, "" otherwise.
+func (s *site) visible(r *http.Request, after, before string, limit int) (list []*bus.Feed, stop string, err error) {
+	c := s.caller(r)
+	if c.MayEvery(bus.RightRead) {
+		list, err = s.bus.Feeds(r.Context(), after, before, limit)
+		return list, "", err
+	}
+	backward := before != ""
+	for looked := 0; len(list) < limit; looked += visiblePage {
+		if looked >= visibleMost {
+			return list, stop, nil
+		}
+		page, err := s.bus.Feeds(r.Context(), after, before, visiblePage)
+		if err != nil {
+			return nil, "", err
+		}
+		if len(page) == 0 {
+			return list, "", nil
+		}
+		var readable []*bus.Feed
+		for _, f := range page {
+			if c.May(bus.RightRead, f.Name) {
+				readable = append(readable, f)
+			}
+		}
+		if backward {
+			list, before = append(readable, list...), page[0].Name
+			stop = before
+		} else {
+			list, after = append(list, readable...), page[len(page)-1].Name
+			stop = after
+		}
+	}
+	if backward {
+		return list[len(list)-limit:], "", nil
+	}
+	return list[:limit], "", nil
+}
+
 // linkList sets the links of l where there are feeds behind them. beyond tells of more in
 // the direction of reading; the other one is looked at.
-func (s *site) linkList(ctx context.Context, l *feeds.List, p span, beyond bool) error {
+func (s *site) linkList(r *http.Request, l *feeds.List, p span, beyond bool) error {
 	first, last := l.Feeds[0].Name, l.Feeds[len(l.Feeds)-1].Name
 	next, previous := beyond, beyond
 	switch {
 	case p.before != "":
-		rest, err := s.bus.Feeds(ctx, last, "", 1)
+		rest, stop, err := s.visible(r, last, "", 1)
 		if err != nil {
 			return err
 		}
-		next = len(rest) > 0
+		next = len(rest) > 0 || stop != ""
 	case p.after != "":
-		rest, err := s.bus.Feeds(ctx, "", first, 1)
+		rest, stop, err := s.visible(r, "", first, 1)
 		if err != nil {
 			return err
 		}
-		previous = len(rest) > 0
+		previous = len(rest) > 0 || stop != ""
 	default:
 		previous = false
 	}

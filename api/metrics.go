@@ -1,8 +1,11 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
+
+	"atommq/bus"
 )
 
 // getMetrics answers programs on this machine, and others only where the operator wants that: metrics name feeds and queues.
@@ -14,6 +17,16 @@ func (s *site) getMetrics(w http.ResponseWriter, r *http.Request) error {
 		return &problemError{
 			Status: http.StatusForbidden,
 			Detail: "Metrics are for programs on the server's own machine. Ask from there, or have the operator open them (--metrics all) or ask at the admin address (--admin).",
+		}
+	}
+	if c := s.caller(r); !c.MayEvery(bus.RightRead) {
+		if !c.Known() {
+			return unauthorized("Metrics name feeds and queues, and take the right to read all feeds. Say who you are: curl -u name:password …, or curl -H 'Authorization: Bearer token' ….")
+		}
+		return &problemError{
+			Status: http.StatusForbidden,
+			Detail: fmt.Sprintf("Metrics name feeds and queues, and take the right to read all feeds. Whoever runs the server gives it: atommq user allow %s read '*'.", c.Account()),
+			Extra:  map[string]any{"right": "read", "feed": "*"},
 		}
 	}
 	w.Header()["Cache-Control"] = noStore

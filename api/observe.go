@@ -61,7 +61,8 @@ func (s *site) observed(next http.Handler) http.Handler {
 			defer s.logged(rec, r, time.Now())
 		}
 		defer s.recovered(rec, r)
-		if err := s.admit(r); err != nil {
+		r, err := s.admit(r)
+		if err != nil {
 			s.fail(rec, r, err)
 			return
 		}

@@ -56,6 +56,7 @@ var outcomes = []struct {
 	{bus.ErrReadOnly, http.StatusServiceUnavailable, "The storage cannot be written to at the moment; nothing was published. Send it again.", http.Header{"Retry-After": {"60"}}},
 	{bus.ErrUncertain, http.StatusServiceUnavailable, "The storage broke off while it stored this, which may be there or not. If you gave an Idempotency-Key, send the request again: it is published once only. Without one, look for it first.", retryAfter},
 	{bus.ErrUnavailable, http.StatusServiceUnavailable, "The storage does not answer at the moment. Send the request again.", retryAfter},
+	{bus.ErrBusy, http.StatusServiceUnavailable, "Too many clients log in at the moment. Send the request again; tokens are checked at once.", retryAfter},
 	{bus.ErrClosed, http.StatusServiceUnavailable, "The server is shutting down. Send the request again.", retryAfter},
 	{os.ErrDeadlineExceeded, http.StatusRequestTimeout, "The request's body came too slowly. Send it again.", http.Header{"Connection": {"close"}}},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "The server took too long. Send the request again; with an Idempotency-Key it is published once only.", retryAfter},

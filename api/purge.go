@@ -98,9 +98,12 @@ func (s *site) postPurge(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// postRequeue sends dead letters back to where they came from.
+// postRequeue sends dead letters back to where they came from, which is publishing there.
 func (s *site) postRequeue(w http.ResponseWriter, r *http.Request) error {
 	c, err := s.parseCounted(w, r, "limit")
+	if err == nil {
+		err = s.permit(r, bus.RightPublish, bus.LivingFeed(c.name.Feed))
+	}
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func TestRequestsAreCountedByRouteAndStatus(t *testing.T) {
 }
 
 func TestWhoIsNotLetInIsCounted(t *testing.T) {
-	s := serve(t, Handler{Login: "me", Passcode: "secret"})
+	s := serve(t, Handler{Access: shared(t, "me", "secret")})
 	s.get("/feeds/x").want(t, http.StatusUnauthorized)
 	s.eventually(func(st *Stats) bool {
 		return len(st.Requests) == 1 && st.Requests[0] == RequestCount{"none", http.StatusUnauthorized, 1}
@@ -129,7 +129,7 @@ func TestMetricsAreForThisMachineUnlessOpened(t *testing.T) {
 	serve(t, Handler{}).get("/metrics").want(t, http.StatusNotFound)
 	open := serve(t, Handler{Metrics: metrics, OpenMetrics: true})
 	open.get("/metrics", "Via: 1.1 proxy").want(t, http.StatusOK)
-	account := serve(t, Handler{Metrics: metrics, Login: "me", Passcode: "secret"})
+	account := serve(t, Handler{Metrics: metrics, Access: shared(t, "me", "secret")})
 	account.get("/metrics").want(t, http.StatusUnauthorized)
 }
 

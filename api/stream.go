@@ -47,6 +47,8 @@ type stream struct {
 	*rendering
 	sub    *bus.Subscription
 	filter filter
+	allows func() bool // whether the reader may still read any of it
+	access *bus.Access
 	live   *live
 	stats  *stats
 	to     pipe
@@ -87,6 +89,8 @@ func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form 
 	st := &stream{
 		rendering: newRendering(s.bus, s.baseOf(r), kind),
 		filter:    c.filter,
+		allows:    c.readable,
+		access:    s.access,
 		live:      s.live,
 		stats:     s.stats,
 		told:      after,
@@ -213,12 +217,17 @@ func (st *stream) run(ctx context.Context, page []*bus.Entry, changed <-chan str
 		return err
 	}
 	for {
+		revised := st.access.Changed()
+		if !st.allows() {
+			return st.farewell()
+		}
 		if err := st.deliver(ctx, page); err != nil {
 			return err
 		}
 		if len(page) == 0 {
 			select {
 			case <-changed:
+			case <-revised:
 			case <-timer.C:
 				if err := st.beat(); err != nil {
 					return err

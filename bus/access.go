@@ -18,10 +18,7 @@ const rollInterval = time.Second
 type AccessConfig struct {
 	// Login and Passcode, when Passcode is set, are an account that all who know them share. It may do everything.
 	Login, Passcode string
-	// Closed keeps everybody out where there are no accounts, no rules and no Passcode. Otherwise everybody
-	// may then do everything.
-	Closed bool
-	Log    *slog.Logger // default slog.Default()
+	Log             *slog.Logger // default slog.Default()
 }
 
 // Access knows who may do what. It follows the store: a change by any process counts within two seconds.
@@ -33,11 +30,11 @@ type Access struct {
 	store     Accounts // nil without one
 	shared    *sharedAccount
 	now       atomic.Pointer[roll]
+	mu        sync.Mutex // held while now changes
+	shut      bool
 	passwords passwords
 	nobody    Caller
 
-	changed  chan struct{} // closed at the next change
-	mu       sync.Mutex
 	stop     context.CancelFunc
 	watching sync.WaitGroup
 }
@@ -49,8 +46,8 @@ type roll struct {
 	accounts  map[string]*member
 	tokens    map[[sha256.Size]byte]*Token
 	anonymous *Grants
-	// ends is when the next token ends, zero for none.
-	ends time.Time
+	ends      time.Time     // when the next token ends, zero for never
+	replaced  chan struct{} // closed when this is no longer how it is
 }
 
 type member struct {
@@ -64,7 +61,7 @@ func OpenAccess(ctx context.Context, store Accounts, config AccessConfig) (*Acce
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	a := &Access{config: config, store: store, shared: newSharedAccount(config.Login, config.Passcode), changed: make(chan struct{})}
+	a := &Access{config: config, store: store, shared: newSharedAccount(config.Login, config.Passcode)}
 	a.nobody.access = a
 	a.passwords.init()
 	if store == nil {
@@ -83,6 +80,12 @@ func OpenAccess(ctx context.Context, store Accounts, config AccessConfig) (*Acce
 	return a, nil
 }
 
+// OpenHouse returns the Access of a bus on which everybody may do everything.
+func OpenHouse() *Access {
+	a, _ := OpenAccess(context.Background(), nil, AccessConfig{}) // without a store, nothing can fail
+	return a
+}
+
 // Close stops following the store. It may be called again.
 func (a *Access) Close() {
 	a.stop()
@@ -92,6 +95,15 @@ func (a *Access) Close() {
 // Open reports whether everybody may do everything.
 func (a *Access) Open() bool { return a.now.Load().open }
 
+// Shut has everybody kept out, from now on, where there are no accounts, no rules and no passcode. Before, everybody may
+// then do everything.
+func (a *Access) Shut() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.shut = true
+	a.turnTo(a.makeRoll(a.now.Load().source, time.Now()))
+}
+
 // Guarded reports whether somebody decided who may do what: there is a passcode, an account or a rule.
 func (a *Access) Guarded() bool {
 	source := a.now.Load().source
@@ -99,11 +111,7 @@ func (a *Access) Guarded() bool {
 }
 
 // Changed returns a channel that is closed when who may do what changes from then on.
-func (a *Access) Changed() <-chan struct{} {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.changed
-}
+func (a *Access) Changed() <-chan struct{} { return a.now.Load().replaced }
 
 // follow reads the roll again whenever it has changed.
 func (a *Access) follow(ctx context.Context) {
@@ -126,6 +134,8 @@ func (a *Access) follow(ctx context.Context) {
 
 // refresh takes over what changed in the store, and lets go of tokens that ended.
 func (a *Access) refresh(ctx context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	now := a.now.Load()
 	source, at := now.source, time.Now()
 	revision, err := a.store.RollRevision(ctx)
@@ -141,19 +151,18 @@ func (a *Access) refresh(ctx context.Context) error {
 	return err
 }
 
+// turnTo makes next what counts. Callers hold a.mu.
 func (a *Access) turnTo(next *roll) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.now.Store(next)
-	close(a.changed)
-	a.changed = make(chan struct{})
+	last := a.now.Swap(next)
+	close(last.replaced)
 }
 
 // makeRoll makes source ready, without the tokens that have ended.
 func (a *Access) makeRoll(source *Roll, at time.Time) *roll {
 	r := &roll{
 		source: source, accounts: make(map[string]*member), tokens: make(map[[sha256.Size]byte]*Token), anonymous: new(Grants),
-		open: !a.config.Closed && a.shared == nil && len(source.Accounts) == 0 && len(source.Rules) == 0,
+		replaced: make(chan struct{}),
+		open:     !a.shut && a.shared == nil && len(source.Accounts) == 0 && len(source.Rules) == 0,
 	}
 	for _, account := range source.Accounts {
 		r.accounts[account.Name] = &member{password: account.Password}

@@ -70,7 +70,8 @@ func TestWithoutAccountsEverybodyMayDoEverything(t *testing.T) {
 	if err != nil || !guest.May(bus.RightAdmin, "x") || !a.Anonymous().May(bus.RightAdmin, "x") || !a.Open() || a.Guarded() {
 		t.Errorf("a guest is kept out: %v", err)
 	}
-	closed := openAccess(t, &bustest.Memory{}, bus.AccessConfig{Closed: true})
+	closed := openAccess(t, &bustest.Memory{}, bus.AccessConfig{})
+	closed.Shut()
 	if closed.Anonymous().Rights("x") != 0 || closed.Anonymous().Welcome() {
 		t.Error("a closed bus lets everybody in")
 	}

@@ -49,6 +49,29 @@ func (c *Caller) MaySome(right Rights, prefix string) bool {
 	return s.every || s.grants.MaySome(right, prefix)
 }
 
+// narrowMost bounds the feeds and prefixes that stand for one prefix.
+const narrowMost = 100
+
+// Readable returns which of these feeds, and of those that begin with one of these prefixes, the caller may read, as a selection that
+// has few others in it: what begins with a prefix has still to be asked for, by May.
+func (c *Caller) Readable(feeds, prefixes []string) Selection {
+	s := c.standing()
+	if s.every || s.grants.MayEvery(RightRead) {
+		return Select(feeds, prefixes)
+	}
+	var readable, begin []string
+	for _, feed := range feeds {
+		if s.grants.May(RightRead, feed) {
+			readable = append(readable, feed)
+		}
+	}
+	for _, prefix := range prefixes {
+		f, p := s.grants.within(prefix, narrowMost)
+		readable, begin = append(readable, f...), append(begin, p...)
+	}
+	return Select(readable, begin)
+}
+
 // Rights returns what the caller may do with a feed.
 func (c *Caller) Rights(feed string) Rights {
 	s := c.standing()

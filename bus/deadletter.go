@@ -23,6 +23,10 @@ func DeadFeed(feed string) string {
 	return feed[:end] + deadSuffix
 }
 
+// LivingFeed returns the name of the feed whose dead letters go to this one. Where that was too long to stand in the
+// name whole, it is the part that does; rules for those that begin so decide.
+func LivingFeed(dead string) string { return strings.TrimSuffix(dead, deadSuffix) }
+
 // The causes of dead letters.
 const (
 	causeNack    = "the consumer refused it"

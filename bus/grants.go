@@ -89,5 +89,34 @@ func (g *Grants) MaySome(right Rights, prefix string) bool {
 // touches reports whether feed, or the feed of its dead letters, begins with prefix.
 func touches(feed, prefix string) bool { return strings.HasPrefix(feed+deadSuffix, prefix) }
 
+// within returns names of feeds, and how others begin, that have all readable feeds among them whose names begin with prefix, and as
+// few others as that can say: prefix itself where it would take more than limit.
+func (g *Grants) within(prefix string, limit int) (feeds, prefixes []string) {
+	if g.every.ofDead()&RightRead != 0 {
+		return nil, []string{prefix}
+	}
+	for _, p := range g.prefixes {
+		switch {
+		case p.rights.ofDead()&RightRead == 0:
+		case strings.HasPrefix(prefix, p.prefix):
+			return nil, []string{prefix}
+		case strings.HasPrefix(p.prefix, prefix):
+			prefixes = append(prefixes, p.prefix)
+		}
+	}
+	for feed, rights := range g.exact {
+		if rights&RightRead != 0 && strings.HasPrefix(feed, prefix) {
+			feeds = append(feeds, feed)
+		}
+		if dead := feed + deadSuffix; rights.ofDead()&RightRead != 0 && strings.HasPrefix(dead, prefix) {
+			feeds = append(feeds, dead)
+		}
+	}
+	if len(feeds)+len(prefixes) > limit {
+		return nil, []string{prefix}
+	}
+	return feeds, prefixes
+}
+
 // none reports whether nothing at all is granted.
 func (g *Grants) none() bool { return g.every == 0 && len(g.exact) == 0 && len(g.prefixes) == 0 }

@@ -1,6 +1,10 @@
 package bus
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+)
 
 func grantsOf(t *testing.T, rules ...string) *Grants {
 	t.Helper()
@@ -65,6 +69,27 @@ func TestAPrefixIsOpenWhereSomeFeedIs(t *testing.T) {
 	}
 	if g.MaySome(RightPublish, "") || g.MayEvery(RightRead) || !grantsOf(t, "*", "read").MayEvery(RightRead) {
 		t.Error("rights on some feeds and on all are confused")
+	}
+}
+
+func TestAPrefixIsNarrowedToWhatMayBeRead(t *testing.T) {
+	g := grantsOf(t, "orders/eu", "read", "logs/*", "read", "work", "consume", "in", "publish")
+	for prefix, want := range map[string]string{
+		"":         "orders/eu,orders/eu.dead,work.dead | logs/",
+		"orders/":  "orders/eu,orders/eu.dead | ",
+		"logs/a":   " | logs/a",
+		"lo":       " | logs/",
+		"secret":   " | ",
+		"work.dea": "work.dead | ",
+	} {
+		feeds, prefixes := g.within(prefix, 10)
+		slices.Sort(feeds)
+		if got := strings.Join(feeds, ",") + " | " + strings.Join(prefixes, ","); got != want {
+			t.Errorf("%q: %s, want %s", prefix, got, want)
+		}
+	}
+	if feeds, prefixes := g.within("", 2); len(feeds) != 0 || !slices.Equal(prefixes, []string{""}) {
+		t.Errorf("more than fit: %q, %q", feeds, prefixes)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"atommq/bus"
 	"atommq/stompgw/stomp"
 )
 
@@ -20,6 +21,7 @@ type conn struct {
 	cut    context.CancelFunc // ends what the session waits for
 	name   string             // of the session, for its client, dead letters and the log
 	topics follower
+	caller *bus.Caller // who connected; settled before anything is delivered
 
 	// What the reader alone uses, but for version, which is settled before anything is delivered.
 	version      stomp.Version
@@ -111,7 +113,7 @@ func (c *conn) serve(ctx context.Context) {
 		defer close(written)
 		c.write(ctx)
 	}()
-	err := c.handshake()
+	err := c.handshake(ctx)
 	if err == nil {
 		err = c.read(ctx)
 	}

@@ -62,6 +62,9 @@ func (c *conn) control(name string, f *stomp.Frame) (count, error) {
 		}},
 	} {
 		if feed, ok := strings.CutPrefix(name, k.prefix); ok && feeds.CheckName(feed) == nil {
+			if err := c.permit(bus.RightRead|bus.RightConsume, feed); err != nil {
+				return count{}, err
+			}
 			return count{k.header, func(ctx context.Context) (int64, error) { return k.of(ctx, feed) }}, nil
 		}
 	}

@@ -17,6 +17,9 @@ const (
 func (w *writer) deliver(ctx context.Context) (more bool, err error) {
 	s, topics := w.nextReady()
 	if s != nil {
+		if err := w.mayTake(s); err != nil {
+			return false, err
+		}
 		if s.is(browserKind) {
 			err = w.deliverBrowsed(ctx, s)
 		} else {

@@ -2,8 +2,7 @@ package stompgw
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"crypto/subtle"
+	"context"
 	"math"
 	"strconv"
 	"time"
@@ -12,7 +11,7 @@ import (
 )
 
 // handshake takes CONNECT and answers it.
-func (c *conn) handshake() error {
+func (c *conn) handshake(ctx context.Context) error {
 	if err := c.nc.SetReadDeadline(time.Now().Add(c.server.ConnectTimeout)); err != nil {
 		return err
 	}
@@ -33,9 +32,8 @@ func (c *conn) handshake() error {
 			ends:    true, lists: true,
 		}
 	}
-	if !c.server.admits(f) {
-		c.server.Log.Info("STOMP client refused: wrong login or passcode", "session", c.name, "client", c.nc.RemoteAddr())
-		return &fault{message: "wrong login or passcode", detail: "send the headers login and passcode of the server's account with CONNECT", ends: true}
+	if c.caller, err = c.identify(ctx, f); err != nil {
+		return err
 	}
 	beats, err := parseHeartBeat(f)
 	if err != nil {
@@ -53,6 +51,7 @@ func (c *conn) handshake() error {
 func (c *conn) begin(v stomp.Version, client heartBeat) {
 	own := client.answer(c.server.HeartBeat)
 	c.frames.SetVersion(v)
+	c.topics.reader = c.caller
 	c.topics.attach(c.server.topics, v, c.notifyTopics)
 	c.silence = tolerate(agree(client.sends, own.wants))
 	c.mu.Lock()
@@ -66,22 +65,6 @@ func (c *conn) begin(v stomp.Version, client heartBeat) {
 	dst = stomp.AppendHeader(dst, stomp.V10, "server", c.server.Name)
 	c.out = stomp.AppendEnd(dst)
 	c.wake()
-}
-
-// admits compares the client's account with the server's, in constant time.
-func (s *Server) admits(f *stomp.Frame) bool {
-	if s.Login == "" && s.Passcode == "" {
-		return true
-	}
-	login, _ := f.Get("login")
-	passcode, _ := f.Get("passcode")
-	return sameText(login, s.Login)&sameText(passcode, s.Passcode) == 1
-}
-
-// sameText takes the same time whatever the texts, their lengths included.
-func sameText(given []byte, own string) int {
-	a, b := sha256.Sum256(given), sha256.Sum256([]byte(own))
-	return subtle.ConstantTimeCompare(a[:], b[:])
 }
 
 // heartBeat is what one side says of its heart-beats (1.1 and 1.2, "Heart-beating"): how often it can send

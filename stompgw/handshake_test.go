@@ -77,7 +77,7 @@ func TestSessionBeginsWithOneCONNECT(t *testing.T) {
 }
 
 func TestAccountIsAskedFor(t *testing.T) {
-	g := start(t, func(s *stompgw.Server) { s.Login, s.Passcode = "me", "s:cret" })
+	g := start(t, func(s *stompgw.Server) { s.Access = sharedAccess(t, "me", "s:cret") })
 	for _, c := range []struct{ name, script string }{
 		{"right", `
 			> CONNECT

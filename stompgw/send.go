@@ -80,6 +80,11 @@ func (c *conn) handleSend(ctx context.Context, f *stomp.Frame, r receipt) error 
 	if to.kind == toControl {
 		return c.handleControl(ctx, to.name, f, r)
 	}
+	if to.kind != toTempQueue {
+		if err := c.permit(bus.RightPublish, to.name); err != nil {
+			return err
+		}
+	}
 	t, err := c.transactionOf(f)
 	if err != nil {
 		return err

@@ -27,9 +27,7 @@ type Server struct {
 	Name    string // what CONNECTED calls the server; default "AtomMQ"
 	BaseURL string // that links in whole entries begin with, without a slash at the end; default "http://localhost:8080"
 
-	// Login and Passcode are the account that clients have to give. Everybody may come in when
-	// both are empty.
-	Login, Passcode string
+	Access *bus.Access // says who may do what; nil for everything to everybody
 
 	Limits stomp.Limits // of a frame
 
@@ -71,6 +69,9 @@ func (s *Server) init() {
 	s.start.Do(func() {
 		if s.Log == nil {
 			s.Log = slog.Default()
+		}
+		if s.Access == nil {
+			s.Access = bus.OpenHouse()
 		}
 		setDefault(&s.Name, "AtomMQ")
 		setDefault(&s.BaseURL, "http://localhost:8080")

@@ -171,8 +171,13 @@ func (c *conn) subscribeTopic(s subscription, r receipt) error {
 		id: []byte(s.id), unnamed: s.unnamed, feed: []byte(s.to.name), after: s.after, whole: s.whole, ack: s.mode, window: s.prefetch,
 	}
 	if name, prefix := strings.CutSuffix(s.to.name, "*"); prefix {
+		if err := c.permitSome(bus.RightRead, name); err != nil {
+			return err
+		}
 		t.feed, t.prefix = []byte(name), true
 	} else if err := s.to.checkFeed(); err != nil {
+		return err
+	} else if err := c.permit(bus.RightRead, s.to.name); err != nil {
 		return err
 	}
 	if err := c.topics.subscribe(t); err != nil {
@@ -202,6 +207,8 @@ func (c *conn) subscribeQueue(ctx context.Context, s subscription, r receipt) er
 		}
 		c.closeImplicit(temp)
 		feed = temp.feed
+	} else if err := c.permit(bus.RightConsume, feed); err != nil {
+		return err
 	} else if err := c.checkAsker(ctx, feed); err != nil {
 		return err
 	}

@@ -46,6 +46,9 @@ func (c *conn) tempQueue(name string) (*tempQueue, error) {
 	if t := c.temps[name]; t != nil {
 		return t, nil
 	}
+	if err := c.permitSome(bus.RightPublish, ""); err != nil { // who may write nothing asks nothing
+		return nil, err
+	}
 	if len(c.temps) >= c.server.MaxTempQueues {
 		return nil, faultf("use one for all replies", "the connection has its %d temp queues", c.server.MaxTempQueues)
 	}

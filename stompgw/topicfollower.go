@@ -27,6 +27,7 @@ type follower struct {
 	topics  *topics
 	version stomp.Version
 	wake    func()
+	reader  *bus.Caller // nil for one who may read everything
 
 	idsMu sync.Mutex // taken before topics.mu
 	ids   idTable[*follow]
@@ -48,6 +49,7 @@ type follower struct {
 	hand   items  // in hand, to be rendered
 	purged uint32 // so many removals the hand has seen
 	last   int64  // the newest id that was appended
+	denied string // a feed that may not be read any more, "" for none
 }
 
 // attach makes f ready. wake is called when next has something to give, and not again before next was called: from
@@ -58,7 +60,7 @@ func (f *follower) attach(t *topics, v stomp.Version, wake func()) {
 }
 
 // next appends MESSAGE frames, about room bytes of them: one frame may pass it. more tells that there may be
-// further ones at once. After an error (a *bus.GapError, a *cutOffError, the bus's, ctx's cause) the session ends
+// further ones at once. After an error (a *bus.GapError, a *cutOffError, a *fault, the bus's, ctx's cause) the session ends
 // with an ERROR; dst holds whole frames then, too.
 func (f *follower) next(ctx context.Context, dst []byte, room int) (out []byte, more bool, err error) {
 	for limit := len(dst) + room; len(dst) < limit; {
@@ -69,6 +71,9 @@ func (f *follower) next(ctx context.Context, dst []byte, room int) (out []byte, 
 			}
 		}
 		dst = f.deliver(ctx, dst, limit)
+		if f.denied != "" {
+			return dst, false, lacking(f.reader, bus.RightRead, fmt.Sprintf("the feed %q", f.denied), f.denied)
+		}
 	}
 	return dst, true, nil
 }
@@ -88,6 +93,14 @@ func (f *follower) deliver(ctx context.Context, dst []byte, limit int) []byte {
 		}
 		e, s := i.entries[0], i.follow
 		i.entries = i.entries[1:]
+		if !f.mayRead(s, e.Feed) {
+			if !s.is(isPrefix) {
+				f.denied = e.Feed
+				return dst
+			}
+			f.passOver(s, e.ID)
+			continue
+		}
 		tail := f.topics.tail(ctx, e, f.version, s.is(isWhole))
 		if expired(tail, now) {
 			f.passOver(s, e.ID)
@@ -99,6 +112,11 @@ func (f *follower) deliver(ctx context.Context, dst []byte, limit int) []byte {
 	}
 	f.topics.delivered.Add(delivered)
 	return dst
+}
+
+// mayRead reports whether a follow may be given what is in a feed, now.
+func (f *follower) mayRead(s *follow, feed string) bool {
+	return f.reader == nil || f.reader.May(bus.RightRead, feed) || !s.is(isPrefix) && isTempFeed(feed)
 }
 
 // purge takes out what belongs to follows that have gone.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"net/netip"
 	"syscall"
@@ -63,12 +62,13 @@ func (d *door) secured(config *tls.Config) *door {
 	return &door{tls.NewListener(d.Listener, config), d.url}
 }
 
-// warnOpen warns of a door that strangers may come in at.
-func (d *door) warnOpen(s *settings, log *slog.Logger) {
-	at, err := netip.ParseAddrPort(d.Addr().String())
-	if s.Passcode == "" && (err != nil || !at.Addr().IsLoopback()) {
-		log.Warn("everybody who reaches this address can read and write every feed; set --login and --passcode", "address", d.Addr().String())
+// isPrivate reports whether only this machine's own programs reach d.
+func (d *door) isPrivate() bool {
+	if d.Addr().Network() == "unix" {
+		return true
 	}
+	at, err := netip.ParseAddrPort(d.Addr().String())
+	return err == nil && at.Addr().IsLoopback()
 }
 
 // doors are those of one server.

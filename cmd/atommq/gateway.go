@@ -67,6 +67,9 @@ func serveGateway(ctx context.Context, s *settings, out io.Writer, log *slog.Log
 	gateway := n.gateway(s, s.BaseURL, log)
 	m := newMetrics(n, gateway, s.MetricsQueues.value, log)
 	services := append(doors.services(gateway), n.adminServices(admin, m.handler(log), log)...)
+	if err := n.guard(services, s); err != nil {
+		return err
+	}
 	return services.run(ctx, s, out, log)
 }
 
@@ -105,8 +108,7 @@ func (n *node) gateway(s *settings, baseURL string, log *slog.Logger) *stompgw.S
 		Bus:            n.bus,
 		Log:            log,
 		BaseURL:        strings.TrimRight(baseURL, "/"),
-		Login:          s.Login,
-		Passcode:       s.Passcode,
+		Access:         n.access,
 		Limits:         stomp.Limits{BodyBytes: int(s.MaxBody)},
 		MaxConnections: s.MaxConnections.value,
 		MaxPrefetch:    s.MaxPrefetch.value,

@@ -90,7 +90,7 @@ Exit status: 0 done, 1 failed, 2 used wrongly.`,
 	root.PersistentFlags().String("config", "", "`file` of ATOMMQ_…=value lines (ATOMMQ_CONFIG)")
 	root.AddCommand(
 		serveCommand(), gatewayCommand(), publishCommand(), tailCommand(),
-		feedsCommand(), queuesCommand(), topCommand(), migrateCommand(), copyCommand(), backupCommand(), restoreCommand(), checkCommand(), exportCommand(), importCommand(), benchCommand(), versionCommand(),
+		feedsCommand(), queuesCommand(), topCommand(), userCommand(), tokenCommand(), migrateCommand(), copyCommand(), backupCommand(), restoreCommand(), checkCommand(), exportCommand(), importCommand(), benchCommand(), versionCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		prepare(cmd)

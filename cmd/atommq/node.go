@@ -14,9 +14,10 @@ import (
 
 // node is a bus on its database.
 type node struct {
-	store *db.Store
-	bus   *bus.Bus
-	room  []byte // heapRoom
+	store  *db.Store
+	bus    *bus.Bus
+	access *bus.Access
+	room   []byte // heapRoom
 }
 
 // heapRoom is how much of the heap the garbage collector counts as in use beyond what is. A busy node has a small heap and
@@ -47,11 +48,16 @@ func openNode(ctx context.Context, s *settings, log *slog.Logger) (*node, error)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &node{store, b, make([]byte, heapRoom)}, nil
+	access, err := bus.OpenAccess(ctx, store, bus.AccessConfig{Login: s.Login, Passcode: s.Passcode, Log: log})
+	if err != nil {
+		return nil, errors.Join(err, b.Close(), store.Close())
+	}
+	return &node{store, b, access, make([]byte, heapRoom)}, nil
 }
 
 // close commits what was accepted and closes the database.
 func (n *node) close() error {
+	n.access.Close()
 	return errors.Join(n.bus.Close(), n.store.Close())
 }
 

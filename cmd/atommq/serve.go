@@ -66,6 +66,9 @@ func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (e
 	m.http = server.Stats
 	services := append(services{{site, server}}, doors.services(gateway)...)
 	services = append(services, n.adminServices(admin, told, log)...)
+	if err := n.guard(services, s); err != nil {
+		return err
+	}
 	return services.run(ctx, s, out, log)
 }
 

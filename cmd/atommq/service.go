@@ -48,9 +48,6 @@ type services []service
 func (ss services) run(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) error {
 	var urls []string
 	for _, sv := range ss {
-		if !sv.isAdmin() {
-			sv.warnOpen(s, log)
-		}
 		urls = append(urls, sv.url)
 	}
 	if _, err := fmt.Fprintf(out, "AtomMQ serves %s\n", enumerate(urls)); err != nil {

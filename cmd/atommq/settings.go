@@ -80,7 +80,7 @@ func mainSettings() []setting {
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.TLSKey, n, "", h) }},
 		{"base-url", "`URL` that clients reach the server under, when it is not the address it listens on",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.BaseURL, n, "", h) }},
-		{"login", "`name` that clients give, with --passcode; without the two, everybody may come in",
+		{"login", "`name` of an account that is not in the database and may do everything, with --passcode",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.Login, n, "", h) }},
 		{"passcode", "`password` that goes with --login; other users of the machine see flags, so put it in the file or the environment",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.Passcode, n, "", h) }},

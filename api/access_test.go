@@ -1,0 +1,322 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"atommq/bus"
+	"atommq/bus/bustest"
+)
+
+// shared is an Access with nothing but the account that all share.
+func shared(t *testing.T, login, passcode string) *bus.Access {
+	t.Helper()
+	a, err := bus.OpenAccess(t.Context(), nil, bus.AccessConfig{Login: login, Passcode: passcode})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// guests are accounts, and a site for them.
+type guests struct {
+	*server
+	store *bustest.Memory
+	token map[string]string
+}
+
+// invite runs a site with the rules "account feed rights", whose accounts have a token each, and ann the password "pässword:1".
+func invite(t *testing.T, h Handler, rules ...string) *guests {
+	t.Helper()
+	g := &guests{store: new(bustest.Memory), token: make(map[string]string)}
+	hash, err := bcrypt.GenerateFromPassword([]byte("pässword:1"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.must(t, g.store.AddAccount(t.Context(), bus.Account{Name: "ann", Password: string(hash)}))
+	g.must(t, g.store.AddAccount(t.Context(), bus.Account{Name: "root"}))
+	rules = append(rules, "root * admin")
+	for _, rule := range rules {
+		words := strings.Fields(rule)
+		if words[0] != "ann" && words[0] != "root" && words[0] != bus.Anonymous && g.token[words[0]] == "" {
+			g.must(t, g.store.AddAccount(t.Context(), bus.Account{Name: words[0]}))
+		}
+		if words[0] != bus.Anonymous && g.token[words[0]] == "" {
+			token, digest := bus.NewToken()
+			g.must(t, g.store.AddToken(t.Context(), bus.Token{Digest: digest, Account: words[0], Label: "t"}))
+			g.token[words[0]] = token
+		}
+		g.allow(t, words[0], words[1], words[2])
+	}
+	access, err := bus.OpenAccess(context.Background(), g.store, bus.AccessConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(access.Close)
+	h.Access = access
+	g.server = serve(t, h)
+	return g
+}
+
+func (g *guests) must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (g *guests) allow(t *testing.T, account, feed, rights string) {
+	t.Helper()
+	r, err := bus.ParseRights(rights)
+	g.must(t, err)
+	g.must(t, g.store.SetRule(t.Context(), bus.Rule{Account: account, Feed: feed, Rights: r}))
+}
+
+// as is the Authorization field of an account; "" for none.
+func (g *guests) as(account string) string {
+	if account == "" {
+		return "X-None: x"
+	}
+	return "Authorization: Bearer " + g.token[account]
+}
+
+// seed publishes an entry to each feed, as root.
+func (g *guests) seed(feeds ...string) (members []string) {
+	g.t.Helper()
+	for _, feed := range feeds {
+		a := g.do(http.MethodPost, "/feeds/"+url.PathEscape(feed), entry("in "+feed), atomType, g.as("root")).want(g.t, http.StatusCreated)
+		members = append(members, g.member(a))
+	}
+	return members
+}
+
+func TestAnAccountComesInByPasswordOrToken(t *testing.T) {
+	g := invite(t, Handler{}, "ann * read")
+	basic := func(login, password string) string {
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, g.url, nil)
+		r.SetBasicAuth(login, password)
+		return "Authorization: " + r.Header.Get("Authorization")
+	}
+	for _, field := range []string{
+		basic("ann", "pässword:1"), basic("ann", g.token["ann"]), basic("", g.token["ann"]), g.as("ann"), "Authorization: bearer  " + g.token["ann"],
+	} {
+		g.get("/feeds", field).want(t, http.StatusOK)
+	}
+	for _, field := range []string{
+		basic("ann", "wrong"), basic("root", g.token["ann"]), "Authorization: Bearer x", "Authorization: Digest x", "Authorization: ", "X-None: x",
+	} {
+		a := g.get("/feeds", field, "Accept: application/json").want(t, http.StatusUnauthorized)
+		if got := a.Header["Www-Authenticate"]; len(got) != 2 || !strings.HasPrefix(got[0], "Basic ") || !strings.HasPrefix(got[1], "Bearer ") {
+			t.Errorf("%s: WWW-Authenticate: %q", field, got)
+		}
+	}
+	g.get("/feeds", g.as("ann"), basic("ann", "pässword:1")).want(t, http.StatusUnauthorized) // which of the two?
+	g.get("/healthz").want(t, http.StatusOK)
+	g.get("/readyz").want(t, http.StatusUnauthorized)
+}
+
+// TestEveryRouteTakesItsRight asks for each resource as accounts that have one right each.
+func TestEveryRouteTakesItsRight(t *testing.T) {
+	g := invite(t, Handler{}, "reader x read", "publisher x publish", "consumer x consume", "editor x edit", "admin x admin", "stranger y read")
+	member := g.seed("x")[0]
+	const queue = "/feeds/x/queues/default"
+	all := []string{"reader", "publisher", "consumer", "editor", "admin"}
+	for _, test := range []struct{ method, path, allowed string }{
+		{"GET", "/feeds/x", "reader admin"},
+		{"GET", "/feeds/x.json", "reader admin"},
+		{"GET", "/feeds/x?after=0", "reader admin"},
+		{"GET", "/feeds/x/archive/1-100", "reader admin"},
+		{"GET", "/feeds/x/categories", "reader publisher admin"},
+		{"GET", "/feeds/x/settings", "admin"},
+		{"PUT", "/feeds/x/settings", "admin"},
+		{"OPTIONS", "/feeds/x", "reader publisher admin"},
+		{"POST", "/feeds/x", "publisher admin"},
+		{"GET", member, "reader consumer editor admin"},
+		{"PUT", member, "editor admin"},
+		{"GET", member + "/media", "reader consumer editor admin"},
+		{"PUT", member + "/media", "editor admin"},
+		{"DELETE", member + "/media", "editor admin"},
+		{"GET", "/feeds/x/queues", "consumer admin"},
+		{"GET", queue, "consumer admin"},
+		{"PUT", queue, "admin"},
+		{"GET", queue + "/entries", "consumer admin"},
+		{"POST", queue + "/purge?dry-run=1", "admin"},
+		{"POST", queue + "/requeue?dry-run=1", "admin"},
+		{"POST", queue + "/claims", "consumer admin"},
+		{"POST", queue + "/claims/acks", "consumer admin"},
+		{"DELETE", queue + "/claims/abc", "consumer admin"},
+		{"POST", queue + "/claims/abc/nack", "consumer admin"},
+		{"POST", queue + "/claims/abc/renew", "consumer admin"},
+		{"DELETE", queue + "?count=0", "admin"},
+		{"DELETE", "/feeds/x?confirm=no", "admin"},
+		{"DELETE", member, "editor admin"},
+	} {
+		for _, account := range all {
+			body := ""
+			if test.method == "POST" && test.path == "/feeds/x" || test.method == "PUT" && test.path == member {
+				body = entry("new")
+			}
+			a := g.do(test.method, test.path, body, "Accept: application/problem+json, */*", atomType, g.as(account))
+			allowed := strings.Contains(" "+test.allowed+" ", " "+account+" ")
+			if refused := a.StatusCode == http.StatusForbidden; refused == allowed {
+				t.Errorf("%s %s as %s: %d %s", test.method, test.path, account, a.StatusCode, a.body)
+			} else if refused && (!strings.Contains(a.body, `"right":"`) || !strings.Contains(a.body, "atommq user allow "+account)) {
+				t.Errorf("%s %s as %s does not say which right: %s", test.method, test.path, account, a.body)
+			}
+		}
+		want := http.StatusForbidden
+		if test.method == "GET" {
+			want = http.StatusNotFound
+		}
+		g.do(test.method, test.path, "", g.as("stranger")).want(t, want)
+		g.do(test.method, test.path, "").want(t, http.StatusUnauthorized)
+	}
+}
+
+func TestAFeedThatMayNotBeReadShowsNowhere(t *testing.T) {
+	g := invite(t, Handler{}, "ann open read", "ann team/* read", "ann none publish", "anonymous news read")
+	g.seed("open", "secret", "team/a", "team", "none", "news", "open.json")
+	for _, path := range []string{
+		"/feeds", "/feeds?format=json", "/feeds?before=z", "/service", "/feeds?feed=*&after=0", "/feeds?feed=s*&feed=t*&after=0", "/feeds?feed=secret&feed=open&after=0",
+		"/feeds?feed=secret&after=0", "/feeds?feed=*", "/feeds?feed=*&format=json", "/feeds/open.json",
+	} {
+		a := g.get(path, g.as("ann")).want(t, http.StatusOK)
+		for _, hidden := range []string{"in secret", "feeds/secret", "in team<", `feeds/team"`, "in none", "feeds/none", "in open.json"} {
+			if strings.Contains(a.body, hidden) {
+				t.Errorf("%s shows %s:\n%s", path, hidden, a.body)
+			}
+		}
+	}
+	for _, path := range []string{"/feeds", "/feeds?feed=*&after=0", "/feeds?before=z", "/feeds?limit=10"} {
+		a := g.get(path, g.as("ann"))
+		for _, shown := range []string{"open", "team%2Fa", "news"} {
+			if !strings.Contains(a.body, "/feeds/"+shown) {
+				t.Errorf("%s lacks %s:\n%s", path, shown, a.body)
+			}
+		}
+		if a := g.get(path); !strings.Contains(a.body, "/feeds/news") || strings.Contains(a.body, "/feeds/open") {
+			t.Errorf("%s shows strangers:\n%s", path, a.body)
+		}
+	}
+	// What may not be read is as what is not there.
+	for path, unknown := range map[string]string{"/feeds/secret": "/feeds/unknown", "/feeds/secret/archive/1-100": "/feeds/unknown/archive/1-100", "/feeds/secret/queues": "/feeds/unknown/queues"} {
+		there := g.get(path, g.as("ann")).want(t, http.StatusNotFound)
+		if nowhere := g.get(unknown, g.as("root")).want(t, http.StatusNotFound); there.body != nowhere.body {
+			t.Errorf("%s: %s\n%s: %s", path, there.body, unknown, nowhere.body)
+		}
+	}
+	g.get("/feeds/none", g.as("ann")).want(t, http.StatusForbidden)
+}
+
+func TestAListOfFewFeedsAmongManyGoesOn(t *testing.T) {
+	g := invite(t, Handler{}, "ann f5 read", "ann f9 read", "ann f99 read")
+	for i := range 100 {
+		g.seed(fmt.Sprintf("f%d", i))
+	}
+	a := g.get("/feeds?limit=2&format=json", g.as("ann")).want(t, http.StatusOK)
+	if !strings.Contains(a.body, "/feeds/f9") || strings.Contains(a.body, "/feeds/f99") || !strings.Contains(a.body, "after=f9") {
+		t.Fatalf("the first page: %s", a.body)
+	}
+	a = g.get("/feeds?limit=2&format=json&after=f9", g.as("ann")).want(t, http.StatusOK)
+	if !strings.Contains(a.body, "/feeds/f99") || strings.Contains(a.body, "after=f99") {
+		t.Errorf("the second page: %s", a.body)
+	}
+}
+
+func TestDeadLettersAreReadByWhoConsumes(t *testing.T) {
+	g := invite(t, Handler{}, "worker x consume", "boss x.dead admin", "owner x admin")
+	g.seed("x.dead")
+	g.get("/feeds/x.dead", g.as("worker")).want(t, http.StatusOK)
+	g.do(http.MethodPost, "/feeds/x.dead", entry("forged"), atomType, g.as("worker")).want(t, http.StatusForbidden)
+	requeue := func(account string) *answer {
+		return g.do(http.MethodPost, "/feeds/x.dead/queues/default/requeue?dry-run=1", "", g.as(account))
+	}
+	requeue("worker").want(t, http.StatusForbidden)
+	requeue("boss").want(t, http.StatusForbidden) // it would publish to x
+	requeue("owner").want(t, http.StatusNotFound) // nothing was ever dead
+}
+
+func TestAStreamEndsOnceItsReaderMayNotRead(t *testing.T) {
+	for _, path := range []string{"/feeds/x?format=sse", "/feeds?feed=x*&format=sse"} {
+		g := invite(t, Handler{HeartBeat: time.Minute}, "ann x read")
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.url+path, nil)
+		g.must(t, err)
+		r.Header.Set("Authorization", "Bearer "+g.token["ann"])
+		resp, err := g.client.Do(r)
+		g.must(t, err)
+		defer resp.Body.Close()
+		lines := bufio.NewScanner(resp.Body)
+		lines.Scan()
+		begin := time.Now()
+		g.must(t, g.store.RemoveAccount(t.Context(), "ann"))
+		g.seed("x", "x")   // which shows that the stream's end is not that of the server
+		for lines.Scan() { // to its end
+		}
+		if took := time.Since(begin); took > 4*time.Second {
+			t.Errorf("%s ends after %v", path, took)
+		}
+	}
+}
+
+func TestAWaitingClaimEndsOnceItsRightIsGone(t *testing.T) {
+	g := invite(t, Handler{}, "ann x consume")
+	answered := make(chan *answer, 1)
+	go func() {
+		a, err := g.try(http.MethodPost, "/feeds/x/queues/default/claims?wait=20", nil, g.as("ann"))
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- a
+	}()
+	g.must(t, g.store.SetRule(t.Context(), bus.Rule{Account: "ann", Feed: "x"}))
+	begin := time.Now()
+	if <-answered; time.Since(begin) > 5*time.Second {
+		t.Error("a claim waits on without a right")
+	}
+}
+
+func TestNoCredentialsAreLogged(t *testing.T) {
+	var log bytes.Buffer
+	g := invite(t, Handler{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}, "ann x read,publish")
+	for _, field := range []string{"Authorization: Basic YW5uOnDDpHNzd29yZDox", "Authorization: Basic YW5uOndyb25nLXNlY3JldA==", g.as("ann"), g.as("ann") + "x"} {
+		g.get("/feeds/x", field)
+		g.do(http.MethodPost, "/feeds/x", "broken", atomType, field)
+	}
+	if log.Len() == 0 {
+		t.Fatal("nothing is logged")
+	}
+	for _, secret := range []string{"pässword", "YW5u", "wrong-secret", g.token["ann"]} {
+		if strings.Contains(log.String(), secret) {
+			t.Errorf("the log has %q", secret)
+		}
+	}
+}
+
+func TestABrowserOnAnotherSiteMayNotPostInAnAccountsName(t *testing.T) {
+	g := invite(t, Handler{}, "ann x read,publish")
+	post := func(fields ...string) *answer {
+		return g.do(http.MethodPost, "/feeds/x", entry("a"), append(fields, atomType, g.as("ann"))...)
+	}
+	post("Sec-Fetch-Site: cross-site", "Origin: https://evil.example").want(t, http.StatusForbidden)
+	post("Origin: https://evil.example").want(t, http.StatusForbidden)
+	post("Sec-Fetch-Site: same-origin").want(t, http.StatusCreated)
+	post().want(t, http.StatusCreated)
+}
+
+func TestMetricsTakeTheRightToReadEveryFeed(t *testing.T) {
+	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("up 1\n")) })
+	g := invite(t, Handler{Metrics: metrics}, "ann x read", "bob * read", "anonymous x read")
+	g.get("/metrics").want(t, http.StatusUnauthorized)
+	g.get("/metrics", g.as("ann")).want(t, http.StatusForbidden)
+	g.get("/metrics", g.as("bob")).want(t, http.StatusOK)
+}

@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"atommq/bus"
+)
+
+func userCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "user",
+		Short: "Make accounts, and say what they may do",
+		Long: `User works on the database itself, and may do so beside running servers, which follow within
+two seconds. As long as there is neither an account nor a rule, everybody may do everything, and
+servers listen on this machine only. With the first one, nobody may do anything that no rule allows.
+
+Rules name rights, with commas between them, and feeds: one by its name, or all that begin with what
+stands before a *.
+
+  read      entries and their media, streams, topics
+  publish   entries
+  consume   queues: claim, acknowledge, look at what waits; and read dead letters
+  edit      change and delete entries
+  admin     all of these, the settings of feeds and queues, and removing them`,
+		Example: `  atommq user add ann
+  atommq user allow ann read,publish 'orders*'
+  atommq user allow anonymous read news`,
+		RunE: func(*cobra.Command, []string) error { return misusef("no command given") },
+	}
+	cmd.AddCommand(userAddCommand(), userPasswdCommand(), userRemoveCommand(), userListCommand(), userAllowCommand(), userDenyCommand())
+	return cmd
+}
+
+func userAddCommand() *cobra.Command {
+	var tokensOnly bool
+	cmd := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add an account",
+		Long: `Add makes an account, and the database if there is none. It asks for the password, twice, on a
+terminal, and takes the first line of standard input otherwise. The account may do nothing yet: go on with
+atommq user allow.`,
+		Args: cobra.ExactArgs(1),
+	}
+	s := declare(cmd, "db")
+	cmd.Flags().BoolVar(&tokensOnly, "no-password", false, "let the account in by tokens only")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		a := bus.Account{Name: args[0], Created: time.Now().UTC().Truncate(time.Microsecond)}
+		if err := bus.CheckAccountName(a.Name); err != nil {
+			return &misuse{err}
+		}
+		if !tokensOnly {
+			var err error
+			if a.Password, err = askPassword(cmd); err != nil {
+				return err
+			}
+		}
+		return withAnyNode(cmd, s, func(n *node) error {
+			if err := n.store.AddAccount(cmd.Context(), a); err != nil {
+				return accountError(a.Name, err)
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is an account; say what it may do: atommq user allow %[1]s RIGHTS FEEDS\n", a.Name)
+			return err
+		})
+	}
+	return cmd
+}
+
+func userPasswdCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "passwd NAME",
+		Short: "Give an account another password",
+		Long: `Passwd asks for the password as atommq user add does. Whoever came in with the old one
+is let in no more, within two seconds; tokens stay as they are.`,
+		Args: cobra.ExactArgs(1),
+	}
+	s := declare(cmd, "db")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		hash, err := askPassword(cmd)
+		if err != nil {
+			return err
+		}
+		return withNode(cmd.Context(), s, func(n *node) error {
+			return accountError(args[0], n.store.SetPassword(cmd.Context(), args[0], hash))
+		})
+	}
+	return cmd
+}
+
+func userRemoveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Remove an account, with its tokens and rules",
+		Args:  cobra.ExactArgs(1),
+	}
+	s := declare(cmd, "db")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return withNode(cmd.Context(), s, func(n *node) error {
+			return accountError(args[0], n.store.RemoveAccount(cmd.Context(), args[0]))
+		})
+	}
+	return cmd
+}
+
+func userAllowCommand() *cobra.Command {
+	return ruleCommand(&cobra.Command{
+		Use:   "allow NAME RIGHTS FEEDS",
+		Short: "Give an account rights on feeds, beside those it has",
+		Long: `Allow takes the name of an account, or anonymous for whoever gives none; what anonymous may do,
+everybody may. It makes the database if there is none.`,
+		Example: `  atommq user allow ann read,publish 'orders*'`,
+	}, withAnyNode, func(had, given bus.Rights) bus.Rights { return had | given })
+}
+
+func userDenyCommand() *cobra.Command {
+	return ruleCommand(&cobra.Command{
+		Use:   "deny NAME RIGHTS FEEDS",
+		Short: "Take rights on feeds from an account",
+		Long: `Deny takes back what atommq user allow gave for the same FEEDS, written the same way. Rules only give: what
+another rule allows stays allowed.`,
+		Example: `  atommq user deny ann publish 'orders*'`,
+	}, withExistingNode, func(had, taken bus.Rights) bus.Rights { return had &^ taken })
+}
+
+// ruleCommand makes a command that changes a rule.
+func ruleCommand(cmd *cobra.Command, with nodeOpener, change func(had, named bus.Rights) bus.Rights) *cobra.Command {
+	cmd.Args = cobra.ExactArgs(3)
+	s := declare(cmd, "db")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		rights, err := bus.ParseRights(args[1])
+		if err == nil {
+			err = bus.CheckPattern(args[2])
+		}
+		if err != nil {
+			return &misuse{err}
+		}
+		return with(cmd, s, func(n *node) error {
+			rule, err := n.ruleOf(cmd.Context(), args[0], args[2])
+			if err != nil {
+				return err
+			}
+			rule.Rights = change(rule.Rights, rights)
+			if err := n.store.SetRule(cmd.Context(), rule); err != nil {
+				return accountError(args[0], err)
+			}
+			return tellRule(cmd.OutOrStdout(), rule)
+		})
+	}
+	return cmd
+}
+
+// ruleOf returns the rule that an account has for a pattern, with no rights if it has none.
+func (n *node) ruleOf(ctx context.Context, account, pattern string) (bus.Rule, error) {
+	rule := bus.Rule{Account: account, Feed: pattern}
+	roll, err := n.store.Roll(ctx)
+	if err != nil {
+		return rule, err
+	}
+	for _, r := range roll.Rules {
+		if r.Account == account && r.Feed == pattern {
+			return r, nil
+		}
+	}
+	return rule, nil
+}
+
+func tellRule(w io.Writer, r bus.Rule) error {
+	if r.Rights == 0 {
+		_, err := fmt.Fprintf(w, "%s has no rule for %s\n", r.Account, r.Feed)
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s may %s in %s\n", r.Account, r.Rights, r.Feed)
+	return err
+}
+
+// accountError says what to do about err.
+func accountError(name string, err error) error {
+	switch {
+	case errors.Is(err, bus.ErrNoAccount):
+		return fmt.Errorf("there is no account %q: atommq user list shows those there are", name)
+	case errors.Is(err, bus.ErrAccountExists):
+		return fmt.Errorf("there is an account %q already: atommq user passwd changes its password", name)
+	}
+	return err
+}
+
+// nodeOpener opens a node for as long as do takes.
+type nodeOpener func(cmd *cobra.Command, s *settings, do func(*node) error) error
+
+func withExistingNode(cmd *cobra.Command, s *settings, do func(*node) error) error {
+	return withNode(cmd.Context(), s, do)
+}
+
+// withAnyNode makes the database if there is none.
+func withAnyNode(cmd *cobra.Command, s *settings, do func(*node) error) error {
+	n, err := openNode(cmd.Context(), s, newLogger(cmd.ErrOrStderr(), s))
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(n), n.close())
+}
+
+func userListCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{Use: "list", Short: "List the accounts, and what each may do"}
+	s := declare(cmd, "db")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, one object per line")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return withNode(cmd.Context(), s, func(n *node) error {
+			roll, err := n.store.Roll(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return listUsersJSON(cmd.OutOrStdout(), roll)
+			}
+			return listUsers(cmd.OutOrStdout(), roll)
+		})
+	}
+	return cmd
+}
+
+type userJSON struct {
+	Name     string     `json:"name"`
+	Password bool       `json:"password"` // whether there is one
+	Tokens   int        `json:"tokens"`
+	Created  *time.Time `json:"created,omitempty"`
+	Rules    []ruleJSON `json:"rules"`
+}
+
+type ruleJSON struct {
+	Feeds  string `json:"feeds"`
+	Rights string `json:"rights"`
+}
+
+// usersOf returns the accounts, and whoever has none where there are rules for that.
+func usersOf(roll *bus.Roll) (users []userJSON) {
+	for _, a := range append([]bus.Account{{Name: bus.Anonymous}}, roll.Accounts...) {
+		u := userJSON{Name: a.Name, Password: a.Password != "", Rules: []ruleJSON{}}
+		if a.Name != bus.Anonymous {
+			u.Created = &a.Created
+		}
+		for _, t := range roll.Tokens {
+			if t.Account == a.Name {
+				u.Tokens++
+			}
+		}
+		for _, r := range roll.Rules {
+			if r.Account == a.Name {
+				u.Rules = append(u.Rules, ruleJSON{r.Feed, r.Rights.String()})
+			}
+		}
+		users = append(users, u)
+	}
+	return slices.DeleteFunc(users, func(u userJSON) bool { return u.Name == bus.Anonymous && len(u.Rules) == 0 })
+}
+
+func listUsersJSON(w io.Writer, roll *bus.Roll) error {
+	lines := newEncoder(w)
+	for _, u := range usersOf(roll) {
+		if err := lines.Encode(u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func listUsers(w io.Writer, roll *bus.Roll) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tPASSWORD\tTOKENS\tRIGHTS\tFEEDS")
+	for _, u := range usersOf(roll) {
+		password := "no"
+		if u.Password {
+			password = "yes"
+		}
+		rules := u.Rules
+		if len(rules) == 0 {
+			rules = []ruleJSON{{Rights: "none"}}
+		}
+		for i, r := range rules {
+			if i == 0 {
+				fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", u.Name, password, u.Tokens, r.Rights, r.Feeds)
+			} else {
+				fmt.Fprintf(table, "\t\t\t%s\t%s\n", r.Rights, r.Feeds)
+			}
+		}
+	}
+	return table.Flush()
+}
