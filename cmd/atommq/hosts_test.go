@@ -57,6 +57,9 @@ func TestAHeadThatIsCutOffComesBack(t *testing.T) {
 	cluster.Admit(t, network)
 	cluster.Execute(t, "postgres", "CREATE DATABASE bus")
 	s := &site{t: t, url: "postgres://atommq@" + centre + "/bus?sslmode=disable", account: newAccount()}
+	if out, err := exec.CommandContext(t.Context(), "atommq", "user", "allow", "anonymous", "admin", "*", "--db", s.url).CombinedOutput(); err != nil {
+		t.Fatalf("let everybody in: %v: %s", err, out)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	s.serve(hosts[0], "serve")
