@@ -100,7 +100,7 @@ func cutTrace(rest []byte) (trace string, behind []byte) {
 
 // setTrace adds the traceparent of an entry to the headers, unless they have one.
 func (m *Message) setTrace(trace string) {
-	if m.trace() == "" {
+	if trace != "" && m.trace() == "" {
 		m.add(HeaderTrace, trace)
 	}
 }
