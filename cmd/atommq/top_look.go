@@ -57,7 +57,8 @@ func (w *watch) look(ctx context.Context) (*look, error) {
 	switch status {
 	case http.StatusOK:
 	case http.StatusForbidden:
-		return nil, fmt.Errorf("%s tells its metrics to its own machine only: run top there, or have them opened with --metrics all", w.client.BaseURL)
+		line, _, _ := strings.Cut(text, "\n") // which says for whom they are
+		return nil, fmt.Errorf("%s/metrics: %s", w.client.BaseURL, printable(line))
 	case http.StatusNotFound:
 		return nil, fmt.Errorf("%s has no /metrics: it is no AtomMQ, or it runs with --metrics off; try its --admin address", w.client.BaseURL)
 	case http.StatusUnauthorized:

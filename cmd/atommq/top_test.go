@@ -147,8 +147,10 @@ func TestTopGoesOnWhenTheServerComesBack(t *testing.T) {
 }
 
 func TestTopSaysWhatIsWrong(t *testing.T) {
-	for status, says := range map[int]string{403: "--metrics all", 404: "--admin", 401: "--login", 500: "500", 200: "no AtomMQ"} {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	for status, says := range map[int]string{403: "for programs here", 404: "--admin", 401: "--login", 500: "500", 200: "no AtomMQ"} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "# for programs here", status)
+		}))
 		client, err := newClient(&settings{URL: s.URL})
 		if err != nil {
 			t.Fatal(err)
