@@ -52,6 +52,9 @@ type Handler struct {
 	MaxMedia int64
 	// Prefixes gives the service document a workspace for each prefix of the feeds' names, up to the first "/" or ".".
 	Prefixes bool
+	// CORSOrigins are the origins whose pages may use the server from a browser, "https://example.org"; "*" lets all
+	// sites' pages read. None by default.
+	CORSOrigins []string
 	// Access says who may do what; /healthz is everybody's. nil for everything to everybody.
 	Access *bus.Access
 
@@ -163,7 +166,15 @@ func (h Handler) Routes() (*Routes, error) {
 		return nil, err
 	}
 	s.stats = newStats(router)
-	return &Routes{s.observed(router), s, s.live}, nil
+	handler := s.observed(router)
+	if len(h.CORSOrigins) > 0 {
+		policy, err := s.corsPolicy(h.CORSOrigins)
+		if err != nil {
+			return nil, err
+		}
+		handler = policy(varying(handler))
+	}
+	return &Routes{handler, s, s.live}, nil
 }
 
 // trustOrigin lets the site's own pages post to it where a proxy hides the

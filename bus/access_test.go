@@ -75,6 +75,15 @@ func TestWithoutAccountsEverybodyMayDoEverything(t *testing.T) {
 	if closed.Anonymous().Rights("x") != 0 || closed.Anonymous().Welcome() {
 		t.Error("a closed bus lets everybody in")
 	}
+	strangers := &bustest.Memory{}
+	fill(t, strangers, nil, "anonymous news read")
+	named := openAccess(t, strangers, bus.AccessConfig{})
+	if guest, err := named.Login(t.Context(), "guest", "guest"); err != nil || !guest.May(bus.RightRead, "news") || guest.May(bus.RightRead, "x") {
+		t.Errorf("a guest among strangers: %v", err)
+	}
+	if _, err := closed.Login(t.Context(), "guest", "guest"); !errors.Is(err, bus.ErrCredentials) {
+		t.Errorf("a closed bus takes credentials: %v", err)
+	}
 	var nobody *bus.Caller
 	if nobody.Rights("x") != 0 || nobody.Known() {
 		t.Error("a caller that was forgotten has rights")

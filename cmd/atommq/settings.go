@@ -29,6 +29,7 @@ type settings struct {
 	CacheBytes        byteSize
 	ArchiveBytes      byteSize
 	TrustedProxies    prefixes
+	CORSOrigins       origins
 	IdempotencyWindow period
 	MaxConnections    count
 	MaxPrefetch       count
@@ -62,7 +63,7 @@ func variable(name string) string {
 }
 
 // settingsTable lists every setting with its default and its help.
-func settingsTable() []setting { return append(mainSettings(), adminSettings()...) }
+func settingsTable() []setting { return slices.Concat(mainSettings(), adminSettings(), corsSettings()) }
 
 func mainSettings() []setting {
 	return []setting{

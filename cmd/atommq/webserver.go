@@ -43,6 +43,7 @@ func (n *node) server(s *settings, metrics http.Handler, log *slog.Logger) (*api
 		Log:            log,
 		BaseURL:        s.BaseURL,
 		TrustedProxies: s.TrustedProxies,
+		CORSOrigins:    s.CORSOrigins,
 		MaxBody:        int64(s.MaxBody),
 		ArchiveBytes:   int(s.ArchiveBytes),
 		MaxMedia:       int64(s.MaxMedia),
