@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -27,20 +28,66 @@ func parseBase(base string) (string, error) {
 	return strings.TrimRight(base, "/"), nil
 }
 
+// pathOf returns the path of a base URL that was checked.
+func pathOf(base string) string {
+	if u, err := url.Parse(base); err == nil {
+		return u.EscapedPath()
+	}
+	return ""
+}
+
 // baseOf returns the URL that the links in the answer to r begin with.
 func (s *site) baseOf(r *http.Request) string {
 	if len(s.proxies) > 0 && s.trusts(hostOf(r.RemoteAddr)) {
 		if scheme, host, ok := forwarded(r.Header, s.trusts); ok {
-			return scheme + "://" + host
+			return scheme + "://" + host + s.forwardedPrefix(r.Header)
 		}
 	}
 	if s.base != "" {
 		return s.base
 	}
-	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
-		return "http://" + addr.String()
+	if base, ok := r.Context().Value(baseKey{}).(string); ok {
+		return base
 	}
-	return "http://localhost"
+	scheme := "http://"
+	if r.TLS != nil {
+		scheme = "https://"
+	}
+	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		return scheme + addr.String()
+	}
+	return scheme + "localhost"
+}
+
+// baseKey is where a request has the base that WithBase gave it.
+type baseKey struct{}
+
+// WithBase returns r with the URL that links begin with where no setting says so: what a web server says that speaks FastCGI or CGI. It has
+// no slash at its end, and CheckBaseURL has nothing against it.
+func WithBase(r *http.Request, base string) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), baseKey{}, base))
+}
+
+// forwardedPrefix returns the path that the proxy says it took off; where it says nothing, that of the base URL.
+func (s *site) forwardedPrefix(h http.Header) string {
+	prefix := strings.TrimRight(lastOf(h["X-Forwarded-Prefix"]), "/")
+	if prefix != "" && isPrefix(prefix) {
+		return prefix
+	}
+	return s.prefix
+}
+
+// isPrefix reports whether s is a path as it may stand in a URL and in markup alike.
+func isPrefix(s string) bool {
+	if len(s) > 255 || s[0] != '/' || strings.HasPrefix(s, "//") || strings.Contains(s, "/.") {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if !isAlphanumeric(c) && !strings.ContainsRune("/-._~", rune(c)) {
+			return false
+		}
+	}
+	return true
 }
 
 // hostOf takes the port off an address.

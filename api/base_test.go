@@ -31,6 +31,13 @@ func TestLinksBeginWithWhatTheOperatorTrusts(t *testing.T) {
 		{"markup in a host", "http://b.example", loopback, []string{`X-Forwarded-Host: "><script>`}, "http://b.example"},
 		{"another scheme", "http://b.example", loopback, []string{"X-Forwarded-Host: mq.example", "X-Forwarded-Proto: javascript"}, "http://b.example"},
 		{"IPv6", "", loopback, []string{"X-Forwarded-Host: [2001:db8::1]:80"}, "http://[2001:db8::1]:80"},
+		{"a prefix", "", loopback, []string{"X-Forwarded-Host: mq.example", "X-Forwarded-Prefix: /mq/"}, "http://mq.example/mq"},
+		{"a prefix from nobody", "", elsewhere, []string{"X-Forwarded-Prefix: /mq"}, own},
+		{"a prefix without a host", "http://b.example", loopback, []string{"X-Forwarded-Prefix: /mq"}, "http://b.example"},
+		{"the base URL's path", "http://b.example/bus", loopback, []string{"X-Forwarded-Host: mq.example"}, "http://mq.example/bus"},
+		{"markup in a prefix", "http://b.example", loopback, []string{"X-Forwarded-Host: mq.example", `X-Forwarded-Prefix: /"><script>`}, "http://mq.example"},
+		{"another host as a prefix", "", loopback, []string{"X-Forwarded-Host: mq.example", "X-Forwarded-Prefix: //evil.example"}, "http://mq.example"},
+		{"a way up", "", loopback, []string{"X-Forwarded-Host: mq.example", "X-Forwarded-Prefix: /a/../b"}, "http://mq.example"},
 		{"scheme alone", "http://b.example", loopback, []string{"X-Forwarded-Proto: https"}, "http://b.example"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -58,6 +58,8 @@ type Handler struct {
 	// Access says who may do what; /healthz is everybody's. nil for everything to everybody.
 	Access *bus.Access
 
+	// NoStreams refuses streams, where a request has a process of its own (CGI): their readers poll.
+	NoStreams bool
 	// MaxReaders bounds how many wait for what is published at once; default DefaultMaxReaders.
 	MaxReaders int
 	// MaxWait bounds how long one request waits (Prefer: wait); default DefaultMaxWait.
@@ -92,6 +94,8 @@ type site struct {
 	pages    Pages
 	log      *slog.Logger
 	base     string // without a trailing slash, "" for the connection's own address
+	prefix   string // the path of base
+	streams  bool
 	proxies  []netip.Prefix
 	maxBody  int64
 	maxMedia int64
@@ -130,6 +134,8 @@ func (h Handler) Routes() (*Routes, error) {
 		pages:    h.Pages,
 		log:      h.Log,
 		base:     base,
+		prefix:   pathOf(base),
+		streams:  !h.NoStreams,
 		proxies:  h.TrustedProxies,
 		maxBody:  h.MaxBody,
 		maxMedia: h.MaxMedia,

@@ -73,6 +73,12 @@ var (
 
 // getStream answers with what comes after the cursor, or from now on, and does not end by itself.
 func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form offer) error {
+	if !s.streams {
+		return &problemError{
+			Status: http.StatusNotAcceptable,
+			Detail: "There are no streams here, where each request takes a process. Poll, with Prefer: wait=10.",
+		}
+	}
 	after, err := s.streamStart(r, &c)
 	if err != nil {
 		return err

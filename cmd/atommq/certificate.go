@@ -1,73 +1,159 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
-	"encoding/pem"
-	"errors"
-	"fmt"
-	"io/fs"
+	"log/slog"
 	"os"
-	"strings"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
 )
 
-// tlsConfig returns how TLS is spoken under --stomp-tls, nil where it is not.
-func (s *settings) tlsConfig() (*tls.Config, error) {
-	given := s.TLSCert != "" && s.TLSKey != ""
-	switch {
-	case s.StompTLS == off && s.TLSCert == "" && s.TLSKey == "":
-		return nil, nil
-	case s.StompTLS == off: // whoever names a certificate believes that something is encrypted
-		return nil, misusef("--tls-cert and --tls-key serve --stomp-tls, which is off: give that an address")
-	case !given:
-		return nil, misusef("--stomp-tls needs both --tls-cert and --tls-key")
+const (
+	// certificateCheck is how often the files of a certificate are looked at.
+	certificateCheck = 10 * time.Second
+	// expiryCheck is how often it is looked at how long a certificate lasts.
+	expiryCheck = 24 * time.Hour
+)
+
+// certificate is the one that TLS is spoken with. It is read again when its files change, and connections that there are
+// go on with the one that they began with.
+type certificate struct {
+	files   keyPair
+	log     *slog.Logger
+	current atomic.Pointer[tls.Certificate]
+	stamp   stamp // of what was read last, for good or ill
+}
+
+// certificate returns the one that the settings name, nil where TLS is not spoken.
+func (s *settings) certificate(log *slog.Logger) (*certificate, error) {
+	if err := s.checkTLS(); err != nil || isOff(s.HTTPS) && isOff(s.StompTLS) {
+		return nil, err
 	}
-	certificate, err := loadCertificate(s.TLSCert, s.TLSKey)
+	c := &certificate{files: keyPair{s.TLSCert, s.TLSKey}, log: log}
+	c.stamp = c.files.stamp()
+	read, err := c.files.read()
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}, nil
+	c.current.Store(&read)
+	return c, nil
 }
 
-// loadCertificate reads a chain of certificates and the key of its first one.
-func loadCertificate(certFile, keyFile string) (tls.Certificate, error) {
-	cert, err := readPEM("--tls-cert", certFile)
-	if err != nil {
-		return tls.Certificate{}, err
+// checkTLS refuses a certificate without a use, and a use without one: whoever names a certificate believes that something
+// is encrypted.
+func (s *settings) checkTLS() error {
+	needs := "--https"
+	if isOff(s.HTTPS) {
+		needs = "--stomp-tls"
 	}
-	key, err := readPEM("--tls-key", keyFile)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
+	none := isOff(s.HTTPS) && isOff(s.StompTLS)
 	switch {
-	case !holdsPEM(cert, "CERTIFICATE"):
-		return tls.Certificate{}, fmt.Errorf("--tls-cert %s: there is no PEM certificate in it", certFile)
-	case !holdsPEM(key, "PRIVATE KEY"):
-		return tls.Certificate{}, fmt.Errorf("--tls-key %s: there is no PEM key in it", keyFile)
+	case none && s.TLSCert == "" && s.TLSKey == "":
+		return nil
+	case none && s.HTTPS == "":
+		return misusef("--tls-cert and --tls-key serve --stomp-tls, which is off: give that an address")
+	case none:
+		return misusef("--tls-cert and --tls-key serve --https and --stomp-tls, which are off: give one of them an address")
+	case s.TLSCert == "" || s.TLSKey == "":
+		return misusef("%s needs both --tls-cert and --tls-key", needs)
 	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return pair, fmt.Errorf("--tls-cert %s and --tls-key %s do not go together: %w", certFile, keyFile, err)
-	}
-	return pair, nil
+	return nil
 }
 
-// holdsPEM reports whether text has a block of a type that ends so, as "EC PRIVATE KEY" does.
-func holdsPEM(text []byte, typ string) bool {
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if strings.HasSuffix(block.Type, typ) {
-			return true
-		}
+// config returns how TLS is spoken where the protocols are offered inside it. Clients are not asked for certificates: whoever
+// takes those for accounts begins here.
+func (c *certificate) config(protocols ...string) *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		NextProtos: protocols,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return c.current.Load(), nil
+		},
 	}
-	return false
 }
 
-func readPEM(flag, name string) ([]byte, error) {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		if path, ok := errors.AsType[*fs.PathError](err); ok {
-			err = path.Err // the name stands in front already
-		}
-		return nil, fmt.Errorf("%s %s: %w", flag, name, err)
+// keep has the certificate read again when its files change, and on SIGHUP, until ctx ends; stop waits for that. Without a
+// certificate, SIGHUP does nothing, so that a reload by habit ends no server; but a terminal that closes does.
+func (c *certificate) keep(ctx context.Context) (stop func()) {
+	if c == nil && term.IsTerminal(int(os.Stdin.Fd())) {
+		return func() {}
 	}
-	return text, nil
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	if c == nil {
+		return func() { signal.Stop(hangups) }
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.watch(ctx, hangups)
+	}()
+	return func() {
+		cancel()
+		<-ended
+		signal.Stop(hangups)
+	}
+}
+
+// watch keeps the certificate fresh until ctx ends.
+func (c *certificate) watch(ctx context.Context, hangups <-chan os.Signal) {
+	look := time.NewTicker(certificateCheck)
+	defer look.Stop()
+	expiry := time.NewTicker(expiryCheck)
+	defer expiry.Stop()
+	c.warnExpiry()
+	seen := c.stamp
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+			c.reload(c.files.stamp())
+		case <-expiry.C:
+			c.warnExpiry()
+		case <-look.C:
+			// Two files are not written at once: they are read when they have stayed the same from one look to the next.
+			now := c.files.stamp()
+			if now.same(seen) && !now.same(c.stamp) {
+				c.reload(now)
+			}
+			seen = now
+		}
+	}
+}
+
+// reload reads the files. Where they are broken, the old certificate goes on.
+func (c *certificate) reload(now stamp) {
+	c.stamp = now
+	read, err := c.files.read()
+	if err != nil {
+		c.log.Error("the new certificate is broken; the old one goes on: put the files right", "error", err)
+		c.warnExpiry()
+		return
+	}
+	c.current.Store(&read)
+	c.log.Info("read the certificate", "file", c.files.cert, "serial", read.Leaf.SerialNumber, "ends", read.Leaf.NotAfter)
+	c.warnExpiry()
+}
+
+// expiryNotice is how long before its end a certificate is warned of that lasts for a time: by then, whoever renews it
+// should have done so.
+func expiryNotice(lasts time.Duration) time.Duration { return min(14*24*time.Hour, lasts/5) }
+
+// warnExpiry warns of a certificate that ends soon, or has ended.
+func (c *certificate) warnExpiry() {
+	leaf := c.current.Load().Leaf
+	left := time.Until(leaf.NotAfter)
+	switch {
+	case left <= 0:
+		c.log.Error("the certificate has expired: clients refuse it; renew it", "file", c.files.cert, "ended", leaf.NotAfter)
+	case left < expiryNotice(leaf.NotAfter.Sub(leaf.NotBefore)):
+		c.log.Warn("the certificate expires soon: renew it", "file", c.files.cert, "ends", leaf.NotAfter)
+	}
 }

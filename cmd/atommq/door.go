@@ -9,12 +9,13 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
-
-	"atommq/stompgw"
 )
 
 // off is the address that keeps a door shut.
 const off = "off"
+
+// isOff reports whether an address names no door: it is off, or the command has no such setting.
+func isOff(address string) bool { return address == "" || address == off }
 
 // door is an address that clients come in at.
 type door struct {
@@ -28,11 +29,16 @@ func openDoor(ctx context.Context, scheme, flag, address string) (*door, error) 
 	if err != nil {
 		return nil, cannotListen(flag, address, err)
 	}
-	url := scheme + "://" + dialable(listener.Addr())
-	if scheme == "http" {
+	return newDoor(scheme, listener), nil
+}
+
+// newDoor makes a door of a listener.
+func newDoor(scheme string, l net.Listener) *door {
+	url := scheme + "://" + dialable(l.Addr())
+	if scheme == "http" || scheme == "https" {
 		url += "/"
 	}
-	return &door{listener, url}, nil
+	return &door{l, url}
 }
 
 // cannotListen says in one line why, and what to do.
@@ -81,11 +87,11 @@ func (ds doors) close() {
 	}
 }
 
-// services has a gateway serve at ds.
-func (ds doors) services(gateway *stompgw.Server) services {
+// services has a server serve at ds.
+func (ds doors) services(at server) services {
 	var all services
 	for _, d := range ds {
-		all = append(all, service{d, gateway})
+		all = append(all, service{d, at})
 	}
 	return all
 }

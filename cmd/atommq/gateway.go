@@ -43,12 +43,12 @@ func serveGateway(ctx context.Context, s *settings, out io.Writer, log *slog.Log
 	if err := errors.Join(s.checkAccount(), s.checkBaseURL()); err != nil {
 		return err
 	}
-	doors, err := openStompDoors(ctx, s)
+	in, err := openEntrances(ctx, s, log)
 	if err != nil {
 		return err
 	}
-	defer doors.close()
-	if len(doors) == 0 {
+	defer in.close()
+	if len(in.stomp) == 0 {
 		return misusef("nothing to serve: give --stomp or --stomp-tls an address")
 	}
 	admin, err := openAdminDoor(ctx, s)
@@ -66,40 +66,12 @@ func serveGateway(ctx context.Context, s *settings, out io.Writer, log *slog.Log
 	}()
 	gateway := n.gateway(s, s.BaseURL, log)
 	m := newMetrics(n, gateway, s.MetricsQueues.value, log)
-	services := append(doors.services(gateway), n.adminServices(admin, m.handler(log), log)...)
+	defer in.certificate.keep(ctx)()
+	services := append(in.stomp.services(gateway), n.adminServices(admin, m.handler(log), log)...)
 	if err := n.guard(services, s); err != nil {
 		return err
 	}
 	return services.run(ctx, s, out, log)
-}
-
-// openStompDoors opens the addresses to serve STOMP on.
-func openStompDoors(ctx context.Context, s *settings) (_ doors, err error) {
-	config, err := s.tlsConfig()
-	if err != nil {
-		return nil, err
-	}
-	var open doors
-	defer func() {
-		if err != nil {
-			open.close()
-		}
-	}()
-	if s.Stomp != off {
-		d, err := openDoor(ctx, "stomp", "--stomp", s.Stomp)
-		if err != nil {
-			return nil, err
-		}
-		open = append(open, d)
-	}
-	if config != nil {
-		d, err := openDoor(ctx, "stomp+ssl", "--stomp-tls", s.StompTLS)
-		if err != nil {
-			return nil, err
-		}
-		open = append(open, d.secured(config))
-	}
-	return open, nil
 }
 
 // gateway makes the STOMP server of a node.

@@ -224,11 +224,7 @@ func (s *site) await(what string, within time.Duration, ok func() bool) {
 	s.t.Logf("%s: after %v", what, time.Since(begun))
 }
 
-func (s *site) published() int {
-	s.all.mu.Lock()
-	defer s.all.mu.Unlock()
-	return len(s.all.ids)
-}
+func (s *site) published() int { return s.all.count() }
 
 // loseHead cuts the host of one head off under load, and has it come back.
 func (s *site) loseHead(ctx context.Context, lost *host, gateway *process) {

@@ -19,6 +19,13 @@ type published struct {
 	ids map[string]int64
 }
 
+// count returns how many entries there are.
+func (p *published) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.ids)
+}
+
 func (p *published) add(title string, id int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -89,7 +89,7 @@ Exit status: 0 done, 1 failed, 2 used wrongly.`,
 	root.SetFlagErrorFunc(flagMisuse)
 	root.PersistentFlags().String("config", "", "`file` of ATOMMQ_…=value lines (ATOMMQ_CONFIG)")
 	root.AddCommand(
-		serveCommand(), gatewayCommand(), publishCommand(), tailCommand(),
+		serveCommand(), gatewayCommand(), cgiCommand(), publishCommand(), tailCommand(),
 		feedsCommand(), queuesCommand(), topCommand(), userCommand(), tokenCommand(), migrateCommand(), copyCommand(), backupCommand(), restoreCommand(), checkCommand(), exportCommand(), importCommand(), benchCommand(), versionCommand(),
 	)
 	for _, cmd := range root.Commands() {

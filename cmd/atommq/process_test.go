@@ -41,7 +41,8 @@ const processWait = time.Minute
 // process is a running atommq serve or atommq gateway.
 type process struct {
 	URL      string // of HTTP, with a trailing slash; "" for a gateway
-	Stomp    string // its address, "" where that is off
+	HTTPS    string // its address, "" where that is off
+	Stomp    string // likewise
 	StompTLS string
 	Admin    string // of --admin, with a trailing slash
 	DB       string
@@ -92,6 +93,15 @@ func launch(dir string, environment []string, command string, args ...string) (*
 
 // launchOn does so by way of another command, which runs what comes behind it.
 func launchOn(way []string, dir string, environment []string, command string, args ...string) (*process, error) {
+	p := newProcess(way, dir, environment, command, args...)
+	if err := p.begin(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// newProcess makes a process that was not begun.
+func newProcess(way []string, dir string, environment []string, command string, args ...string) *process {
 	p := &process{done: make(chan struct{})}
 	// Not CommandContext: a server that a test forgot must be stopped, not killed.
 	free := []string{command, "--stomp", "127.0.0.1:0"}
@@ -102,17 +112,22 @@ func launchOn(way []string, dir string, environment []string, command string, ar
 	p.cmd = exec.Command(line[0], line[1:]...)
 	p.cmd.Dir, p.cmd.Env = dir, environment
 	p.cmd.Stderr = p
-	stdout, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
 	for i, arg := range args {
 		if arg == "--db" {
 			p.DB = args[i+1]
 		}
 	}
+	return p
+}
+
+// begin starts the process and waits until it prints its URLs.
+func (p *process) begin() error {
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
 	if err := p.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	timer := time.AfterFunc(processWait, func() { _ = p.cmd.Process.Kill() })
 	defer timer.Stop()
@@ -124,10 +139,10 @@ func launchOn(way []string, dir string, environment []string, command string, ar
 	}()
 	if readErr != nil {
 		<-p.done
-		return nil, fmt.Errorf("%s did not start: %w\n%s", command, p.err, p.logged())
+		return fmt.Errorf("%s did not start: %w\n%s", p.cmd.Args, p.err, p.logged())
 	}
 	p.locate(said)
-	return p, nil
+	return nil
 }
 
 // locate reads where the process serves from the line that it prints.
@@ -141,6 +156,8 @@ func (p *process) locate(line string) {
 				continue
 			}
 			p.URL = word
+		case "https":
+			p.HTTPS = strings.TrimSuffix(address, "/")
 		case "stomp":
 			p.Stomp = address
 		case "stomp+ssl":
@@ -154,6 +171,22 @@ func (p *process) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.log.Write(b)
+}
+
+// awaitLog waits until the process has logged a text.
+func (p *process) awaitLog(t *testing.T, text string) {
+	t.Helper()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for !strings.Contains(p.logged(), text) {
+		select {
+		case <-again.C:
+		case <-p.done:
+			t.Fatalf("the process ended, and did not log %q\n%s", text, p.logged())
+		case <-time.After(processWait):
+			t.Fatalf("the process did not log %q\n%s", text, p.logged())
+		}
+	}
 }
 
 func (p *process) logged() string {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -18,7 +17,7 @@ func serveCommand() *cobra.Command {
 is older. It prints the URLs it serves, and logs on standard error. On SIGTERM or
 SIGINT it finishes what it accepted; a second signal ends it at once.`,
 	}
-	s := declare(cmd, append([]string{"http", "trusted-proxies", "cors-origins", "max-media", "workspaces", "max-readers", "max-wait", "stream-lifetime", "stream-heart-beat"}, gatewaySettings()...)...)
+	s := declare(cmd, append([]string{"http", "https", "fcgi", "trusted-proxies", "cors-origins", "max-media", "workspaces", "max-readers", "max-wait", "stream-lifetime", "stream-heart-beat"}, gatewaySettings()...)...)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return serve(cmd.Context(), s, cmd.OutOrStdout(), newLogger(cmd.ErrOrStderr(), s))
 	}
@@ -30,16 +29,14 @@ func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (e
 	if err := errors.Join(s.checkAccount(), s.checkBaseURL()); err != nil {
 		return err
 	}
-	site, err := openDoor(ctx, "http", "--http", s.HTTP)
+	in, err := openEntrances(ctx, s, log)
 	if err != nil {
 		return err
 	}
-	defer site.Close()
-	doors, err := openStompDoors(ctx, s)
-	if err != nil {
-		return err
+	defer in.close()
+	if len(in.web)+len(in.fastCGI) == 0 {
+		return misusef("nothing to serve HTTP at: give --http, --https or --fcgi an address; atommq gateway serves STOMP alone")
 	}
-	defer doors.close()
 	admin, err := openAdminDoor(ctx, s)
 	if err != nil {
 		return err
@@ -53,10 +50,7 @@ func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (e
 		err = errors.Join(err, n.close())
 		log.Info("stopped")
 	}()
-	if s.BaseURL != "" {
-		site.url = strings.TrimRight(s.BaseURL, "/") + "/"
-	}
-	gateway := n.gateway(s, site.url, log)
+	gateway := n.gateway(s, in.siteURL(s), log)
 	m := newMetrics(n, gateway, s.MetricsQueues.value, log)
 	told := m.handler(log)
 	server, err := n.webServer(s, gateway, told, log)
@@ -64,8 +58,11 @@ func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (e
 		return err
 	}
 	m.http = server.Stats
-	services := append(services{{site, server}}, doors.services(gateway)...)
-	services = append(services, n.adminServices(admin, told, log)...)
+	if s.BaseURL != "" && len(in.web) > 0 {
+		in.web[0].url = in.siteURL(s)
+	}
+	defer in.certificate.keep(ctx)()
+	services := append(in.services(server, gateway), n.adminServices(admin, told, log)...)
 	if err := n.guard(services, s); err != nil {
 		return err
 	}

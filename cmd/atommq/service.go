@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+
 	"atommq/db"
 	"atommq/stompgw"
 )
@@ -58,6 +60,7 @@ func (ss services) run(ctx context.Context, s *settings, out io.Writer, log *slo
 	for _, sv := range ss {
 		go func() { ended <- sv.serve() }()
 	}
+	notify(daemon.SdNotifyReady, log)
 	var failed error
 	running := len(ss)
 	select {
@@ -83,6 +86,7 @@ func (sv service) serve() error {
 
 // stop has all accept no more, and finish, at the same time.
 func (ss services) stop(ctx context.Context, log *slog.Logger) {
+	notify(daemon.SdNotifyStopping, log)
 	log.Info("stopping: finishing what is under way")
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWait)
 	defer cancel()

@@ -16,7 +16,7 @@ import (
 // settings holds the value of every setting.
 type settings struct {
 	DB                string
-	HTTP              string
+	HTTP, HTTPS, FCGI string
 	Stomp, StompTLS   string
 	TLSCert, TLSKey   string
 	BaseURL           string
@@ -63,22 +63,14 @@ func variable(name string) string {
 }
 
 // settingsTable lists every setting with its default and its help.
-func settingsTable() []setting { return slices.Concat(mainSettings(), adminSettings(), corsSettings()) }
+func settingsTable() []setting {
+	return slices.Concat(entranceSettings(), mainSettings(), adminSettings(), corsSettings())
+}
 
 func mainSettings() []setting {
 	return []setting{
 		{"db", "`file` of the database, or postgres://… for one of PostgreSQL",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.DB, n, "atommq.db", h) }},
-		{"http", "`address` to serve HTTP on; port 0 takes a free one",
-			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.HTTP, n, "127.0.0.1:8080", h) }},
-		{"stomp", "`address` to serve STOMP on; port 0 takes a free one, off closes it",
-			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.Stomp, n, "127.0.0.1:61613", h) }},
-		{"stomp-tls", "`address` to serve STOMP over TLS on, with --tls-cert and --tls-key",
-			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.StompTLS, n, off, h) }},
-		{"tls-cert", "PEM `file` of the certificate for TLS, with those that it needs behind it",
-			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.TLSCert, n, "", h) }},
-		{"tls-key", "PEM `file` of the key that goes with --tls-cert",
-			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.TLSKey, n, "", h) }},
 		{"base-url", "`URL` that clients reach the server under, when it is not the address it listens on",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.BaseURL, n, "", h) }},
 		{"login", "`name` of an account that is not in the database and may do everything, with --passcode",

@@ -17,6 +17,7 @@ import (
 type webServer struct {
 	*api.Server
 	gateway *stompgw.Server
+	fastCGI *fastCGI // the same site for web servers in front
 }
 
 // Shutdown ends the gateway's sessions too: http.Server forgets a connection that became a
@@ -31,13 +32,10 @@ func (w *webServer) Shutdown(ctx context.Context) error {
 	return errors.Join(err, <-sessions)
 }
 
-// server makes the HTTP server of a node.
-func (n *node) server(s *settings, metrics http.Handler, log *slog.Logger) (*api.Server, error) {
+// handler makes the HTTP interface of a node.
+func (n *node) handler(s *settings, log *slog.Logger) (api.Handler, error) {
 	pages, err := web.New()
-	if err != nil {
-		return nil, err
-	}
-	h := api.Handler{
+	return api.Handler{
 		Bus:            n.bus,
 		Pages:          pages,
 		Log:            log,
@@ -54,6 +52,14 @@ func (n *node) server(s *settings, metrics http.Handler, log *slog.Logger) (*api
 		StreamLifetime: time.Duration(s.StreamLifetime),
 		HeartBeat:      time.Duration(s.StreamHeartBeat),
 		OpenMetrics:    s.Metrics.value == "all",
+	}, err
+}
+
+// server makes the HTTP server of a node.
+func (n *node) server(s *settings, metrics http.Handler, log *slog.Logger) (*api.Server, error) {
+	h, err := n.handler(s, log)
+	if err != nil {
+		return nil, err
 	}
 	if s.Metrics.value != off {
 		h.Metrics = metrics
@@ -76,14 +82,19 @@ func (n *node) webServer(s *settings, gateway *stompgw.Server, metrics http.Hand
 		return nil, err
 	}
 	routes, stomp := server.Handler, gateway.WebSocket(origins)
-	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	prefix := prefixOf(s.BaseURL)
+	passedOn := newFastCGI(server, mounted(prefix, withoutStomp(routes, "FastCGI")), log)
+	if isOwn(prefix) { // then a proxy has to take it off
+		prefix = ""
+	}
+	server.Handler = mounted(prefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/stomp" {
 			stomp.ServeHTTP(w, r)
 			return
 		}
 		routes.ServeHTTP(w, r)
-	})
-	return &webServer{server, gateway}, nil
+	}))
+	return &webServer{server, gateway, passedOn}, nil
 }
 
 // origins says for which pages a browser may speak STOMP: the site's own, also where a proxy

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/cgi"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"atommq/feeds"
+)
+
+// cgiWait bounds how long a request waits for entries that is a process of its own.
+const cgiWait = 10 * time.Second
+
+func cgiCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cgi [FEED]",
+		Short: "Answer one request of a web server, as a CGI script",
+		Long: `Cgi opens the database, answers the request that a web server describes in the
+environment and on standard input (RFC 3875), and ends. A script like
+
+    #!/bin/sh
+    exec atommq cgi mycoolfeed --config /etc/atommq.env
+
+serves the feed FEED at its own URL, and the whole site below that. Any number of them
+work on one database at the same time. Streams, and STOMP over WebSocket, take atommq serve.`,
+		Args: func(_ *cobra.Command, given []string) error {
+			if len(given) > 1 {
+				return fmt.Errorf("cgi takes one FEED, and %q is more", given[1])
+			}
+			return nil
+		},
+	}
+	s := declare(cmd, "db", "base-url", "trusted-proxies", "login", "passcode", "max-body", "max-media", "workspaces",
+		"idempotency-window", "log-level", "log-format")
+	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		feed := ""
+		if len(given) == 1 {
+			feed = given[0]
+		}
+		return serveCGI(cmd.Context(), s, feed, newLogger(cmd.ErrOrStderr(), s))
+	}
+	return cmd
+}
+
+// serveCGI answers the request that is in the environment.
+func serveCGI(ctx context.Context, s *settings, feed string, log *slog.Logger) (err error) {
+	if os.Getenv("REQUEST_METHOD") == "" {
+		return misusef("there is no request: a web server starts atommq cgi, and says what is asked for in REQUEST_METHOD and its like")
+	}
+	if err := errors.Join(s.checkAccount(), s.checkBaseURL()); err != nil {
+		return failCGI(err)
+	}
+	if feed != "" {
+		if err := feeds.CheckName(feed); err != nil {
+			return failCGI(misusef("FEED %q: %w", feed, err))
+		}
+	}
+	s.MaxWait = period(cgiWait)
+	s.MaxReaders.value = 1
+	n, err := openNode(ctx, s, log)
+	if err != nil {
+		return failCGI(err)
+	}
+	defer func() { err = errors.Join(err, n.close()) }()
+	h, err := n.handler(s, log)
+	if err != nil {
+		return failCGI(err)
+	}
+	h.NoStreams = true
+	routes, err := h.Routes()
+	if err != nil {
+		return failCGI(err)
+	}
+	prefix := cmp.Or(prefixOf(s.BaseURL), os.Getenv("SCRIPT_NAME"))
+	site := mounted(prefix, atRoot(feed, withoutStomp(routes, "CGI")))
+	return cgi.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		site.ServeHTTP(w, toldBy(environment(), prefix, r))
+	}))
+}
+
+// atRoot serves a feed at the root of a site; without one, the site is as it is.
+func atRoot(feed string, site http.Handler) http.Handler {
+	if feed == "" {
+		return site
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "" || r.URL.Path == "/" {
+			r = r.Clone(r.Context())
+			r.URL.RawPath = feeds.Path(feed)
+			r.URL.Path = "/feeds/" + feed
+		}
+		site.ServeHTTP(w, r)
+	})
+}
+
+// environment returns what the web server says about itself.
+func environment() map[string]string {
+	env := make(map[string]string)
+	for _, name := range []string{"SERVER_NAME", "SERVER_ADDR", "SERVER_PORT"} {
+		env[name] = os.Getenv(name)
+	}
+	return env
+}
+
+// failCGI answers a request that nothing can be done for, and returns err, which goes to the web server's log.
+func failCGI(err error) error {
+	_, writing := fmt.Print("Status: 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 60\r\n\r\n",
+		"The bus could not be opened. The web server's error log has the reason.\n")
+	return errors.Join(err, writing)
+}

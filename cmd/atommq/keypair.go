@@ -1,0 +1,82 @@
+package main
+
+import (
+	"crypto/tls"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// keyPair names the files of a chain of certificates and of the key of its first one.
+type keyPair struct{ cert, key string }
+
+// read reads both.
+func (p keyPair) read() (tls.Certificate, error) {
+	cert, err := readPEM("--tls-cert", p.cert)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := readPEM("--tls-key", p.key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	switch {
+	case !holdsPEM(cert, "CERTIFICATE"):
+		return tls.Certificate{}, fmt.Errorf("--tls-cert %s: there is no PEM certificate in it", p.cert)
+	case !holdsPEM(key, "PRIVATE KEY"):
+		return tls.Certificate{}, fmt.Errorf("--tls-key %s: there is no PEM key in it", p.key)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return pair, fmt.Errorf("--tls-cert %s and --tls-key %s do not go together: %w", p.cert, p.key, err)
+	}
+	return pair, nil
+}
+
+// holdsPEM reports whether text has a block of a type that ends so, as "EC PRIVATE KEY" does.
+func holdsPEM(text []byte, typ string) bool {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if strings.HasSuffix(block.Type, typ) {
+			return true
+		}
+	}
+	return false
+}
+
+func readPEM(flag, name string) ([]byte, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		if path, ok := errors.AsType[*fs.PathError](err); ok {
+			err = path.Err // the name stands in front already
+		}
+		return nil, fmt.Errorf("%s %s: %w", flag, name, err)
+	}
+	return text, nil
+}
+
+// stamp tells whether the files of a key pair are others than before. A file that is not there is nil.
+type stamp [2]fs.FileInfo
+
+func (p keyPair) stamp() stamp {
+	var s stamp
+	for i, name := range []string{p.cert, p.key} {
+		s[i], _ = os.Stat(name) // reading it says why
+	}
+	return s
+}
+
+func (s stamp) same(other stamp) bool {
+	for i, file := range s {
+		was := other[i]
+		if (file == nil) != (was == nil) {
+			return false
+		}
+		if file != nil && (!os.SameFile(file, was) || !file.ModTime().Equal(was.ModTime()) || file.Size() != was.Size()) {
+			return false
+		}
+	}
+	return true
+}
