@@ -84,13 +84,17 @@ func TestAnEventSourceInABrowserSeesEachEntryOnceAcrossARestart(t *testing.T) {
 		publish(fmt.Sprint("before ", i))
 	}
 	stop()
-	_, stop, b = serveAt(t, address, store, pages)
-	defer func() { stop() }()
+	b = openOn(t, store) // on which the browser sees nothing
 	first := publish("while it is away")
 	if _, err := b.Remove(t.Context(), "x", first.UUID, 0); err != nil {
 		t.Fatal(err)
 	}
 	want[len(want)-1] = fmt.Sprint(first.ID+1, " tombstone") // which takes the entry's place
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, stop, b = serveAt(t, address, store, pages)
+	defer func() { stop() }()
 	wait("again", opened)
 	for i := range 20 {
 		publish(fmt.Sprint("after ", i))
@@ -113,10 +117,7 @@ func serveAt(t *testing.T, address string, store *bustest.Memory, wrap func(http
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err = bus.Open(context.Background(), store, nil, bus.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b = openOn(t, store)
 	routes, err := Handler{Bus: b}.Routes()
 	if err != nil {
 		t.Fatal(err)
@@ -138,6 +139,16 @@ func serveAt(t *testing.T, address string, store *bustest.Memory, wrap func(http
 			t.Error(err)
 		}
 	}, b
+}
+
+// openOn opens a bus on a store.
+func openOn(t *testing.T, store *bustest.Memory) *bus.Bus {
+	t.Helper()
+	b, err := bus.Open(context.Background(), store, nil, bus.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // parsed returns an entry as package feeds reads it.
