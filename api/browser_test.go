@@ -108,6 +108,17 @@ func chromiumCommand(ctx context.Context, t *testing.T, args ...string) *exec.Cm
 	}
 	return exec.CommandContext(ctx, path, append([]string{
 		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(),
+		"--disable-component-update", "--disable-sync", "--user-data-dir=" + browserProfile(t),
 	}, args...)...)
+}
+
+// browserProfile returns a new directory for a browser, whose processes may write to it for a moment after the first of them has ended.
+func browserProfile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "browser")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }

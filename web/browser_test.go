@@ -192,7 +192,7 @@ func chromium(t *testing.T, args ...string) []byte {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, append([]string{
 		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(),
+		"--disable-component-update", "--disable-sync", "--user-data-dir=" + browserProfile(t),
 	}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -201,4 +201,15 @@ func chromium(t *testing.T, args ...string) []byte {
 		t.Fatalf("chromium: %v\n%s", err, stderr.Bytes())
 	}
 	return out
+}
+
+// browserProfile returns a new directory for a browser, whose processes may write to it for a moment after the first of them has ended.
+func browserProfile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "browser")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }

@@ -209,7 +209,7 @@ func browseTitle(t *testing.T, page string) string {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, chromium,
 		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--user-data-dir="+t.TempDir(), "--dump-dom", page)
+		"--disable-component-update", "--disable-sync", "--user-data-dir="+browserProfile(t), "--dump-dom", page)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	dom, err := cmd.Output()
