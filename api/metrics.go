@@ -35,7 +35,7 @@ func (s *site) getMetrics(w http.ResponseWriter, r *http.Request) error {
 }
 
 // forwarding are the fields by which proxies tell of whom they ask for.
-var forwarding = [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
+var forwarding = [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Real-Ip", "Via"}
 
 // fromThisMachine reports whether a program on this machine asks for itself. A proxy on the same machine asks for anybody.
 func fromThisMachine(r *http.Request) bool {

@@ -46,14 +46,7 @@ func testLongest(t *testing.T, s *suite) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got []bus.QueueName
-		for _, q := range list {
-			got = append(got, q.QueueName)
-			if diff := cmp.Diff(s.queue(q.Feed, q.Name), q); diff != "" {
-				t.Errorf("queue and its row in the list differ (-queue +list):\n%s", diff)
-			}
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, s.listed(list)); diff != "" {
 			t.Errorf("Longest(%d) (-want +got):\n%s", limit, diff)
 		}
 	}

@@ -49,6 +49,18 @@ func testQueueSettings(t *testing.T, s *suite) {
 	}
 }
 
+// listed returns the names in a list of queues, each of which is to be as it is alone.
+func (s *suite) listed(list []*bus.Queue) (names []bus.QueueName) {
+	s.Helper()
+	for _, q := range list {
+		names = append(names, q.QueueName)
+		if diff := cmp.Diff(s.queue(q.Feed, q.Name), q); diff != "" {
+			s.Errorf("queue and its row in the list differ (-queue +list):\n%s", diff)
+		}
+	}
+	return names
+}
+
 func testQueueList(t *testing.T, s *suite) {
 	names := []bus.QueueName{{Feed: "B", Name: "z"}, {Feed: "a", Name: "B"}, {Feed: "a", Name: "a"}, {Feed: "a", Name: "ü"}, {Feed: "a/b", Name: "a"}, {Feed: "ab", Name: "%"}, {Feed: "ü", Name: "'"}}
 	for _, i := range []int{3, 0, 6, 2, 5, 1, 4} {
@@ -61,14 +73,7 @@ func testQueueList(t *testing.T, s *suite) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got []bus.QueueName
-		for _, q := range list {
-			got = append(got, q.QueueName)
-			if diff := cmp.Diff(s.queue(q.Feed, q.Name), q); diff != "" {
-				t.Errorf("queue and its row in the list differ (-queue +list):\n%s", diff)
-			}
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, s.listed(list)); diff != "" {
 			t.Errorf("Queues(%v, %d) (-want +got):\n%s", after, limit, diff)
 		}
 	}

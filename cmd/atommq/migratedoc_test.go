@@ -26,23 +26,12 @@ var oldDatabases = map[string]string{
 }
 
 func TestTheWaysOfMigratingWorkAsWritten(t *testing.T) {
-	server, dir := startServer(t), t.TempDir()
+	shell := newShell(t, startServer(t))
 	for name, statements := range oldDatabases {
-		if out, err := exec.CommandContext(t.Context(), "sqlite3", filepath.Join(dir, name), statements).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(t.Context(), "sqlite3", filepath.Join(shell.dir, name), statements).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	program, err := exec.LookPath("atommq")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(program, filepath.Join(dir, "bin", "atommq")); err != nil {
-		t.Fatal(err)
-	}
-	shell := &shell{dir: dir, state: filepath.Join(dir, "state.sh"), server: server}
 	transcripts := readTranscripts(t, migrateDoc)
 	if len(transcripts) < 5 {
 		t.Errorf("%d commands", len(transcripts))

@@ -61,11 +61,19 @@ func (n *node) close() error {
 	return errors.Join(n.bus.Close(), n.store.Close())
 }
 
-// withNode opens the database that s names, which must exist, for as long as do takes.
+// nodeOpener opens the database that s names for as long as do takes.
+type nodeOpener func(ctx context.Context, s *settings, do func(*node) error) error
+
+// withNode opens a database that must exist.
 func withNode(ctx context.Context, s *settings, do func(*node) error) error {
 	if err := mustExist("--db", s.DB); err != nil {
 		return err
 	}
+	return withAnyNode(ctx, s, do)
+}
+
+// withAnyNode makes the database if there is none.
+func withAnyNode(ctx context.Context, s *settings, do func(*node) error) error {
 	n, err := openNode(ctx, s, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err

@@ -26,19 +26,7 @@ type transcript struct {
 }
 
 func TestReadmeWorksAsWritten(t *testing.T) {
-	server := startServer(t)
-	dir := t.TempDir()
-	program, err := exec.LookPath("atommq")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(program, filepath.Join(dir, "bin", "atommq")); err != nil {
-		t.Fatal(err)
-	}
-	shell := &shell{dir: dir, state: filepath.Join(dir, "state.sh"), server: server}
+	shell := newShell(t, startServer(t))
 	for _, tr := range readTranscripts(t, "../../README.md") {
 		if tr.command == "make run" {
 			// make run is atommq serve, which is running.
@@ -55,6 +43,23 @@ func TestReadmeWorksAsWritten(t *testing.T) {
 			t.Errorf("line %d: %s\nprints:\n%s\nREADME.md has:\n%s", tr.line, tr.command, out, strings.Join(tr.output, "\n"))
 		}
 	}
+}
+
+// newShell returns one in a new directory with the program in bin, as after make build.
+func newShell(t *testing.T, server *process) *shell {
+	t.Helper()
+	dir := t.TempDir()
+	program, err := exec.LookPath("atommq")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(program, filepath.Join(dir, "bin", "atommq")); err != nil {
+		t.Fatal(err)
+	}
+	return &shell{dir: dir, state: filepath.Join(dir, "state.sh"), server: server}
 }
 
 func TestReadmeListsEverySetting(t *testing.T) {

@@ -62,7 +62,7 @@ atommq user allow.`,
 				return err
 			}
 		}
-		return withAnyNode(cmd, s, func(n *node) error {
+		return withAnyNode(cmd.Context(), s, func(n *node) error {
 			if err := n.store.AddAccount(cmd.Context(), a); err != nil {
 				return accountError(a.Name, err)
 			}
@@ -126,7 +126,7 @@ func userDenyCommand() *cobra.Command {
 		Long: `Deny takes back what atommq user allow gave for the same FEEDS, written the same way. Rules only give: what
 another rule allows stays allowed.`,
 		Example: `  atommq user deny ann publish 'orders*'`,
-	}, withExistingNode, func(had, taken bus.Rights) bus.Rights { return had &^ taken })
+	}, withNode, func(had, taken bus.Rights) bus.Rights { return had &^ taken })
 }
 
 // ruleCommand makes a command that changes a rule.
@@ -141,7 +141,7 @@ func ruleCommand(cmd *cobra.Command, with nodeOpener, change func(had, named bus
 		if err != nil {
 			return &misuse{err}
 		}
-		return with(cmd, s, func(n *node) error {
+		return with(cmd.Context(), s, func(n *node) error {
 			rule, err := n.ruleOf(cmd.Context(), args[0], args[2])
 			if err != nil {
 				return err
@@ -189,22 +189,6 @@ func accountError(name string, err error) error {
 		return fmt.Errorf("there is an account %q already: atommq user passwd changes its password", name)
 	}
 	return err
-}
-
-// nodeOpener opens a node for as long as do takes.
-type nodeOpener func(cmd *cobra.Command, s *settings, do func(*node) error) error
-
-func withExistingNode(cmd *cobra.Command, s *settings, do func(*node) error) error {
-	return withNode(cmd.Context(), s, do)
-}
-
-// withAnyNode makes the database if there is none.
-func withAnyNode(cmd *cobra.Command, s *settings, do func(*node) error) error {
-	n, err := openNode(cmd.Context(), s, newLogger(cmd.ErrOrStderr(), s))
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(n), n.close())
 }
 
 func userListCommand() *cobra.Command {
