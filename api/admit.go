@@ -10,7 +10,10 @@ import (
 	"atommq/bus"
 )
 
-const healthPath = "/healthz"
+const (
+	healthPath = "/healthz"
+	readyPath  = "/readyz"
+)
 
 // challenges say how to log in.
 var challenges = []string{`Basic realm="AtomMQ", charset="UTF-8"`, `Bearer realm="AtomMQ"`}

@@ -236,7 +236,7 @@ func (s *site) router() chi.Router {
 	s.routeQueues(r)
 	r.Handle("/openapi.json", s.resource(methods{get: s.getOpenAPI}))
 	r.Handle(healthPath, s.resource(methods{get: getHealth}))
-	r.Handle("/readyz", s.resource(methods{get: s.getReady}))
+	r.Handle(readyPath, s.resource(methods{get: s.getReady}))
 	r.Handle("/metrics", s.resource(methods{get: s.getMetrics}))
 	return r
 }

@@ -117,8 +117,9 @@ func (s benchSuite) command(name string, usual time.Duration) *cobra.Command {
 		asJSON               bool
 	)
 	cmd := &cobra.Command{
-		Use:  name + " [" + strings.Join(s.names(), "|") + "|all]…",
-		Args: s.check,
+		Use:       name + " [" + strings.Join(s.names(), "|") + "|all]…",
+		Args:      s.check,
+		ValidArgs: append(s.names(), "all"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sections := s.pick(args)
 			if !cmd.Flags().Changed("db") {

@@ -82,15 +82,15 @@ Exit status: 0 done, 1 failed, 2 used wrongly.`,
 		RunE: func(*cobra.Command, []string) error {
 			return misusef("no command given")
 		},
-		Args:              noArguments,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args: noArguments,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagMisuse)
 	root.PersistentFlags().String("config", "", "`file` of ATOMMQ_…=value lines (ATOMMQ_CONFIG)")
 	root.AddCommand(
 		serveCommand(), gatewayCommand(), cgiCommand(), publishCommand(), tailCommand(),
-		feedsCommand(), queuesCommand(), topCommand(), userCommand(), tokenCommand(), migrateCommand(), copyCommand(), backupCommand(), restoreCommand(), checkCommand(), exportCommand(), importCommand(), benchCommand(), versionCommand(),
+		feedsCommand(), queuesCommand(), topCommand(), userCommand(), tokenCommand(), migrateCommand(), copyCommand(), backupCommand(), restoreCommand(), checkCommand(), exportCommand(), importCommand(), benchCommand(),
+		healthCommand(), versionCommand(), completionCommand(), manCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		prepare(cmd)
@@ -99,8 +99,10 @@ Exit status: 0 done, 1 failed, 2 used wrongly.`,
 }
 
 // prepare gives cmd and those below it what all commands have: a wrong number of arguments is
-// misuse, and settings are resolved before a command runs.
+// misuse, settings are resolved before a command runs, and shells can complete it.
 func prepare(cmd *cobra.Command) {
+	completeArguments(cmd)
+	completeFlags(cmd)
 	args := cmd.Args
 	if args == nil {
 		args = noArguments

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -51,7 +50,7 @@ func (m *metrics) Describe(chan<- *prometheus.Desc) {}
 func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	s := sink{to}
 	s.gauge("atommq_build_info", "What this process was built from; always 1.", 1,
-		"version", version, "revision", strings.TrimSpace(revision()), "go", runtime.Version())
+		"version", version, "revision", revision(), "go", runtime.Version())
 	stats, stomp := m.bus.Stats(), m.gateway.Stats()
 	s.log(&stats)
 	s.commits(&stats)

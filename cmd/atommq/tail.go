@@ -44,6 +44,7 @@ is its id: --after takes it to go on from there.`,
 		Args: oneFeed,
 	}
 	s := declare(cmd, "url", "login", "passcode")
+	cmd.ValidArgsFunction = completeFeed(s)
 	cmd.Flags().Var(&t.after, "after", "begin after this `id`; 0 is the beginning of what is kept")
 	cmd.Flags().BoolVarP(&t.follow, "follow", "f", false, "go on with what is published from now on")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, one object per line")
