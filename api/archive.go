@@ -17,6 +17,14 @@ import (
 
 var archiveForever = []string{"public, max-age=31536000, immutable"}
 
+// forever returns how long caches may keep what never changes in a feed: for good; those that many share, only what everybody may read.
+func (s *site) forever(feed string, everybodys []string) []string {
+	if s.access.Anonymous().May(bus.RightRead, feed) {
+		return everybodys
+	}
+	return privateForever
+}
+
 // archiveURL returns the URL of a page of a collection's archive, "" for none.
 func archiveURL(collection string, r bus.Range, format string) string {
 	if r == (bus.Range{}) {
@@ -67,7 +75,7 @@ func (s *site) getArchive(w http.ResponseWriter, r *http.Request) error {
 	h["Xlastid"] = echo(nil, ids.Last)
 	if keepsArchive(f, ids) && form.kind != kindHTML {
 		if doc := s.archives.get(keyOf(f, ids, s.baseOf(r), format, form)); doc != nil {
-			s.sendArchive(w, r, doc, form)
+			s.sendArchive(w, r, name, doc, form)
 			return nil
 		}
 	}
@@ -83,7 +91,7 @@ func (s *site) getArchive(w http.ResponseWriter, r *http.Request) error {
 	if a.Final && keepsArchive(a.Feed, ids) {
 		doc := s.writeArchive(w, r, p, form)
 		s.archives.put(doc)
-		s.sendArchive(w, r, doc, form)
+		s.sendArchive(w, r, name, doc, form)
 		return nil
 	}
 	tag := archiveTag(p) + form.tag
@@ -107,10 +115,10 @@ func (s *site) writeArchive(w http.ResponseWriter, r *http.Request, p *page, for
 	return &archiveDoc{key: key, tag: archiveTag(p) + form.tag, next: p.nextArchive, size: len(p.entries), body: body}
 }
 
-// sendArchive sends a final page.
-func (s *site) sendArchive(w http.ResponseWriter, r *http.Request, doc *archiveDoc, form offer) {
+// sendArchive sends a final page of a feed.
+func (s *site) sendArchive(w http.ResponseWriter, r *http.Request, feed string, doc *archiveDoc, form offer) {
 	h := w.Header()
-	h["Cache-Control"] = archiveForever
+	h["Cache-Control"] = s.forever(feed, archiveForever)
 	if notModified(w, r, doc.tag, time.Time{}) {
 		return
 	}

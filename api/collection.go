@@ -61,7 +61,7 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	describePage(h, r, p)
+	s.describePage(h, r, p)
 	if form.kind == kindHTML {
 		return s.writePageHTML(w, r, p)
 	}
@@ -110,11 +110,11 @@ func (s *site) readLater(w http.ResponseWriter, r *http.Request, p *page, name s
 }
 
 // describePage sets the header fields that a 304 carries as well.
-func describePage(h http.Header, r *http.Request, p *page) {
+func (s *site) describePage(h http.Header, r *http.Request, p *page) {
 	h["Cache-Control"] = noCache
 	// After 0 is the beginning of what is kept, which moves.
 	if p.source.KeepsAll() && p.view.order == after && p.view.id > 0 && p.more {
-		h["Cache-Control"] = immutable
+		h["Cache-Control"] = s.forever(p.source.Name, immutable)
 	}
 	if id, ok := p.position(); ok {
 		h["Xlastid"] = echo(r.Header["Xlastid"], id)

@@ -26,6 +26,8 @@ var (
 	noStore       = []string{"no-store"}
 	immutable     = []string{"max-age=31536000, immutable"}
 	nosniff       = []string{"nosniff"}
+
+	privateForever = []string{"private, max-age=31536000, immutable"}
 	// XHTML within XML is live in a browser; the browser's own view of XML is styled inline.
 	sandbox        = []string{"default-src 'none'; style-src 'unsafe-inline'; sandbox"}
 	varyAccept     = []string{"Accept, Accept-Encoding"}

@@ -242,3 +242,60 @@ func TestNginxServesTheArchiveWithoutTheBus(t *testing.T) {
 		}
 	}
 }
+
+// What an account read through a cache is not there for those who may not read it.
+func TestASharedCacheKeepsOnlyWhatEverybodyMayRead(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "atommq.db")
+	runCommand(t, "user", "allow", "anonymous", "read", "open", "--db", db)
+	server := startServer(t, "--db", db, "--login", "me", "--passcode", "secret")
+	client := startCache(t, server.URL)
+	get := func(path, account string) (status int, header http.Header, text string) {
+		req, err := http.NewRequest(http.MethodGet, "http://mq.example"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if account != "" {
+			req.SetBasicAuth(account, "secret")
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, resp.Header, string(b)
+	}
+	for _, feed := range []string{"open", "secret"} {
+		runCommand(t, "feeds", "set", feed, "--append-only", "--db", server.DB)
+		for range 4 {
+			if status, text := ask(t, "POST", server.URL+"feeds/"+feed, "<feed xmlns='http://www.w3.org/2005/Atom'>"+strings.Repeat("<entry><title>e</title></entry>", 100)+"</feed>",
+				"Authorization: Basic bWU6c2VjcmV0", "Content-Type: application/atom+xml"); status != http.StatusCreated {
+				t.Fatal(text)
+			}
+		}
+		archive := "/feeds/" + feed
+		for range 2 { // the newest page of the archive may still grow
+			_, _, text := get(archive, "me")
+			var doc atom.Feed
+			if err := xml.Unmarshal([]byte(text), &doc); err != nil {
+				t.Fatal(err)
+			}
+			archive = linkTo(t, doc, "prev-archive")
+		}
+		for _, path := range []string{archive, "/feeds/" + feed + "?after=1&limit=50"} {
+			if status, header, _ := get(path, "me"); status != http.StatusOK || !strings.Contains(header.Get("Cache-Control"), "immutable") {
+				t.Fatalf("%s: %d %v", path, status, header)
+			}
+			status, header, _ := get(path, "")
+			if feed == "open" && (status != http.StatusOK || header.Get("X-Cache") != "HIT") {
+				t.Errorf("%s, for everybody: %d, %s", path, status, header.Get("X-Cache"))
+			}
+			if feed == "secret" && status != http.StatusUnauthorized {
+				t.Errorf("a stranger gets %s with status %d out of the cache", path, status)
+			}
+		}
+	}
+}
