@@ -117,7 +117,7 @@ func (s *site) permit(r *http.Request, rights bus.Rights, feed string) error {
 	}
 	return &problemError{
 		Status: http.StatusForbidden,
-		Detail: fmt.Sprintf("The account %q may not do this: it lacks the right to %s in the feed %q. Whoever runs the server gives it: atommq user allow %[1]s %[4]s '%[3]s'.", c.Account(), enough(rights), feed, first(rights)),
+		Detail: fmt.Sprintf("The account %q may not do this: it lacks the right to %s in the feed %q. Whoever runs the server gives it: %s.", c.Account(), enough(rights), feed, bus.Allowing(c.Account(), rights, feed)),
 		Extra:  map[string]any{"right": first(rights), "feed": feed},
 	}
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
 	"net/netip"
 
@@ -25,7 +24,7 @@ func (s *site) getMetrics(w http.ResponseWriter, r *http.Request) error {
 		}
 		return &problemError{
 			Status: http.StatusForbidden,
-			Detail: fmt.Sprintf("Metrics name feeds and queues, and take the right to read all feeds. Whoever runs the server gives it: atommq user allow %s read '*'.", c.Account()),
+			Detail: "Metrics name feeds and queues, and take the right to read all feeds. Whoever runs the server gives it: " + bus.Allowing(c.Account(), bus.RightRead, "*") + ".",
 			Extra:  map[string]any{"right": "read", "feed": "*"},
 		}
 	}

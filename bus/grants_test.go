@@ -1,6 +1,8 @@
 package bus
 
 import (
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -112,5 +114,22 @@ func BenchmarkRights(b *testing.B) {
 	g.add("orders/*", RightRead)
 	for b.Loop() {
 		g.May(RightRead, "news")
+	}
+}
+
+// What is refused names the command that would allow it, with names in it that who asks has made up; an operator copies it.
+func TestACommandIsOneWhateverNamesAreInIt(t *testing.T) {
+	for _, names := range [][2]string{
+		{"ann", "orders*"}, {"ann", "x'; touch pwned; echo '"}, {"$(touch${IFS}pwned)", "`touch pwned`"}, {"a'b", "$(touch pwned)"}, {"-x", "\"\\"}, {"ä", "ü ö"}, {"a|b", "~"},
+	} {
+		cmd := exec.Command("sh", "-c", "atommq() { printf '%s\\n' \"$@\"; }\n"+Allowing(names[0], RightRead|RightEdit, names[1]))
+		cmd.Dir = t.TempDir()
+		out, err := cmd.Output()
+		if want := "user\nallow\n" + names[0] + "\nread\n" + names[1] + "\n"; err != nil || string(out) != want {
+			t.Errorf("%q: the shell has %q, %v", names, out, err)
+		}
+		if left, err := os.ReadDir(cmd.Dir); err != nil || len(left) > 0 {
+			t.Errorf("%q: the shell made %v, %v", names, left, err)
+		}
 	}
 }

@@ -55,7 +55,7 @@ func lacking(c *bus.Caller, rights bus.Rights, where, pattern string) *fault {
 		account = bus.Anonymous
 	}
 	words := strings.Split(rights.String(), ",")
-	return faultf(fmt.Sprintf("connect with another login, or have this one allowed to by whoever runs the server: atommq user allow %s %s '%s'", account, words[0], pattern),
+	return faultf("connect with another login, or have this one allowed to by whoever runs the server: "+bus.Allowing(account, rights, pattern),
 		"the account %s lacks the right to %s in %s", quote([]byte(account)), strings.Join(words, " or "), where)
 }
 
