@@ -1,9 +1,6 @@
 package feeds
 
-import (
-	"bytes"
-	"strings"
-)
+import "strings"
 
 // feedContext is what the entries of a feed document inherit from it.
 type feedContext struct {
@@ -82,12 +79,14 @@ func (p *parser) feedChild(t token, c *feedContext, count int) (*draft, error) {
 			return nil, err
 		case "title":
 			if typ, typed := p.attr("type"); !typed || string(typ) == "text" {
-				return nil, p.noteText(&c.title)
+				err := p.noteText(&c.title)
+				c.title = strings.TrimSpace(c.title)
+				return nil, err
 			}
 		}
 	}
 	if t.space == NamespaceMQ && string(t.name.localPart()) == "feed" {
-		return nil, p.noteText(&c.name)
+		return nil, p.noteText(&c.name) // as it is: a name may begin or end with a space
 	}
 	return nil, p.skip()
 }
@@ -105,7 +104,7 @@ func (p *parser) noteText(to *string) error {
 			text = p.textOf(text, n)
 		}
 	}
-	*to = string(bytes.TrimSpace(text))
+	*to = string(text)
 	return nil
 }
 

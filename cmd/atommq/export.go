@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -147,13 +150,26 @@ func removeLonger(dir string, number int) error {
 	}
 }
 
-// directoryOf returns what the directory of a feed is named: its name, with what file names cannot have escaped.
+// directoryBytes is what file systems take of a name, and some of them less: with room for a program's own endings.
+const directoryBytes = 140
+
+// directoryOf returns what the directory of a feed is named: its name, with what file names cannot have escaped. A long one is cut,
+// and has a digest of the whole behind a comma, which is in no name that was escaped.
 func directoryOf(feed string) string {
 	name := url.PathEscape(feed)
 	if name[0] == '.' {
 		name = "%2E" + name[1:]
 	}
-	return name
+	if len(name) <= directoryBytes {
+		return name
+	}
+	sum := sha256.Sum256([]byte(feed))
+	digest := "," + hex.EncodeToString(sum[:16])
+	name = name[:directoryBytes-len(digest)]
+	if i := strings.LastIndexByte(name, '%'); i > len(name)-len("%2E") {
+		name = name[:i]
+	}
+	return name + digest
 }
 
 func archiveName(number int) string { return fmt.Sprintf("%06d.atom", number) }

@@ -123,7 +123,7 @@ func (i *importer) documents(ctx context.Context, args []string) error {
 	}
 	i.bar.ChangeMax64(max(total, 1))
 	for _, file := range files {
-		i.bar.Describe(filepath.Base(file))
+		i.bar.Describe(oneLine(filepath.Base(file)))
 		if err := i.document(ctx, file); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
@@ -145,10 +145,14 @@ func documentsIn(path string) (files []string, err error) {
 		case err != nil:
 			return err
 		case d.IsDir() && d.Name() == mediaDirectory && file != path:
-			if _, err := os.Stat(filepath.Join(filepath.Dir(file), archiveName(1))); err == nil {
+			// The media of a feed's archive; not the archive of a feed of that name, beside those of others.
+			if document, err := os.Lstat(filepath.Join(filepath.Dir(file), archiveName(1))); err == nil && !document.IsDir() {
 				return fs.SkipDir
 			}
 		case !d.IsDir() && strings.HasSuffix(file, ".atom"):
+			if !d.Type().IsRegular() { // an archive may come from anybody, and must not reach beyond itself
+				return fmt.Errorf("%s: is a link or no file, which no archive has: name it itself to import it", file)
+			}
 			files = append(files, file)
 		}
 		return nil
@@ -232,5 +236,23 @@ func (i *importer) entry(ctx context.Context, feed string, e *feeds.Entry, dir s
 	if m.Media == "" {
 		return i.add(ctx, p, nil)
 	}
-	return i.add(ctx, p, func() (io.ReadCloser, error) { return os.Open(filepath.Join(dir, mediaDirectory, m.UUID)) })
+	return i.add(ctx, p, func() (io.ReadCloser, error) { return openMedia(dir, m.UUID) })
+}
+
+// openMedia opens a file of the archive that has a document in dir. A link in its place would have any file of this machine published.
+func openMedia(dir, uuid string) (io.ReadCloser, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	name := filepath.Join(mediaDirectory, uuid)
+	info, err := root.Lstat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: is a link or no file, which no archive has", filepath.Join(dir, name))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return root.Open(name)
 }
