@@ -129,3 +129,20 @@ func TestARestoreVerifiesTheBackupFirst(t *testing.T) {
 		t.Errorf("of a newer schema: %v", err)
 	}
 }
+
+// A trigger in a file that came from somebody else would go on to write to every bus that was restored from it: an account, say.
+func TestABackupWithMoreInItThanTablesIsRefused(t *testing.T) {
+	for _, hidden := range []string{
+		"CREATE TRIGGER t AFTER INSERT ON atommq_entry BEGIN DELETE FROM atommq_feed; END",
+		"CREATE VIEW v AS SELECT 1",
+	} {
+		backup, target := backedUp(t, 1), filepath.Join(t.TempDir(), "atommq.db")
+		execFile(t, backup, hidden)
+		if _, err := (&Restore{From: backup, To: target}).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "do not trust it") {
+			t.Errorf("%s: %v", hidden, err)
+		}
+		if _, err := os.Stat(target); err == nil {
+			t.Errorf("%s: a database was made", hidden)
+		}
+	}
+}
