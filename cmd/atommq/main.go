@@ -43,10 +43,10 @@ func execute(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 	case err == nil:
 		return statusDone
 	case errors.As(err, &wrong), cmd == root: // root alone does nothing
-		fmt.Fprintf(stderr, "atommq: %v; see %s --help\n", err, cmd.CommandPath())
+		fmt.Fprintf(stderr, "atommq: %s; see %s --help\n", printable(err.Error()), cmd.CommandPath())
 		return statusMisuse
 	default:
-		fmt.Fprintf(stderr, "atommq: %v\n", err)
+		fmt.Fprintf(stderr, "atommq: %s\n", printable(err.Error())) // which may be a server's words, or a file's
 		return statusFailed
 	}
 }

@@ -85,7 +85,7 @@ func (t *tail) run(ctx context.Context) error {
 func (t *tail) runOn(ctx context.Context) error {
 	f := &api.Following{Feeds: []string{t.feed}, After: int64(t.after), Lost: func(err error) {
 		reason := strings.TrimRight(explain(t.client, t.feed, err).Error(), ".")
-		fmt.Fprintf(t.warn, "atommq: %s; trying again\n", reason)
+		fmt.Fprintf(t.warn, "atommq: %s; trying again\n", printable(reason))
 	}}
 	if err := t.client.Follow(ctx, f, t.show); ctx.Err() == nil {
 		return explain(t.client, t.feed, err)
@@ -172,9 +172,9 @@ func showJSON(w io.Writer) func(*api.BatchEntry) error {
 // its content below.
 func showText(w io.Writer) func(*api.BatchEntry) error {
 	return func(e *api.BatchEntry) error {
-		title, below := printable(e.Title), ""
+		title, below := oneLine(e.Title), ""
 		if e.Deleted {
-			title = "deleted " + e.URL // which entry that was
+			title = "deleted " + oneLine(e.URL) // which entry that was
 		}
 		if text := strings.TrimSpace(printable(content(e))); text != "" && text != strings.TrimSpace(e.Title) {
 			below = "    " + strings.ReplaceAll(text, "\n", "\n    ") + "\n"
@@ -183,6 +183,9 @@ func showText(w io.Writer) func(*api.BatchEntry) error {
 		return err
 	}
 }
+
+// oneLine makes text that may come from anybody one line of its own, so that none of it passes for another entry.
+func oneLine(s string) string { return strings.ReplaceAll(printable(s), "\n", " ") }
 
 // printable replaces what would command a terminal instead of showing on it.
 func printable(s string) string {
