@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
@@ -98,9 +97,8 @@ func (a *adminServer) server(d *door) *http.Server {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "AtomMQ's operators find /metrics, /healthz, /readyz and /debug/pprof/ here.\n")
 	})
-	for path, profile := range map[string]http.HandlerFunc{
-		"/debug/pprof/": pprof.Index, "/debug/pprof/cmdline": pprof.Cmdline, "/debug/pprof/profile": pprof.Profile,
-		"/debug/pprof/symbol": pprof.Symbol, "/debug/pprof/trace": pprof.Trace,
+	for path, profile := range map[string]http.HandlerFunc{ // but for the command line, which may hold a passcode
+		"/debug/pprof/": pprof.Index, "/debug/pprof/profile": pprof.Profile, "/debug/pprof/symbol": pprof.Symbol, "/debug/pprof/trace": pprof.Trace,
 	} {
 		mux.Handle(path, a.local(profile))
 	}
@@ -151,11 +149,7 @@ func (a *adminServer) local(next http.Handler) http.Handler {
 // lead here, and read the answers (DNS rebinding).
 func onlyByAddress(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
-		if _, err := netip.ParseAddr(host); err != nil && host != "localhost" && host != "" {
+		if isForeignName(hostname(r.Host)) {
 			http.Error(w, "Ask for 127.0.0.1, [::1] or localhost.", http.StatusMisdirectedRequest)
 			return
 		}

@@ -87,13 +87,13 @@ func (n *node) webServer(s *settings, gateway *stompgw.Server, metrics http.Hand
 	if isOwn(prefix) { // then a proxy has to take it off
 		prefix = ""
 	}
-	server.Handler = mounted(prefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server.Handler = n.names(s).guard(mounted(prefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/stomp" {
 			stomp.ServeHTTP(w, r)
 			return
 		}
 		routes.ServeHTTP(w, r)
-	}))
+	})))
 	return &webServer{server, gateway, passedOn}, nil
 }
 
