@@ -68,8 +68,9 @@ func (c *commit) bindArrays(columns int) {
 }
 
 const insertEntryArrays = `INSERT INTO atommq_entry (id, published, updated, edited, absent, feed, uuid, title, atom_id, xml)
-	SELECT * FROM unnest(CAST(? AS BIGINT[]), CAST(? AS BIGINT[]), CAST(? AS BIGINT[]), CAST(? AS BIGINT[]), CAST(? AS BIGINT[]),
-	CAST(? AS TEXT[]), CAST(? AS TEXT[]), CAST(? AS TEXT[]), CAST(? AS TEXT[]), CAST(? AS TEXT[]))`
+	SELECT id + ?11, published, updated, edited, absent, feed, uuid, title, atom_id, xml FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]),
+	CAST(?3 AS BIGINT[]), CAST(?4 AS BIGINT[]), CAST(?5 AS BIGINT[]), CAST(?6 AS TEXT[]), CAST(?7 AS TEXT[]), CAST(?8 AS TEXT[]), CAST(?9 AS TEXT[]),
+	CAST(?10 AS TEXT[])) AS e (id, published, updated, edited, absent, feed, uuid, title, atom_id, xml)`
 
 // arrayBytes is how much content one statement takes at most, beside one entry.
 const arrayBytes = 8 << 20
@@ -84,12 +85,13 @@ func (c *commit) insertArrays(rows []row) (n int, err error) {
 		size += len(e.XML)
 	}
 	c.bindArrays(10)
+	c.bind(11, c.own(0))
 	return n, c.writer.execNumbered(insertEntryArrays, c.args)
 }
 
 const insertReadyArrays = `INSERT INTO atommq_ready (queue, rank, id, attempts, bytes, ack_timeout, expires)
-	SELECT queue, rank, id, 0, bytes, ack_timeout, expires FROM unnest(CAST(? AS BIGINT[]), CAST(? AS BIGINT[]), CAST(? AS BIGINT[]),
-	CAST(? AS BIGINT[]), CAST(? AS BIGINT[]), CAST(? AS BIGINT[])) AS w (queue, rank, id, bytes, ack_timeout, expires)`
+	SELECT queue, rank, id + ?7, 0, bytes, ack_timeout, expires FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]), CAST(?3 AS BIGINT[]),
+	CAST(?4 AS BIGINT[]), CAST(?5 AS BIGINT[]), CAST(?6 AS BIGINT[])) AS w (queue, rank, id, bytes, ack_timeout, expires)`
 
 // insertWorkArrays writes works, at least one.
 func (c *commit) insertWorkArrays(works []work) error {
@@ -99,6 +101,7 @@ func (c *commit) insertWorkArrays(works []work) error {
 		c.arrays.ints(0, w.queue, w.rank, w.id, w.bytes, w.ackTimeout, w.expires)
 	}
 	c.bindArrays(6)
+	c.bind(7, c.own(0))
 	return c.writer.execNumbered(insertReadyArrays, c.args)
 }
 

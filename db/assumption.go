@@ -1,15 +1,15 @@
 package db
 
-// checkCounter locks the counter as readCounter does, and fails unless it says ?1 and ?2.
-const checkCounter = "SELECT 1 / CASE WHEN last_id = ? AND stirs = ? THEN 1 ELSE 0 END FROM atommq_log /* FOR UPDATE */"
+import "database/sql/driver"
 
-// assumption is what a commit on a server begins with unasked, as long as nobody but this store wrote since its last one: what the
-// counter says, and which queues feeds have. Its first statement checks that under the counter's lock, so that
-// everything else need not wait for an answer. Each way to the server and back takes as long as writing some ten entries.
+// assumption is what a commit on a server begins with unasked: which queues feeds have. Its first statement checks under the
+// counter's lock that none came or went, and everything else need not wait for an answer: each way to the server and back takes as long
+// as writing some ten entries, and other nodes wait meanwhile. What the counter says need not be known: see shift.
 type assumption struct {
-	sure        bool // it held the last time
-	last, stirs int64
-	queues      map[string][]queueRef // as long as stirs stays
+	sure   bool // it held the last time
+	last   int64
+	stirs  int64
+	queues map[string][]queueRef // as long as stirs stays
 }
 
 // assumedFeeds bounds the feeds whose queues are remembered.
@@ -23,7 +23,7 @@ func (a *assumption) check(last, stirs int64) {
 	if a.stirs != stirs {
 		clear(a.queues)
 	}
-	a.sure = a.last == last && a.stirs == stirs
+	a.sure = a.stirs == stirs
 	a.last, a.stirs = last, stirs
 }
 
@@ -57,4 +57,66 @@ func (a *assumption) queuesOf(feed string) (queues []queueRef, known bool) {
 	}
 	queues, known = a.queues[feed]
 	return queues, known
+}
+
+// shift is how far the ids that a commit gives out lie from those that they turn out to be, as long as that is not known: it counts
+// from where its node last saw the counter, and its statements add what other nodes took since, which the first of them finds out.
+type shift struct {
+	unknown bool
+	by      int64 // once it is known
+}
+
+// lockCounter locks the counter as readCounter does, fails unless there are ?1 stirs, and keeps for the transaction how far it is from ?2.
+const lockCounter = `SELECT last_id, 1 / CASE WHEN stirs = ?1 THEN 1 ELSE 0 END, set_config('atommq.shift', CAST(last_id - ?2 AS TEXT), true)
+	FROM atommq_log FOR UPDATE`
+
+// shiftedBy is the literal of what lockCounter keeps.
+const shiftedBy = "current_setting('atommq.shift')::bigint"
+
+// shifted is a parameter: id, which is the commit's own, and the shift.
+type shifted struct {
+	id    int64
+	shift *shift
+}
+
+// own returns an id that the commit gave out, 0 included, as a parameter.
+func (c *commit) own(id int64) driver.Value {
+	if c.shift.unknown {
+		return shifted{id, &c.shift}
+	}
+	return id
+}
+
+// assume begins with ids where the node last saw the counter.
+func (c *commit) assume() error {
+	a := &c.assumed
+	c.counter(a.last, a.stirs)
+	c.shift = shift{unknown: true}
+	return c.writer.later(lockCounter, number([]driver.Value{a.stirs, a.last}), func(v []driver.Value) { c.shiftBy(v[0].(int64) - a.last) })
+}
+
+// settleIDs has the ids that come be what they are.
+func (c *commit) settleIDs() error {
+	if !c.shift.unknown {
+		return nil
+	}
+	return c.writer.sync()
+}
+
+// shiftBy makes the ids that were given out what they are.
+func (c *commit) shiftBy(by int64) {
+	c.shift = shift{by: by}
+	c.first += by
+	c.next += by
+	for i := range c.rows {
+		c.rows[i].id += by
+	}
+	for i := range c.works {
+		c.works[i].id += by
+	}
+	for i := range c.feeds.changes {
+		if ch := &c.feeds.changes[i]; ch.id != 0 {
+			ch.id += by
+		}
+	}
 }

@@ -122,6 +122,8 @@ func appendLiteral(dst []byte, v driver.Value) ([]byte, error) {
 		return append(dst, "NULL"...), nil
 	case int64:
 		return strconv.AppendInt(dst, v, 10), nil
+	case shifted:
+		return append(append(strconv.AppendInt(dst, v.id, 10), '+'), shiftedBy...), nil
 	case bool:
 		if v {
 			return append(dst, '1'), nil

@@ -59,9 +59,6 @@ func (c *commit) claim(op *bus.Op) (rule, err error) {
 	if err := c.handOut(op, h.claims); err != nil {
 		return nil, err
 	}
-	if len(h.claims) > 0 {
-		c.traces.made = h.claims[0]
-	}
 	c.outcomes = append(c.outcomes, func() {
 		op.Order.Claims, op.Order.Expired, op.Order.More = h.claims, len(h.expired), len(h.expired) >= expireLimit
 	})

@@ -46,7 +46,8 @@ type commit struct {
 	lost       []*bus.Settlement // of leases, without effect
 	ids        []int64           // for its memory
 	outcomes   []func()          // what to tell the ops once all is on disk
-	traces     traces
+	shift      shift
+	mark       mark
 }
 
 // Commit implements bus.Log.
@@ -67,7 +68,7 @@ func (s *Store) Commit(ctx context.Context, pieces iter.Seq[[]*bus.Op]) error {
 			again = true
 			return c.run(pieces)
 		},
-		done: c.outcome,
+		done: c.carriedOut,
 	})
 	if err != nil {
 		return fmt.Errorf("write to the log: %w", translate(ctx, err))
@@ -88,7 +89,8 @@ func (c *commit) reset() {
 	c.written, c.settled, c.dirty, c.stirring, c.living = 0, 0, false, false, 0
 	c.counting, c.read, c.first, c.next = false, false, 0, 0
 	c.leasing, c.took, c.passed, c.lost = false, false, c.passed[:0], c.lost[:0]
-	c.traces.reset()
+	c.shift = shift{}
+	c.mark.count++
 	c.feeds.reset()
 	c.roster.reset()
 	c.leavers.reset()
@@ -117,7 +119,7 @@ func (c *commit) run(pieces iter.Seq[[]*bus.Op]) error {
 	if !changed {
 		return errUnchanged
 	}
-	return nil
+	return c.leaveMark()
 }
 
 const readCounter = "SELECT last_id, stirs FROM atommq_log /* FOR UPDATE */"
@@ -131,8 +133,7 @@ func (c *commit) count() error {
 	}
 	c.counting = true
 	if c.assumed.sure {
-		c.counter(c.assumed.last, c.assumed.stirs)
-		return c.writer.later(checkCounter, number([]driver.Value{c.assumed.last, c.assumed.stirs}), func([]driver.Value) {})
+		return c.assume()
 	}
 	return c.writer.later(readCounter, nil, func(v []driver.Value) {
 		last, stirs := v[0].(int64), v[1].(int64)
@@ -158,6 +159,11 @@ func needsCounter(op *bus.Op) bool {
 	return op.Kind != bus.OpClaim && (op.Kind != bus.OpPublish || len(op.Posts) > 0)
 }
 
+// needsIDs reports whether what op does with ids is more than to store entries under them.
+func needsIDs(op *bus.Op) bool {
+	return op.Kind != bus.OpPublish && op.Kind != bus.OpClaim || op.Media != nil
+}
+
 // write does a piece of the ops.
 func (c *commit) write(ops []*bus.Op) error {
 	if slices.ContainsFunc(ops, needsCounter) {
@@ -173,6 +179,11 @@ func (c *commit) write(ops []*bus.Op) error {
 	}
 	if c.counting && !c.read {
 		if err := c.writer.sync(); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(ops, needsIDs) {
+		if err := c.settleIDs(); err != nil {
 			return err
 		}
 	}
@@ -245,7 +256,7 @@ func (c *commit) finish(published bool) error {
 	if err := c.updateQueues(); err != nil || !published {
 		return err
 	}
-	return c.writer.exec("UPDATE atommq_log SET last_id = ?", c.next-1)
+	return c.writer.exec("UPDATE atommq_log SET last_id = ?", c.own(c.next-1))
 }
 
 // take gives out the next id.

@@ -70,6 +70,20 @@ func TestWhatIsLostInACommitIsFoundOut(t *testing.T) {
 			}
 		})
 	})
+	t.Run("published behind what another node did", func(t *testing.T) {
+		eachLoss(t, cluster, func(t *testing.T, s, other *Store, lose func(...*bus.Op)) {
+			sureOf(t, s, "x")
+			mustCommit(t, other, publishing(t, "x", 5)...)
+			ops := publishing(t, "x", 3)
+			lose(ops...)
+			for i, op := range ops {
+				e, err := other.Find(t.Context(), "x", op.Posts[0].Entry.UUID)
+				if err != nil || op.Posts[0].Entry.ID != e.ID {
+					t.Errorf("entry %d has the id %d, and its publisher is told %d, %v", i+1, e.ID, op.Posts[0].Entry.ID, err)
+				}
+			}
+		})
+	})
 	t.Run("edited", func(t *testing.T) {
 		eachLoss(t, cluster, func(t *testing.T, s, other *Store, lose func(...*bus.Op)) {
 			e := publishing(t, "x", 1)[0]

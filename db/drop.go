@@ -49,7 +49,7 @@ func (c *commit) drop(op *bus.Op) (rule, err error) {
 	if err := c.writer.exec(countStir); err != nil { // as for a queue that is made
 		return nil, err
 	}
-	c.dirty, c.stirring, c.traces.dropped = true, true, feed
+	c.dirty, c.stirring = true, true
 	c.feeds.drop(feed)
 	c.roster.forget(feed)
 	return nil, nil

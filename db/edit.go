@@ -66,7 +66,6 @@ func (c *commit) replace(op *bus.Op, old *bus.Entry) error {
 		return err
 	}
 	freed := int64(len(old.XML))
-	c.traces.edited = append(c.traces.edited, stamp{id, old.UUID, at})
 	c.feeds.add(e.Feed, change{at: at, id: id, bytes: int64(len(e.XML)) - freed})
 	c.outcomes = append(c.outcomes, func() {
 		e.ID, e.AtomID, e.Edits, e.Deleted, e.Media = id, old.AtomID, old.Edits+1, false, old.Media
@@ -91,7 +90,6 @@ func (c *commit) remove(op *bus.Op, old *bus.Entry) error {
 		}
 	}
 	freed := int64(len(old.XML))
-	c.traces.edited = append(c.traces.edited, stamp{id, old.UUID, at})
 	c.feeds.add(old.Feed, change{at: at, id: id, entries: -1, bytes: -freed})
 	c.outcomes = append(c.outcomes, func() {
 		e := op.Posts[0].Entry

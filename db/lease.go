@@ -13,7 +13,6 @@ var leaseClaims = makeByID(5, "UPDATE atommq_claim SET node = -1, deadline = ?5 
 
 // lease makes leases of claims, or sets those that are another deadline.
 func (c *commit) lease(v verdict, ids []int64) error {
-	first := ids[0]
 	for len(ids) > 0 {
 		n := cut(ids)
 		c.bindClaims(v)
@@ -24,10 +23,6 @@ func (c *commit) lease(v verdict, ids []int64) error {
 		ids = ids[n:]
 	}
 	c.dirty = true
-	if v.Node != bus.LeaseNode {
-		c.traces.made = v.Claim
-		c.traces.made.Node, c.traces.made.ID = bus.LeaseNode, first
-	}
 	return nil
 }
 

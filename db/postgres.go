@@ -46,8 +46,6 @@ func (p *postgres) transact(ctx context.Context, t transaction) error {
 		case errors.Is(err, errUndone):
 			r.allow(patience)
 			continue
-		case errors.Is(err, errUntraceable):
-			return lost
 		}
 		doubt, ok := errors.AsType[*doubtError](err)
 		if ok && lost == nil {
@@ -69,21 +67,16 @@ func (p *postgres) advance(ctx context.Context, t transaction, lost *error) erro
 	if *lost == nil {
 		return p.attempt(ctx, t.work)
 	}
-	var was outcome
+	done := false
 	err := p.attempt(ctx, func() (err error) {
-		was, err = t.done()
+		done, err = t.done()
 		return err
 	})
-	switch {
-	case err != nil && !errors.Is(err, errUnchanged):
+	if err != nil || done {
 		return err
-	case was == carriedOut:
-		return nil
-	case was == undone:
-		*lost = nil
-		return errUndone
 	}
-	return errUntraceable
+	*lost = nil
+	return errUndone
 }
 
 // attempt runs work in a transaction once.
@@ -163,6 +156,8 @@ func (p *postgres) statement(query string, args []driver.NamedValue) (driver.Stm
 			}
 		case arrayText:
 			a.Value = []byte(v) // which the driver sends as it is
+		case shifted:
+			a.Value = v.id + v.shift.by // known by now: lockCounter was sent before
 		}
 		p.args[a.Ordinal-1].Value = a.Value
 	}

@@ -60,18 +60,23 @@ func (c *commit) publish(op *bus.Op) (rule, err error) {
 
 // post takes an id for p's entry, and a place in each queue.
 func (c *commit) post(p *bus.Posting, at int64) error {
+	if p.Queue != "" {
+		if err := c.needQueue(p, at); err != nil {
+			return err
+		}
+	}
+	queues, err := c.queuesOf(p.Entry.Feed)
+	if err != nil {
+		return err
+	}
 	r := row{entry: p.Entry, id: c.take(), at: at}
 	c.rows = append(c.rows, r)
 	if p.Key != "" {
 		c.keys.use(p, r)
 	}
 	c.feeds.add(p.Entry.Feed, change{at: at, id: r.id, entries: 1, bytes: int64(len(p.Entry.XML)), born: born(p)})
-	if p.Queue != "" {
-		if err := c.needQueue(p, at); err != nil {
-			return err
-		}
-	}
-	return c.offer(p, r.id)
+	c.offer(p, queues, r.id)
+	return nil
 }
 
 // insert writes the rows that are not yet in the table. Their ids follow each other:

@@ -18,8 +18,7 @@ type work struct {
 }
 
 // offer makes the work of an entry: one row for each queue of its feed.
-func (c *commit) offer(p *bus.Posting, id int64) error {
-	queues, err := c.queuesOf(p.Entry.Feed)
+func (c *commit) offer(p *bus.Posting, queues []queueRef, id int64) {
 	for _, q := range queues {
 		c.works = append(c.works, work{
 			queue: q.id, rank: int64(p.Rank), id: id, bytes: int64(len(p.Entry.XML)),
@@ -27,7 +26,6 @@ func (c *commit) offer(p *bus.Posting, id int64) error {
 		})
 		c.roster.counts.add(q.id, 1)
 	}
-	return err
 }
 
 // insertReady writes work, from queue ?1 and id ?2 on. A parameter costs a call into C, so only what

@@ -233,17 +233,8 @@ func (c *commit) takeClaims(v verdict, ids []int64) (held []int64, bytes int64, 
 		held, bytes = append(held, v[0].(int64)), bytes+v[1].(int64)
 	})
 	slices.Sort(held)
-	c.noteRemoved(v, ids, len(held))
+	c.dirty = c.dirty || len(held) > 0
 	return held, bytes, err
-}
-
-// noteRemoved notes that claims were removed, out of those with ids.
-func (c *commit) noteRemoved(v verdict, ids []int64, removed int) {
-	if removed == len(ids) {
-		c.traces.removed = v.Claim
-		c.traces.removed.ID = ids[0]
-	}
-	c.dirty = c.dirty || removed > 0
 }
 
 func (c *commit) removeClaims(v verdict, ids []int64) (removed int64, err error) {
@@ -254,7 +245,7 @@ func (c *commit) removeClaims(v verdict, ids []int64) (removed int64, err error)
 		if err != nil {
 			return removed, err
 		}
-		c.noteRemoved(v, ids[:n], int(some))
+		c.dirty = c.dirty || some > 0
 		removed, ids = removed+some, ids[n:]
 	}
 	return removed, nil

@@ -122,7 +122,7 @@ func open(ctx context.Context, loc location, cfg Config) (*Store, error) {
 }
 
 func newStore(w *writer, reader *reader, nodes vitals) *Store {
-	return &Store{writer: w, reader: reader, commit: commit{writer: w}, nodes: nodes}
+	return &Store{writer: w, reader: reader, commit: commit{writer: w, mark: newMark()}, nodes: nodes}
 }
 
 func migrate(ctx context.Context, loc location, cfg Config) error {

@@ -2,6 +2,7 @@ package db
 
 import (
 	"cmp"
+	"database/sql/driver"
 	"fmt"
 	"sort"
 	"strings"
@@ -115,6 +116,14 @@ func (t *tally) Swap(i, j int) {
 	t.changes[i], t.changes[j] = t.changes[j], t.changes[i]
 }
 
+// newest returns the newest id that ch gave, 0 for none, as a parameter.
+func (c *commit) newest(ch change) driver.Value {
+	if ch.id == 0 {
+		return ch.id
+	}
+	return c.own(ch.id)
+}
+
 // updateFeeds writes the tally, which the commit does not add to any more, in the order of names: commits that wait for
 // each other's feeds all take them in that.
 func (c *commit) updateFeeds() error {
@@ -132,7 +141,7 @@ func (c *commit) updateFeeds() error {
 			c.bind(i*feedParams+1, name)
 			c.bind(i*feedParams+2, id.String())
 			c.bind(i*feedParams+3, ch.at)
-			c.bind(i*feedParams+4, ch.id)
+			c.bind(i*feedParams+4, c.newest(ch))
 			c.bind(i*feedParams+5, ch.entries)
 			c.bind(i*feedParams+6, ch.bytes)
 			if ch.born != unborn {

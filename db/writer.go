@@ -51,7 +51,7 @@ type transaction struct {
 	work func() error
 	// done finds out, in a transaction of its own, whether work was done of which nobody knows. Without it, work is
 	// run again then: it does no harm, done twice.
-	done func() (outcome, error)
+	done func() (bool, error)
 }
 
 // write runs work, which may be done twice, in a transaction.
