@@ -272,6 +272,42 @@ func TestACopyRefusesWhatIsInUse(t *testing.T) {
 	}
 }
 
+// A server of PostgreSQL takes a moment to see that a node is gone.
+func TestACopyWaitsForANodeThatJustStopped(t *testing.T) {
+	server := dbtest.Start(t, "fsync=off").Database(t)
+	s, err := Open(t.Context(), server, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := make(chan error, 1)
+	go func() {
+		side, err := openSource(t.Context(), server)
+		if err == nil {
+			err = side.close()
+		}
+		copied <- err
+	}()
+	admin, err := sql.Open("postgres", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	for waits := false; !waits; {
+		if err := admin.QueryRowContext(t.Context(), "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)").Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+		if len(copied) > 0 {
+			t.Fatalf("a copy does not wait: %v", <-copied)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-copied; err != nil {
+		t.Errorf("copy once the node has stopped: %v", err)
+	}
+}
+
 func stuffOnce(t *testing.T, path string) {
 	t.Helper()
 	if found, err := filepath.Glob(path); err != nil || len(found) == 0 {

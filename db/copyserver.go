@@ -66,16 +66,20 @@ func (copyServer) picture(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
-// lock implements copyDialect. It keeps nodes from writing, and reads what there is as one picture, by keys.
+// lock implements copyDialect. It keeps nodes from writing, and reads what there is as one picture, by keys. A node that was stopped
+// a moment ago may still be there, for the server.
 func (copyServer) lock(ctx context.Context, conn *sql.Conn) error {
-	var free bool
-	if err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock("+presence+")").Scan(&free); err != nil {
+	if _, err := conn.ExecContext(ctx, "SET lock_timeout = '2s'"); err != nil {
 		return err
 	}
-	if !free {
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock("+presence+")")
+	if stateOf(err) == lockNotAvailable {
 		return fmt.Errorf("a node works on it: stop every server and gateway on it first: %w", bus.ErrUnavailable)
 	}
-	_, err := conn.ExecContext(ctx, "SET enable_seqscan = off; SET enable_sort = off")
+	if err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, "SET lock_timeout = 0; SET enable_seqscan = off; SET enable_sort = off")
 	return err
 }
 
