@@ -4,6 +4,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -14,6 +15,7 @@ import (
 //	stop                   stop it, which must end with status 0
 //	kill                   end it at once
 //	take                   occupy a port; $TAKEN is its address
+//	soon program [arg…]    as exec, again and again until it succeeds: a server heeds what it is told through the database within moments
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -26,6 +28,7 @@ func TestScripts(t *testing.T) {
 				ts.Check(ts.Value(serverKey{}).(*scriptServer).process.kill())
 			},
 			"take": scriptTake,
+			"soon": scriptSoon,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TZ", "UTC")
@@ -63,6 +66,16 @@ func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Logf("server: %v\n%s", err, p.logged())
 		}
 	})
+}
+
+func scriptSoon(ts *testscript.TestScript, _ bool, args []string) {
+	var err error
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		if err = ts.Exec(args[0], args[1:]...); err == nil {
+			return
+		}
+	}
+	ts.Fatalf("not within 20 seconds: %v", err)
 }
 
 func scriptTake(ts *testscript.TestScript, _ bool, _ []string) {
