@@ -95,6 +95,7 @@ func (b *Bus) commitBatch(m *batch) {
 	b.hub.begin()
 	err := b.store.Commit(ctx, m.pieces)
 	b.stats.count(m, err, time.Since(m.begun))
+	b.readiness.committed(err)
 	if err != nil {
 		b.config.Log.Error("commit failed", "ops", len(m.ops), "error", err)
 		err = fmt.Errorf("commit: %w", err)

@@ -155,3 +155,37 @@ func TestANodeThatEntersAnewMakesItsDroppedQueuesAnew(t *testing.T) {
 		w.want("a")
 	})
 }
+
+// A few bytes more may still fit on a disk that is full to everybody else.
+func TestAStoreThatRefusedACommitOfLateIsNotReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fault atomic.Pointer[error]
+		b := open(t, &bustest.Memory{BeforeCommit: func(ops []*bus.Op) error {
+			if err := fault.Load(); err != nil && ops != nil {
+				return *err
+			}
+			return nil
+		}}, nil, bus.Config{})
+		fault.Store(&bus.ErrFull)
+		refuse := func() {
+			t.Helper()
+			if _, err := b.Publish(t.Context(), post("x", "a")); !errors.Is(err, bus.ErrFull) {
+				t.Fatal(err)
+			}
+			if err := b.Ready(t.Context()); !errors.Is(err, bus.ErrFull) {
+				t.Errorf("after a commit that was refused, Ready is %v", err)
+			}
+		}
+		refuse()
+		<-time.After(10 * time.Second)
+		if err := b.Ready(t.Context()); err != nil {
+			t.Errorf("10 s later, Ready is %v", err)
+		}
+		refuse()
+		fault.Store(nil)
+		publish(t, b, post("x", "a"))
+		if err := b.Ready(t.Context()); err != nil {
+			t.Errorf("after a commit, Ready is %v", err)
+		}
+	})
+}

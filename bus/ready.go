@@ -2,13 +2,19 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // readyFor is how long an answer of the store holds: however many ask, it makes one write in that time.
 const readyFor = time.Second
+
+// refusedFor is how long a store counts as not ready that refused a commit, unless it took another since: where a disk is full, the
+// few bytes of the readiness write may find room that no entry finds.
+const refusedFor = 10 * time.Second
 
 // readiness asks the store whether it takes writes, one question at a time.
 type readiness struct {
@@ -16,6 +22,28 @@ type readiness struct {
 	last    *question
 	closed  bool
 	running sync.WaitGroup
+	refused atomic.Pointer[refusal] // nil unless the store refused the last commit
+}
+
+// refusal is why the store refused a commit, and when.
+type refusal struct {
+	err error
+	at  time.Time
+}
+
+// committed notes what became of a commit.
+func (r *readiness) committed(err error) {
+	switch {
+	case err != nil && isStorageFault(err):
+		r.refused.Store(&refusal{err, time.Now()})
+	case err == nil && r.refused.Load() != nil:
+		r.refused.Store(nil)
+	}
+}
+
+// isStorageFault reports whether err says that the store cannot write at all.
+func isStorageFault(err error) bool {
+	return errors.Is(err, ErrFull) || errors.Is(err, ErrReadOnly) || errors.Is(err, ErrUnavailable)
 }
 
 // question is one that was put to the store. done is closed once err and at are its answer.
@@ -26,7 +54,7 @@ type question struct {
 }
 
 // Ready reports whether the store takes writes: ErrUnavailable when it has not answered by the end of ctx, ErrClosed, and the
-// store's errors. An answer may be a second old.
+// store's errors, those of a commit that failed of late among them. An answer may be a second old.
 func (b *Bus) Ready(ctx context.Context) error {
 	q := b.readiness.ask(b.store)
 	if q == nil {
@@ -39,6 +67,9 @@ func (b *Bus) Ready(ctx context.Context) error {
 	}
 	if q.err != nil {
 		return fmt.Errorf("ready: %w", q.err)
+	}
+	if last := b.readiness.refused.Load(); last != nil && time.Since(last.at) < refusedFor {
+		return fmt.Errorf("ready: the last commit failed: %w", last.err)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"syscall"
 
 	"github.com/lib/pq"
 	"github.com/mattn/go-sqlite3"
@@ -36,7 +37,7 @@ func translate(ctx context.Context, err error) error {
 	}
 	kind := kindOfState(stateOf(err))
 	if e, ok := errors.AsType[sqlite3.Error](err); ok {
-		kind = kindOf(e.Code)
+		kind = kindOfFault(e)
 	}
 	if kind == nil && isLost(err) {
 		kind = bus.ErrUnavailable
@@ -45,6 +46,20 @@ func translate(ctx context.Context, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", kind, err)
+}
+
+// kindOfFault returns the domain's error for one of SQLite, which calls a disk full only where the system says ENOSPC to a write, and
+// all else that files refuse an I/O error.
+func kindOfFault(e sqlite3.Error) error {
+	if e.Code == sqlite3.ErrIoErr || e.Code == sqlite3.ErrCantOpen {
+		switch e.SystemErrno {
+		case syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG:
+			return bus.ErrFull
+		case syscall.EROFS:
+			return bus.ErrReadOnly
+		}
+	}
+	return kindOf(e.Code)
 }
 
 // kindOf returns the domain's error for a SQLite result code, nil for one that

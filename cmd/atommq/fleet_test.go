@@ -28,7 +28,7 @@ type fleet struct {
 	producers                               []*stompProducer
 	account                                 *account
 	stopConsumers                           context.CancelFunc
-	refused                                 atomic.Int64 // requests that were answered 503
+	refused                                 atomic.Int64 // requests that were answered 503 or 507
 }
 
 const (
@@ -90,7 +90,8 @@ func (f *fleet) publish(b *browser, name int) {
 	}
 }
 
-// insist publishes an entry until it is acknowledged. All other answers must be a 503 that says when to come again.
+// insist publishes an entry until it is acknowledged. All other answers must be a 503, or a 507 where a disk is full, that says when to
+// come again.
 func (f *fleet) insist(b *browser, title string) (id int64, ok bool) {
 	for !f.isExpired() {
 		id, err := b.post(title, "key "+title)
@@ -98,7 +99,7 @@ func (f *fleet) insist(b *browser, title string) (id int64, ok bool) {
 			return id, true
 		}
 		refusal, answered := errors.AsType[*statusError](err)
-		if !answered || refusal.status != http.StatusServiceUnavailable || refusal.retryAfter == "" {
+		if !answered || refusal.status != http.StatusServiceUnavailable && refusal.status != http.StatusInsufficientStorage || refusal.retryAfter == "" {
 			f.t.Errorf("publish: %v (Retry-After %q)", err, refusal.after())
 			return 0, false
 		}

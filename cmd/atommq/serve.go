@@ -75,8 +75,9 @@ func newLogger(w io.Writer, s *settings) *slog.Logger {
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 	}
 	options := &slog.HandlerOptions{Level: levels[s.LogLevel.value]}
+	var handler slog.Handler = slog.NewTextHandler(w, options)
 	if s.LogFormat.value == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		handler = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(newCalmLog(handler))
 }

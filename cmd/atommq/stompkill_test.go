@@ -78,7 +78,7 @@ func (p *stompProducer) send(client *stompClient, progress func()) error {
 // isStorageFault reports whether f is an ERROR that blames the database, and nobody else.
 func isStorageFault(f *stompFrame) bool {
 	message := f.headers["message"]
-	return f.command == stomp.ERROR && (strings.HasPrefix(message, "storage is unavailable") || strings.HasPrefix(message, "storage is read-only") ||
+	return f.command == stomp.ERROR && (strings.HasPrefix(message, "storage is unavailable") || strings.HasPrefix(message, "storage is read-only") || message == "storage is full" ||
 		message == "the server lost touch with its database" || message == "claim is no longer held")
 }
 
