@@ -83,6 +83,11 @@ func isBusy(err error) bool {
 	return ok && e.Code == sqlite3.ErrBusy
 }
 
+func isReadOnly(err error) bool {
+	e, ok := errors.AsType[sqlite3.Error](err)
+	return ok && e.Code == sqlite3.ErrReadonly
+}
+
 // stateOf returns PostgreSQL's code for an error, "" for one that the server has not sent.
 func stateOf(err error) string {
 	if e, ok := errors.AsType[*pq.Error](err); ok {

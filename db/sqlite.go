@@ -95,6 +95,9 @@ func (w *sqlite) transact(ctx context.Context, t transaction) error {
 	if err != nil {
 		w.rollback()
 	}
+	if isReadOnly(err) {
+		_ = w.disconnect() // SQLite never again tries to write what it could not open for writing: the next one may be allowed to
+	}
 	if errors.Is(err, errUnchanged) {
 		return nil
 	}

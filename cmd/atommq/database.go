@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"atommq/db"
 )
 
@@ -37,11 +39,14 @@ func checkDatabase(flag, dsn string) error {
 	return nil
 }
 
-// checkDirectory refuses a new file where there is no directory for it.
+// checkDirectory refuses a new file where there is no directory for it, or none that this user may make files in.
 func checkDirectory(flag, dsn string) error {
 	dir := filepath.Dir(dsn)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("database %s: there is no directory %s: make it, or name another file with %s", dsn, dir, flag)
+	}
+	if errors.Is(unix.Access(dir, unix.W_OK), fs.ErrPermission) {
+		return fmt.Errorf("database %s: this user may not make files in %s: allow it, or name another file with %s", dsn, dir, flag)
 	}
 	return nil
 }

@@ -258,3 +258,104 @@ func status(t *testing.T, url string) int {
 	_, _ = io.Copy(io.Discard, resp.Body)
 	return resp.StatusCode
 }
+
+// Who runs without the right to override permissions is told what to do, and nothing is lost for it.
+func TestAFileWithoutPermissionIsReadAndPublishedToOnceItIsAllowed(t *testing.T) {
+	dir := t.TempDir()
+	server := startServer(t, "--db", filepath.Join(dir, "bus.db"))
+	if _, err := newBrowser(t, server.URL+"feeds/log").post("before", ""); err != nil {
+		t.Fatal(err)
+	}
+	permit := func(file, directory os.FileMode) {
+		t.Helper()
+		if err := errors.Join(os.Chmod(server.DB, file), os.Chmod(dir, directory)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	permit(0o400, 0o500)
+	t.Cleanup(func() { permit(0o600, 0o700) })
+	if _, err := newBrowser(t, server.URL+"feeds/log").post("while files are open", ""); err != nil {
+		t.Error(err)
+	}
+	if err := server.kill(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := launchOn(unprivileged(t), t.TempDir(), os.Environ(), "serve", "--db", server.DB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRefusal(t, again, http.StatusServiceUnavailable, "60", "cannot be written")
+	wantReadable(t, again)
+	if got := status(t, again.URL+"readyz"); got != http.StatusServiceUnavailable {
+		t.Errorf("/readyz: %d", got)
+	}
+	permit(0o600, 0o700)
+	b := newBrowser(t, again.URL+"feeds/log")
+	if _, err := b.post("allowed", ""); err != nil {
+		t.Error(err)
+	}
+	if page, _, err := b.poll(0, 10); err != nil || len(page) != 3 {
+		t.Errorf("once it may be written, the feed is %v, %v", page, err)
+	}
+	waitFor(t, func() bool { return status(t, again.URL+"readyz") == http.StatusOK }) // an answer holds for a second
+	if err := again.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFileThatCannotBeOpenedIsRefusedInOneLine(t *testing.T) {
+	dir := t.TempDir()
+	server := startServer(t, "--db", filepath.Join(dir, "bus.db"))
+	if err := server.stop(); err != nil { // which leaves no log beside it
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Chmod(server.DB, 0o400), os.Chmod(dir, 0o500)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
+	for db, advice := range map[string]string{"bus.db": "let this user write it and its directory", "new.db": "this user may not make files in " + dir} {
+		p, err := launchOn(unprivileged(t), t.TempDir(), os.Environ(), "serve", "--db", filepath.Join(dir, db))
+		if err == nil {
+			t.Fatal(errors.Join(errors.New("it started"), p.stop()))
+		}
+		if out := err.Error(); !strings.Contains(out, advice) || !strings.Contains(out, "exit status 1\natommq: ") || strings.Count(out, "\n") != 2 {
+			t.Errorf("%s: %q, want one line with %q", db, out, advice)
+		}
+	}
+}
+
+// unprivileged is a command that runs another one without root's right to open every file.
+func unprivileged(t *testing.T) []string {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return nil
+	}
+	const right = "-dac_override,-dac_read_search"
+	return []string{needProgram(t, "setpriv", "util-linux"), "--bounding-set=" + right, "--inh-caps=" + right}
+}
+
+func TestAFullDiskIsNotStartedOn(t *testing.T) {
+	dir := mountTmpfs(t, "1m")
+	server := startServer(t, "--db", filepath.Join(dir, "bus.db"))
+	if _, err := newBrowser(t, server.URL+"feeds/log").post("before", ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.stop(); err != nil {
+		t.Fatal(err)
+	}
+	filler := fill(t, dir)
+	p, err := launch(t.TempDir(), os.Environ(), "serve", "--db", server.DB)
+	if err == nil {
+		t.Fatal(errors.Join(errors.New("it started"), p.stop()))
+	}
+	if out := err.Error(); !strings.Contains(out, "storage is full") || !strings.Contains(out, "make room on its disk") {
+		t.Error(out)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	again := startServer(t, "--db", server.DB)
+	if page, _, err := newBrowser(t, again.URL+"feeds/log").poll(0, 10); err != nil || len(page) != 1 {
+		t.Errorf("once there is room, the feed is %v, %v", page, err)
+	}
+}

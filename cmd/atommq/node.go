@@ -35,7 +35,11 @@ func openNode(ctx context.Context, s *settings, log *slog.Logger) (*node, error)
 	switch {
 	case errors.Is(err, bus.ErrUnavailable) && db.IsPostgres(s.DB):
 		return nil, fmt.Errorf("%w: start PostgreSQL, or put --db right", err)
-	case errors.Is(err, bus.ErrUnavailable), errors.Is(err, bus.ErrReadOnly):
+	case errors.Is(err, bus.ErrFull):
+		return nil, fmt.Errorf("%w: make room on its disk, or name another file with --db", err)
+	case errors.Is(err, bus.ErrReadOnly):
+		return nil, fmt.Errorf("%w: let this user write it and its directory, or name another file with --db", err)
+	case errors.Is(err, bus.ErrUnavailable):
 		return nil, fmt.Errorf("%w: put it right, or name another file with --db", err)
 	case err != nil:
 		return nil, err
