@@ -8,13 +8,18 @@ LINTVERSION := v2.15.0
 LINT        := bin/golangci-lint-$(LINTVERSION)
 STOMPJS     := @stomp/stompjs@7.5.0 ws@8.23.0
 
-.PHONY: run build test check lint race fuzz bench clean cc stompjs
+.PHONY: run build dist test check lint race fuzz bench clean cc stompjs
 
 run: build
 	@bin/atommq serve
 
 build: cc
 	@$(GO) build -buildvcs=false -o bin/atommq ./cmd/atommq
+
+# A release, in dist/; make dist VERSION=1.2.3 names it.
+dist: cc
+	@rm -rf dist
+	@deploy/dist.sh dist
 
 test: cc
 	@$(GO) test -timeout 20m ./...
@@ -54,7 +59,7 @@ bench: build
 	@bin/atommq bench
 
 clean:
-	@rm -rf bin
+	@rm -rf bin dist
 
 # SQLite is C: say so in one line instead of a page of compiler output.
 cc:
