@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,9 @@ type Access struct {
 	shut      bool
 	passwords passwords
 	nobody    Caller
+	visitors  visitors
+	begun     time.Time                // what meters count from
+	refused   [limitKinds]atomic.Int64 // because of limits
 
 	stop     context.CancelFunc
 	watching sync.WaitGroup
@@ -46,6 +50,7 @@ type roll struct {
 	accounts  map[string]*member
 	tokens    map[[sha256.Size]byte]*Token
 	anonymous *Grants
+	strangers *bounds       // of each who has no account
 	ends      time.Time     // when the next token ends, zero for never
 	replaced  chan struct{} // closed when this is no longer how it is
 }
@@ -53,6 +58,8 @@ type roll struct {
 type member struct {
 	password string
 	grants   Grants
+	bounds   *bounds
+	meter    *meter // the same in all rolls that have the account
 }
 
 // OpenAccess reads who may do what from a store; nil for a bus without accounts, on which everybody may do everything unless
@@ -61,8 +68,9 @@ func OpenAccess(ctx context.Context, store Accounts, config AccessConfig) (*Acce
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	a := &Access{config: config, store: store, shared: newSharedAccount(config.Login, config.Passcode)}
-	a.nobody.access = a
+	a := &Access{config: config, store: store, shared: newSharedAccount(config.Login, config.Passcode), begun: time.Now()}
+	a.nobody.access, a.nobody.meter = a, new(meter)
+	a.visitors.from, a.visitors.crowd.access, a.visitors.crowd.meter = make(map[netip.Addr]*Caller), a, new(meter)
 	a.passwords.init()
 	if store == nil {
 		a.now.Store(a.makeRoll(&Roll{}, time.Now()))
@@ -164,8 +172,12 @@ func (a *Access) makeRoll(source *Roll, at time.Time) *roll {
 		replaced: make(chan struct{}),
 		open:     !a.shut && a.shared == nil && len(source.Accounts) == 0 && len(source.Rules) == 0,
 	}
+	everyone := source.Limits[Everyone]
+	r.strangers = boundsOf(source.Limits[Anonymous], everyone)
 	for _, account := range source.Accounts {
-		r.accounts[account.Name] = &member{password: account.Password}
+		r.accounts[account.Name] = &member{
+			password: account.Password, bounds: boundsOf(source.Limits[account.Name], everyone), meter: a.meterOf(account.Name),
+		}
 	}
 	for _, rule := range source.Rules {
 		if m := r.accounts[rule.Account]; m != nil {
@@ -185,6 +197,14 @@ func (a *Access) makeRoll(source *Roll, at time.Time) *roll {
 		r.tokens[t.Digest] = t
 	}
 	return r
+}
+
+// meterOf returns the meter of an account: the one that it has.
+func (a *Access) meterOf(account string) *meter {
+	if now := a.now.Load(); now != nil && now.accounts[account] != nil {
+		return now.accounts[account].meter
+	}
+	return new(meter)
 }
 
 // addForAll gives everybody what whoever has no account may do.

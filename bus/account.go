@@ -45,6 +45,8 @@ type Roll struct {
 	Accounts []Account // in order of name
 	Tokens   []Token   // in order of account and label
 	Rules    []Rule    // in order of account and feed
+
+	Limits map[string]Limits // by account, Anonymous and Everyone among them; nil where there are none
 }
 
 // Accounts keeps accounts and their passwords.
@@ -61,7 +63,7 @@ type Accounts interface {
 	// SetPassword gives an account another password: ErrNoAccount if there is no such account.
 	SetPassword(ctx context.Context, name, password string) error
 
-	// RemoveAccount removes an account with its tokens and rules; ErrNoAccount.
+	// RemoveAccount removes an account with its tokens, rules and limits; ErrNoAccount. Its feeds stay, and belong to nobody.
 	RemoveAccount(ctx context.Context, name string) error
 }
 
@@ -87,6 +89,8 @@ func CheckAccountName(name string) error {
 	switch {
 	case name == Anonymous:
 		return fmt.Errorf("%q stands for those who have no account", Anonymous)
+	case name == Everyone:
+		return fmt.Errorf("%q stands for every account", Everyone)
 	case strings.ContainsAny(name, ": "):
 		return errors.New("an account's name must hold neither colons nor spaces")
 	}

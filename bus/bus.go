@@ -69,6 +69,7 @@ type Bus struct {
 	listeners listeners
 
 	pages   *pages
+	present presence
 	closing chan struct{} // closed first by Close: followers leave
 	once    sync.Once
 	stop    context.CancelFunc // ends watcher and janitor

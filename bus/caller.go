@@ -17,6 +17,7 @@ type Caller struct {
 	shared  bool
 	token   *[sha256.Size]byte // what it came with, or nil
 	hash    string             // or the password's
+	meter   *meter             // of what it takes; nil for the shared account, which has no limits
 	last    atomic.Pointer[standing]
 }
 
@@ -26,6 +27,7 @@ type standing struct {
 	every   bool    // everything
 	revoked bool    // what it came with counts no longer
 	grants  *Grants // otherwise
+	bounds  *bounds
 }
 
 // Account returns the name of the caller's account, "" for whoever gave none.
@@ -111,6 +113,11 @@ func (c *Caller) standing() *standing {
 func (c *Caller) resolve(now *roll) *standing {
 	s := &standing{roll: now, grants: noStanding.grants}
 	member := now.accounts[c.account]
+	if c.account == "" {
+		s.bounds = now.strangers
+	} else if member != nil {
+		s.bounds = member.bounds
+	}
 	switch {
 	case now.open, c.shared:
 		s.every = true
@@ -152,8 +159,9 @@ func (a *Access) Login(ctx context.Context, login, passcode string) (*Caller, er
 		return nil, ErrCredentials
 	}
 	hash := ""
+	var meter *meter
 	if m := now.accounts[login]; m != nil {
-		hash = m.password
+		hash, meter = m.password, m.meter
 	}
 	right, err := a.passwords.check(ctx, login, hash, passcode)
 	if err != nil {
@@ -162,7 +170,7 @@ func (a *Access) Login(ctx context.Context, login, passcode string) (*Caller, er
 	if !right {
 		return nil, ErrCredentials
 	}
-	return &Caller{access: a, account: login, hash: hash}, nil
+	return &Caller{access: a, account: login, hash: hash, meter: meter}, nil
 }
 
 // nameless reports whether there are rules for those who have no account, and no account to have.
@@ -184,7 +192,7 @@ func (a *Access) Token(token string) (*Caller, error) {
 	if t == nil || !t.Expires.IsZero() && !time.Now().Before(t.Expires) {
 		return nil, ErrCredentials
 	}
-	return &Caller{access: a, account: t.Account, token: &digest}, nil
+	return &Caller{access: a, account: t.Account, token: &digest, meter: now.accounts[t.Account].meter}, nil
 }
 
 // matches takes the same time whatever is wrong.

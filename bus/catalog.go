@@ -85,6 +85,7 @@ func (b *Bus) DropFeed(ctx context.Context, feed string, ifID int64) error {
 	if err := b.commit(ctx, &ticket{op: Op{Kind: OpDrop, Drop: feed, IfID: ifID}}); err != nil {
 		return fmt.Errorf("drop %q: %w", feed, err)
 	}
+	b.present.remove(feed)
 	b.hub.forget(feed)
 	return nil
 }

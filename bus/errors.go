@@ -34,6 +34,7 @@ var (
 	ErrNoToken       = errors.New("no such token")
 	ErrTokenExists   = errors.New("the account has a token of this name")
 	ErrCredentials   = errors.New("wrong name, password or token")
+	ErrFeedsMade     = errors.New("the account has made as many feeds as it may")
 	ErrBusy          = errors.New("too many are being let in at once")
 
 	// ErrUncertain is an ErrUnavailable after which what was to be stored may be stored.

@@ -23,6 +23,7 @@ type Store interface {
 	Retention
 	Accounts
 	Permissions
+	Quotas
 	Census
 	// Close releases the store. No call may be under way.
 	Close() error

@@ -71,7 +71,11 @@ func (s *Store) readRoll(ctx context.Context) (*bus.Roll, error) {
 	if err := s.reader.SelectContext(ctx, &rules, readRules); err != nil {
 		return nil, err
 	}
-	roll := &bus.Roll{}
+	limits, err := s.readLimits(ctx)
+	if err != nil {
+		return nil, err
+	}
+	roll := &bus.Roll{Limits: limits}
 	for _, r := range accounts {
 		roll.Accounts = append(roll.Accounts, bus.Account{Name: r.Name, Password: r.Password, Created: moment(r.Created)})
 	}
@@ -143,7 +147,10 @@ func (s *Store) RemoveAccount(ctx context.Context, name string) error {
 		if err := s.writer.exec("DELETE FROM atommq_token WHERE account = ?", name); err != nil {
 			return err
 		}
-		return s.writer.exec("DELETE FROM atommq_rule WHERE account = ?", name)
+		if err := s.writer.exec("DELETE FROM atommq_rule WHERE account = ?", name); err != nil {
+			return err
+		}
+		return s.writer.disown(name)
 	})
 }
 

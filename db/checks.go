@@ -67,9 +67,10 @@ var inspections = []inspection{
 		"node %[1]d is not there, and its consumers have %[2]d entries", byHand + "INSERT INTO atommq_node (id, started) VALUES (%[1]d, 0); the next server gives them back to their queues"},
 	{"secrets", "SELECT count(*) FROM atommq_secret WHERE octet_length(lease) >= 16 HAVING count(*) <> 1",
 		"there are %[1]d secrets for leases instead of one", "restore a backup: no work can be handed out over HTTP"},
-	{"access", `SELECT t.account, count(*) FROM (SELECT account FROM atommq_token UNION ALL SELECT account FROM atommq_rule WHERE account <> '` + bus.Anonymous + `') AS t
+	{"access", `SELECT t.account, count(*) FROM (SELECT account FROM atommq_token UNION ALL SELECT account FROM atommq_rule WHERE account <> '` + bus.Anonymous + `'
+		UNION ALL SELECT account FROM atommq_limit WHERE account NOT IN ('` + bus.Anonymous + `', '` + bus.Everyone + `')) AS t
 		LEFT JOIN atommq_account AS a ON a.name = t.account WHERE a.name IS NULL GROUP BY t.account ORDER BY t.account`,
-		"account %[1]q has %[2]d tokens or rules and is not there", "add the account and remove it again, which removes them"},
+		"account %[1]q has %[2]d tokens, rules or limits and is not there", "add the account and remove it again, which removes them"},
 	{"keys", "SELECT feed, key, octet_length(digest) FROM atommq_key WHERE octet_length(digest) <> 32 OR seq < 0 ORDER BY feed, key",
 		"the idempotency key %[2]q of feed %[1]q has a digest of %[3]d bytes, or a place below 0", "it is forgotten by itself after --idempotency-window"},
 	{"media", `SELECT m.id, m.entry FROM atommq_media AS m LEFT JOIN atommq_entry AS e ON e.uuid = m.entry AND e.deleted = 0

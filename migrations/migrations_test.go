@@ -110,6 +110,7 @@ func allSteps(applied bool) []migrations.Migration {
 		{Version: 3, Name: "00003_atompub.sql", Applied: applied},
 		{Version: 4, Name: "00004_leases.sql", Applied: applied},
 		{Version: 5, Name: "00005_access.sql", Applied: applied},
+		{Version: 6, Name: "00006_limits.sql", Applied: applied},
 	}
 }
 
@@ -289,6 +290,17 @@ func TestTheFifthVersionKeepsAccountsTokensAndRules(t *testing.T) {
 		column(t, old, "SELECT revision FROM atommq_access"))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("who may do what (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheSixthVersionKeepsLimitsAndOwners(t *testing.T) {
+	old := migrated(t, "testdata/v6.sql")
+	want := []string{"* connections 50", "anonymous feeds 0", "bob bytes 10485760", "bob requests -1", "second bob", "work anonymous"}
+	got := slices.Concat(
+		column(t, old, "SELECT concat_ws(' ', account, what, most) FROM atommq_limit ORDER BY account, what"),
+		column(t, old, "SELECT concat_ws(' ', name, owner) FROM atommq_feed WHERE owner <> '' ORDER BY name"))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("limits (-want +got):\n%s", diff)
 	}
 }
 

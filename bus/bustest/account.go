@@ -18,6 +18,9 @@ func accessPromises() []promise {
 		{"a removed account takes its tokens and rules", testRemoveAccount},
 		{"a change of the roll that breaks a rule changes nothing", testRollRefusals},
 		{"every change of the roll raises its revision", testRollRevision},
+		{"limits come back as they were given", testLimits},
+		{"a feed belongs to who made it, as long as both are there", testOwnedFeeds},
+		{"makers of feeds at the same time make no more than they may", testOwnedFeedsTogether},
 	}
 }
 
@@ -113,6 +116,7 @@ func testRollRefusals(t *testing.T, s *suite) {
 		{s.AddToken(ctx, bus.Token{Digest: [32]byte{3}, Account: bus.Anonymous, Label: "x", Created: s.at}), bus.ErrNoAccount},
 		{s.AddToken(ctx, bus.Token{Digest: [32]byte{3}, Account: "ann", Label: "laptop", Created: s.at}), bus.ErrTokenExists},
 		{s.RemoveToken(ctx, "ann", "phone"), bus.ErrNoToken},
+		{s.SetLimits(ctx, "carl", bus.Limits{bus.LimitFeeds: 1}), bus.ErrNoAccount},
 	} {
 		if !errors.Is(test.got, test.want) {
 			t.Errorf("got %v, want %v", test.got, test.want)
@@ -134,6 +138,8 @@ func testRollRevision(t *testing.T, s *suite) {
 		func() error { return s.SetRule(ctx, bus.Rule{Account: "ann", Feed: "x"}) },
 		func() error { return s.AddToken(ctx, bus.Token{Account: "ann", Label: "x", Created: s.at}) },
 		func() error { return s.RemoveToken(ctx, "ann", "x") },
+		func() error { return s.SetLimits(ctx, bus.Everyone, bus.Limits{bus.LimitBytes: 1}) },
+		func() error { return s.SetLimits(ctx, bus.Everyone, nil) },
 		func() error { return s.RemoveAccount(ctx, "ann") },
 	} {
 		s.ok(change())

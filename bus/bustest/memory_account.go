@@ -3,7 +3,9 @@ package bustest
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
+	"time"
 
 	"atommq/bus"
 )
@@ -26,6 +28,7 @@ func (m *Memory) Roll(ctx context.Context) (*bus.Roll, error) {
 	return &bus.Roll{
 		Revision: m.roll.Revision,
 		Accounts: slices.Clone(m.roll.Accounts), Tokens: slices.Clone(m.roll.Tokens), Rules: slices.Clone(m.roll.Rules),
+		Limits: maps.Clone(m.roll.Limits),
 	}, nil
 }
 
@@ -80,6 +83,12 @@ func (m *Memory) RemoveAccount(ctx context.Context, name string) error {
 		r.Accounts = slices.Delete(r.Accounts, i, i+1)
 		r.Tokens = slices.DeleteFunc(r.Tokens, func(t bus.Token) bool { return t.Account == name })
 		r.Rules = slices.DeleteFunc(r.Rules, func(rule bus.Rule) bool { return rule.Account == name })
+		m.setLimits(name, nil)
+		for _, f := range m.feeds {
+			if f.owner == name {
+				f.owner = ""
+			}
+		}
 		return nil
 	})
 }
@@ -132,4 +141,53 @@ func (m *Memory) RemoveToken(ctx context.Context, account, label string) error {
 		r.Tokens = slices.Delete(r.Tokens, i, i+1)
 		return nil
 	})
+}
+
+// SetLimits implements bus.Quotas.
+func (m *Memory) SetLimits(ctx context.Context, account string, l bus.Limits) error {
+	return m.changeRoll(ctx, func(r *bus.Roll) error {
+		if account != bus.Anonymous && account != bus.Everyone && accountAt(r, account) < 0 {
+			return bus.ErrNoAccount
+		}
+		m.setLimits(account, l)
+		return nil
+	})
+}
+
+// setLimits replaces limits. What was handed out is not changed.
+func (m *Memory) setLimits(account string, l bus.Limits) {
+	all := maps.Clone(m.roll.Limits)
+	delete(all, account)
+	if len(l) > 0 {
+		if all == nil {
+			all = make(map[string]bus.Limits)
+		}
+		all[account] = maps.Clone(l)
+	}
+	if len(all) == 0 {
+		all = nil
+	}
+	m.roll.Limits = all
+}
+
+// MakeFeed implements bus.Quotas.
+func (m *Memory) MakeFeed(ctx context.Context, name, owner string, most int64) error {
+	defer m.reading()()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if m.feeds[name] != nil {
+		return nil
+	}
+	var made int64
+	for _, f := range m.feeds {
+		if f.owner == owner {
+			made++
+		}
+	}
+	if most >= 0 && made >= most {
+		return bus.ErrFeedsMade
+	}
+	m.ensure(name, time.Now().UTC()).owner = owner
+	return nil
 }
