@@ -31,8 +31,9 @@ func shared(t *testing.T, login, passcode string) *bus.Access {
 // guests are accounts, and a site for them.
 type guests struct {
 	*server
-	store *bustest.Memory
-	token map[string]string
+	store  *bustest.Memory
+	access *bus.Access
+	token  map[string]string
 }
 
 // invite runs a site with the rules "account feed rights", whose accounts have a token each, and ann the password "pässword:1".
@@ -63,7 +64,7 @@ func invite(t *testing.T, h Handler, rules ...string) *guests {
 		t.Fatal(err)
 	}
 	t.Cleanup(access.Close)
-	h.Access = access
+	h.Access, g.access = access, access
 	g.server = serve(t, h)
 	return g
 }

@@ -22,7 +22,7 @@ type callerKey struct{}
 
 // caller returns who sent r.
 func (s *site) caller(r *http.Request) *bus.Caller {
-	if s.access.Open() {
+	if s.access.Open() && !s.access.Anonymous().Limited() {
 		return s.access.Anonymous()
 	}
 	if c, ok := r.Context().Value(callerKey{}).(*bus.Caller); ok {
@@ -33,8 +33,11 @@ func (s *site) caller(r *http.Request) *bus.Caller {
 
 // admit returns r as that of the account whose credentials it has, or reports why it may not come in.
 func (s *site) admit(r *http.Request) (*http.Request, error) {
-	if !s.access.Open() && r.URL.Path != healthPath {
+	if r.URL.Path != healthPath {
 		c, err := s.identify(r)
+		if err == nil {
+			c, err = s.count(r, c)
+		}
 		if err != nil {
 			return r, err
 		}
@@ -57,6 +60,9 @@ func (s *site) admit(r *http.Request) (*http.Request, error) {
 
 // identify looks at a request's credentials. Without any, it is anonymous, where such requests may do something.
 func (s *site) identify(r *http.Request) (*bus.Caller, error) {
+	if s.access.Open() {
+		return s.access.Anonymous(), nil
+	}
 	given := r.Header["Authorization"]
 	if len(given) == 0 {
 		if c := s.access.Anonymous(); c.Welcome() {

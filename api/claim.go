@@ -66,13 +66,17 @@ func (s *site) postClaims(w http.ResponseWriter, r *http.Request) error {
 
 // lease waits for work as long as the request says, and as the server lets readers wait, unless that is about to end.
 func (s *site) lease(w http.ResponseWriter, r *http.Request, c bus.LeaseConfig) ([]bus.LeasedEntry, error) {
+	if err := s.bus.MakeFeed(r.Context(), c.Feed, s.caller(r)); err != nil {
+		return nil, err
+	}
 	if c.Wait = min(c.Wait, s.live.maxWait); c.Wait == 0 {
 		return s.bus.Lease(r.Context(), c)
 	}
-	if err := s.live.enter(nil); err != nil {
+	caller := s.caller(r)
+	if err := s.live.enter(caller, nil); err != nil {
 		return nil, err
 	}
-	defer s.live.leave(nil, nil)
+	defer s.live.leave(caller, nil, nil)
 	rc := http.NewResponseController(w)
 	// Where the connection takes no deadlines there are none to move. The request is read: a passed deadline would look as if
 	// the client had left.

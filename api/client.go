@@ -60,7 +60,8 @@ type BatchEntry struct {
 // StatusError is an answer other than the one asked for.
 type StatusError struct {
 	Status int
-	Text   string // what the server says about it
+	Text   string        // what the server says about it
+	After  time.Duration // when to try again, as Retry-After says; 0 where it says nothing
 }
 
 func (e *StatusError) Error() string { return e.Text }
@@ -77,10 +78,10 @@ func (c *Client) Publish(ctx context.Context, feed, contentType string, body []b
 	end := time.Now().Add(c.Retry)
 	for wait := pause(0); ; {
 		receipt, err := c.publish(ctx, feed, contentType, body, key)
-		if err == nil || !passes(err) || ctx.Err() != nil || time.Until(end) <= time.Duration(wait) {
+		if err == nil || !passes(err) || ctx.Err() != nil || time.Until(end) <= max(time.Duration(wait), askedFor(err)) {
 			return receipt, err
 		}
-		if waitErr := wait.wait(ctx); waitErr != nil {
+		if waitErr := wait.wait(ctx, err); waitErr != nil {
 			return nil, err
 		}
 	}
@@ -196,9 +197,14 @@ func (c *Client) do(req *http.Request, status int) (*http.Response, []byte, erro
 	case len(body) > maxAnswer:
 		return nil, nil, fmt.Errorf("the answer is larger than %d bytes; ask for fewer entries", maxAnswer)
 	case resp.StatusCode != status:
-		return nil, nil, &StatusError{Status: resp.StatusCode, Text: statusText(resp, body)}
+		return nil, nil, statusError(resp, body)
 	}
 	return resp, body, nil
+}
+
+// statusError makes an error of an answer.
+func statusError(resp *http.Response, body []byte) *StatusError {
+	return &StatusError{Status: resp.StatusCode, Text: statusText(resp, body), After: retryTime(resp.Header.Get("Retry-After"), time.Now())}
 }
 
 // statusText returns the first line that the server says about a failure.

@@ -102,7 +102,7 @@ func (f *follower) run(ctx context.Context) error {
 			f.following.Lost(err)
 		}
 		f.away = true
-		if err := f.pause.wait(ctx); err != nil {
+		if err := f.pause.wait(ctx, err); err != nil {
 			return err
 		}
 	}
@@ -173,7 +173,7 @@ func checkStream(resp *http.Response) error {
 		return errNoStream
 	case resp.StatusCode != http.StatusOK:
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // it only explains the status
-		return &StatusError{Status: resp.StatusCode, Text: statusText(resp, text)}
+		return statusError(resp, text)
 	case !strings.HasPrefix(resp.Header.Get("Content-Type"), typeEvents):
 		return errNoStream
 	}
@@ -295,7 +295,7 @@ func (f *follower) poll(ctx context.Context) error {
 	}
 	f.following.After = max(f.following.After, batch.Last)
 	if len(batch.Entries) == 0 && !waited && !batch.More {
-		return f.pause.wait(ctx) // a server that does not wait
+		return f.pause.wait(ctx, nil) // a server that does not wait
 	}
 	return nil
 }

@@ -50,8 +50,19 @@ func newLive(h *Handler) *live {
 	return l
 }
 
-// enter counts a reader, if there is room for one. st is its stream, nil where it waits for one answer.
-func (l *live) enter(st *stream) error {
+// enter counts a reader, if there is room for one and its caller may have one more. st is its stream, nil where it waits for one answer.
+func (l *live) enter(c *bus.Caller, st *stream) error {
+	if err := c.Enter(bus.LimitConnections); err != nil {
+		return err
+	}
+	err := l.admit(st)
+	if err != nil {
+		c.Leave(bus.LimitConnections, 1)
+	}
+	return err
+}
+
+func (l *live) admit(st *stream) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -71,8 +82,9 @@ func (l *live) enter(st *stream) error {
 	return nil
 }
 
-// leave takes a reader away, with its stream and the connection that it has taken over, nil for none.
-func (l *live) leave(st *stream, conn net.Conn) {
+// leave takes a caller's reader away, with its stream and the connection that it has taken over, nil for none.
+func (l *live) leave(c *bus.Caller, st *stream, conn net.Conn) {
+	c.Leave(bus.LimitConnections, 1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if conn != nil {

@@ -36,10 +36,11 @@ func waitOf(r *http.Request) time.Duration {
 func (s *site) await(w http.ResponseWriter, r *http.Request, sel bus.Selection, f filter, after int64, wait time.Duration) error {
 	wait = min(wait, s.live.maxWait)
 	w.Header()["Preference-Applied"] = []string{"wait=" + strconv.Itoa(int(wait/time.Second))}
-	if err := s.live.enter(nil); err != nil {
+	caller := s.caller(r)
+	if err := s.live.enter(caller, nil); err != nil {
 		return err
 	}
-	defer s.live.leave(nil, nil)
+	defer s.live.leave(caller, nil, nil)
 	rc := http.NewResponseController(w)
 	// Where the connection takes no deadlines there are none to move.
 	_ = rc.SetReadDeadline(time.Time{}) // the request is read; a passed deadline would look as if the client had left

@@ -74,6 +74,9 @@ func problemOf(err error) *problemError {
 	if p := documentProblem(err); p != nil {
 		return p
 	}
+	if p := limitProblem(err); p != nil {
+		return p
+	}
 	for _, o := range outcomes {
 		if errors.Is(err, o.err) {
 			return &problemError{Status: o.status, Detail: o.detail, Header: o.header, cause: err}

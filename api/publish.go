@@ -43,6 +43,10 @@ func (s *site) postCollection(w http.ResponseWriter, r *http.Request) error {
 		if !f.Accepts.Allow(p.typ, "") {
 			return notAccepted(f, p.typ)
 		}
+		// Before the file comes: it may be large.
+		if err := s.bus.MakeFeed(r.Context(), feed, s.caller(r)); err != nil {
+			return err
+		}
 		return s.postMedia(w, r, feed, key, p, b)
 	}
 	doc, err := s.documentOf(f, p, b)
@@ -101,6 +105,9 @@ func (s *site) publish(w http.ResponseWriter, r *http.Request, feed, key string,
 	for i, e := range doc.Entries {
 		setTrace(e, r)
 		posts[i] = bus.Post{Feed: feed, Entry: e, Key: key}
+	}
+	if err := s.bus.MakeFeed(r.Context(), feed, s.caller(r)); err != nil {
+		return err
 	}
 	published, err := s.bus.Publish(r.Context(), posts...)
 	if err != nil {

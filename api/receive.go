@@ -61,6 +61,10 @@ func (s *site) openBody(w http.ResponseWriter, r *http.Request, limit int64, set
 			Header: http.Header{"Accept-Encoding": acceptEncoding},
 		}
 	}
+	if err := s.meter(r, b); err != nil {
+		b.close()
+		return nil, err
+	}
 	return b, nil
 }
 

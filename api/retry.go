@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -17,11 +18,36 @@ const (
 // pause is how long to wait before the next try.
 type pause time.Duration
 
-// wait waits, and makes the next pause longer. It returns ctx's cause when that ends first.
-func (p *pause) wait(ctx context.Context) error {
+// wait waits, at least as long as the server asked for with err, and makes the next pause longer. It returns ctx's cause when
+// that ends first.
+func (p *pause) wait(ctx context.Context, err error) error {
 	d := max(time.Duration(*p), firstPause)
 	*p = pause(min(2*d, longestPause))
-	return sleep(ctx, d/2+rand.N(d/2+1))
+	return sleep(ctx, askedFor(err)+d/2+rand.N(d/2+1))
+}
+
+// longestAsked bounds how long a server is believed that asks for patience.
+const longestAsked = 10 * time.Minute
+
+// askedFor returns how long the server asked to wait because of a limit: sooner, it would refuse again. How long it takes until a server is
+// back that is away (503), it only guesses.
+func askedFor(err error) time.Duration {
+	refused, ok := errors.AsType[*StatusError](err)
+	if !ok || refused.Status != http.StatusTooManyRequests {
+		return 0
+	}
+	return min(refused.After, longestAsked)
+}
+
+// retryTime reads a Retry-After field, RFC 9110 §10.2.3: seconds, or a date.
+func retryTime(field string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(field, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(field); err == nil {
+		return max(at.Sub(now), 0)
+	}
+	return 0
 }
 
 // reset makes the next pause short again.

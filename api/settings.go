@@ -154,6 +154,9 @@ func (s *site) putSettings(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	set.IfRevision = revision
+	if err := s.bus.MakeFeed(r.Context(), name, s.caller(r)); err != nil {
+		return err
+	}
 	f, err := s.bus.Configure(r.Context(), name, set)
 	var refused *bus.SettingError
 	switch {

@@ -49,6 +49,7 @@ type stream struct {
 	filter filter
 	allows func() bool // whether the reader may still read any of it
 	access *bus.Access
+	caller *bus.Caller
 	live   *live
 	stats  *stats
 	to     pipe
@@ -97,11 +98,12 @@ func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form 
 		filter:    c.filter,
 		allows:    c.readable,
 		access:    s.access,
+		caller:    s.caller(r),
 		live:      s.live,
 		stats:     s.stats,
 		told:      after,
 	}
-	if err := s.live.enter(st); err != nil {
+	if err := s.live.enter(st.caller, st); err != nil {
 		return err
 	}
 	st.sub = s.bus.Follow(c.selection(), after)
@@ -146,7 +148,7 @@ func (s *site) logStream(err error, request string) {
 // close counts the stream's reader out. conn is its connection where that was taken over.
 func (st *stream) close(conn net.Conn) {
 	st.sub.Close()
-	st.live.leave(st, conn)
+	st.live.leave(st.caller, st, conn)
 }
 
 // streamKind returns the form of the entries of a stream.

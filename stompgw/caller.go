@@ -10,8 +10,17 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// identify returns who connects: the account of the headers login and passcode or, without both, whoever has none.
+// identify returns who connects: the account of the headers login and passcode or, without both, whoever has none, counted
+// by address.
 func (c *conn) identify(ctx context.Context, f *stomp.Frame) (*bus.Caller, error) {
+	caller, err := c.login(ctx, f)
+	if err == nil && caller == c.server.Access.Anonymous() {
+		caller = c.server.Access.Visitor(addressOf(c.nc.RemoteAddr()))
+	}
+	return caller, err
+}
+
+func (c *conn) login(ctx context.Context, f *stomp.Frame) (*bus.Caller, error) {
 	access := c.server.Access
 	login, named := f.Get("login")
 	passcode, proven := f.Get("passcode")

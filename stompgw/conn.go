@@ -21,7 +21,7 @@ type conn struct {
 	cut    context.CancelFunc // ends what the session waits for
 	name   string             // of the session, for its client, dead letters and the log
 	topics follower
-	caller *bus.Caller // who connected; settled before anything is delivered
+	caller *bus.Caller // who connected, and is counted; settled before anything is delivered
 
 	// What the reader alone uses, but for version, which is settled before anything is delivered.
 	version      stomp.Version
@@ -32,6 +32,7 @@ type conn struct {
 	transactions transactions
 	queues       idTable[*queueSubscription]
 	follows      int                   // subscriptions to topics
+	subscribed   int                   // SUBSCRIBEs that are counted for the account
 	temps        map[string]*tempQueue // by name
 	broken       bool                  // the session has ended without a DISCONNECT, and not because the server stops
 
@@ -96,6 +97,7 @@ func (c *conn) stopReading() {
 func (c *conn) leaveOff() {
 	c.mu.Lock()
 	c.leaving = true
+	c.changed.Broadcast()
 	c.mu.Unlock()
 	c.stopReading()
 }
@@ -233,7 +235,8 @@ func brokenReceipt(err error) receipt {
 func isFault(err error) bool {
 	var f *fault
 	var broken *stomp.Error
-	return errors.As(err, &f) || errors.As(err, &broken)
+	var limit *bus.LimitError
+	return errors.As(err, &f) || errors.As(err, &broken) || errors.As(err, &limit)
 }
 
 func (c *conn) tooSilent() *fault {
@@ -276,4 +279,8 @@ func (c *conn) release(ctx context.Context) {
 	c.closeSubscriptions()
 	c.topics.close()
 	c.dropTempQueues(ctx)
+	c.caller.Leave(bus.LimitSubscriptions, c.subscribed)
+	if c.caller != nil {
+		c.caller.Leave(bus.LimitConnections, 1)
+	}
 }

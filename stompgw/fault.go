@@ -48,6 +48,7 @@ func faultOf(err error) (f *fault, known bool) {
 	var gap *bus.GapError
 	var large *feeds.LimitError
 	var cut *cutOffError
+	var limit *bus.LimitError
 	switch {
 	case errors.As(err, &f):
 		return f, true
@@ -59,6 +60,8 @@ func faultOf(err error) (f *fault, known bool) {
 		return shuttingDown(), true
 	case errors.As(err, &cut):
 		return advice(cut), true
+	case errors.As(err, &limit):
+		return limitFault(limit), true
 	case errors.As(err, &large):
 		return faultf("send fewer or shorter headers", "%s", large.Error()), true
 	}

@@ -32,7 +32,11 @@ func (c *conn) handshake(ctx context.Context) error {
 			ends:    true, lists: true,
 		}
 	}
-	if c.caller, err = c.identify(ctx, f); err != nil {
+	caller, err := c.identify(ctx, f)
+	if err != nil {
+		return err
+	}
+	if err := c.enter(ctx, caller); err != nil {
 		return err
 	}
 	beats, err := parseHeartBeat(f)

@@ -73,6 +73,9 @@ type send struct {
 }
 
 func (c *conn) handleSend(ctx context.Context, f *stomp.Frame, r receipt) error {
+	if err := c.pay(ctx, bus.LimitRequests, 1); err != nil {
+		return err
+	}
 	to, err := c.sendDestination(f)
 	if err != nil {
 		return err
@@ -84,6 +87,9 @@ func (c *conn) handleSend(ctx context.Context, f *stomp.Frame, r receipt) error 
 		if err := c.permit(bus.RightPublish, to.name); err != nil {
 			return err
 		}
+	}
+	if err := c.pay(ctx, bus.LimitBytes, int64(len(f.Body))); err != nil {
+		return err
 	}
 	t, err := c.transactionOf(f)
 	if err != nil {
@@ -287,6 +293,9 @@ func (c *conn) publish(ctx context.Context, s send, t *transaction, m *feeds.Mes
 		}
 		t.posts = append(t.posts, post)
 		return c.confirm(ctx, r)
+	}
+	if err := c.makeFeed(ctx, post.Feed); err != nil {
+		return err
 	}
 	o := &operation{receipt: r, size: size + frameOverhead}
 	o.post[0] = post

@@ -26,6 +26,9 @@ type subscription struct {
 }
 
 func (c *conn) handleSubscribe(ctx context.Context, f *stomp.Frame, r receipt) error {
+	if err := c.pay(ctx, bus.LimitRequests, 1); err != nil {
+		return err
+	}
 	s, err := c.parseSubscribe(f)
 	if err != nil {
 		return err
@@ -40,10 +43,20 @@ func (c *conn) handleSubscribe(ctx context.Context, f *stomp.Frame, r receipt) e
 	if err := c.settle(ctx); err != nil {
 		return err
 	}
-	if s.to.kind == toTopic {
-		return c.subscribeTopic(s, r)
+	if err := c.caller.Enter(bus.LimitSubscriptions); err != nil {
+		return err
 	}
-	return c.subscribeQueue(ctx, s, r)
+	if s.to.kind == toTopic {
+		err = c.subscribeTopic(s, r)
+	} else {
+		err = c.subscribeQueue(ctx, s, r)
+	}
+	if err != nil {
+		c.caller.Leave(bus.LimitSubscriptions, 1)
+		return err
+	}
+	c.subscribed++
+	return nil
 }
 
 // follow returns the subscription to a topic that has this id, nil for none.
@@ -226,6 +239,9 @@ func (c *conn) subscribeQueue(ctx context.Context, s subscription, r receipt) er
 
 // consume makes q a consumer.
 func (c *conn) consume(ctx context.Context, q *queueSubscription, feed, queue string, timeout time.Duration) error {
+	if err := c.makeFeed(ctx, feed); err != nil {
+		return err
+	}
 	if q.prefetch == 0 {
 		q.prefetch = uint16(c.server.Prefetch)
 	}
@@ -267,6 +283,8 @@ func (c *conn) handleUnsubscribe(ctx context.Context, f *stomp.Frame, r receipt)
 	} else {
 		return faultf("UNSUBSCRIBE by the id of a SUBSCRIBE", "there is no subscription %s", quote([]byte(id)))
 	}
+	c.subscribed--
+	c.caller.Leave(bus.LimitSubscriptions, 1)
 	c.answer(r)
 	return nil
 }

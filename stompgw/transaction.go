@@ -145,10 +145,16 @@ func (c *conn) handleCommit(ctx context.Context, f *stomp.Frame, r receipt) erro
 		c.unclaim(t.acks)
 		c.unclaim(t.nacks)
 		return faultf("nothing of it was done; BEGIN it again", "a frame of the transaction failed: %s", c.explain(t.spoilt).message)
-	case len(t.casts) > 0:
-		return c.commitCasts(ctx, t, r)
 	case t.frames == 0:
 		return c.confirm(ctx, r)
+	}
+	if err := c.makeFeeds(ctx, t); err != nil {
+		c.unclaim(t.acks)
+		c.unclaim(t.nacks)
+		return err
+	}
+	if len(t.casts) > 0 {
+		return c.commitCasts(ctx, t, r)
 	}
 	o := t.operation()
 	o.receipt = r

@@ -14,7 +14,7 @@ import (
 
 type memoryFeed struct {
 	bus.Feed
-	decided bool         // whether it keeps entries until acked
+	decided bool // whether it keeps entries until acked
 	owner   string
 	entries []*bus.Entry // in order of id
 	drafts  map[string]*bus.Entry

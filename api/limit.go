@@ -1,0 +1,123 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"atommq/bus"
+)
+
+// limitProblem says what to do about a limit of the account, nil for another error: RFC 6585 §4. There is no sense in waiting
+// for a feed, so that is a 403.
+func limitProblem(err error) *problemError {
+	var limit *bus.LimitError
+	if !errors.As(err, &limit) {
+		return nil
+	}
+	p := &problemError{
+		Status: http.StatusTooManyRequests,
+		Extra:  map[string]any{"limit": limit.Limit.String(), "most": limit.Most, "account": limit.Account},
+		cause:  err,
+	}
+	reason := strings.ToUpper(limit.Error()[:1]) + limit.Error()[1:]
+	switch {
+	case limit.Limit == bus.LimitFeeds:
+		p.Status = http.StatusForbidden
+		p.Detail = fmt.Sprintf("%s, and this would be one more. Nothing was done. Publish to a feed that is there, or DELETE one that this account made; whoever runs the server changes the limit: atommq user limit %s feeds=….", reason, limit.Account)
+	case limit.Limit.IsRate():
+		seconds := int64((limit.Wait + time.Second - 1) / time.Second)
+		p.Header = http.Header{"Retry-After": {strconv.FormatInt(max(seconds, 1), 10)}}
+		p.Detail = fmt.Sprintf("%s. Nothing was done. Send it again after the seconds that Retry-After names, and less at a time.", reason)
+	default:
+		p.Header = retryAfter
+		p.Detail = fmt.Sprintf("%s. End one of them, or come back after the seconds that Retry-After names.", reason)
+	}
+	return p
+}
+
+// count counts a request against the limits of who sent it, and returns who that is: those without an account are told apart by
+// their addresses.
+func (s *site) count(r *http.Request, c *bus.Caller) (*bus.Caller, error) {
+	if !c.Limited() {
+		return c, nil
+	}
+	if c == s.access.Anonymous() {
+		c = s.access.Visitor(s.addressOf(r))
+	}
+	_, err := c.Take(bus.LimitRequests, 1, 0)
+	return c, err
+}
+
+// addressOf returns the address that a request comes from, as trusted proxies tell it; the zero Addr where there is none, as
+// behind a unix socket.
+func (s *site) addressOf(r *http.Request) netip.Addr {
+	host := hostOf(r.RemoteAddr)
+	if len(s.proxies) > 0 && s.trusts(host) {
+		host = forwardedFor(r.Header, host, s.trusts)
+	}
+	from, _ := netip.ParseAddr(host) // what is no address is the zero one
+	return from
+}
+
+// forwardedFor walks from a trusted proxy towards the client for as long as the next hop is trusted too, in Forwarded (RFC 7239)
+// or X-Forwarded-For.
+func forwardedFor(h http.Header, peer string, trusted func(host string) bool) string {
+	var hops []string
+	for _, line := range h["Forwarded"] {
+		for line != "" {
+			var element string
+			element, line = cutOutsideQuotes(line, ',')
+			_, _, from := parseForwarded(element)
+			hops = append(hops, from)
+		}
+	}
+	if len(hops) == 0 {
+		hops = strings.Split(strings.Join(h["X-Forwarded-For"], ","), ",")
+	}
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop := hostOf(strings.TrimSpace(hops[i]))
+		if _, err := netip.ParseAddr(hop); err != nil {
+			return peer // an unknown one, RFC 7239 §6
+		}
+		if peer = hop; !trusted(hop) {
+			break
+		}
+	}
+	return peer
+}
+
+// metered counts what is read of a body beyond what its length has announced.
+type metered struct {
+	io.Reader
+	caller *bus.Caller
+	paid   int64
+}
+
+func (m *metered) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	if m.paid -= int64(n); m.paid < 0 {
+		m.caller.Charge(bus.LimitBytes, -m.paid)
+		m.paid = 0
+	}
+	return n, err
+}
+
+// meter counts a body against the limit of who sends it, before it is read, as far as its length is known.
+func (s *site) meter(r *http.Request, b *body) error {
+	c := s.caller(r)
+	if r.ContentLength == 0 || !c.Limited() {
+		return nil
+	}
+	announced := max(r.ContentLength, 0)
+	if _, err := c.Take(bus.LimitBytes, announced, 0); err != nil {
+		return err
+	}
+	b.Reader = &metered{b.Reader, c, announced}
+	return nil
+}
