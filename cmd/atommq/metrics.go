@@ -20,6 +20,7 @@ import (
 type metrics struct {
 	census  *census
 	bus     *bus.Bus
+	access  *bus.Access
 	gateway *stompgw.Server
 	http    func() api.Stats // nil in a gateway
 }
@@ -29,7 +30,7 @@ const scrapesAtOnce = 4
 
 // newMetrics makes the metrics of a node. Only the longest queues, so many, have metrics of their own.
 func newMetrics(n *node, gateway *stompgw.Server, queues int, log *slog.Logger) *metrics {
-	return &metrics{census: newCensus(n.bus, queues, log), bus: n.bus, gateway: gateway}
+	return &metrics{census: newCensus(n.bus, queues, log), bus: n.bus, access: n.access, gateway: gateway}
 }
 
 // handler answers with the metrics in the format of Prometheus.
@@ -55,6 +56,7 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	s.log(&stats)
 	s.commits(&stats)
 	s.queues(&stats)
+	s.limits(m.access)
 	s.stomp(&stomp)
 	if m.http != nil {
 		stats := m.http()
@@ -127,6 +129,12 @@ func (s sink) queues(stats *bus.Stats) {
 	s.counter("atommq_returns_total", "Entries that went back to their queues: refused, timed out, or left by their consumer.", stats.GivenBack)
 	s.counter("atommq_dead_letters_total", "Entries that used up their attempts, and went to the feed of dead letters.", stats.DeadLetters)
 	s.gauge("atommq_consumers", "Consumers of queues, of STOMP and of waiting HTTP claims.", float64(stats.Consumers))
+}
+
+func (s sink) limits(access *bus.Access) {
+	for _, l := range bus.AllLimits() {
+		s.counter("atommq_limited_total", "Requests, frames and connections refused because their account has taken as much as it may, by the limit.", access.Refused(l), "limit", l.String())
+	}
 }
 
 func (s sink) stomp(stats *stompgw.Stats) {

@@ -32,10 +32,11 @@ stands before a *.
   admin     all of these, the settings of feeds and queues, and removing them`,
 		Example: `  atommq user add ann
   atommq user allow ann read,publish 'orders*'
-  atommq user allow anonymous read news`,
+  atommq user allow anonymous read news
+  atommq user limit '*' requests=100/s`,
 		RunE: func(*cobra.Command, []string) error { return misusef("no command given") },
 	}
-	cmd.AddCommand(userAddCommand(), userPasswdCommand(), userRemoveCommand(), userListCommand(), userAllowCommand(), userDenyCommand())
+	cmd.AddCommand(userAddCommand(), userPasswdCommand(), userRemoveCommand(), userListCommand(), userAllowCommand(), userDenyCommand(), userLimitCommand())
 	return cmd
 }
 
@@ -97,7 +98,7 @@ is let in no more, within two seconds; tokens stay as they are.`,
 func userRemoveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove NAME",
-		Short: "Remove an account, with its tokens and rules",
+		Short: "Remove an account, with its tokens, rules and limits",
 		Args:  cobra.ExactArgs(1),
 	}
 	s := declare(cmd, "db")
@@ -193,7 +194,7 @@ func accountError(name string, err error) error {
 
 func userListCommand() *cobra.Command {
 	var asJSON bool
-	cmd := &cobra.Command{Use: "list", Short: "List the accounts, and what each may do"}
+	cmd := &cobra.Command{Use: "list", Short: "List the accounts, what each may do, and their limits"}
 	s := declare(cmd, "db")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, one object per line")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -217,6 +218,9 @@ type userJSON struct {
 	Tokens   int        `json:"tokens"`
 	Created  *time.Time `json:"created,omitempty"`
 	Rules    []ruleJSON `json:"rules"`
+
+	Limits map[string]any `json:"limits,omitempty"` // null for none
+	limits string
 }
 
 type ruleJSON struct {
@@ -224,11 +228,14 @@ type ruleJSON struct {
 	Rights string `json:"rights"`
 }
 
-// usersOf returns the accounts, and whoever has none where there are rules for that.
+// usersOf returns the accounts, and the names that stand for others where there are rules or limits for those.
 func usersOf(roll *bus.Roll) (users []userJSON) {
-	for _, a := range append([]bus.Account{{Name: bus.Anonymous}}, roll.Accounts...) {
-		u := userJSON{Name: a.Name, Password: a.Password != "", Rules: []ruleJSON{}}
-		if a.Name != bus.Anonymous {
+	for _, a := range append([]bus.Account{{Name: bus.Everyone}, {Name: bus.Anonymous}}, roll.Accounts...) {
+		u := userJSON{
+			Name: a.Name, Password: a.Password != "", Rules: []ruleJSON{},
+			Limits: jsonOf(roll.Limits[a.Name]), limits: writeLimits(roll.Limits[a.Name]),
+		}
+		if !a.Created.IsZero() {
 			u.Created = &a.Created
 		}
 		for _, t := range roll.Tokens {
@@ -243,7 +250,7 @@ func usersOf(roll *bus.Roll) (users []userJSON) {
 		}
 		users = append(users, u)
 	}
-	return slices.DeleteFunc(users, func(u userJSON) bool { return u.Name == bus.Anonymous && len(u.Rules) == 0 })
+	return slices.DeleteFunc(users, func(u userJSON) bool { return u.Created == nil && len(u.Rules) == 0 && len(u.Limits) == 0 })
 }
 
 func listUsersJSON(w io.Writer, roll *bus.Roll) error {
@@ -258,7 +265,7 @@ func listUsersJSON(w io.Writer, roll *bus.Roll) error {
 
 func listUsers(w io.Writer, roll *bus.Roll) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tPASSWORD\tTOKENS\tRIGHTS\tFEEDS")
+	fmt.Fprintln(table, "NAME\tPASSWORD\tTOKENS\tRIGHTS\tFEEDS\tLIMITS")
 	for _, u := range usersOf(roll) {
 		password := "no"
 		if u.Password {
@@ -270,9 +277,9 @@ func listUsers(w io.Writer, roll *bus.Roll) error {
 		}
 		for i, r := range rules {
 			if i == 0 {
-				fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", u.Name, password, u.Tokens, r.Rights, r.Feeds)
+				fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\n", u.Name, password, u.Tokens, r.Rights, r.Feeds, u.limits)
 			} else {
-				fmt.Fprintf(table, "\t\t\t%s\t%s\n", r.Rights, r.Feeds)
+				fmt.Fprintf(table, "\t\t\t%s\t%s\t\n", r.Rights, r.Feeds)
 			}
 		}
 	}
