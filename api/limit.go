@@ -29,7 +29,7 @@ func limitProblem(err error) *problemError {
 	switch {
 	case limit.Limit == bus.LimitFeeds:
 		p.Status = http.StatusForbidden
-		p.Detail = fmt.Sprintf("%s, and this would be one more. Nothing was done. Publish to a feed that is there, or DELETE one that this account made; whoever runs the server changes the limit: atommq user limit %s feeds=….", reason, limit.Account)
+		p.Detail = fmt.Sprintf("%s, and this would be one more. Nothing was done. Publish to a feed that is there, or DELETE one that this account made; whoever runs the server changes the limit: %s.", reason, limit.Changing())
 	case limit.Limit.IsRate():
 		seconds := int64((limit.Wait + time.Second - 1) / time.Second)
 		p.Header = http.Header{"Retry-After": {strconv.FormatInt(max(seconds, 1), 10)}}

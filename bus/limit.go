@@ -87,6 +87,11 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s may have %d subscriptions at a time, and has", a, e.Most)
 }
 
+// Changing returns the command by which whoever runs the bus changes the limit: one word is left to fill in.
+func (e *LimitError) Changing() string {
+	return fmt.Sprintf("atommq user limit %s %s=…", accountWord(e.Account), e.Limit)
+}
+
 // bounds are the limits of somebody, Unlimited for none; nil where there are none at all.
 type bounds [limitKinds]int64
 

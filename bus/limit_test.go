@@ -50,7 +50,7 @@ func TestARateLetsASecondsWorthComeAtOnce(t *testing.T) {
 			take(t, again, bus.LimitRequests, 1)
 		}
 		_, err := ann.Take(bus.LimitRequests, 1, 0)
-		if limit := limitOf(t, err); limit.Wait != 100*time.Millisecond || limit.Most != 10 || limit.Account != "ann" {
+		if limit := limitOf(t, err); limit.Wait != 100*time.Millisecond || limit.Most != 10 || limit.Changing() != "atommq user limit ann requests=…" {
 			t.Errorf("the eleventh request: %+v", limit)
 		}
 		if wait, err := ann.Take(bus.LimitRequests, 1, time.Second); err != nil || wait != 100*time.Millisecond {

@@ -58,10 +58,15 @@ func (r Rights) String() string {
 // a shell takes it for this command and nothing else: who asks for rights may have made them up.
 func Allowing(account string, rights Rights, pattern string) string {
 	word, _, _ := strings.Cut(rights.String(), ",")
+	return fmt.Sprintf("atommq user allow %s %s %s", accountWord(account), word, shellQuoted(pattern))
+}
+
+// accountWord writes an account's name as one word of a command.
+func accountWord(account string) string {
 	if strings.ContainsFunc(account, special) {
-		account = shellQuoted(account)
+		return shellQuoted(account)
 	}
-	return fmt.Sprintf("atommq user allow %s %s %s", account, word, shellQuoted(pattern))
+	return account
 }
 
 // special reports whether a shell may see more in c than a part of a word.

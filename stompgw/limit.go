@@ -76,7 +76,7 @@ func (c *conn) makeFeeds(ctx context.Context, t *transaction) error {
 
 // limitFault says what to do about a limit.
 func limitFault(e *bus.LimitError) *fault {
-	raise := fmt.Sprintf("; whoever runs the server changes the limit: atommq user limit %s %s=…", e.Account, e.Limit)
+	raise := "; whoever runs the server changes the limit: " + e.Changing()
 	f := &fault{message: e.Error()}
 	switch {
 	case e.Limit.IsRate():
