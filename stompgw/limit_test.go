@@ -62,7 +62,7 @@ func TestAProducerThatOwesTooMuchIsToldWhenToComeBack(t *testing.T) {
 		t.Fatalf("got %s", show(f))
 	}
 	c.send("SEND\ndestination:/topic/x\nreceipt:second\n\nb\x00")
-	c.wantRefusal(`the account "ann" may publish 1000 bytes a second`, "send it again after 5")
+	c.wantRefusal(`the account "ann" may publish 1000 bytes a second`, "send it again after ", " seconds, and fewer")
 	c.expectEnd()
 	if f, err := g.Bus.Feed(t.Context(), "x"); err != nil || f.Entries != 1 || g.Access.Refused(bus.LimitBytes) != 1 {
 		t.Errorf("feed %+v, %v; want the first message alone, and one refusal", f, err)
