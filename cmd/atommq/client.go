@@ -5,22 +5,33 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 
 	"atommq/api"
 	"atommq/feeds"
 )
 
-// newClient makes a client of the server that --url names.
+// newClient makes a client of the server that --url names. It comes in by --login and --passcode, by --passcode alone if that is a
+// token, or by what stands in the URL: messages show that without.
 func newClient(s *settings) (*api.Client, error) {
 	u, err := url.Parse(s.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, misusef("--url %q: want http(s)://host[:port][/path]", s.URL)
+		return nil, misusef("--url %q: want http(s)://host[:port][/path]", s.URL[strings.LastIndexByte(s.URL, '@')+1:])
 	}
-	if err := s.checkAccount(); err != nil {
-		return nil, err
+	c := &api.Client{Login: s.Login, Passcode: s.Passcode}
+	if password, given := u.User.Password(); given && c.Passcode == "" {
+		c.Login, c.Passcode = u.User.Username(), password
 	}
-	return &api.Client{BaseURL: s.URL, Login: s.Login, Passcode: s.Passcode}, nil
+	if c.Login != "" && c.Passcode == "" {
+		return nil, misusef("--login and --passcode go together")
+	}
+	c.BaseURL = s.URL
+	if u.User != nil {
+		u.User = nil
+		c.BaseURL = u.String()
+	}
+	return c, nil
 }
 
 // feedName checks the name of a feed given on the command line.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,34 @@ func TestTopShowsWhatAServerDoes(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "atommq", "top", "--once", "--interval", "10ms", "--url", server.URL).Output()
 	if err != nil || !strings.Contains(string(out), "3 waiting") || !strings.Contains(string(out), "jobs default") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestCommandsComeInByAnAccountOrAToken(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "atommq.db")
+	add := exec.CommandContext(t.Context(), "atommq", "user", "add", "ann", "--db", db)
+	add.Stdin = strings.NewReader("s3cret@home\n")
+	if out, err := add.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	runCommand(t, "user", "allow", "ann", "read,publish", "*", "--db", db)
+	token := strings.TrimSpace(runCommand(t, "token", "add", "ann", "laptop", "--db", db))
+	server := startServer(t, "--db", db)
+	in := strings.Replace(server.URL, "http://", "http://ann:s3cret%40home@", 1)
+	for _, way := range [][]string{
+		{"--url", server.URL, "--login", "ann", "--passcode", "s3cret@home"}, {"--url", server.URL, "--login", "ann", "--passcode", token}, {"--url", server.URL, "--passcode", token}, {"--url", in},
+	} {
+		runCommand(t, append([]string{"publish", "news", "hello"}, way...)...)
+		if out := runCommand(t, append([]string{"tail", "news"}, way...)...); !strings.Contains(out, "hello") {
+			t.Errorf("%v: tail shows %s", way, out)
+		}
+		if out := runCommand(t, append([]string{"top", "--once", "--interval", "10ms"}, way...)...); !strings.Contains(out, "news") {
+			t.Errorf("%v: top shows %s", way, out)
+		}
+	}
+	out, err := exec.CommandContext(t.Context(), "atommq", "top", "--once", "--url", server.URL).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "--passcode") {
+		t.Errorf("top without an account: %v, %s", err, out)
 	}
 }
 
