@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -33,7 +35,7 @@ func onWire(t *testing.T, address, sent string) string {
 	_, err = io.Copy(&answer, conn)
 	conn.Close()
 	<-written
-	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("nothing ends the answer to %.300q: %.300q", sent, answer.String())
 	}
 	return answer.String()
