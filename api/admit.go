@@ -64,6 +64,9 @@ func (s *site) identify(r *http.Request) (*bus.Caller, error) {
 		return s.access.Anonymous(), nil
 	}
 	given := r.Header["Authorization"]
+	if name, ok := certifiedName(r); ok && len(given) == 0 {
+		return s.certified(name)
+	}
 	if len(given) == 0 {
 		if c := s.access.Anonymous(); c.Welcome() {
 			return c, nil
@@ -79,6 +82,23 @@ func (s *site) identify(r *http.Request) (*bus.Caller, error) {
 	}
 	if errors.Is(err, bus.ErrCredentials) || len(given) > 1 {
 		return nil, unauthorized("This server knows no such name with this password, or no such token. Correct it: curl -u name:password …, or curl -H 'Authorization: Bearer token' ….")
+	}
+	return c, err
+}
+
+// certifiedName returns whom the client's certificate names, if it has shown one that was verified: the common name of its subject.
+func certifiedName(r *http.Request) (name string, ok bool) {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return "", false
+	}
+	return r.TLS.VerifiedChains[0][0].Subject.CommonName, true
+}
+
+// certified lets in the account that a certificate names.
+func (s *site) certified(name string) (*bus.Caller, error) {
+	c, err := s.access.Certified(name)
+	if errors.Is(err, bus.ErrCredentials) {
+		return nil, unauthorized(fmt.Sprintf("Your certificate names %q (the common name of its subject), and there is no such account. Take another certificate, or say who you are: curl -u name:password …; whoever runs the server makes the account: atommq user add NAME --no-password.", name))
 	}
 	return c, err
 }

@@ -133,6 +133,41 @@ func TestAPasswordIsNotCutShort(t *testing.T) {
 	}
 }
 
+func TestACertifiedNameIsItsAccountAsLongAsThatIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &bustest.Memory{}
+		open := openAccess(t, store, bus.AccessConfig{})
+		if c, err := open.Certified("ann"); err != nil || c != open.Anonymous() {
+			t.Errorf("where everybody may do everything: %v, %v", c, err)
+		}
+		fill(t, store, []string{"ann:pw"}, "ann x read", "anonymous news read")
+		a := openAccess(t, store, bus.AccessConfig{Login: "root", Passcode: "shared"})
+		ann, err := a.Certified("ann")
+		if err != nil || ann.Account() != "ann" || !ann.May(bus.RightRead, "x") || ann.May(bus.RightPublish, "x") {
+			t.Fatalf("ann is refused: %v", err)
+		}
+		for _, name := range []string{"", "bob", "root", bus.Anonymous} {
+			if c, err := a.Certified(name); !errors.Is(err, bus.ErrCredentials) {
+				t.Errorf("%q is let in: %v, %v", name, c, err)
+			}
+		}
+		if err := store.SetPassword(t.Context(), "ann", "$2a$other"); err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * time.Second)
+		if !ann.May(bus.RightRead, "x") {
+			t.Error("a certificate ends with a password")
+		}
+		if err := store.RemoveAccount(t.Context(), "ann"); err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * time.Second)
+		if ann.May(bus.RightRead, "x") || ann.Known() {
+			t.Error("a certificate counts for an account that is gone")
+		}
+	})
+}
+
 func TestARightTakenAwayIsGoneWithinTwoSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &bustest.Memory{}

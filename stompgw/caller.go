@@ -2,16 +2,18 @@ package stompgw
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"atommq/bus"
 	"atommq/stompgw/stomp"
 )
 
-// identify returns who connects: the account of the headers login and passcode or, without both, whoever has none, counted
-// by address.
+// identify returns who connects: the account of the headers login and passcode or, without both, of the certificate or, without
+// one, whoever has none, counted by address.
 func (c *conn) identify(ctx context.Context, f *stomp.Frame) (*bus.Caller, error) {
 	caller, err := c.login(ctx, f)
 	if err == nil && caller == c.server.Access.Anonymous() {
@@ -24,6 +26,9 @@ func (c *conn) login(ctx context.Context, f *stomp.Frame) (*bus.Caller, error) {
 	access := c.server.Access
 	login, named := f.Get("login")
 	passcode, proven := f.Get("passcode")
+	if name, certified := certifiedName(c.nc); certified && len(login)+len(passcode) == 0 {
+		return c.certified(name)
+	}
 	if caller := access.Anonymous(); !named && !proven && caller.Welcome() {
 		return caller, nil
 	}
@@ -36,6 +41,35 @@ func (c *conn) login(ctx context.Context, f *stomp.Frame) (*bus.Caller, error) {
 		}
 	case errors.Is(err, bus.ErrBusy):
 		return nil, &fault{message: err.Error(), detail: "connect again in some seconds; tokens are checked at once", ends: true}
+	}
+	return caller, err
+}
+
+// certifiedName returns whom the client's certificate names, if it has shown one that was verified: the common name of its subject.
+func certifiedName(nc net.Conn) (name string, ok bool) {
+	if ws, is := nc.(*webSocketConn); is {
+		nc = ws.raw
+	}
+	secured, is := nc.(*tls.Conn)
+	if !is {
+		return "", false
+	}
+	chains := secured.ConnectionState().VerifiedChains // CONNECT has come, so hands were shaken
+	if len(chains) == 0 {
+		return "", false
+	}
+	return chains[0][0].Subject.CommonName, true
+}
+
+// certified lets in the account that a certificate names.
+func (c *conn) certified(name string) (*bus.Caller, error) {
+	caller, err := c.server.Access.Certified(name)
+	if errors.Is(err, bus.ErrCredentials) {
+		c.server.Log.Info("STOMP client refused: its certificate names no account", "session", c.name, "client", c.nc.RemoteAddr(), "name", name)
+		return nil, &fault{
+			message: fmt.Sprintf("the certificate names %s (the common name of its subject), and there is no such account", quote([]byte(name))),
+			detail:  "take another certificate, or send the headers login and passcode with CONNECT; whoever runs the server makes the account: atommq user add NAME --no-password", ends: true,
+		}
 	}
 	return caller, err
 }

@@ -24,8 +24,9 @@ const (
 // go on with the one that they began with.
 type certificate struct {
 	files   keyPair
+	must    bool // clients must have one, too
 	log     *slog.Logger
-	current atomic.Pointer[tls.Certificate]
+	current atomic.Pointer[credentials]
 	stamp   stamp // of what was read last, for good or ill
 }
 
@@ -34,13 +35,13 @@ func (s *settings) certificate(log *slog.Logger) (*certificate, error) {
 	if err := s.checkTLS(); err != nil || isOff(s.HTTPS) && isOff(s.StompTLS) {
 		return nil, err
 	}
-	c := &certificate{files: keyPair{s.TLSCert, s.TLSKey}, log: log}
+	c := &certificate{files: keyPair{s.TLSCert, s.TLSKey, s.TLSClientCA}, must: s.TLSClientAuth.value == "require", log: log}
 	c.stamp = c.files.stamp()
 	read, err := c.files.read()
 	if err != nil {
 		return nil, err
 	}
-	c.current.Store(&read)
+	c.current.Store(read)
 	return c, nil
 }
 
@@ -53,8 +54,12 @@ func (s *settings) checkTLS() error {
 	}
 	none := isOff(s.HTTPS) && isOff(s.StompTLS)
 	switch {
-	case none && s.TLSCert == "" && s.TLSKey == "":
+	case s.TLSClientAuth.value == "require" && s.TLSClientCA == "":
+		return misusef("--tls-client-auth require needs --tls-client-ca: who is to have signed the certificates?")
+	case none && s.TLSCert == "" && s.TLSKey == "" && s.TLSClientCA == "":
 		return nil
+	case none && s.TLSClientCA != "":
+		return misusef("--tls-client-ca serves where TLS is spoken, which is nowhere: give --stomp-tls%s an address", ifWeb(s, " or --https"))
 	case none && s.HTTPS == "":
 		return misusef("--tls-cert and --tls-key serve --stomp-tls, which is off: give that an address")
 	case none:
@@ -65,16 +70,38 @@ func (s *settings) checkTLS() error {
 	return nil
 }
 
-// config returns how TLS is spoken where the protocols are offered inside it. Clients are not asked for certificates: whoever
-// takes those for accounts begins here.
+// ifWeb returns text for a command that serves HTTP.
+func ifWeb(s *settings, text string) string {
+	if s.HTTPS == "" {
+		return ""
+	}
+	return text
+}
+
+// config returns how TLS is spoken where the protocols are offered inside it.
 func (c *certificate) config(protocols ...string) *tls.Config {
-	return &tls.Config{
+	config := &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		NextProtos: protocols,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return c.current.Load(), nil
+			return &c.current.Load().Certificate, nil
 		},
 	}
+	if c.files.clientCA == "" {
+		return config
+	}
+	config.ClientAuth = tls.VerifyClientCertIfGiven
+	if c.must {
+		config.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	// A session that is resumed would be one with an authority that may be trusted no longer.
+	config.SessionTicketsDisabled = true
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		current := config.Clone()
+		current.ClientCAs = c.current.Load().clients
+		return current, nil
+	}
+	return config
 }
 
 // keep has the certificate read again when its files change, and on SIGHUP, until ctx ends; stop waits for that. Without a
@@ -137,7 +164,7 @@ func (c *certificate) reload(now stamp) {
 		c.warnExpiry()
 		return
 	}
-	c.current.Store(&read)
+	c.current.Store(read)
 	c.log.Info("read the certificate", "file", c.files.cert, "serial", read.Leaf.SerialNumber, "ends", read.Leaf.NotAfter)
 	c.warnExpiry()
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"log/slog"
 	"math/big"
@@ -46,6 +47,7 @@ func issue(t *testing.T, serial int64, lasts time.Duration) (cert, key string) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(serial),
+		Subject:      pkix.Name{CommonName: "localhost"}, // curl wants an issuer's name
 		NotBefore:    time.Now().Add(-lasts),
 		NotAfter:     time.Now().Add(lasts),
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},

@@ -35,6 +35,13 @@ func entranceSettings() []setting {
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.TLSCert, n, "", h) }},
 		{"tls-key", "PEM `file` of the key that goes with --tls-cert",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.TLSKey, n, "", h) }},
+		{"tls-client-ca", "PEM `file` of authorities: whoever has a certificate of theirs is the account that it names",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.TLSClientCA, n, "", h) }},
+		{"tls-client-auth", "whether clients must have such a certificate: request, or require",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.TLSClientAuth = choice{value: "request", of: []string{"request", "require"}}
+				f.Var(&s.TLSClientAuth, n, h)
+			}},
 	}
 }
 

@@ -32,7 +32,7 @@ takes, the others give out. It prints the URLs it serves, and stops as serve doe
 // gatewaySettings names the settings of whoever serves STOMP.
 func gatewaySettings() []string {
 	return []string{
-		"db", "stomp", "stomp-tls", "tls-cert", "tls-key", "base-url", "login", "passcode", "max-body",
+		"db", "stomp", "stomp-tls", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "base-url", "login", "passcode", "max-body",
 		"max-connections", "max-prefetch", "heart-beat", "cache-bytes", "idempotency-window", "log-level", "log-format",
 		"admin", "metrics", "metrics-queues",
 	}

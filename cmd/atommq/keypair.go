@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -10,11 +11,50 @@ import (
 	"strings"
 )
 
-// keyPair names the files of a chain of certificates and of the key of its first one.
-type keyPair struct{ cert, key string }
+// keyPair names the files of a chain of certificates and of the key of its first one, and of those whose certificates clients
+// may have, "" for none.
+type keyPair struct{ cert, key, clientCA string }
 
-// read reads both.
-func (p keyPair) read() (tls.Certificate, error) {
+// credentials are what is in the files.
+type credentials struct {
+	tls.Certificate
+	clients *x509.CertPool
+}
+
+// read reads all.
+func (p keyPair) read() (*credentials, error) {
+	pair, err := p.readPair()
+	if err != nil {
+		return nil, err
+	}
+	clients, err := p.readClientCA()
+	if err != nil {
+		return nil, err
+	}
+	return &credentials{pair, clients}, nil
+}
+
+// readClientCA reads the authorities of clients.
+func (p keyPair) readClientCA() (*x509.CertPool, error) {
+	if p.clientCA == "" {
+		return nil, nil //nolint:nilnil // none was asked for
+	}
+	text, err := readPEM("--tls-client-ca", p.clientCA)
+	if err != nil {
+		return nil, err
+	}
+	if holdsPEM(text, "PRIVATE KEY") {
+		return nil, fmt.Errorf("--tls-client-ca %s: there is a key in it, which should lie where certificates are signed, and not here; give the certificates alone", p.clientCA)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("--tls-client-ca %s: there is no PEM certificate in it", p.clientCA)
+	}
+	return pool, nil
+}
+
+// readPair reads the server's own.
+func (p keyPair) readPair() (tls.Certificate, error) {
 	cert, err := readPEM("--tls-cert", p.cert)
 	if err != nil {
 		return tls.Certificate{}, err
@@ -57,12 +97,12 @@ func readPEM(flag, name string) ([]byte, error) {
 	return text, nil
 }
 
-// stamp tells whether the files of a key pair are others than before. A file that is not there is nil.
-type stamp [2]fs.FileInfo
+// stamp tells whether the files of a key pair are others than before. A file that is not there, or not asked for, is nil.
+type stamp [3]fs.FileInfo
 
 func (p keyPair) stamp() stamp {
 	var s stamp
-	for i, name := range []string{p.cert, p.key} {
+	for i, name := range []string{p.cert, p.key, p.clientCA} {
 		s[i], _ = os.Stat(name) // reading it says why
 	}
 	return s

@@ -19,6 +19,8 @@ type settings struct {
 	HTTP, HTTPS, FCGI string
 	Stomp, StompTLS   string
 	TLSCert, TLSKey   string
+	TLSClientCA       string
+	TLSClientAuth     choice
 	BaseURL           string
 	Login, Passcode   string
 	LogLevel          choice
