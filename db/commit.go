@@ -154,10 +154,19 @@ func (c *commit) counter(last, stirs int64) {
 // exclude does so for a transaction that is not a commit.
 func (w *writer) exclude() error { return w.query(readCounter, nil, func([]driver.Value) {}) }
 
-// needsCounter reports whether a commit with op among its ops needs the counter before it does anything.
+// needsCounter reports whether a commit with op among its ops needs the counter before it does anything. What gives work back counts a
+// stir in the end, and must not have locked claims by then that somebody wants who has the counter.
 func needsCounter(op *bus.Op) bool {
-	return op.Kind != bus.OpClaim && (op.Kind != bus.OpPublish || len(op.Posts) > 0)
+	switch op.Kind {
+	case bus.OpClaim:
+		return false
+	case bus.OpPublish:
+		return len(op.Posts) > 0 || slices.ContainsFunc(op.Settle, givesBack)
+	}
+	return true
 }
+
+func givesBack(s bus.Settlement) bool { return s.Verdict == bus.Released || s.Verdict == bus.Returned }
 
 // needsIDs reports whether what op does with ids is more than to store entries under them.
 func needsIDs(op *bus.Op) bool {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"atommq/bus"
 	"atommq/bus/bustest"
@@ -108,6 +109,28 @@ func TestWhatIsLostInACommitIsFoundOut(t *testing.T) {
 			lose(acking(order.Order.Claims)...)
 			if left := claimed(t, s, node, q, 100); len(left) != 10 || left[0].ID != 11 {
 				t.Errorf("%d left, want the 10 that were not acked", len(left))
+			}
+		})
+	})
+	t.Run("leased and acked", func(t *testing.T) {
+		eachLoss(t, cluster, func(t *testing.T, s, other *Store, lose func(...*bus.Op)) {
+			_, q := joined(t, s)
+			mustCommit(t, s, through(t, "work", 20)...)
+			order := claiming(bus.LeaseNode, q, 10)
+			order.Order.Lease = time.Minute
+			lose(order)
+			if n := len(order.Order.Claims); n != 10 || order.Order.Claims[0].Attempt != 1 {
+				t.Errorf("%d leases, want 10", n)
+			}
+			acks := acking(order.Order.Claims)
+			lose(acks...)
+			for i := range acks {
+				if acks[i].Settle[0].Lost {
+					t.Errorf("the ack of lease %d is said to have come too late", i+1)
+				}
+			}
+			if waiting := waitingIn(t, other, "work"); len(waiting) != 10 || waiting[0] != 11 {
+				t.Errorf("%d wait, want the 10 that were not leased", waiting)
 			}
 		})
 	})
