@@ -20,6 +20,8 @@ func TestOnPostgreSQL(t *testing.T) {
 		"gateway":   TestAGatewayAndAServerShareOneDatabase,
 		"processes": TestQueuesAreSharedByProcesses,
 		"curl":      TestCurlAndStompWorkOnTheSameEntries,
+		"takeover":  TestWhatAKilledProcessHandedOutGoesToAnotherOne,
+		"lease":     TestAClaimOverHTTPOutlivesTheProcessThatMadeIt,
 		"AtomPub":   TestAtompubClientWalksThroughAtomPub,
 	} {
 		t.Run(name, test)
