@@ -77,6 +77,7 @@ func (s *site) lease(w http.ResponseWriter, r *http.Request, c bus.LeaseConfig) 
 		return nil, err
 	}
 	defer s.live.leave(caller, nil, nil)
+	waits(w)
 	rc := http.NewResponseController(w)
 	// Where the connection takes no deadlines there are none to move. The request is read: a passed deadline would look as if
 	// the client had left.

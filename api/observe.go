@@ -54,11 +54,11 @@ func isAlphanumeric(c byte) bool {
 func (s *site) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := recorders.Get().(*recorder)
-		*rec = recorder{ResponseWriter: w, status: http.StatusOK}
+		*rec = recorder{ResponseWriter: w, status: http.StatusOK, begun: time.Now()}
 		defer s.counted(rec)
 		rec.Header()["X-Request-Id"] = s.ids.of(r)
 		if s.log.Enabled(r.Context(), slog.LevelDebug) {
-			defer s.logged(rec, r, time.Now())
+			defer s.logged(rec, r)
 		}
 		defer s.recovered(rec, r)
 		r, err := s.admit(r)
@@ -72,7 +72,7 @@ func (s *site) observed(next http.Handler) http.Handler {
 
 // counted counts what a request was answered with.
 func (s *site) counted(rec *recorder) {
-	s.stats.count(rec.route, rec.status)
+	s.stats.count(rec)
 	rec.ResponseWriter = nil
 	recorders.Put(rec)
 }
@@ -98,9 +98,9 @@ func (s *site) recovered(w http.ResponseWriter, r *http.Request) {
 func requestID(w http.ResponseWriter) string { return w.Header().Get("X-Request-Id") }
 
 // logged writes a line about a request.
-func (s *site) logged(rec *recorder, r *http.Request, begun time.Time) {
+func (s *site) logged(rec *recorder, r *http.Request) {
 	s.log.DebugContext(r.Context(), "served", "request", requestID(rec), "method", r.Method, "path", r.URL.EscapedPath(),
-		"status", rec.status, "bytes", rec.bytes, "took", time.Since(begun), "peer", r.RemoteAddr)
+		"status", rec.status, "bytes", rec.bytes, "took", time.Since(rec.begun), "peer", r.RemoteAddr)
 }
 
 // recorders are used again: there is one for each request.
@@ -112,6 +112,8 @@ type recorder struct {
 	route  string
 	status int
 	bytes  int64
+	begun  time.Time
+	waited bool // for entries
 }
 
 func (w *recorder) WriteHeader(status int) {

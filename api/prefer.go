@@ -41,6 +41,7 @@ func (s *site) await(w http.ResponseWriter, r *http.Request, sel bus.Selection, 
 		return err
 	}
 	defer s.live.leave(caller, nil, nil)
+	waits(w)
 	rc := http.NewResponseController(w)
 	// Where the connection takes no deadlines there are none to move.
 	_ = rc.SetReadDeadline(time.Time{}) // the request is read; a passed deadline would look as if the client had left

@@ -5,13 +5,17 @@ import (
 	"net/http"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"atommq/bus"
 )
 
 // Stats is what the resources did since Handler.Routes, and who reads them now. What counts only rises.
 type Stats struct {
-	Requests []RequestCount // those that there were, by route, then by status
+	Requests  []RequestCount // those that there were, by route, then by status
+	Durations []RouteTimes   // how long those took that did not wait for entries, by route
 
 	Read     int64 // entries in pages, and alone
 	Streamed int64 // entries sent by streams
@@ -31,34 +35,52 @@ type RequestCount struct {
 	Count  int64
 }
 
+// RouteTimes is how long the requests to a route took, in seconds, up to the end of the answer: without those that waited for
+// entries, or were streams.
+type RouteTimes struct {
+	Route   string
+	Seconds bus.Histogram
+}
+
+// requestTimes are the bounds of RouteTimes, in microseconds.
+var requestTimes = []int64{500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000}
+
 // noRoute stands for requests that came to no resource.
 const noRoute = "none"
 
 // stats is what Stats is read from.
 type stats struct {
-	routes                  map[string]*statuses // filled before the first request
+	routes                  map[string]*routeStats // filled before the first request
 	read, streamed, claimed atomic.Int64
 }
 
-// statuses counts the answers of a route, those with status 100 first.
-type statuses [500]atomic.Int64
+// routeStats counts the answers of a route, those with status 100 first, and measures how long they took.
+type routeStats struct {
+	statuses [500]atomic.Int64
+	times    *bus.Meter
+}
+
+func newRouteStats() *routeStats { return &routeStats{times: bus.NewMeter(requestTimes...)} }
 
 func newStats(router chi.Routes) *stats {
-	s := &stats{routes: map[string]*statuses{noRoute: new(statuses)}}
+	s := &stats{routes: map[string]*routeStats{noRoute: newRouteStats()}}
 	for _, route := range router.Routes() {
-		s.routes[route.Pattern] = new(statuses)
+		s.routes[route.Pattern] = newRouteStats()
 	}
 	return s
 }
 
 // count takes note of an answer.
-func (s *stats) count(route string, status int) {
-	of := s.routes[route]
+func (s *stats) count(rec *recorder) {
+	of := s.routes[rec.route]
 	if of == nil {
 		of = s.routes[noRoute]
 	}
-	if i := status - http.StatusContinue; i >= 0 && i < len(of) {
-		of[i].Add(1)
+	if i := rec.status - http.StatusContinue; i >= 0 && i < len(of.statuses) {
+		of.statuses[i].Add(1)
+	}
+	if !rec.waited {
+		of.times.Note(time.Since(rec.begun).Microseconds())
 	}
 }
 
@@ -66,13 +88,33 @@ func (s *stats) count(route string, status int) {
 func (s *stats) requests() []RequestCount {
 	var list []RequestCount
 	for _, route := range slices.Sorted(maps.Keys(s.routes)) {
-		for i := range s.routes[route] {
-			if n := s.routes[route][i].Load(); n > 0 {
+		statuses := &s.routes[route].statuses
+		for i := range statuses {
+			if n := statuses[i].Load(); n > 0 {
 				list = append(list, RequestCount{route, i + http.StatusContinue, n})
 			}
 		}
 	}
 	return list
+}
+
+// durations lists how long requests took, for the routes that had some.
+func (s *stats) durations() []RouteTimes {
+	var list []RouteTimes
+	for _, route := range slices.Sorted(maps.Keys(s.routes)) {
+		h := s.routes[route].times.Read(1e6)
+		if slices.ContainsFunc(h.Counts, func(n uint64) bool { return n > 0 }) {
+			list = append(list, RouteTimes{route, h})
+		}
+	}
+	return list
+}
+
+// waits tells the recorder that how long the answer takes is not the server's to say: entries are waited for.
+func waits(w http.ResponseWriter) {
+	if rec, ok := w.(*recorder); ok {
+		rec.waited = true
+	}
 }
 
 // noted tells the recorder which route a request took.
@@ -93,7 +135,7 @@ func noted(next http.Handler) http.Handler {
 func (r *Routes) Stats() Stats {
 	s := r.site.stats
 	out := Stats{
-		Requests: s.requests(), Read: s.read.Load(), Streamed: s.streamed.Load(), Claimed: s.claimed.Load(),
+		Requests: s.requests(), Durations: s.durations(), Read: s.read.Load(), Streamed: s.streamed.Load(), Claimed: s.claimed.Load(),
 	}
 	r.live.describe(&out, r.site.bus.Head())
 	return out

@@ -39,6 +39,32 @@ func TestRequestsAreCountedByRouteAndStatus(t *testing.T) {
 	}
 }
 
+// How long entries are waited for says nothing about the server, and would hide how long the rest takes.
+func TestRequestsAreTimedUnlessTheyWait(t *testing.T) {
+	s := serve(t, Handler{MaxWait: 10 * time.Millisecond})
+	s.fill(1)
+	s.get("/feeds/x").want(t, http.StatusOK)
+	s.get("/no/such/thing").want(t, http.StatusNotFound)
+	s.get("/feeds/x?after=0", "Prefer: wait=1").want(t, http.StatusOK) // which it need not
+	s.get("/feeds/x?after=1", "Prefer: wait=1").want(t, http.StatusOK)
+	s.do(http.MethodPut, "/feeds/x/queues/q", "{}").want(t, http.StatusCreated)
+	s.do(http.MethodPost, "/feeds/x/queues/q/claims?wait=1", "").want(t, http.StatusOK)
+	s.do(http.MethodPost, "/feeds/x/queues/q/claims", "").want(t, http.StatusOK)
+	want := map[string]uint64{"/feeds/{feed}": 3, "/feeds/{feed}/queues/{queue}": 1, "/feeds/{feed}/queues/{queue}/claims": 1, "none": 1}
+	s.eventually(func(st *Stats) bool {
+		got := make(map[string]uint64)
+		for _, route := range st.Durations {
+			for _, n := range route.Seconds.Counts {
+				got[route.Route] += n
+			}
+			if route.Seconds.Sum <= 0 || route.Seconds.Sum > patience.Seconds() {
+				return false
+			}
+		}
+		return cmp.Equal(want, got)
+	})
+}
+
 func TestWhoIsNotLetInIsCounted(t *testing.T) {
 	s := serve(t, Handler{Access: shared(t, "me", "secret")})
 	s.get("/feeds/x").want(t, http.StatusUnauthorized)

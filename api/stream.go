@@ -106,6 +106,7 @@ func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form 
 	if err := s.live.enter(st.caller, st); err != nil {
 		return err
 	}
+	waits(w)
 	st.sub = s.bus.Follow(c.selection(), after)
 	st.sub.Bytes = streamBytes
 	// A cursor whose next entries are gone is told so by a status. Nothing is lost: the stream begins with these entries.

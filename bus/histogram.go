@@ -10,38 +10,40 @@ type Histogram struct {
 	Sum    float64
 }
 
-// histogram is what a Histogram is read from. Its values are whole numbers of a unit.
-type histogram struct {
+// Meter is what a Histogram is read from. Its values are whole numbers of a unit.
+type Meter struct {
 	bounds []int64
 	counts []atomic.Uint64
 	sum    atomic.Int64
 }
 
-func newHistogram(bounds ...int64) *histogram {
-	return &histogram{bounds: bounds, counts: make([]atomic.Uint64, len(bounds)+1)}
+// NewMeter returns a Meter with these bounds, the least first.
+func NewMeter(bounds ...int64) *Meter {
+	return &Meter{bounds: bounds, counts: make([]atomic.Uint64, len(bounds)+1)}
 }
 
-func (h *histogram) note(value int64) {
+// Note counts a value.
+func (m *Meter) Note(value int64) {
 	i := 0
-	for i < len(h.bounds) && value > h.bounds[i] {
+	for i < len(m.bounds) && value > m.bounds[i] {
 		i++
 	}
-	h.counts[i].Add(1)
-	h.sum.Add(value)
+	m.counts[i].Add(1)
+	m.sum.Add(value)
 }
 
-// read returns what was counted, in units of unit.
-func (h *histogram) read(unit float64) Histogram {
+// Read returns what was counted, in units of unit.
+func (m *Meter) Read(unit float64) Histogram {
 	out := Histogram{
-		Bounds: make([]float64, len(h.bounds)),
-		Counts: make([]uint64, len(h.counts)),
-		Sum:    float64(h.sum.Load()) / unit,
+		Bounds: make([]float64, len(m.bounds)),
+		Counts: make([]uint64, len(m.counts)),
+		Sum:    float64(m.sum.Load()) / unit,
 	}
-	for i, b := range h.bounds {
+	for i, b := range m.bounds {
 		out.Bounds[i] = float64(b) / unit
 	}
-	for i := range h.counts {
-		out.Counts[i] = h.counts[i].Load()
+	for i := range m.counts {
+		out.Counts[i] = m.counts[i].Load()
 	}
 	return out
 }

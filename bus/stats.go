@@ -48,14 +48,14 @@ var (
 type stats struct {
 	entries, bytes, replayed      atomic.Int64
 	refused                       [len(causes) + 1]atomic.Int64
-	times, sizes                  *histogram
+	times, sizes                  *Meter
 	failed                        atomic.Int64
 	claimed, acked, back, letters atomic.Int64
 	pruned, expired, left, looks  atomic.Int64
 }
 
 func newStats() *stats {
-	return &stats{times: newHistogram(commitTimes...), sizes: newHistogram(commitSizes...)}
+	return &stats{times: NewMeter(commitTimes...), sizes: NewMeter(commitSizes...)}
 }
 
 // causes are what keeps entries from being published, and what it is called.
@@ -128,8 +128,8 @@ func (s *stats) count(m *batch, err error, took time.Duration) {
 		s.failed.Add(1)
 		return
 	}
-	s.times.note(took.Microseconds())
-	s.sizes.note(sum.size)
+	s.times.Note(took.Microseconds())
+	s.sizes.Note(sum.size)
 	s.take(&sum)
 }
 
@@ -191,7 +191,7 @@ func (b *Bus) Stats() Stats {
 	out := Stats{
 		Head: b.Head(), Entries: s.entries.Load(), Bytes: s.bytes.Load(), Replayed: s.replayed.Load(),
 		Refused:       make(map[string]int64),
-		CommitSeconds: s.times.read(1e6), CommitSizes: s.sizes.read(1), CommitsFailed: s.failed.Load(),
+		CommitSeconds: s.times.Read(1e6), CommitSizes: s.sizes.Read(1), CommitsFailed: s.failed.Load(),
 		Waiting: b.intake.length(),
 		Claimed: s.claimed.Load(), Acked: s.acked.Load(), GivenBack: s.back.Load(), DeadLetters: s.letters.Load(),
 		Pruned: s.pruned.Load(), Expired: s.expired.Load(), Left: s.left.Load(), Looks: s.looks.Load(),

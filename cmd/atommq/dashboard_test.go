@@ -110,7 +110,7 @@ func TestEveryMetricIsDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	names, _ := told(t)
-	suffix := regexp.MustCompile(`^(atommq_commit_(?:duration_seconds|size))_(?:bucket|sum|count)$`)
+	suffix := regexp.MustCompile(`^(atommq_\w+_(?:duration_seconds|size))_(?:bucket|sum|count)$`)
 	for _, name := range names {
 		name = suffix.ReplaceAllString(name, "$1")
 		if strings.HasPrefix(name, "atommq_") && !strings.Contains(string(doc), "`"+name) {

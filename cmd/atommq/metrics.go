@@ -79,14 +79,19 @@ func (s sink) gauge(name, help string, value float64, labels ...string) {
 
 // send sends a metric; labels are names, each with its value behind it.
 func (s sink) send(kind prometheus.ValueType, name, help string, value float64, labels []string) {
-	var names, values []string
-	for i := 0; i < len(labels); i += 2 {
-		names, values = append(names, labels[i]), append(values, labels[i+1])
-	}
+	names, values := paired(labels)
 	s.to <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), kind, value, values...)
 }
 
-func (s sink) histogram(name, help string, h bus.Histogram) {
+// paired takes labels apart.
+func paired(labels []string) (names, values []string) {
+	for i := 0; i < len(labels); i += 2 {
+		names, values = append(names, labels[i]), append(values, labels[i+1])
+	}
+	return names, values
+}
+
+func (s sink) histogram(name, help string, h bus.Histogram, labels ...string) {
 	buckets := make(map[float64]uint64, len(h.Bounds))
 	var count uint64
 	for i, n := range h.Counts {
@@ -95,7 +100,8 @@ func (s sink) histogram(name, help string, h bus.Histogram) {
 			buckets[h.Bounds[i]] = count
 		}
 	}
-	s.to <- prometheus.MustNewConstHistogram(prometheus.NewDesc(name, help, nil, nil), count, h.Sum, buckets)
+	names, values := paired(labels)
+	s.to <- prometheus.MustNewConstHistogram(prometheus.NewDesc(name, help, names, nil), count, h.Sum, buckets, values...)
 }
 
 // log tells of what is published, and leaves.
@@ -153,6 +159,9 @@ func (s sink) stomp(stats *stompgw.Stats) {
 func (s sink) http(stats *api.Stats) {
 	for _, r := range stats.Requests {
 		s.counter("atommq_http_requests_total", "HTTP requests that were answered.", r.Count, "route", r.Route, "status", strconv.Itoa(r.Status))
+	}
+	for _, r := range stats.Durations {
+		s.histogram("atommq_http_request_duration_seconds", "Time that HTTP requests took which neither waited for entries nor were streams.", r.Seconds, "route", r.Route)
 	}
 	s.gauge("atommq_http_streams", "Streams that are open.", float64(stats.Streams))
 	s.gauge("atommq_http_polls", "HTTP requests that wait for entries.", float64(stats.Polls))
