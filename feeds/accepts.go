@@ -3,6 +3,7 @@ package feeds
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // Accepts lists the media ranges that a collection takes, RFC 5023 §8.3.4, "application/*+json" included, which stands
@@ -74,8 +75,8 @@ func (a Accepts) Check() error {
 	for _, r := range a {
 		media, params, hasParams := strings.Cut(r, ";")
 		main, sub, ok := strings.Cut(strings.TrimSpace(media), "/")
-		if !ok || !isRangeToken(main) || !isRangeToken(sub) || main == "*" && sub != "*" || strings.Contains(main, "*") && main != "*" ||
-			len(r) > maxSetting || hasParams && !isParameter(params) {
+		if !ok || main == "" || sub == "" || !isRangeToken(main) || !isRangeToken(sub) || main == "*" && sub != "*" || strings.Contains(main, "*") && main != "*" ||
+			len(r) > maxSetting || strings.ContainsFunc(r, unicode.IsControl) || hasParams && !isParameter(params) {
 			return fmt.Errorf("%.80q is not a media range such as image/png, image/* or application/atom+xml;type=entry", r)
 		}
 	}
