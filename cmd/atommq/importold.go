@@ -135,22 +135,39 @@ func (m *oldMessage) post(feed string) (bus.Post, error) {
 	return bus.Post{
 		Feed: feed, Entry: e, UUID: derived(feed, key), Key: key, Queue: bus.DefaultQueue,
 		// The lower went first there, and 0 was what all had.
-		Priority:   bus.PriorityOf(min(max(4-m.priority, 0), 9)),
-		AckTimeout: time.Duration(m.ackTimeout * float64(time.Second)),
+		Priority:   bus.PriorityOf(4 - min(max(m.priority, -5), 4)),
+		AckTimeout: m.timeout(),
 	}, nil
 }
 
-// time returns when the message was sent, zero if that cannot be read.
+// longestOldTimeout bounds what a column of floating-point numbers says, as STOMP's ack-timeout is bounded.
+const longestOldTimeout = 365 * 24 * time.Hour
+
+// timeout returns the time that a consumer has, 0 for as long as the queue gives.
+func (m *oldMessage) timeout() time.Duration {
+	if !(m.ackTimeout > 0) { // or no number
+		return 0
+	}
+	return time.Duration(min(m.ackTimeout, longestOldTimeout.Seconds()) * float64(time.Second))
+}
+
+// time returns when the message was sent, zero if that cannot be read or written.
 func (m *oldMessage) time() time.Time {
+	var at time.Time
+	const year10000 = 253_402_300_800
 	switch t := m.sent.(type) {
 	case time.Time:
-		return t.UTC().Truncate(time.Microsecond)
+		at = t.UTC().Truncate(time.Microsecond)
 	case float64:
-		return time.UnixMicro(int64(t * 1e6)).UTC()
+		if t >= 0 && t < year10000 {
+			at = time.UnixMicro(int64(t * 1e6)).UTC()
+		}
 	case int64:
-		return time.Unix(t, 0).UTC()
+		if t >= 0 && t < year10000 {
+			at = time.Unix(t, 0).UTC()
+		}
 	}
-	return time.Time{}
+	return at
 }
 
 // oldTables are where entries are, in AtomBus and in AtomMQ up to 1.04.
