@@ -26,7 +26,7 @@ type conn struct {
 	// What the reader alone uses, but for version, which is settled before anything is delivered.
 	version      stomp.Version
 	frames       *stomp.Reader
-	silence      time.Duration // that the client may keep, 0 for any
+	pace         pace
 	group        group
 	sender       sender
 	transactions transactions
@@ -48,31 +48,6 @@ func newConn(s *Server, nc net.Conn, cut context.CancelFunc) *conn {
 	c.changed = sync.NewCond(&c.mu)
 	c.woken = make(chan struct{}, 1)
 	return c
-}
-
-// source reads from the connection, by its deadlines.
-type source struct{ *conn }
-
-// errLeaveOff ends a session that the server wants to end.
-var errLeaveOff = errors.New("the server is shutting down")
-
-func (s source) Read(p []byte) (int, error) {
-	if s.silence > 0 {
-		if err := s.nc.SetReadDeadline(time.Now().Add(s.silence)); err != nil {
-			return 0, err
-		}
-	}
-	// A deadline that stopReading sets from here on stands.
-	if err := s.stopped(); err != nil {
-		return 0, err
-	}
-	n, err := s.nc.Read(p)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		if stop := s.stopped(); stop != nil {
-			return n, stop
-		}
-	}
-	return n, err
 }
 
 // stopped returns why nothing more is to be read, if it is not.
@@ -133,6 +108,7 @@ func (c *conn) read(ctx context.Context) error {
 		if err := c.waitForRoom(ctx); err != nil {
 			return err
 		}
+		c.pace.begun = time.Time{} // while the server waited, the client could not send
 		f, err := c.frames.Next()
 		if err != nil {
 			return err
@@ -207,7 +183,7 @@ func (c *conn) finish(ctx context.Context, err error) {
 		_ = c.settle(ctx) // what fails has said so
 		f = shuttingDown()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		f = c.tooSilent()
+		f = c.tooSlow()
 	case errors.Is(err, io.EOF): // perhaps only of what the client has to say
 		_ = c.settle(ctx)
 	case isFault(err):
@@ -237,17 +213,6 @@ func isFault(err error) bool {
 	var broken *stomp.Error
 	var limit *bus.LimitError
 	return errors.As(err, &f) || errors.As(err, &broken) || errors.As(err, &limit)
-}
-
-func (c *conn) tooSilent() *fault {
-	if c.silence == 0 {
-		return faultf("send CONNECT first, at once", "no CONNECT frame within %v", c.server.ConnectTimeout)
-	}
-	return &fault{
-		message: "nothing came for " + c.silence.String(),
-		detail:  "send heart-beats as agreed in CONNECTED, or ask for none with heart-beat:0,0",
-		ends:    true,
-	}
 }
 
 // report tells the client what was wrong with a frame, after everything that is due for those before it. It

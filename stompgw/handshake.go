@@ -57,7 +57,7 @@ func (c *conn) begin(v stomp.Version, client heartBeat) {
 	c.frames.SetVersion(v)
 	c.topics.reader = c.caller
 	c.topics.attach(c.server.topics, v, c.notifyTopics)
-	c.silence = tolerate(agree(client.sends, own.wants))
+	c.pace = pace{silence: tolerate(agree(client.sends, own.wants)), frame: c.server.FrameTimeout}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.version = v

@@ -52,6 +52,7 @@ type Server struct {
 	// the client has them at all; default 10 s.
 	HeartBeat      time.Duration
 	ConnectTimeout time.Duration // for the CONNECT frame to arrive in; default 10 s
+	FrameTimeout   time.Duration // for the first 256 KiB of a frame that has begun to arrive in, and each further 256 KiB; default 30 s
 	WriteTimeout   time.Duration // for a client to take what is written to it, 256 KiB at a time; default 30 s
 
 	start    sync.Once
@@ -89,6 +90,7 @@ func (s *Server) init() {
 		s.Prefetch = min(s.Prefetch, s.MaxPrefetch)
 		setDefault(&s.HeartBeat, 10*time.Second)
 		setDefault(&s.ConnectTimeout, 10*time.Second)
+		setDefault(&s.FrameTimeout, 30*time.Second)
 		setDefault(&s.WriteTimeout, 30*time.Second)
 		s.listeners = make(map[net.Listener]bool)
 		s.conns = make(map[*conn]bool)

@@ -1,0 +1,94 @@
+package stompgw
+
+import (
+	"errors"
+	"os"
+	"time"
+)
+
+// pace is how fast a client has to send. Only the reader uses it.
+type pace struct {
+	silence time.Duration // that the client may keep, 0 for any
+	frame   time.Duration // for a piece of a frame; 0 before CONNECT, which has a deadline of its own
+	begun   time.Time     // when the piece began; zero between frames
+	came    int           // of the piece
+	bounded bool          // the connection has a deadline
+}
+
+// framePiece is how much of a frame has to come in the time for one.
+const framePiece = 256 << 10
+
+// deadline returns until when the next bytes have to come, zero for any time. inFrame says that they belong to a frame that has begun.
+func (p *pace) deadline(now time.Time, inFrame bool) (by time.Time) {
+	switch {
+	case !inFrame:
+		p.begun = time.Time{}
+	case p.begun.IsZero(), p.came >= framePiece:
+		p.begun, p.came = now, 0
+	}
+	if inFrame {
+		by = p.begun.Add(p.frame)
+	}
+	if p.silence > 0 && (by.IsZero() || now.Add(p.silence).Before(by)) {
+		by = now.Add(p.silence)
+	}
+	return by
+}
+
+// setDeadline sets it on the connection, where there is one, or was.
+func (c *conn) setDeadline() error {
+	if c.pace.frame == 0 {
+		return nil
+	}
+	inFrame := c.frames.Buffered() > 0
+	if !inFrame && c.pace.silence == 0 && !c.pace.bounded {
+		return nil
+	}
+	by := c.pace.deadline(time.Now(), inFrame)
+	c.pace.bounded = !by.IsZero()
+	return c.nc.SetReadDeadline(by)
+}
+
+// source reads from the connection, by its deadlines.
+type source struct{ *conn }
+
+// errLeaveOff ends a session that the server wants to end.
+var errLeaveOff = errors.New("the server is shutting down")
+
+func (s source) Read(p []byte) (int, error) {
+	if err := s.setDeadline(); err != nil {
+		return 0, err
+	}
+	// A deadline that stopReading sets from here on stands.
+	if err := s.stopped(); err != nil {
+		return 0, err
+	}
+	n, err := s.nc.Read(p)
+	s.pace.came += n
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		if stop := s.stopped(); stop != nil {
+			return n, stop
+		}
+	}
+	return n, err
+}
+
+// tooSlow says what did not come in its time.
+func (c *conn) tooSlow() *fault {
+	switch p := &c.pace; {
+	case p.frame == 0:
+		return faultf("send CONNECT first, at once", "no CONNECT frame within %v", c.server.ConnectTimeout)
+	case !p.begun.IsZero() && !time.Now().Before(p.begun.Add(p.frame)):
+		return &fault{
+			message: "a frame that had begun did not come within " + p.frame.String(),
+			detail:  "send each frame at once, and a long one at 256 KiB in that time",
+			ends:    true,
+		}
+	default:
+		return &fault{
+			message: "nothing came for " + p.silence.String(),
+			detail:  "send heart-beats as agreed in CONNECTED, or ask for none with heart-beat:0,0",
+			ends:    true,
+		}
+	}
+}
