@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -108,7 +109,7 @@ func (p *takenPipe) write(all net.Buffers) error {
 	if err := p.conn.SetWriteDeadline(time.Now().Add(p.time)); err != nil {
 		return err
 	}
-	if _, ok := p.conn.(*net.TCPConn); ok {
+	if _, ok := p.conn.(syscall.Conn); ok { // the system's own
 		_, err := all.WriteTo(p.conn)
 		return err
 	}

@@ -68,6 +68,10 @@ func openEntrances(ctx context.Context, s *settings, log *slog.Logger) (_ *entra
 			in.close()
 		}
 	}()
+	crowd, err := newCrowd(s, log)
+	if err != nil {
+		return nil, err
+	}
 	var web, stomp *tls.Config
 	if in.certificate != nil {
 		web, stomp = in.certificate.config(webProtocols...), in.certificate.config()
@@ -91,6 +95,7 @@ func openEntrances(ctx context.Context, s *settings, log *slog.Logger) (_ *entra
 			return nil, err
 		}
 		for _, d := range ds {
+			d = crowd.watch(d, e.scheme, s.MaxHTTP.value)
 			if e.config != nil {
 				d = d.secured(e.config)
 			}

@@ -33,7 +33,7 @@ takes, the others give out. It prints the URLs it serves, and stops as serve doe
 func gatewaySettings() []string {
 	return []string{
 		"db", "stomp", "stomp-tls", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "base-url", "login", "passcode", "max-body",
-		"max-connections", "max-prefetch", "heart-beat", "cache-bytes", "idempotency-window", "log-level", "log-format",
+		"max-connections", "max-connections-per-address", "max-prefetch", "heart-beat", "cache-bytes", "idempotency-window", "log-level", "log-format",
 		"admin", "metrics", "metrics-queues",
 	}
 }
