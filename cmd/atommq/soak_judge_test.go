@@ -251,7 +251,9 @@ func (j *soakJudge) judgeCounts(c *soakClient, want map[string]int) {
 func (s *soak) report(readers []*soakReader, history []soakVitals, kills int) {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	row := func(what, value string, args ...any) { fmt.Fprintf(table, "%s\t%s\n", what, fmt.Sprintf(value, args...)) }
+	row := func(what, value string, args ...any) {
+		fmt.Fprintf(table, "%s\t%s\n", what, fmt.Sprintf(value, args...))
+	}
 	dead, deliveries := 0, 0
 	for _, state := range s.work.jobs {
 		deliveries += state.delivered
