@@ -47,6 +47,7 @@ type Batch struct {
 // was deleted (RFC 6721) there are ID, Updated, which is when that was, and the URL it had.
 type BatchEntry struct {
 	ID                 int64
+	Feed               string
 	Deleted            bool
 	Title              string
 	Published, Updated time.Time
@@ -117,6 +118,16 @@ func (c *Client) After(ctx context.Context, feed string, after int64, limit int)
 		return nil, err
 	}
 	batch, _, err := c.page(ctx, feeds.Path(feed)+"?limit="+strconv.Itoa(limit), after, 0)
+	return batch, err
+}
+
+// Read is After for all that f follows. Several feeds are one, in the order of ids, whether there are such or not.
+func (c *Client) Read(ctx context.Context, f *Following, limit int) (*Batch, error) {
+	target, err := f.target()
+	if err != nil {
+		return nil, err
+	}
+	batch, _, err := c.page(ctx, target+"&limit="+strconv.Itoa(limit), f.After, 0)
 	return batch, err
 }
 
@@ -260,7 +271,8 @@ func parseBatch(body []byte) (*Batch, error) {
 }
 
 func (t *tombstone) entry() BatchEntry {
-	return BatchEntry{ID: t.Position, Deleted: true, Updated: parseTime(t.When), URL: href(t.Link, "self")}
+	at := href(t.Link, "self")
+	return BatchEntry{ID: t.Position, Feed: feedOf(at), Deleted: true, Updated: parseTime(t.When), URL: at}
 }
 
 func (i *batchItem) entry() BatchEntry {
@@ -274,10 +286,25 @@ func (i *batchItem) entry() BatchEntry {
 		URL:         href(i.Link, "edit"),
 		Message:     i.Message.message(),
 	}
+	e.Feed = feedOf(e.URL)
 	if len(i.Author) > 0 {
 		e.Author = i.Author[0].Name
 	}
 	return e
+}
+
+// feedOf returns the feed of the entry at a URL, which ends in feeds/{feed}/entries/{uuid}; "" for another one.
+func feedOf(member string) string {
+	u, err := url.Parse(member)
+	if err != nil {
+		return ""
+	}
+	parts := strings.Split(u.EscapedPath(), "/")
+	if len(parts) < 4 || parts[len(parts)-4] != "feeds" || parts[len(parts)-2] != "entries" {
+		return ""
+	}
+	feed, _ := url.PathUnescape(parts[len(parts)-3])
+	return feed
 }
 
 // parseTime reads an RFC 3339 time; one that cannot be read is the zero time.

@@ -33,7 +33,7 @@ func TestTheClientPublishesAndFollows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Batch{Entries: []BatchEntry{{ID: 1, Title: "hello", Author: "a/b ü", Content: "hello", ContentType: "text", URL: first.Location}}, Last: 1, More: true}
+	want := &Batch{Entries: []BatchEntry{{ID: 1, Feed: "a/b ü", Title: "hello", Author: "a/b ü", Content: "hello", ContentType: "text", URL: first.Location}}, Last: 1, More: true}
 	if diff := cmp.Diff(want, batch, cmpopts.IgnoreTypes(time.Time{})); diff != "" {
 		t.Errorf("After 0 (-want +got):\n%s", diff)
 	}

@@ -18,11 +18,10 @@ import (
 // tailPage is how many entries are asked for at a time.
 const tailPage = 100
 
-// tail reads a feed from a cursor on.
+// tail reads feeds from a cursor on.
 type tail struct {
 	client *api.Client
-	feed   string
-	after  wholeNumber
+	feeds  api.Following
 	follow bool
 	show   func(*api.BatchEntry) error
 	warn   io.Writer
@@ -31,32 +30,39 @@ type tail struct {
 func tailCommand() *cobra.Command {
 	var (
 		t      tail
+		after  wholeNumber
 		asJSON bool
 	)
 	cmd := &cobra.Command{
-		Use:   "tail FEED",
-		Short: "Print the entries of a feed, oldest first",
+		Use:   "tail FEED…",
+		Short: "Print the entries of feeds, oldest first",
 		Long: `Tail prints what a feed holds and, with --follow, what is published to it from then
 on; a server that goes away and comes back is waited for. The number before an entry
-is its id: --after takes it to go on from there.`,
+is its id: --after takes it to go on from there.
+
+Several feeds are one, in the order of ids. A name with a star at its end stands for all
+feeds whose names begin so; '*' is every feed.`,
 		Example: `  atommq tail mycoolfeed --follow
-  atommq tail mycoolfeed --after 42 --json`,
-		Args: oneFeed,
+  atommq tail mycoolfeed --after 42 --json
+  atommq tail 'orders*' billing --category urgent --follow`,
+		Args: feedAndMore,
 	}
 	s := declare(cmd, "url", "login", "passcode")
 	cmd.ValidArgsFunction = completeFeed(s)
-	cmd.Flags().Var(&t.after, "after", "begin after this `id`; 0 is the beginning of what is kept")
+	cmd.Flags().Var(&after, "after", "begin after this `id`; 0 is the beginning of what is kept")
 	cmd.Flags().BoolVarP(&t.follow, "follow", "f", false, "go on with what is published from now on")
+	cmd.Flags().StringArrayVar(&t.feeds.Categories, "category", nil, "only entries with this category: its `term`, or {scheme}term; may be given several times, for those with any of them")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, one object per line")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var err error
 		if t.client, err = newClient(s); err != nil {
 			return err
 		}
-		if t.feed, err = feedName(args[0]); err != nil {
+		if err := checkSelection(args); err != nil {
 			return err
 		}
-		t.show, t.warn = showText(cmd.OutOrStdout()), cmd.ErrOrStderr()
+		t.feeds.Feeds, t.feeds.After = args, int64(after)
+		t.show, t.warn = showText(cmd.OutOrStdout(), t.several()), cmd.ErrOrStderr()
 		if asJSON {
 			t.show = showJSON(cmd.OutOrStdout())
 		}
@@ -65,15 +71,36 @@ is its id: --after takes it to go on from there.`,
 	return cmd
 }
 
-// run prints until the feed's end or, when following, until ctx ends.
+// checkSelection refuses what is neither the name of a feed nor, with a star at its end, how one may begin.
+func checkSelection(args []string) error {
+	for _, arg := range args {
+		if arg == "*" {
+			continue
+		}
+		if _, err := feedName(strings.TrimSuffix(arg, "*")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// several reports whether entries may be of more than one feed.
+func (t *tail) several() bool {
+	return len(t.feeds.Feeds) > 1 || strings.HasSuffix(t.feeds.Feeds[0], "*")
+}
+
+// explain says of what the client met how to get over it here.
+func (t *tail) explain(err error) error { return explain(t.client, t.feeds.Feeds[0], err) }
+
+// run prints until the feeds' end or, when following, until ctx ends.
 func (t *tail) run(ctx context.Context) error {
 	if t.follow {
 		return t.runOn(ctx)
 	}
 	for {
-		batch, err := t.client.After(ctx, t.feed, int64(t.after), tailPage)
+		batch, err := t.client.Read(ctx, &t.feeds, tailPage)
 		if err != nil {
-			return explain(t.client, t.feed, err)
+			return t.explain(err)
 		}
 		if err := t.print(batch); err != nil || !batch.More {
 			return err
@@ -83,12 +110,12 @@ func (t *tail) run(ctx context.Context) error {
 
 // runOn prints what comes until ctx ends.
 func (t *tail) runOn(ctx context.Context) error {
-	f := &api.Following{Feeds: []string{t.feed}, After: int64(t.after), Lost: func(err error) {
-		reason := strings.TrimRight(explain(t.client, t.feed, err).Error(), ".")
+	t.feeds.Lost = func(err error) {
+		reason := strings.TrimRight(t.explain(err).Error(), ".")
 		fmt.Fprintf(t.warn, "atommq: %s; trying again\n", printable(reason))
-	}}
-	if err := t.client.Follow(ctx, f, t.show); ctx.Err() == nil {
-		return explain(t.client, t.feed, err)
+	}
+	if err := t.client.Follow(ctx, &t.feeds, t.show); ctx.Err() == nil {
+		return t.explain(err)
 	}
 	return nil // Ctrl-C is how following ends
 }
@@ -100,7 +127,7 @@ func (t *tail) print(batch *api.Batch) error {
 			return err
 		}
 	}
-	t.after = wholeNumber(batch.Last)
+	t.feeds.After = batch.Last
 	return nil
 }
 
@@ -122,6 +149,7 @@ func content(e *api.BatchEntry) string {
 // itemJSON is the form of an entry for programs.
 type itemJSON struct {
 	ID          int64     `json:"id"`
+	Feed        string    `json:"feed"`
 	Title       string    `json:"title"`
 	Author      string    `json:"author,omitempty"`
 	Published   time.Time `json:"published"`
@@ -136,6 +164,7 @@ type itemJSON struct {
 // tombstoneJSON is the form of a deleted entry for programs.
 type tombstoneJSON struct {
 	ID      int64     `json:"id"`
+	Feed    string    `json:"feed"`
 	Deleted bool      `json:"deleted"`
 	Updated time.Time `json:"updated"`
 	URL     string    `json:"url,omitempty"`
@@ -162,15 +191,15 @@ func showJSON(w io.Writer) func(*api.BatchEntry) error {
 	lines := newEncoder(w)
 	return func(e *api.BatchEntry) error {
 		if e.Deleted {
-			return lines.Encode(tombstoneJSON{e.ID, true, e.Updated, e.URL})
+			return lines.Encode(tombstoneJSON{e.ID, e.Feed, true, e.Updated, e.URL})
 		}
-		return lines.Encode(itemJSON{e.ID, e.Title, e.Author, e.Published, e.Updated, e.ContentType, content(e), e.URL, headers(e)})
+		return lines.Encode(itemJSON{e.ID, e.Feed, e.Title, e.Author, e.Published, e.Updated, e.ContentType, content(e), e.URL, headers(e)})
 	}
 }
 
 // showText prints an entry for people: a line with its id, time and title, and
-// its content below.
-func showText(w io.Writer) func(*api.BatchEntry) error {
+// its content below; of several feeds, with the feed before the title.
+func showText(w io.Writer, several bool) func(*api.BatchEntry) error {
 	return func(e *api.BatchEntry) error {
 		title, below := oneLine(e.Title), ""
 		if e.Deleted {
@@ -178,6 +207,9 @@ func showText(w io.Writer) func(*api.BatchEntry) error {
 		}
 		if text := strings.TrimSpace(printable(content(e))); text != "" && text != strings.TrimSpace(e.Title) {
 			below = "    " + strings.ReplaceAll(text, "\n", "\n    ") + "\n"
+		}
+		if several {
+			title = oneLine(e.Feed) + "  " + title
 		}
 		_, err := fmt.Fprintf(w, "%d  %s  %s\n%s", e.ID, e.Updated.Local().Format(time.DateTime), title, below)
 		return err
