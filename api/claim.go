@@ -50,6 +50,9 @@ func (s *site) postClaims(w http.ResponseWriter, r *http.Request) error {
 	if err := s.noBody(w, r); err != nil {
 		return err
 	}
+	if wait := waitOf(r); wait > 0 && !r.URL.Query().Has("wait") {
+		c.Wait = s.applyWait(w, wait)
+	}
 	list, err := s.lease(w, r, c)
 	if err != nil {
 		return err

@@ -179,6 +179,24 @@ func TestAWaitingWorkerGetsWhatIsPublished(t *testing.T) {
 	}
 }
 
+// RFC 7240 §4.3, as for reading.
+func TestAWorkerWaitsAsItPrefers(t *testing.T) {
+	s := serve(t, Handler{MaxWait: 50 * time.Millisecond})
+	s.do(http.MethodPut, testQueue, "{}").want(t, http.StatusCreated)
+	start := time.Now()
+	a := s.do(http.MethodPost, testQueue+"/claims", "", "Prefer: wait=60").want(t, http.StatusOK)
+	if d := time.Since(start); d < 50*time.Millisecond {
+		t.Errorf("waited %v, want 50 ms", d)
+	}
+	if got := a.Header.Get("Preference-Applied"); got != "wait=0" {
+		t.Errorf("Preference-Applied: %q, want the server's own bound, which is none in seconds", got)
+	}
+	a = s.do(http.MethodPost, testQueue+"/claims?wait=0", "", "Prefer: wait=60").want(t, http.StatusOK)
+	if got, there := a.Header["Preference-Applied"]; there {
+		t.Errorf("beside the parameter, which goes first, there is Preference-Applied: %q", got)
+	}
+}
+
 func TestAWorkerThatLeavesWhileItWaitsEatsNothing(t *testing.T) {
 	s := serve(t, Handler{})
 	s.do(http.MethodPut, testQueue, "{}").want(t, http.StatusCreated)
