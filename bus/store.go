@@ -192,6 +192,8 @@ type Feed struct {
 	Keep       Keep
 	// Revision counts how often the settings were changed.
 	Revision int64
+	// Owner is the account that made the feed, Anonymous for whoever had none; "" where nobody counts it.
+	Owner string
 }
 
 // KeepsAll reports whether nothing leaves f but by pruning or removing it: it is append-only, and no rule of its own lets entries go.

@@ -17,7 +17,7 @@ import (
 
 const (
 	selectFeeds = `SELECT name, uuid, title, subtitle, author_name, author_uri, author_email,
-		append_only, created, updated, last_id, pruned_id, entries, bytes, coalesce(until_acked, 0) AS until_acked,
+		append_only, created, updated, last_id, pruned_id, entries, bytes, coalesce(until_acked, 0) AS until_acked, owner,
 		s.accepts, coalesce(s.categories, '') AS categories, coalesce(s.keep_age, 0) AS keep_age, coalesce(s.keep_entries, 0) AS keep_entries,
 		coalesce(s.keep_bytes, 0) AS keep_bytes, coalesce(s.revision, 0) AS revision
 		FROM atommq_feed LEFT JOIN atommq_setting AS s ON s.feed = name `
@@ -43,6 +43,7 @@ type feedRow struct {
 	Entries     int64
 	Bytes       int64
 	UntilAcked  bool `db:"until_acked"`
+	Owner       string
 	settingRow
 }
 
@@ -63,6 +64,7 @@ func (r *feedRow) feed() *bus.Feed {
 		},
 		Pruned:     r.PrunedID,
 		UntilAcked: r.UntilAcked,
+		Owner:      r.Owner,
 	}
 	r.fill(f)
 	return f

@@ -54,13 +54,19 @@ func testOwnedFeeds(t *testing.T, s *suite) {
 	make("d", "böb", bus.Unlimited, nil)
 	make("e", "böb", 1, bus.ErrFeedsMade)
 	s.must(publishing(entry("a", "first")), sentThrough("b", "first"))
-	if f, err := s.Feed(ctx, "b"); err != nil || !f.UntilAcked || f.Entries != 1 {
-		t.Errorf("a feed's first entry does not decide what it keeps: %+v, %v", f, err)
+	if f, err := s.Feed(ctx, "b"); err != nil || !f.UntilAcked || f.Entries != 1 || f.Owner != "ann" {
+		t.Errorf("a feed's first entry does not decide what it keeps, or the feed is not ann's: %+v, %v", f, err)
+	}
+	if f, err := s.Feed(ctx, "there"); err != nil || f.Owner != "" {
+		t.Errorf("a feed that was there is %q's, %v", f.Owner, err)
 	}
 	s.must(&bus.Op{Kind: bus.OpDrop, Drop: "a"})
 	make("c2", "ann", 2, nil)
 	make("f", "ann", 2, bus.ErrFeedsMade)
 	s.ok(s.RemoveAccount(ctx, "ann"), s.AddAccount(ctx, bus.Account{Name: "ann", Created: s.at}))
+	if f, err := s.Feed(ctx, "b"); err != nil || f.Owner != "" {
+		t.Errorf("a feed of a removed account is %q's, %v", f.Owner, err)
+	}
 	make("f", "ann", 1, nil)
 }
 

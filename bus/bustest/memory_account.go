@@ -85,8 +85,8 @@ func (m *Memory) RemoveAccount(ctx context.Context, name string) error {
 		r.Rules = slices.DeleteFunc(r.Rules, func(rule bus.Rule) bool { return rule.Account == name })
 		m.setLimits(name, nil)
 		for _, f := range m.feeds {
-			if f.owner == name {
-				f.owner = ""
+			if f.Owner == name {
+				f.Owner = ""
 			}
 		}
 		return nil
@@ -181,13 +181,13 @@ func (m *Memory) MakeFeed(ctx context.Context, name, owner string, most int64) e
 	}
 	var made int64
 	for _, f := range m.feeds {
-		if f.owner == owner {
+		if f.Owner == owner {
 			made++
 		}
 	}
 	if most >= 0 && made >= most {
 		return bus.ErrFeedsMade
 	}
-	m.ensure(name, time.Now().UTC()).owner = owner
+	m.ensure(name, time.Now().UTC()).Owner = owner
 	return nil
 }

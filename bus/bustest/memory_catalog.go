@@ -14,8 +14,7 @@ import (
 
 type memoryFeed struct {
 	bus.Feed
-	decided bool // whether it keeps entries until acked
-	owner   string
+	decided bool         // whether it keeps entries until acked
 	entries []*bus.Entry // in order of id
 	drafts  map[string]*bus.Entry
 	queues  []*memoryQueue

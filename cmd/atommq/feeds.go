@@ -82,13 +82,14 @@ type feedJSON struct {
 	Bytes      int64     `json:"bytes"`
 	LastID     int64     `json:"last_id"`
 	Pruned     int64     `json:"pruned"`
+	Owner      string    `json:"owner,omitempty"`
 	Updated    time.Time `json:"updated"`
 }
 
 func (n *node) listJSON(ctx context.Context, w io.Writer) error {
 	lines := newEncoder(w)
 	return n.eachFeed(ctx, func(f *bus.Feed) error {
-		return lines.Encode(feedJSON{f.Name, f.Title, f.AppendOnly, f.UntilAcked, f.Entries, f.Bytes, f.LastID, f.Pruned, f.Updated})
+		return lines.Encode(feedJSON{f.Name, f.Title, f.AppendOnly, f.UntilAcked, f.Entries, f.Bytes, f.LastID, f.Pruned, f.Owner, f.Updated})
 	})
 }
 
