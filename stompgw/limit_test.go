@@ -78,6 +78,11 @@ func TestASlowedProducerDoesNotHoldUpTheServersEnd(t *testing.T) {
 		t.Fatalf("got %s", show(f))
 	}
 	c.send("SEND\ndestination:/topic/x\nreceipt:second\n\n" + strings.Repeat("b", 1_000) + "\x00") // to be taken after nine seconds
+	for deadline := time.Now().Add(patience); g.Stats().Frames["SEND"] < 2; <-time.After(time.Millisecond) { // it has been read
+		if time.Now().After(deadline) {
+			t.Fatal("the second message is not read")
+		}
+	}
 	begun := time.Now()
 	if err := g.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)

@@ -94,8 +94,6 @@ func (c *certificate) config(protocols ...string) *tls.Config {
 	if c.must {
 		config.ClientAuth = tls.RequireAndVerifyClientCert
 	}
-	// A session that is resumed would be one with an authority that may be trusted no longer.
-	config.SessionTicketsDisabled = true
 	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		current := config.Clone()
 		current.ClientCAs = c.current.Load().clients

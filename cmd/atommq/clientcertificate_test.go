@@ -277,12 +277,15 @@ func TestACertificateMayBeRequired(t *testing.T) {
 func TestAuthoritiesOfClientsAreReadAgainWithoutARestart(t *testing.T) {
 	s := startCertified(t)
 	old := s.config(s.by.sign(t, "ann"))
-	old.ClientSessionCache = tls.NewLRUClientSessionCache(10) // nothing is resumed with an authority that is gone
+	old.ClientSessionCache = tls.NewLRUClientSessionCache(10)
 	before, err := s.connect(old)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer before.Close()
+	if again, err := s.connect(old); err != nil || !again.Conn.(*tls.Conn).ConnectionState().DidResume {
+		t.Errorf("a session that could be resumed was not: %v", err)
+	}
 	next := newAuthority(t, "the next")
 	replaceFile(t, s.ca, next.pem)
 	if err := s.signal(syscall.SIGHUP); err != nil {
