@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +12,11 @@ import (
 	"atommq/api"
 	"atommq/feeds"
 )
+
+// clientSettings lists what the commands take that talk to a server.
+func clientSettings() []string {
+	return []string{"url", "login", "passcode", "client-cert", "client-key"}
+}
 
 // newClient makes a client of the server that --url names. It comes in by --login and --passcode, by --passcode alone if that is a
 // token, or by what stands in the URL: messages show that without.
@@ -26,12 +32,34 @@ func newClient(s *settings) (*api.Client, error) {
 	if c.Login != "" && c.Passcode == "" {
 		return nil, misusef("--login and --passcode go together")
 	}
+	if c.HTTP, err = s.httpClient(u.Scheme); err != nil {
+		return nil, err
+	}
 	c.BaseURL = s.URL
 	if u.User != nil {
 		u.User = nil
 		c.BaseURL = u.String()
 	}
 	return c, nil
+}
+
+// httpClient returns one that shows the certificate that the settings name, nil where they name none.
+func (s *settings) httpClient(scheme string) (*http.Client, error) {
+	switch {
+	case s.ClientCert == "" && s.ClientKey == "":
+		return nil, nil //nolint:nilnil // the usual one
+	case s.ClientCert == "" || s.ClientKey == "":
+		return nil, misusef("--client-cert and --client-key go together")
+	case scheme != "https":
+		return nil, misusef("--client-cert is shown over TLS alone: give --url https://…")
+	}
+	pair, err := readKeyPair("--client-cert", s.ClientCert, "--client-key", s.ClientKey)
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	return &http.Client{Transport: transport}, nil
 }
 
 // feedName checks the name of a feed given on the command line.
@@ -53,6 +81,8 @@ func explain(c *api.Client, feed string, err error) error {
 		return err
 	case refused.Status == http.StatusNotFound:
 		return fmt.Errorf("there is no such feed yet: %s", feed)
+	case refused.Status == http.StatusUnauthorized && c.Passcode == "" && c.HTTP != nil: // it says what is wrong with the certificate
+		return err
 	case refused.Status == http.StatusUnauthorized && c.Passcode == "":
 		return errors.New("the server asks who you are: give --login and --passcode (or ATOMMQ_LOGIN, ATOMMQ_PASSCODE)")
 	case refused.Status == http.StatusUnauthorized:

@@ -81,6 +81,7 @@ type certified struct {
 	*process
 	trust *x509.CertPool
 	by    *authority
+	cert  string // file of the server's
 	ca    string // file
 	token string // bob's
 }
@@ -98,7 +99,7 @@ func startCertified(t *testing.T, args ...string) *certified {
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	writeFile(t, ca, by.pem)
 	p := startServer(t, append([]string{"--db", db, "--https", "127.0.0.1:0", "--stomp-tls", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key, "--tls-client-ca", ca}, args...)...)
-	return &certified{p, trust, by, ca, strings.TrimSpace(string(token))}
+	return &certified{p, trust, by, cert, ca, strings.TrimSpace(string(token))}
 }
 
 // config is that of a client with certificates.
@@ -347,5 +348,45 @@ func TestTheDocumentedCertificatesOfClientsWork(t *testing.T) {
 	answer := run(strings.NewReplacer("https://server:8443", "https://"+server.HTTPS, "curl ", "curl -sS --cacert "+cert+" ").Replace(request))
 	if !strings.Contains(answer, "<title>Lunch</title>") {
 		t.Errorf("%s is answered %s", request, answer)
+	}
+}
+
+func TestTheCommandsThatTalkToAServerShowACertificate(t *testing.T) {
+	s := startCertified(t, "--tls-client-auth", "require")
+	dir := t.TempDir()
+	files := func(name string) []string {
+		t.Helper()
+		pair := s.by.sign(t, name)
+		key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cert, keyFile := filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key")
+		writeFile(t, cert, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]})))
+		writeFile(t, keyFile, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
+		return []string{"--client-cert", cert, "--client-key", keyFile}
+	}
+	ann, carl := files("ann"), files("carl")
+	t.Setenv("SSL_CERT_FILE", s.cert)
+	t.Setenv("ATOMMQ_URL", "https://"+s.HTTPS)
+	runAtommq(t, append([]string{"publish", "ann", "hello"}, ann...)...)
+	if out := runAtommq(t, append([]string{"tail", "ann"}, ann...)...); !strings.Contains(string(out), "hello") {
+		t.Errorf("tail shows %q", out)
+	}
+	runAtommq(t, append([]string{"health"}, ann...)...)
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{append([]string{"publish", "ann", "hello"}, carl...), `Your certificate names "carl"`},
+		{append([]string{"publish", "ann", "hello"}, ann[:2]...), "--client-cert and --client-key go together"},
+		{append([]string{"publish", "ann", "hello", "--url", "http://" + s.HTTPS}, ann...), "--client-cert is shown over TLS alone"},
+		{[]string{"publish", "ann", "hello", "--client-cert", ann[1], "--client-key", carl[3]}, "do not go together"},
+		{[]string{"publish", "ann", "hello"}, "atommq: "}, // it may only see that the connection is broken
+	} {
+		out, err := exec.CommandContext(t.Context(), "atommq", test.args...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), test.want) {
+			t.Errorf("%q: %v, %s, want %s", test.args, err, out, test.want)
+		}
 	}
 }

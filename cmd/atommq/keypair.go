@@ -23,7 +23,7 @@ type credentials struct {
 
 // read reads all.
 func (p keyPair) read() (*credentials, error) {
-	pair, err := p.readPair()
+	pair, err := readKeyPair("--tls-cert", p.cert, "--tls-key", p.key)
 	if err != nil {
 		return nil, err
 	}
@@ -53,25 +53,25 @@ func (p keyPair) readClientCA() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// readPair reads the server's own.
-func (p keyPair) readPair() (tls.Certificate, error) {
-	cert, err := readPEM("--tls-cert", p.cert)
+// readKeyPair reads a chain of certificates and the key of its first one from the files that two flags name.
+func readKeyPair(certFlag, certFile, keyFlag, keyFile string) (tls.Certificate, error) {
+	cert, err := readPEM(certFlag, certFile)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	key, err := readPEM("--tls-key", p.key)
+	key, err := readPEM(keyFlag, keyFile)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
 	switch {
 	case !holdsPEM(cert, "CERTIFICATE"):
-		return tls.Certificate{}, fmt.Errorf("--tls-cert %s: there is no PEM certificate in it", p.cert)
+		return tls.Certificate{}, fmt.Errorf("%s %s: there is no PEM certificate in it", certFlag, certFile)
 	case !holdsPEM(key, "PRIVATE KEY"):
-		return tls.Certificate{}, fmt.Errorf("--tls-key %s: there is no PEM key in it", p.key)
+		return tls.Certificate{}, fmt.Errorf("%s %s: there is no PEM key in it", keyFlag, keyFile)
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return pair, fmt.Errorf("--tls-cert %s and --tls-key %s do not go together: %w", p.cert, p.key, err)
+		return pair, fmt.Errorf("%s %s and %s %s do not go together: %w", certFlag, certFile, keyFlag, keyFile, err)
 	}
 	return pair, nil
 }

@@ -46,6 +46,8 @@ type settings struct {
 	Metrics           choice
 	MetricsQueues     ceiling
 	URL               string
+	ClientCert        string
+	ClientKey         string
 }
 
 // setting is one setting under its one name, in three dresses: --max-body on
@@ -170,6 +172,10 @@ func mainSettings() []setting {
 			}},
 		{"url", "`URL` of the server to talk to",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.URL, n, "http://127.0.0.1:8080", h) }},
+		{"client-cert", "PEM `file` of a certificate to come in with at a server that has --tls-client-ca, with --client-key",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.ClientCert, n, "", h) }},
+		{"client-key", "PEM `file` of the key that goes with --client-cert",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.ClientKey, n, "", h) }},
 	}
 }
 
