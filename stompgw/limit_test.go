@@ -77,7 +77,7 @@ func TestASlowedProducerDoesNotHoldUpTheServersEnd(t *testing.T) {
 	if f := c.next(); f.Command != stomp.RECEIPT {
 		t.Fatalf("got %s", show(f))
 	}
-	c.send("SEND\ndestination:/topic/x\nreceipt:second\n\n" + strings.Repeat("b", 1_000) + "\x00") // to be taken after nine seconds
+	c.send("SEND\ndestination:/topic/x\nreceipt:second\n\n" + strings.Repeat("b", 1_000) + "\x00")           // to be taken after nine seconds
 	for deadline := time.Now().Add(patience); g.Stats().Frames["SEND"] < 2; <-time.After(time.Millisecond) { // it has been read
 		if time.Now().After(deadline) {
 			t.Fatal("the second message is not read")

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/spf13/pflag"
+
 	"atommq/api"
 	"atommq/feeds"
 )
@@ -16,6 +18,18 @@ import (
 // clientSettings lists what the commands take that talk to a server.
 func clientSettings() []string {
 	return []string{"url", "login", "passcode", "client-cert", "client-key"}
+}
+
+// outgoingSettings lists the settings of those commands alone.
+func outgoingSettings() []setting {
+	return []setting{
+		{"url", "`URL` of the server to talk to",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.URL, n, "http://127.0.0.1:8080", h) }},
+		{"client-cert", "PEM `file` of a certificate to come in with at a server that has --tls-client-ca, with --client-key",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.ClientCert, n, "", h) }},
+		{"client-key", "PEM `file` of the key that goes with --client-cert",
+			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.ClientKey, n, "", h) }},
+	}
 }
 
 // newClient makes a client of the server that --url names. It comes in by --login and --passcode, by --passcode alone if that is a

@@ -70,7 +70,7 @@ func variable(name string) string {
 
 // settingsTable lists every setting with its default and its help.
 func settingsTable() []setting {
-	return slices.Concat(entranceSettings(), mainSettings(), adminSettings(), corsSettings())
+	return slices.Concat(entranceSettings(), mainSettings(), adminSettings(), corsSettings(), outgoingSettings())
 }
 
 func mainSettings() []setting {
@@ -170,12 +170,6 @@ func mainSettings() []setting {
 				s.StreamHeartBeat = period(api.DefaultHeartBeat)
 				f.Var(&s.StreamHeartBeat, n, h)
 			}},
-		{"url", "`URL` of the server to talk to",
-			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.URL, n, "http://127.0.0.1:8080", h) }},
-		{"client-cert", "PEM `file` of a certificate to come in with at a server that has --tls-client-ca, with --client-key",
-			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.ClientCert, n, "", h) }},
-		{"client-key", "PEM `file` of the key that goes with --client-cert",
-			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.ClientKey, n, "", h) }},
 	}
 }
 
