@@ -51,7 +51,7 @@ func (s *site) corsPolicy(origins []string) (func(http.Handler) http.Handler, er
 		AllowedMethods: methods,
 		AllowedHeaders: []string{
 			"Accept", "A-IM", "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-Modified-Since", "If-None-Match", "Last-Event-ID",
-			"Prefer", "Range", "Slug", "Traceparent", "X-Request-ID", "Xlastid",
+			"Prefer", "Range", "Slug", "Traceparent", "Tracestate", "X-Request-ID", "Xlastid",
 		},
 		ExposedHeaders: []string{
 			"Accept-Ranges", "Content-Location", "Content-Range", "ETag", "Idempotency-Replayed", "Link", "Location", "Preference-Applied", "Retry-After",

@@ -73,14 +73,15 @@ func TestARetryMayHaveATraceOfItsOwn(t *testing.T) {
 
 func TestAnEditKeepsTheTraceOrTakesItsOwn(t *testing.T) {
 	s := serve(t, Handler{})
-	created := s.do(http.MethodPost, "/feeds/x", entry("a"), atomType, traced).want(t, http.StatusCreated)
+	created := s.do(http.MethodPost, "/feeds/x", entry("a"), atomType, traced, "tracestate: vendor=1").want(t, http.StatusCreated)
 	member := s.member(created)
 	edited := s.do(http.MethodPut, member, s.get(member).body, atomType).want(t, http.StatusOK)
 	edited.wantText(t, testTrace)
+	edited.wantText(t, ">vendor=1<")
 	other := strings.Replace(testTrace, "4bf9", "5cfa", 1)
 	edited = s.do(http.MethodPut, member, edited.body, atomType, "traceparent: "+other).want(t, http.StatusOK)
 	edited.wantText(t, other)
-	if n := strings.Count(edited.body, "<mq:traceparent"); n != 1 || strings.Contains(edited.body, testTrace) {
+	if n := strings.Count(edited.body, "<mq:traceparent"); n != 1 || strings.Contains(edited.body, testTrace) || strings.Contains(edited.body, "tracestate") {
 		t.Errorf("%d traces: %s", n, edited.body)
 	}
 }

@@ -20,6 +20,7 @@ type cloudEvent struct {
 	Method      string          `json:"method,omitempty"`
 	Title       string          `json:"title,omitempty"`
 	Trace       string          `json:"traceparent,omitempty"` // the extension "distributed tracing"
+	State       string          `json:"tracestate,omitempty"`
 	DataType    string          `json:"datacontenttype,omitempty"`
 	Data        json.RawMessage `json:"data,omitempty"`
 	DataBase64  []byte          `json:"data_base64,omitempty"`
@@ -42,7 +43,8 @@ func AppendCloudEvent(dst []byte, m *Member, collection string) []byte {
 	}
 	e.Title = withoutControls(m.Title)
 	if msg, err := MessageOf(m); err == nil { // it reads whatever Parse takes
-		e.Trace = msg.trace()
+		t := msg.trace()
+		e.Trace, e.State = t.Parent, t.State
 		e.carry(msg)
 	}
 	return appendJSON(dst, e)

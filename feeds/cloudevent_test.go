@@ -19,6 +19,7 @@ type specEvent struct {
 	Method          string          `json:"method"`
 	Title           string          `json:"title"`
 	Traceparent     string          `json:"traceparent"`
+	Tracestate      string          `json:"tracestate"`
 	DataContentType string          `json:"datacontenttype"`
 	Data            json.RawMessage `json:"data"`
 	DataBase64      *string         `json:"data_base64"`

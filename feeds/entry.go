@@ -35,5 +35,5 @@ type Entry struct {
 	Absent    Parts     // what was left out
 	Draft     bool      // app:control says that it is not to be published yet
 	Media     string    // the media type of what it links to, which the server keeps; "" for none
-	Trace     string    // what IsTrace tells of, "" for none: WithTrace puts it into the XML that is kept
+	Trace     Trace     // WithTrace puts it into the XML that is kept
 }

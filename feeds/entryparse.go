@@ -119,7 +119,7 @@ func (p *parser) child(d *draft, t token) error {
 		switch string(t.name.localPart()) {
 		case "id":
 			return p.cut(d, t)
-		case HeaderTrace:
+		case HeaderTrace, HeaderTraceState:
 			return p.trace(d, t)
 		}
 	}

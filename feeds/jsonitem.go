@@ -48,6 +48,7 @@ type jsonExtension struct {
 	Deleted bool              `json:"deleted,omitempty"`
 	Type    string            `json:"type,omitempty"` // of the content, a media type
 	Trace   string            `json:"traceparent,omitempty"`
+	State   string            `json:"tracestate,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"` // that a STOMP client sent; of repeated ones the first
 }
 
@@ -143,7 +144,10 @@ func (item *jsonItem) attach(a jsonAttachment) {
 // carry sets the content.
 func (item *jsonItem) carry(v *View) {
 	x := &item.AtomMQ
-	x.Type, x.Trace = mediaTypeOf(v.Content.Type), v.Trace
+	x.Type = mediaTypeOf(v.Content.Type)
+	if v.Trace.Parent != "" {
+		x.Trace, x.State = v.Trace.Parent, v.Trace.State
+	}
 	if v.Message != nil {
 		x.Type = cmp.Or(sentType(v.Message.Type, v.Content.Type), x.Type)
 		x.Headers = v.Message.fields()

@@ -15,7 +15,7 @@ import (
 // type. Content that is elsewhere has an empty body, and its URL in the header content-src. The
 // headers are title, author, author-email, author-uri (of the first author), summary
 // (plain text), category (terms, parted by commas), link (the first alternate) as far as there is
-// one, and atom-id, published, updated (RFC 3339). Whatever the entry was born in, traceparent is the last one, if it has one.
+// one, and atom-id, published, updated (RFC 3339). Whatever the entry was born in, traceparent and tracestate are the last ones, if it has them.
 //
 // Body may be a part of m.XML, and must not be changed. Names are those that stand in the entry: an
 // HTTP client can have written any, so the transport does well to look out for its own.

@@ -7,7 +7,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const testTrace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+const (
+	testTrace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	testState = `rojo=00f067aa0ba902b7,t61@vendor=a<b>&"c'`
+)
 
 func TestWhatIsATrace(t *testing.T) {
 	for given, want := range map[string]bool{
@@ -30,6 +33,50 @@ func TestWhatIsATrace(t *testing.T) {
 		if got := IsTrace(given); got != want {
 			t.Errorf("IsTrace(%q) = %v", given, got)
 		}
+	}
+}
+
+func TestWhatIsATraceState(t *testing.T) {
+	long := strings.Repeat("v", stateWord)
+	many := strings.TrimSuffix(strings.Repeat("a=b,", stateMembers), ",")
+	for given, want := range map[string]string{
+		"":                               "",
+		testState:                        testState,
+		" a=1 ,\t,b=2\t,":                "a=1,b=2",
+		"a=1,,b=2":                       "a=1,b=2",
+		"0a/b_c-d*e@f=x y":               "0a/b_c-d*e@f=x y",
+		"a=" + long:                      "a=" + long,
+		"a=" + long + "v":                "",
+		long + "=a":                      long + "=a",
+		long + "v=a":                     "",
+		many:                             many,
+		many + ",a=b":                    "",
+		"a=" + long + ",b=" + long[:251]: "a=" + long + ",b=" + long[:251],
+		"a=" + long + ",b=" + long[:252]: "",
+		strings.Repeat(" ", 2*stateBytes) + "a=1": "",
+		"a":      "",
+		"a=":     "",
+		"=a":     "",
+		"A=1":    "",
+		"_a=1":   "",
+		"a=b=c":  "",
+		"a=\x7f": "",
+		"a=\n":   "",
+		"a=ü":    "",
+	} {
+		if got := NewTrace(testTrace, given); got != (Trace{testTrace, want}) {
+			t.Errorf("%q is %q, want %q", given, got.State, want)
+		}
+	}
+	if got := NewTrace(testTrace, "a=1", "b=2"); got.State != "a=1,b=2" {
+		t.Errorf("two lines are %q", got.State)
+	}
+	if got := NewTrace("garbage", testState); got != (Trace{}) {
+		t.Errorf("without a traceparent it is %v", got)
+	}
+	e := parseOne(t, `<entry><mq:tracestate xmlns:mq="urn:atommq">a=1</mq:tracestate><title>t</title></entry>`)
+	if m := kept(e); strings.Contains(string(m.XML), "tracestate") {
+		t.Errorf("alone it is kept: %s", m.XML)
 	}
 }
 
@@ -56,26 +103,26 @@ func TestATraceComesBackInEveryForm(t *testing.T) {
 		"a message":     message,
 		"XML message":   xml,
 	} {
-		e.Trace = testTrace
+		e.Trace = Trace{testTrace, testState}
 		m := kept(e)
 		msg, err := MessageOf(m)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if last := msg.Header[len(msg.Header)-1]; last != (Field{HeaderTrace, testTrace}) {
-			t.Errorf("%s: the last header is %v", name, last)
+		if last := msg.Header[len(msg.Header)-2:]; last[0] != (Field{HeaderTrace, testTrace}) || last[1] != (Field{HeaderTraceState, testState}) {
+			t.Errorf("%s: the last headers are %v", name, last)
 		}
-		if event := eventOf(t, m); event.Traceparent != testTrace {
+		if event := eventOf(t, m); event.Traceparent != testTrace || event.Tracestate != testState {
 			t.Errorf("%s: event %+v", name, event)
 		}
-		if item := string(AppendJSONItem(nil, m, testFeed(), testCollection)); !strings.Contains(item, `"traceparent":"`+testTrace+`"`) {
+		if item := string(AppendJSONItem(nil, m, testFeed(), testCollection)); !strings.Contains(item, `"traceparent":"`+testTrace+`","tracestate":"rojo=00f067aa0ba902b7,t61@vendor=`) {
 			t.Errorf("%s: item %s", name, item)
 		}
 		document := AppendDocument(nil, m, testFeed(), testCollection)
 		checkWellFormed(t, document)
 		again := parseOne(t, string(document))
-		if again.Trace != testTrace || strings.Contains(string(again.XML), HeaderTrace) {
-			t.Errorf("%s: sent back it is %q, %s", name, again.Trace, again.XML)
+		if again.Trace != e.Trace || strings.Contains(string(again.XML), HeaderTrace) || strings.Contains(string(again.XML), HeaderTraceState) {
+			t.Errorf("%s: sent back it is %v, %s", name, again.Trace, again.XML)
 		}
 		if diff := cmp.Diff(string(e.XML), string(parseOne(t, string(m.XML)).XML)); diff != "" {
 			t.Errorf("%s: without its trace it is another (-want +got):\n%s", name, diff)
@@ -86,13 +133,13 @@ func TestATraceComesBackInEveryForm(t *testing.T) {
 func TestATraceThatIsNoneIsDropped(t *testing.T) {
 	for _, inner := range []string{"", "garbage", "<x/>", "<!-- -->" + testTrace, strings.ToUpper(testTrace)} {
 		e := parseOne(t, `<entry><mq:traceparent xmlns:mq="urn:atommq">`+inner+`</mq:traceparent><title>t</title></entry>`)
-		if e.Trace != "" || strings.Contains(string(e.XML), "traceparent") || e.Title != "t" {
-			t.Errorf("%q: %q, %s", inner, e.Trace, e.XML)
+		if e.Trace != (Trace{}) || strings.Contains(string(e.XML), "traceparent") || e.Title != "t" {
+			t.Errorf("%q: %v, %s", inner, e.Trace, e.XML)
 		}
 	}
 	e := parseOne(t, `<entry><mq:traceparent xmlns:mq="urn:atommq"/><mq:traceparent xmlns:mq="urn:atommq"> `+testTrace+"\n</mq:traceparent><title>t</title></entry>")
-	if e.Trace != testTrace {
-		t.Errorf("of two, one of which is none: %q", e.Trace)
+	if e.Trace != (Trace{Parent: testTrace}) {
+		t.Errorf("of two, one of which is none: %v", e.Trace)
 	}
 }
 
@@ -102,13 +149,13 @@ func TestADeadLetterKeepsItsTrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, e := range map[string]*Entry{"a message": message, "Atom": parseOne(t, `<entry><title>t</title></entry>`)} {
-		e.Trace = testTrace
+		e.Trace = Trace{testTrace, testState}
 		dead, err := Annotate(kept(e), []Field{{"dead-cause", "c"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		msg, err := MessageOf(kept(dead))
-		if err != nil || msg.trace() != testTrace || strings.Count(string(kept(dead).XML), "<mq:traceparent") != 1 {
+		if err != nil || msg.trace() != e.Trace || strings.Count(string(kept(dead).XML), "<mq:tracestate") != 1 || strings.Count(string(kept(dead).XML), "<mq:traceparent") != 1 {
 			t.Errorf("%s: %v, %v\n%s", name, msg, err, kept(dead).XML)
 		}
 		back, _, err := Unannotate(kept(dead), "dead-cause")

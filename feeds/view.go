@@ -20,7 +20,7 @@ type View struct {
 	// Message is the type and the headers that a STOMP client sent, without the body, which
 	// is the content; nil for an entry born in Atom.
 	Message *Message
-	Trace   string // what IsTrace tells of, "" for none
+	Trace   Trace
 }
 
 // Text is a text construct or a content element.
@@ -119,8 +119,8 @@ func (p *parser) viewChild(v *View, t token, source *[]Person) (err error) {
 		v.Message, err = p.message()
 		return err
 	}
-	if t.space == NamespaceMQ && string(t.name.localPart()) == HeaderTrace {
-		return p.viewTrace(v)
+	if t.space == NamespaceMQ {
+		return p.viewTrace(v, string(t.name.localPart()))
 	}
 	if t.space != NamespaceAtom {
 		return p.skip()

@@ -18,7 +18,7 @@ import (
 type sender struct {
 	to      destination
 	message feeds.Message
-	trace   string          // its traceparent, "" for none
+	trace   feeds.Trace
 	texts   strings.Builder // one string of its headers' names and values, of which each is a part
 	room    int             // that the texts may need
 }
@@ -33,7 +33,7 @@ func (s *sender) forget() {
 		header = nil
 	}
 	s.message = feeds.Message{Header: header[:0]}
-	s.trace = ""
+	s.trace = feeds.Trace{}
 	s.texts.Reset()
 }
 
@@ -47,17 +47,20 @@ func (s *sender) keep(text []byte) string {
 	return s.texts.String()[from:]
 }
 
-// setTrace takes a traceparent: the first one counts. One that is none is dropped.
-func (s *sender) setTrace(value []byte) {
-	if s.trace == "" && feeds.IsTrace(string(value)) {
-		s.trace = string(value) // which outlives the frame
+// setTrace takes the traceparent and the tracestate of a frame: the first ones count. Those that are none are dropped.
+func (s *sender) setTrace(f *stomp.Frame, parent []byte) {
+	if s.trace.Parent == "" && feeds.IsTrace(string(parent)) {
+		state, _ := f.Get(feeds.HeaderTraceState)
+		s.trace = feeds.NewTrace(string(parent), string(state)) // which outlives the frame
 	}
 }
 
-// addTrace puts the traceparent among the headers of a message that does not become an entry.
+// addTrace puts the trace among the headers of a message that does not become an entry.
 func (s *sender) addTrace() {
-	if s.trace != "" {
-		s.message.Header = append(s.message.Header, feeds.Field{Name: feeds.HeaderTrace, Value: s.trace})
+	for _, f := range [...]feeds.Field{{Name: feeds.HeaderTrace, Value: s.trace.Parent}, {Name: feeds.HeaderTraceState, Value: s.trace.State}} {
+		if f.Value != "" {
+			s.message.Header = append(s.message.Header, f)
+		}
 	}
 }
 
@@ -239,6 +242,9 @@ func (c *conn) message(ctx context.Context, f *stomp.Frame) (*feeds.Message, int
 	own.room = 0
 	for _, field := range f.Fields {
 		own.room += len(field.Name) + len(field.Value)
+		if string(field.Name) == feeds.HeaderTrace {
+			own.setTrace(f, field.Value)
+		}
 	}
 	m := &own.message
 	m.Body = f.Body
@@ -250,8 +256,8 @@ func (c *conn) message(ctx context.Context, f *stomp.Frame) (*feeds.Message, int
 				m.Type, typed = own.keep(field.Value), true
 			}
 		case transports(field.Name):
-		case string(field.Name) == feeds.HeaderTrace:
-			own.setTrace(field.Value)
+		case string(field.Name) == feeds.HeaderTrace, string(field.Name) == feeds.HeaderTraceState && own.trace.Parent != "":
+			// own.trace has them
 		case string(field.Name) == "reply-to" && bytes.HasPrefix(field.Value, []byte(tempQueuePrefix)):
 			address, err := c.replyAddress(ctx, field.Value)
 			if err != nil {
