@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -10,7 +11,6 @@ import (
 	"net/http/fcgi"
 	"net/netip"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -49,7 +49,11 @@ func (f *fastCGI) Serve(l net.Listener) error {
 	f.listeners = append(f.listeners, l)
 	f.mu.Unlock()
 	for {
-		err := fcgi.Serve(l, http.HandlerFunc(f.serve))
+		conn, err := l.Accept()
+		if err == nil {
+			f.serveConn(conn)
+			continue
+		}
 		select {
 		case <-f.closing:
 			return http.ErrServerClosed
@@ -65,6 +69,26 @@ func (f *fastCGI) Serve(l net.Listener) error {
 		}
 	}
 }
+
+// serveConn begins to answer what comes by a connection. A server of its own knows which that is.
+func (f *fastCGI) serveConn(conn net.Conn) {
+	// It returns once it has the connection, for there is no other.
+	_ = fcgi.Serve(&single{conn: conn}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.serve(conn, w, r) }))
+}
+
+// single is a listener at which one connection came.
+type single struct{ conn net.Conn }
+
+func (s *single) Accept() (net.Conn, error) {
+	conn := s.conn
+	if s.conn = nil; conn == nil {
+		return nil, io.EOF
+	}
+	return conn, nil
+}
+
+func (s *single) Addr() net.Addr { return nil }
+func (s *single) Close() error   { return nil }
 
 // Shutdown implements server.
 func (f *fastCGI) Shutdown(ctx context.Context) error {
@@ -101,9 +125,12 @@ func (f *fastCGI) enter() bool {
 	return !f.closed
 }
 
+// noRecord is the head of a record of no version that there is.
+var noRecord [8]byte
+
 // serve answers one request. net/http/fcgi has no use for a panic, by which handlers break an answer off: it would end the process.
-// A goroutine that ends instead leaves the answer without its end, and the web server sees that it is not whole.
-func (f *fastCGI) serve(w http.ResponseWriter, r *http.Request) {
+// The connection ends instead, without the end of the answer; nginx takes that for one, unless it comes behind what is no record.
+func (f *fastCGI) serve(conn net.Conn, w http.ResponseWriter, r *http.Request) {
 	if !f.enter() { // on a connection that the web server kept
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, "The server is shutting down. Come back later.", http.StatusServiceUnavailable)
@@ -118,7 +145,8 @@ func (f *fastCGI) serve(w http.ResponseWriter, r *http.Request) {
 		if err, ok := v.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 			f.log.Error("panic while serving FastCGI", "panic", v)
 		}
-		runtime.Goexit()
+		_, _ = conn.Write(noRecord[:])
+		_ = conn.Close()
 	}()
 	f.handler.ServeHTTP(w, toldBy(fcgi.ProcessEnv(r), "", r))
 }
