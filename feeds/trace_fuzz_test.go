@@ -25,9 +25,42 @@ func FuzzTrace(f *testing.F) {
 		if !want {
 			return
 		}
-		d, err := Parse(WithTrace([]byte(`<entry xmlns="http://www.w3.org/2005/Atom"><title>t</title></entry>`), s), "", Limits{})
-		if err != nil || d.Entries[0].Trace != s {
-			t.Fatalf("%q comes back as %+v, %v", s, d, err)
-		}
+		wantTraceKept(t, NewTrace(s))
 	})
+}
+
+// The grammar of a member of a tracestate, §3.3.1.3, where a key of a system with tenants is one like others.
+var stateGrammar = regexp.MustCompile(`^[a-z0-9][a-z0-9_*/@-]{0,255}=[ -+--<>-~]{1,256}$`)
+
+// What is taken for a tracestate follows the grammar and its bounds, and an entry keeps it.
+func FuzzTraceState(f *testing.F) {
+	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	for _, s := range []string{"rojo=00f067aa0ba902b7,congo=t61rcWkgMzE", " a=<&>\"' , ,b=2", "a@b=" + strings.Repeat("x", 257), strings.Repeat("a=1,", 40), "a=1\r\nx: y", "a=b=c", "A=1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		trace := NewTrace(trace, s)
+		if trace.State == "" {
+			return
+		}
+		members := strings.Split(trace.State, ",")
+		if len(members) > stateMembers || len(trace.State) > stateBytes {
+			t.Fatalf("%q has %d members", trace.State, len(members))
+		}
+		for _, m := range members {
+			if !stateGrammar.MatchString(m) {
+				t.Fatalf("%q has the member %q", trace.State, m)
+			}
+		}
+		wantTraceKept(t, trace)
+	})
+}
+
+// wantTraceKept wants an entry to come back with its trace.
+func wantTraceKept(t *testing.T, trace Trace) {
+	t.Helper()
+	d, err := Parse(WithTrace([]byte(`<entry xmlns="http://www.w3.org/2005/Atom"><title>t</title></entry>`), trace), "", Limits{})
+	if err != nil || d.Entries[0].Trace != trace {
+		t.Fatalf("%q comes back as %+v, %v", trace, d, err)
+	}
 }
