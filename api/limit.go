@@ -65,8 +65,8 @@ func (s *site) addressOf(r *http.Request) netip.Addr {
 	return from
 }
 
-// forwardedFor walks from a trusted proxy towards the client for as long as the next hop is trusted too, in Forwarded (RFC 7239)
-// or X-Forwarded-For.
+// forwardedFor returns the address that trusted proxies tell, in Forwarded (RFC 7239) or X-Forwarded-For; that of the nearest one, peer,
+// where they tell none. A proxy that writes one kind passes the other on from the client: where they disagree, neither is believed.
 func forwardedFor(h http.Header, peer string, trusted func(host string) bool) string {
 	var hops []string
 	for _, line := range h["Forwarded"] {
@@ -77,9 +77,19 @@ func forwardedFor(h http.Header, peer string, trusted func(host string) bool) st
 			hops = append(hops, from)
 		}
 	}
-	if len(hops) == 0 {
-		hops = strings.Split(strings.Join(h["X-Forwarded-For"], ","), ",")
+	standard := outermost(hops, peer, trusted)
+	if len(h["X-Forwarded-For"]) == 0 {
+		return standard
 	}
+	other := outermost(strings.Split(strings.Join(h["X-Forwarded-For"], ","), ","), peer, trusted)
+	if len(hops) > 0 && standard != other {
+		return peer
+	}
+	return other
+}
+
+// outermost walks from a trusted proxy towards the client for as long as the next hop is trusted too.
+func outermost(hops []string, peer string, trusted func(host string) bool) string {
 	for i := len(hops) - 1; i >= 0; i-- {
 		hop := hostOf(strings.TrimSpace(hops[i]))
 		if _, err := netip.ParseAddr(hop); err != nil {

@@ -156,8 +156,10 @@ func TestStrangersAreCountedByTheAddressThatATrustedProxyTells(t *testing.T) {
 		{[]string{"Forwarded: for=192.0.2.1;proto=https"}, true},
 		{[]string{"X-Forwarded-For: 192.0.2.2"}, false},
 		{[]string{`Forwarded: for="[2001:db8::1]:4711"`}, false},
-		{[]string{`Forwarded: for="[2001:db8::2]"`, "X-Forwarded-For: 192.0.2.3"}, true},
-		{[]string{"X-Forwarded-For: unknown"}, false},
+		{[]string{`Forwarded: for="[2001:db8::2]"`}, true},
+		{[]string{"Forwarded: for=192.0.2.3", "X-Forwarded-For: 192.0.2.3"}, false},
+		{[]string{"X-Forwarded-For: unknown"}, false}, // as the proxy
+		{[]string{"Forwarded: for=192.0.2.4", "X-Forwarded-For: 192.0.2.3"}, true},
 		{nil, true},
 		{[]string{"X-Forwarded-For: "}, true},
 	} {
