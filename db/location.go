@@ -85,6 +85,9 @@ func (l location) url(more ...string) string {
 		params.Set(k, v)
 	}
 	path := (&url.URL{Path: l.path}).EscapedPath()
+	if strings.HasPrefix(path, "//") {
+		path = "//" + path // or SQLite would take what follows for a machine
+	}
 	return "file:" + path + "?" + params.Encode()
 }
 

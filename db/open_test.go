@@ -32,6 +32,21 @@ func TestParseTakesFileNamesAndURLs(t *testing.T) {
 	}
 }
 
+// A directory that a shell puts before the name may be "/".
+func TestAFileIsOpenedByANameOfTwoSlashes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	s, err := Open(t.Context(), "/"+path, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestOpenRefusesInOneLine(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "notes.txt")

@@ -51,6 +51,9 @@ func openOld(dsn string) (*sql.DB, error) {
 	if db.IsPostgres(dsn) {
 		return db.OpenServer(dsn)
 	}
+	if strings.HasPrefix(dsn, "//") {
+		dsn = "//" + dsn // or SQLite would take what follows for a machine
+	}
 	return sql.Open("sqlite3", "file:"+(&url.URL{Path: dsn}).EscapedPath()+"?mode=ro&_query_only=1&_busy_timeout=5000")
 }
 
