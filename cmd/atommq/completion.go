@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,10 +83,11 @@ const (
 	completeFeeds = 1000        // that are shown at most
 )
 
-// completeFeed completes the name of a feed, the first argument of a command that talks to a server, with those that the server lists.
-func completeFeed(s *settings) cobra.CompletionFunc {
+// completeFeed completes the names of at most so many feeds, the first arguments of a command that talks to a server, with those that the
+// server lists.
+func completeFeed(s *settings, most int) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) > 0 || resolve(cmd.Flags(), os.LookupEnv) != nil {
+		if len(args) >= most || resolve(cmd.Flags(), os.LookupEnv) != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		client, err := newClient(s)
@@ -105,7 +107,7 @@ func completeFeed(s *settings) cobra.CompletionFunc {
 		}
 		var names []cobra.Completion
 		for _, f := range list.Feeds {
-			if strings.HasPrefix(f.Name, begun) {
+			if strings.HasPrefix(f.Name, begun) && !slices.Contains(args, f.Name) {
 				names = append(names, cobra.CompletionWithDesc(f.Name, fmt.Sprint(f.Entries, " entries")))
 			}
 		}

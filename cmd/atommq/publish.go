@@ -45,7 +45,7 @@ published once all the same: a key makes sure of that.`,
 		Args: feedAndMore,
 	}
 	s := declare(cmd, clientSettings()...)
-	cmd.ValidArgsFunction = completeFeed(s)
+	cmd.ValidArgsFunction = completeFeed(s, 1)
 	cmd.Flags().StringVar(&p.title, "title", "", "`title` of the entry")
 	cmd.Flags().StringVar(&p.mediaType, "type", "", "media `type` of what is sent (default: Atom if it looks like Atom, else text/plain)")
 	cmd.Flags().StringVar(&p.file, "file", "", "`file` to send")

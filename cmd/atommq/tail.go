@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 	"unicode"
@@ -48,7 +49,7 @@ feeds whose names begin so; '*' is every feed.`,
 		Args: feedAndMore,
 	}
 	s := declare(cmd, clientSettings()...)
-	cmd.ValidArgsFunction = completeFeed(s)
+	cmd.ValidArgsFunction = completeFeed(s, math.MaxInt)
 	cmd.Flags().Var(&after, "after", "begin after this `id`; 0 is the beginning of what is kept")
 	cmd.Flags().BoolVarP(&t.follow, "follow", "f", false, "go on with what is published from now on")
 	cmd.Flags().StringArrayVar(&t.feeds.Categories, "category", nil, "only entries with this category: its `term`, or {scheme}term; may be given several times, for those with any of them")
