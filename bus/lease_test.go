@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -137,6 +138,37 @@ func TestATokenThatNobodyMadeSettlesNothing(t *testing.T) {
 		if n := waitingIn(t, b); n != 2 {
 			t.Errorf("%d waiting, want 2", n)
 		}
+	})
+}
+
+// Who may settle what one queue handed out may do nothing to another's: neither take its entries away, nor have them become dead letters
+// of a feed of their own.
+func TestATokenOfAnotherQueueSettlesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+		ctx := context.Background()
+		mine := bus.QueueName{Feed: "mine", Name: "default"}
+		once := 1
+		if _, err := b.ConfigureQueue(ctx, mine.Feed, mine.Name, bus.QueueSettings{Attempts: &once}); err != nil {
+			t.Fatal(err)
+		}
+		publish(t, b, queued("1"), queued("2"))
+		held := lease(t, b, bus.LeaseConfig{Count: 2}, "1", "2")
+		for name, settle := range map[string]func() ([]bus.LeaseLoss, error){
+			"ack":  func() ([]bus.LeaseLoss, error) { return b.Ack(ctx, mine, held[0].Token, held[1].Token) },
+			"nack": func() ([]bus.LeaseLoss, error) { return b.Nack(ctx, mine, held[0].Token, held[1].Token) },
+			"renew": func() ([]bus.LeaseLoss, error) {
+				lost, _, err := b.Renew(ctx, mine, time.Hour, held[0].Token, held[1].Token)
+				return lost, err
+			},
+		} {
+			if lost, err := settle(); err != nil || !slices.Equal(lost, []bus.LeaseLoss{bus.LostGone, bus.LostGone}) {
+				t.Errorf("%s by another queue: %v, %v", name, lost, err)
+			}
+		}
+		if _, err := b.Feed(ctx, "mine.dead"); !errors.Is(err, bus.ErrNoFeed) {
+			t.Errorf("there is a feed of dead letters: %v", err)
+		}
+		ackLeases(t, b, held, bus.NotLost, bus.NotLost)
 	})
 }
 

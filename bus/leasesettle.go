@@ -52,9 +52,18 @@ func (b *Bus) trySettleLeases(ctx context.Context, name QueueName, tokens []stri
 	if err != nil {
 		return nil, deadline, err
 	}
-	leases := make([]Lease, len(claims))
+	lost = make([]LeaseLoss, len(claims))
+	leases := make([]Lease, 0, len(claims))
+	places := make([]int, 0, len(claims)) // of the leases among the claims
 	for i, c := range claims {
-		leases[i] = leaseUntil(q, c, time.Time{})
+		if c.Queue != q.ID { // who may settle what q handed out may not touch what another queue did, or one of its name that was dropped
+			lost[i] = LostGone
+			continue
+		}
+		leases, places = append(leases, leaseUntil(q, c, time.Time{})), append(places, i)
+	}
+	if len(leases) == 0 {
+		return lost, deadline, nil
 	}
 	lasts := (&LeaseConfig{AckTimeout: ackTimeout}).timeout(q)
 	missed, at, err := b.settleAll(ctx, leases, v, lasts, causeNack)
@@ -64,8 +73,15 @@ func (b *Bus) trySettleLeases(ctx context.Context, name QueueName, tokens []stri
 	if deadline = at.Add(lasts); v == Leased {
 		b.lessor.note(deadline)
 	}
-	lost, err = b.losses(ctx, leases, missed, q)
-	return lost, deadline, err
+	for j, i := range places {
+		if !missed[j] {
+			continue
+		}
+		if lost[i], err = b.loss(ctx, &leases[j]); err != nil {
+			return nil, deadline, err
+		}
+	}
+	return lost, deadline, nil
 }
 
 // settleAll gives the same verdict on leases, and tells at what time, and which were not held any more. Those that are released for the
@@ -136,25 +152,14 @@ func (b *Bus) unseal(ctx context.Context, tokens []string) ([]Claim, error) {
 	return claims, nil
 }
 
-// losses tells what became of those that were missed.
-func (b *Bus) losses(ctx context.Context, leases []Lease, missed []bool, q *Queue) ([]LeaseLoss, error) {
-	list := make([]LeaseLoss, len(leases))
-	for i := range leases {
-		s := &leases[i]
-		if !missed[i] {
-			continue
-		}
-		list[i] = LostGone
-		if s.Queue != q.ID { // that queue was dropped, or is another one
-			continue
-		}
-		places, err := b.store.Waiting(ctx, s.Queue, Place{s.Rank, s.ID - 1}, 1)
-		if err != nil {
-			return nil, err
-		}
-		if len(places) > 0 && places[0] == s.Place {
-			list[i] = LostBack
-		}
+// loss tells what became of a lease that was missed.
+func (b *Bus) loss(ctx context.Context, l *Lease) (LeaseLoss, error) {
+	places, err := b.store.Waiting(ctx, l.Queue, Place{l.Rank, l.ID - 1}, 1)
+	if err != nil {
+		return LostGone, err
 	}
-	return list, nil
+	if len(places) > 0 && places[0] == l.Place {
+		return LostBack, nil
+	}
+	return LostGone, nil
 }
