@@ -1,9 +1,11 @@
 # make run    starts a bus on atommq.db, at http://127.0.0.1:8080
 # make test   runs the tests
+# make soak   runs a site for half an hour while its processes are killed, and says which promises were kept (SOAK=2h for longer)
 # make check  is what a change must pass: format, vet, lint, and the tests (import rules included) under the race detector
 
 GO          ?= go
 FUZZTIME    ?= 20s
+SOAK        ?= 30m
 LINTVERSION := v2.15.0
 LINT        := bin/golangci-lint-$(LINTVERSION)
 STOMPJS     := @stomp/stompjs@7.5.0 ws@8.23.0
@@ -23,6 +25,9 @@ dist: cc
 
 test: cc
 	@$(GO) test -timeout 20m ./...
+
+soak: cc
+	@SOAK=$(SOAK) $(GO) test -v -timeout 0 -count 1 -run '^TestSoak$$' ./cmd/atommq
 
 race: cc
 	@$(GO) test -race -timeout 40m ./...

@@ -46,6 +46,7 @@ func benchSections() benchSuite {
 		{"readers", 4, benchReaders},
 		{"wake", 1, benchWake},
 		{"media", 3, benchMedia},
+		{"hostile", 2 * benchRounds, benchHostile},
 	}
 }
 

@@ -142,14 +142,14 @@ type eventReader struct {
 // eventMark stands once in every event of an entry.
 var eventMark = []byte("\nevent: entry\n")
 
-// dialEvents opens a stream, and returns when it has begun.
-func dialEvents(ctx context.Context, addr string) (*eventReader, error) {
+// dialEvents opens a stream of a feed, and returns when it has begun.
+func dialEvents(ctx context.Context, addr, path string) (*eventReader, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("dial the benched server: %w", err)
 	}
 	r := &eventReader{conn: conn, buf: make([]byte, eventBuffer)}
-	if _, err := conn.Write(getRequest(benchPath, "Accept: text/event-stream\r\n")); err != nil {
+	if _, err := conn.Write(getRequest(path, "Accept: text/event-stream\r\n")); err != nil {
 		return nil, fmt.Errorf("send request: %w", err)
 	}
 	n, err := conn.Read(r.buf)
@@ -168,7 +168,7 @@ func dialAllEvents(ctx context.Context, addr string, n int) ([]*eventReader, err
 	dialing.SetLimit(benchConnections)
 	for i := range readers {
 		dialing.Go(func() (err error) {
-			readers[i], err = dialEvents(ctx, addr)
+			readers[i], err = dialEvents(ctx, addr, benchPath)
 			return err
 		})
 	}

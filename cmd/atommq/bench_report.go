@@ -23,9 +23,11 @@ type finding struct {
 
 // budget is what a finding must keep to; zero fields ask for nothing.
 type budget struct {
-	Ratio   float64 `json:"ratio,omitempty"` // least share of the ceiling
-	AtLeast float64 `json:"at_least,omitempty"`
-	AtMost  float64 `json:"at_most,omitempty"`
+	Ratio float64 `json:"ratio,omitempty"` // least share of the ceiling
+	// AtMostRatio is the largest share of the ceiling.
+	AtMostRatio float64 `json:"at_most_ratio,omitempty"`
+	AtLeast     float64 `json:"at_least,omitempty"`
+	AtMost      float64 `json:"at_most,omitempty"`
 	// OrRatio is the share of the ceiling that will do where the machine is too slow for AtLeast.
 	OrRatio float64 `json:"or_ratio,omitempty"`
 }
@@ -41,6 +43,7 @@ func (f finding) kept() bool {
 	b := f.Budget
 	return (b.Ratio == 0 || f.ratio() >= b.Ratio) &&
 		(b.AtLeast == 0 || f.Value >= b.AtLeast || b.OrRatio > 0 && f.ratio() >= b.OrRatio) &&
+		(b.AtMostRatio == 0 || f.ratio() <= b.AtMostRatio) &&
 		(b.AtMost == 0 || f.Value <= b.AtMost)
 }
 
@@ -48,6 +51,8 @@ func (b budget) String() string {
 	switch {
 	case b.Ratio > 0:
 		return fmt.Sprintf("≥ %.0f %%", 100*b.Ratio)
+	case b.AtMostRatio > 0:
+		return fmt.Sprintf("≤ %.0f %%", 100*b.AtMostRatio)
 	case b.OrRatio > 0:
 		return fmt.Sprintf("≥ %s or %.3g %%", thousands(b.AtLeast), 100*b.OrRatio)
 	case b.AtLeast > 0:

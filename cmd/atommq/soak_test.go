@@ -17,6 +17,7 @@ const (
 	soakVariable = "SOAK"          // how long it takes, in the environment
 	soakUsually  = 4 * time.Second // in a run of all tests
 	soakPace     = 20 * time.Millisecond
+	soakCache    = "4MiB"      // which is full before memory is compared
 	soakPatience = time.Minute // for what is still under way in the end
 )
 
@@ -88,7 +89,7 @@ func soakOn(t *testing.T, db string, length time.Duration) {
 
 // launch starts the processes.
 func (s *soak) launch() {
-	one := start(s.t, "serve", "--db", s.db, "--admin", "127.0.0.1:0")
+	one := start(s.t, "serve", "--db", s.db, "--admin", "127.0.0.1:0", "--cache-bytes", soakCache)
 	two := start(s.t, "serve", "--db", s.db)
 	gateway := start(s.t, "gateway", "--db", s.db)
 	s.processes = []*process{one, two, gateway}
@@ -171,7 +172,7 @@ func (s *soak) restart(i int) *process {
 	s.checkLog(old)
 	args := []string{"--db", s.db, "--stomp", s.stomps[i]}
 	if i == 0 {
-		args = append(args, "--admin", strings.TrimSuffix(strings.TrimPrefix(s.admin, "http://"), "/"))
+		args = append(args, "--cache-bytes", soakCache, "--admin", strings.TrimSuffix(strings.TrimPrefix(s.admin, "http://"), "/"))
 	}
 	if old.URL == "" {
 		return start(s.t, "gateway", args...)
