@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"atommq/bus"
@@ -22,8 +24,19 @@ type node struct {
 
 // heapRoom is how much of the heap the garbage collector counts as in use beyond what is. A busy node has a small heap and
 // makes garbage fast: without it, the collector would run all the time. Nothing ever touches it, so
-// it takes no memory; but as much garbage more may gather.
+// it takes no memory; but as much garbage more may gather. Where memory is limited there is none: it would count.
 const heapRoom = 4 << 20
+
+// keepToMemory has caches take no more than their share of the memory that GOMEMLIMIT allows, and returns the room on the heap.
+func (s *settings) keepToMemory() (room []byte) {
+	limit := debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		return make([]byte, heapRoom)
+	}
+	share := byteSize(max(limit/8, 1))
+	s.CacheBytes, s.ArchiveBytes = min(s.CacheBytes, share), min(s.ArchiveBytes, share)
+	return nil
+}
 
 // openNode opens the database that s names, making or migrating it if need be, and
 // starts a bus on it.
@@ -31,6 +44,7 @@ func openNode(ctx context.Context, s *settings, log *slog.Logger) (*node, error)
 	if err := checkDatabase("--db", s.DB); err != nil {
 		return nil, err
 	}
+	room := s.keepToMemory()
 	store, err := db.Open(ctx, s.DB, db.Config{})
 	switch {
 	case errors.Is(err, bus.ErrUnavailable) && db.IsPostgres(s.DB):
@@ -56,7 +70,7 @@ func openNode(ctx context.Context, s *settings, log *slog.Logger) (*node, error)
 	if err != nil {
 		return nil, errors.Join(err, b.Close(), store.Close())
 	}
-	return &node{store, b, access, make([]byte, heapRoom)}, nil
+	return &node{store, b, access, room}, nil
 }
 
 // close commits what was accepted and closes the database.

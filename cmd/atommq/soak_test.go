@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"go/parser"
+	"go/token"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -207,5 +209,24 @@ func (s *soak) checkLog(p *process) {
 	s.t.Helper()
 	if log := p.logged(); strings.Contains(log, "panic") || strings.Contains(log, "DATA RACE") || strings.Contains(log, "level=ERROR") {
 		s.t.Error(log)
+	}
+}
+
+// Who judges AtomMQ must not share its mistakes: the soak's clients and its judge are of the standard library alone.
+func TestTheSoakKnowsNothingOfAtomMQ(t *testing.T) {
+	files, err := filepath.Glob("soak_*_test.go")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			if path := strings.Trim(spec.Path.Value, `"`); strings.Contains(path, "atommq") || strings.Contains(path, ".") {
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
 	}
 }
