@@ -67,7 +67,7 @@ func formOf(typ string) form {
 // documentOf reads the entry or entries that a POST to f brings in b.
 func (s *site) documentOf(f *bus.Feed, p *posted, b *body) (*feeds.Document, error) {
 	var err error
-	if p.body, err = s.readAll(b.Reader, b.size); err != nil {
+	if p.body, err = s.readAll(b); err != nil {
 		return nil, err
 	}
 	form := formOf(p.typ)

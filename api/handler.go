@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"golang.org/x/sync/semaphore"
 
 	"atommq/bus"
 	"atommq/feeds"
@@ -46,6 +47,9 @@ type Handler struct {
 	TrustedProxies []netip.Prefix
 	// MaxBody bounds a request's body in bytes, decompressed; default DefaultMaxBody.
 	MaxBody int64
+	// Receiving is memory that long bodies share while they come in, and until they are published: what a body takes beyond 64 KiB
+	// comes from it. nil for any.
+	Receiving *semaphore.Weighted
 	// ArchiveBytes is memory for archive pages of append-only feeds; default DefaultArchiveBytes.
 	ArchiveBytes int
 	// MaxMedia bounds what is neither Atom nor text in bytes, decompressed; default DefaultMaxMedia.
@@ -90,21 +94,22 @@ type Pages interface {
 
 // site is a Handler made ready.
 type site struct {
-	bus      *bus.Bus
-	pages    Pages
-	log      *slog.Logger
-	base     string // without a trailing slash, "" for the connection's own address
-	prefix   string // the path of base
-	streams  bool
-	proxies  []netip.Prefix
-	maxBody  int64
-	maxMedia int64
-	prefixes bool
-	ids      *requestIDs
-	access   *bus.Access
-	origins  *http.CrossOriginProtection
-	live     *live
-	stats    *stats
+	bus       *bus.Bus
+	pages     Pages
+	log       *slog.Logger
+	base      string // without a trailing slash, "" for the connection's own address
+	prefix    string // the path of base
+	streams   bool
+	proxies   []netip.Prefix
+	maxBody   int64
+	receiving *semaphore.Weighted
+	maxMedia  int64
+	prefixes  bool
+	ids       *requestIDs
+	access    *bus.Access
+	origins   *http.CrossOriginProtection
+	live      *live
+	stats     *stats
 
 	metrics     http.Handler
 	openMetrics bool
@@ -130,20 +135,21 @@ func (h Handler) Routes() (*Routes, error) {
 		return nil, fmt.Errorf("api: base URL %w", err)
 	}
 	s := &site{
-		bus:      h.Bus,
-		pages:    h.Pages,
-		log:      h.Log,
-		base:     base,
-		prefix:   pathOf(base),
-		streams:  !h.NoStreams,
-		proxies:  h.TrustedProxies,
-		maxBody:  h.MaxBody,
-		maxMedia: h.MaxMedia,
-		prefixes: h.Prefixes,
-		ids:      newRequestIDs(),
-		access:   h.Access,
-		origins:  http.NewCrossOriginProtection(),
-		live:     newLive(&h),
+		bus:       h.Bus,
+		pages:     h.Pages,
+		log:       h.Log,
+		base:      base,
+		prefix:    pathOf(base),
+		streams:   !h.NoStreams,
+		proxies:   h.TrustedProxies,
+		maxBody:   h.MaxBody,
+		receiving: h.Receiving,
+		maxMedia:  h.MaxMedia,
+		prefixes:  h.Prefixes,
+		ids:       newRequestIDs(),
+		access:    h.Access,
+		origins:   http.NewCrossOriginProtection(),
+		live:      newLive(&h),
 
 		metrics:     h.Metrics,
 		openMetrics: h.OpenMetrics,

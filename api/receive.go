@@ -9,9 +9,12 @@ import (
 	"os"
 	"strings"
 	"sync"
+
+	"golang.org/x/sync/semaphore"
 )
 
-// trustedLength is how much memory a Content-Length is good for before that much has come.
+// trustedLength is how much memory a Content-Length is good for before that much has come, and what every body may take; what it takes beyond
+// comes from the room that all share.
 const trustedLength = 64 << 10
 
 // receive reads the request's body, decompressed, up to the limit.
@@ -21,7 +24,7 @@ func (s *site) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	defer b.close()
-	return s.readAll(b.Reader, b.size)
+	return s.readAll(b)
 }
 
 // body is a request's, decompressed.
@@ -29,12 +32,36 @@ type body struct {
 	io.Reader
 	size int64 // -1 for not known
 	gz   *gzip.Reader
+
+	room  *semaphore.Weighted // nil for any
+	taken int64
 }
 
 func (b *body) close() {
 	if b.gz != nil {
 		gunzips.Put(b.gz)
 	}
+	if b.taken > 0 {
+		b.room.Release(b.taken)
+		b.taken = 0
+	}
+}
+
+// take takes room for a buffer of so many bytes.
+func (b *body) take(size int) error {
+	need := int64(size) - trustedLength - b.taken
+	if b.room == nil || need <= 0 {
+		return nil
+	}
+	if !b.room.TryAcquire(need) {
+		return &problemError{
+			Status: http.StatusServiceUnavailable,
+			Detail: "As many long bodies are coming in as this server has memory for (--receive-bytes). Nothing was published; send the request again.",
+			Header: http.Header{"Retry-After": retryAfter["Retry-After"], "Connection": {"close"}}, // the rest is not read
+		}
+	}
+	b.taken += need
+	return nil
 }
 
 // openBody begins to read the request's body, unless it says that it is larger than the limit that setting has.
@@ -42,7 +69,7 @@ func (s *site) openBody(w http.ResponseWriter, r *http.Request, limit int64, set
 	if r.ContentLength > limit {
 		return nil, tooLarge(setting, limit)
 	}
-	b := &body{Reader: r.Body, size: r.ContentLength}
+	b := &body{Reader: r.Body, size: r.ContentLength, room: s.receiving}
 	if b.size < 0 || b.size > chunk {
 		b.Reader = &pacedBody{body: b.Reader, w: w, r: r}
 	}
@@ -68,14 +95,18 @@ func (s *site) openBody(w http.ResponseWriter, r *http.Request, limit int64, set
 	return b, nil
 }
 
-// readAll reads body to its end. What it allocates is at most twice what has come.
-func (s *site) readAll(body io.Reader, size int64) ([]byte, error) {
+// readAll reads b to its end. What it allocates is at most twice what has come.
+func (s *site) readAll(b *body) ([]byte, error) {
+	size, most := b.size, int(s.maxBody)+1
+	if size >= 0 {
+		most = int(size) + 1
+	}
 	if size < 0 || size > trustedLength {
 		size = 4 << 10
 	}
 	buf := make([]byte, 0, size+1) // one more, to see the end without growing
 	for {
-		n, err := body.Read(buf[len(buf):cap(buf)])
+		n, err := b.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		if int64(len(buf)) > s.maxBody {
 			return nil, tooLarge("--max-body", s.maxBody)
@@ -87,7 +118,11 @@ func (s *site) readAll(body io.Reader, size int64) ([]byte, error) {
 			return nil, brokenBody(err)
 		}
 		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
+			longer := max(len(buf)+1, min(2*cap(buf), most))
+			if err := b.take(longer); err != nil {
+				return nil, err
+			}
+			buf = append(make([]byte, 0, longer), buf...)
 		}
 	}
 }

@@ -244,6 +244,7 @@ func (c *conn) release(ctx context.Context) {
 	c.closeSubscriptions()
 	c.topics.close()
 	c.dropTempQueues(ctx)
+	c.frames.Close()
 	c.caller.Leave(bus.LimitSubscriptions, c.subscribed)
 	if c.caller != nil {
 		c.caller.Leave(bus.LimitConnections, 1)

@@ -32,7 +32,7 @@ takes, the others give out. It prints the URLs it serves, and stops as serve doe
 // gatewaySettings names the settings of whoever serves STOMP.
 func gatewaySettings() []string {
 	return []string{
-		"db", "stomp", "stomp-tls", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "base-url", "login", "passcode", "max-body",
+		"db", "stomp", "stomp-tls", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "base-url", "login", "passcode", "max-body", "receive-bytes",
 		"max-connections", "max-connections-per-address", "max-prefetch", "heart-beat", "cache-bytes", "idempotency-window", "log-level", "log-format",
 		"admin", "metrics", "metrics-queues",
 	}
@@ -81,7 +81,7 @@ func (n *node) gateway(s *settings, baseURL string, log *slog.Logger) *stompgw.S
 		Log:            log,
 		BaseURL:        strings.TrimRight(baseURL, "/"),
 		Access:         n.access,
-		Limits:         stomp.Limits{BodyBytes: int(s.MaxBody)},
+		Limits:         stomp.Limits{BodyBytes: int(s.MaxBody), Room: n.receiving},
 		MaxConnections: s.MaxConnections.value,
 		MaxPrefetch:    s.MaxPrefetch.value,
 		HeartBeat:      time.Duration(s.HeartBeat),

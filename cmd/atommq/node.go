@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"atommq/bus"
 	"atommq/db"
 )
@@ -20,6 +22,8 @@ type node struct {
 	bus    *bus.Bus
 	access *bus.Access
 	room   []byte // heapRoom
+
+	receiving *semaphore.Weighted // memory for long bodies that come in, by HTTP and STOMP
 }
 
 // heapRoom is how much of the heap the garbage collector counts as in use beyond what is. A busy node has a small heap and
@@ -34,7 +38,7 @@ func (s *settings) keepToMemory() (room []byte) {
 		return make([]byte, heapRoom)
 	}
 	share := byteSize(max(limit/8, 1))
-	s.CacheBytes, s.ArchiveBytes = min(s.CacheBytes, share), min(s.ArchiveBytes, share)
+	s.CacheBytes, s.ArchiveBytes, s.ReceiveBytes = min(s.CacheBytes, share), min(s.ArchiveBytes, share), min(s.ReceiveBytes, 2*share)
 	return nil
 }
 
@@ -70,7 +74,8 @@ func openNode(ctx context.Context, s *settings, log *slog.Logger) (*node, error)
 	if err != nil {
 		return nil, errors.Join(err, b.Close(), store.Close())
 	}
-	return &node{store, b, access, room}, nil
+	receiving := semaphore.NewWeighted(int64(max(s.ReceiveBytes, 2*s.MaxBody, 1<<20)))
+	return &node{store, b, access, room, receiving}, nil
 }
 
 // close commits what was accepted and closes the database.

@@ -26,6 +26,7 @@ type settings struct {
 	LogLevel          choice
 	LogFormat         choice
 	MaxBody           byteSize
+	ReceiveBytes      byteSize
 	MaxMedia          byteSize
 	Workspaces        choice
 	CacheBytes        byteSize
@@ -97,6 +98,11 @@ func mainSettings() []setting {
 			func(f *pflag.FlagSet, s *settings, n, h string) {
 				s.MaxBody = 16 << 20
 				f.Var(&s.MaxBody, n, h)
+			}},
+		{"receive-bytes", "memory for long bodies while they come in, a `size`; at least two of --max-body",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.ReceiveBytes = 256 << 20
+				f.Var(&s.ReceiveBytes, n, h)
 			}},
 		{"archive-bytes", "memory for archive pages of append-only feeds, a `size`",
 			func(f *pflag.FlagSet, s *settings, n, h string) {

@@ -43,6 +43,7 @@ func (n *node) handler(s *settings, log *slog.Logger) (api.Handler, error) {
 		TrustedProxies: s.TrustedProxies,
 		CORSOrigins:    s.CORSOrigins,
 		MaxBody:        int64(s.MaxBody),
+		Receiving:      n.receiving,
 		ArchiveBytes:   int(s.ArchiveBytes),
 		MaxMedia:       int64(s.MaxMedia),
 		Prefixes:       s.Workspaces.value == "prefix",

@@ -22,6 +22,24 @@ type buffer struct {
 	full       bool  // the last read filled all its room, so the source has more
 	calm       int   // reads in a row that left three quarters of the buffer unused
 	err        error // came along with the last bytes
+	room       Room
+	taken      int64 // of room
+}
+
+// reserve takes what room a buffer of so many bytes needs, or gives back what it does not, and reports whether there is enough.
+func (b *buffer) reserve(size int) bool {
+	if b.room == nil {
+		return true
+	}
+	need := int64(max(0, size-aheadSize))
+	if need > b.taken && !b.room.TryAcquire(need-b.taken) {
+		return false
+	}
+	if need < b.taken {
+		b.room.Release(b.taken - need)
+	}
+	b.taken = need
+	return true
 }
 
 // fill reads once, for a frame of which wanted bytes are known to be needed. It
@@ -31,7 +49,9 @@ func (b *buffer) fill(wanted int) error {
 		b.err = nil
 		return err
 	}
-	b.resize(wanted)
+	if !b.resize(wanted) {
+		return noRoom()
+	}
 	for range idleReads {
 		n, err := b.src.Read(b.data[b.end:])
 		if n > 0 {
@@ -57,16 +77,20 @@ func (b *buffer) note(n int) {
 }
 
 // resize moves what is held to the start of a buffer of the right size, which has
-// room left.
-func (b *buffer) resize(wanted int) {
+// room left. It reports false where there is no memory for that.
+func (b *buffer) resize(wanted int) bool {
 	held := b.data[b.start:b.end]
 	switch size := b.size(len(held), wanted); {
 	case size != len(b.data):
+		if !b.reserve(size) {
+			return false
+		}
 		b.data, b.calm = make([]byte, size), 0
 	case b.start == 0:
-		return
+		return true
 	}
 	b.start, b.end = 0, copy(b.data, held)
+	return true
 }
 
 func (b *buffer) size(held, wanted int) int {
@@ -88,6 +112,12 @@ func (b *buffer) size(held, wanted int) int {
 // release gives the buffer back while nothing is held.
 func (b *buffer) release() {
 	if b.start == b.end {
-		b.data, b.start, b.end, b.calm = nil, 0, 0, 0
+		b.close()
 	}
+}
+
+// close gives the buffer back, and what it holds.
+func (b *buffer) close() {
+	b.data, b.start, b.end, b.calm = nil, 0, 0, 0
+	b.reserve(0)
 }

@@ -41,3 +41,8 @@ func noCommand(line []byte) *Error {
 	}
 	return e
 }
+
+// noRoom makes the Error for a frame for which there is no memory at the moment.
+func noRoom() *Error {
+	return &Error{Message: "the server receives as much as it has memory for", Detail: "connect again later, and send the message again", Limit: true}
+}

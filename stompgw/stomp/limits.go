@@ -8,6 +8,16 @@ type Limits struct {
 	Headers     int // in a frame, repeated ones included; default 128
 	HeaderBytes int // of the command, the headers and the empty line after them; default 64 KiB
 	BodyBytes   int // of the body; default 16 MiB
+	// Room is memory that long frames of all readers share: what a frame takes beyond 64 KiB comes from it. nil for any.
+	Room Room
+}
+
+// Room is so many bytes of memory. A semaphore of golang.org/x/sync is one.
+type Room interface {
+	// TryAcquire takes n bytes, if they are there.
+	TryAcquire(n int64) bool
+	// Release gives n bytes back.
+	Release(n int64)
 }
 
 const defaultHeaders = 128

@@ -17,7 +17,7 @@ type Reader struct {
 func NewReader(src io.Reader, l Limits) *Reader {
 	l = l.withDefaults()
 	return &Reader{
-		buffer:  buffer{src: src, ceiling: max(firstSize, l.frame())},
+		buffer:  buffer{src: src, ceiling: max(firstSize, l.frame()), room: l.Room},
 		scanner: scanner{limits: l},
 	}
 }
@@ -55,6 +55,12 @@ func (r *Reader) Next() (*Frame, error) {
 	}
 	r.start += r.take(r.data[r.start:r.end], &r.frame)
 	return &r.frame, nil
+}
+
+// Close gives back what memory the Reader has. Next may not be called any more, nor the frame in hand be used.
+func (r *Reader) Close() {
+	r.buffer.close()
+	r.frame = Frame{}
 }
 
 // Pending reports whether Next will return, a frame or an *Error, without reading from the
