@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,6 +32,22 @@ type crowd struct {
 	byAddress map[netip.Addr]int
 	told      time.Time // when the log was last told of a refusal
 	untold    int       // refusals since
+}
+
+// crowdSettings bound it. STOMP connections have a bound of their own, --max-connections.
+func crowdSettings() []setting {
+	return []setting{
+		{"max-http-connections", "`number` of HTTP connections at once",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.MaxHTTP = count{value: 20_000}
+				f.Var(&s.MaxHTTP, n, h)
+			}},
+		{"max-connections-per-address", "`number` of connections at once from one address, 0 for any; not of this machine or --trusted-proxies",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.MaxPerAddress = ceiling{5000, math.MaxInt32}
+				f.Var(&s.MaxPerAddress, n, h)
+			}},
+	}
 }
 
 // otherFiles is how many files a process may have open beside its clients' connections.

@@ -71,7 +71,7 @@ func variable(name string) string {
 
 // settingsTable lists every setting with its default and its help.
 func settingsTable() []setting {
-	return slices.Concat(entranceSettings(), mainSettings(), adminSettings(), corsSettings(), outgoingSettings())
+	return slices.Concat(entranceSettings(), mainSettings(), adminSettings(), corsSettings(), outgoingSettings(), crowdSettings())
 }
 
 func mainSettings() []setting {
@@ -135,16 +135,6 @@ func mainSettings() []setting {
 			func(f *pflag.FlagSet, s *settings, n, h string) {
 				s.MaxConnections = count{value: 20_000}
 				f.Var(&s.MaxConnections, n, h)
-			}},
-		{"max-http-connections", "`number` of HTTP connections at once",
-			func(f *pflag.FlagSet, s *settings, n, h string) {
-				s.MaxHTTP = count{value: 20_000}
-				f.Var(&s.MaxHTTP, n, h)
-			}},
-		{"max-connections-per-address", "`number` of connections at once from one address, 0 for any; not of this machine or --trusted-proxies",
-			func(f *pflag.FlagSet, s *settings, n, h string) {
-				s.MaxPerAddress = ceiling{5000, math.MaxInt32}
-				f.Var(&s.MaxPerAddress, n, h)
 			}},
 		{"max-prefetch", "`number` of unacknowledged messages that a STOMP subscription can ask for, at most 65535",
 			func(f *pflag.FlagSet, s *settings, n, h string) {
