@@ -26,6 +26,7 @@ const (
 // TestSoak has a site of two heads and a gateway under a bit of everything at once, for as long as the environment says (make soak: half an
 // hour), while processes are killed. Clients know the public interfaces alone, and what they saw is compared in the end.
 func TestSoak(t *testing.T) {
+	t.Parallel()
 	length := soakUsually
 	if given := os.Getenv(soakVariable); given != "" {
 		var err error
