@@ -84,7 +84,7 @@ func soakOn(t *testing.T, db string, length time.Duration) {
 	stopWorking()
 	s.working.Wait()
 	s.judge(begin, readers)
-	s.judgeMemory(history, s.length >= 10*time.Minute)
+	s.judgeMemory(history, s.length >= 20*time.Minute)
 	begin.awaitGoroutines(s.admin, before.goroutines)
 	s.judgeLogs()
 	s.report(readers, history, s.kills)
