@@ -21,6 +21,7 @@ const (
 	dribblePace    = 500 * time.Millisecond // between two bytes of those who dribble
 	slowRead       = 100 << 10              // bytes that a slow reader takes ten times a second: 1 MB/s
 	stompConnect   = "CONNECT\naccept-version:1.2\nhost:x\n\n\x00"
+	oversize       = 1 << 20                // bytes of what is longer than anybody needs
 	hostilesPeriod = 200 * time.Millisecond // between two connections of one client
 )
 
@@ -32,10 +33,10 @@ var hostiles = []hostile{
 	{"does not end a frame", true, dribble(stompConnect + "SEND\ndestination:/queue/dribble\n\n")},
 	{"asks and does not read", false, askAndLeave},
 	{"reads 1 MB/s", false, readSlowly},
-	{"sends oversized headers", false, shout("GET /feeds/x HTTP/1.1\r\nX: " + strings.Repeat("x", 1<<20))},
-	{"sends oversized frames", true, shout(stompConnect + "SEND\nx:" + strings.Repeat("x", 1<<20))},
-	{"sends noise", true, shout(noise())},
-	{"sends noise by HTTP", false, shout(noise())},
+	{"sends oversized headers", false, shout("GET /feeds/x HTTP/1.1\r\nX: ", oversize)},
+	{"sends oversized frames", true, shout(stompConnect+"SEND\nx:", oversize)},
+	{"sends noise", true, shout(noise(), 0)},
+	{"sends noise by HTTP", false, shout(noise(), 0)},
 	{"comes and goes", false, func(context.Context, net.Conn) error { return nil }},
 	{"comes and goes by STOMP", true, func(context.Context, net.Conn) error { return nil }},
 }
@@ -118,10 +119,10 @@ func readSlowly(ctx context.Context, c net.Conn) error {
 	}
 }
 
-// shout sends what the server does not take, and waits until it says so.
-func shout(text string) func(context.Context, net.Conn) error {
+// shout sends what the server does not take, with so many bytes behind it, and waits until it says so.
+func shout(text string, more int) func(context.Context, net.Conn) error {
 	return func(_ context.Context, c net.Conn) error {
-		if _, err := io.WriteString(c, text); err != nil {
+		if _, err := io.WriteString(c, text+strings.Repeat("x", more)); err != nil {
 			return err
 		}
 		_ = c.(*net.TCPConn).CloseWrite()
