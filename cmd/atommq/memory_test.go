@@ -13,6 +13,9 @@ import (
 
 // A limit that caches alone would pass, were they not told of it.
 func TestGOMEMLIMITIsKeptTo(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector takes memory of its own: run this without -race")
+	}
 	const limit = 48 << 20
 	p, err := launch(t.TempDir(), append(os.Environ(), fmt.Sprint("GOMEMLIMIT=", limit)), "serve", "--db", "bus.db", "--cache-bytes", "128MiB")
 	if err != nil {
