@@ -123,7 +123,9 @@ func writePages(ctx context.Context, from *copySide, part string, tell func(Prog
 
 // openNewFile opens a file that needs no journal: if it does not become complete, it goes.
 func openNewFile(path string) (*sql.DB, error) {
-	return sql.Open("sqlite3", location{path: path}.url("_journal_mode=OFF", "_synchronous=OFF", "_locking_mode=EXCLUSIVE"))
+	loc := location{path: path}
+	loc.make()
+	return sql.Open("sqlite3", loc.url("_journal_mode=OFF", "_synchronous=OFF", "_locking_mode=EXCLUSIVE"))
 }
 
 // verifyPages reads a backup again, and counts what it holds against what the source has.

@@ -129,6 +129,9 @@ func openCopyPool(ctx context.Context, dsn string, create bool) (*sql.DB, copyDi
 	if err := loc.check(); err != nil {
 		return nil, nil, err
 	}
+	if create {
+		loc.make()
+	}
 	d, err := sql.Open("sqlite3", loc.url("_busy_timeout=2000"))
 	if err != nil {
 		return nil, nil, err

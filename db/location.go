@@ -74,6 +74,17 @@ func (l location) check() error {
 	return nil
 }
 
+// make makes the file, for nobody but its owner to read, if there is none: SQLite has its other files as this one. What it cannot make,
+// SQLite says better.
+func (l location) make() {
+	if l.params.Has("mode") || l.params.Has("vfs") {
+		return
+	}
+	if f, err := os.OpenFile(l.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		_ = f.Close() // there is nothing in it
+	}
+}
+
 // url returns the driver's data source name, with more parameters: "key=value".
 func (l location) url(more ...string) string {
 	params := url.Values{}

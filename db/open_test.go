@@ -230,3 +230,29 @@ func TestAWriterWaitsForAnotherProcess(t *testing.T) {
 		t.Errorf("once the other is done: %v", err)
 	}
 }
+
+// Entries, hashes of passwords and the secret of claims are in it, and in its backups.
+func TestNobodyButItsOwnerReadsADatabase(t *testing.T) {
+	dir := t.TempDir()
+	path, backup := filepath.Join(dir, "atommq.db"), filepath.Join(dir, "backup.db")
+	s, err := Open(t.Context(), path, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustCommit(t, s, publishing(t, "x", 1)...)
+	if _, err := (&Backup{From: path, To: backup}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{path, path + "-wal", path + "-shm", backup} {
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode != 0o600 {
+			t.Errorf("%s has the mode %o, want 600", filepath.Base(file), mode)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -145,6 +145,7 @@ func openFree(ctx context.Context, loc location) (_ *copySide, err error) {
 	if info, err := os.Stat(loc.path); err == nil && info.Mode().Perm()&0o200 == 0 {
 		return nil, fmt.Errorf("may not be written: %w", bus.ErrReadOnly)
 	}
+	loc.make()
 	s := &copySide{name: loc.path, copyDialect: copyFile{}}
 	if s.pool, err = sql.Open("sqlite3", loc.url("_busy_timeout=2000", "_locking_mode=EXCLUSIVE", "_synchronous=FULL")); err != nil {
 		return nil, err

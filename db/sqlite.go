@@ -35,12 +35,30 @@ func (w *sqlite) prepare(ctx context.Context) error {
 		if err := w.connect(); err != nil {
 			return err
 		}
+		if err := w.checkOwn(); err != nil {
+			return err
+		}
 		return w.query("PRAGMA journal_mode = WAL", nil, func(v []driver.Value) { mode, _ = v[0].(string) })
 	})
 	if err == nil && mode != "wal" {
 		return fmt.Errorf("SQLite cannot keep its write-ahead log there: put the database on a local disk: %w", bus.ErrUnavailable)
 	}
 	return err
+}
+
+// ErrForeign says that a file has no tables of AtomMQ, but some of another program.
+var ErrForeign = errors.New("is a database of another program")
+
+// selectForeign finds a table of another program, in a file that AtomMQ has no tables in yet.
+const selectForeign = `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite@_%' ESCAPE '@' AND name NOT LIKE 'atommq@_%' ESCAPE '@'
+	AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'atommq_schema') LIMIT 1`
+
+// checkOwn refuses to make a bus of what another program keeps in the file. Callers hold w.mu.
+func (w *sqlite) checkOwn() (err error) {
+	queried := w.query(selectForeign, nil, func(v []driver.Value) {
+		err = fmt.Errorf("%w, with a table %q", ErrForeign, v[0])
+	})
+	return errors.Join(queried, err)
 }
 
 // connect opens the connection if it is not. Callers hold w.mu.
