@@ -43,7 +43,7 @@ type Batch struct {
 }
 
 // BatchEntry is one entry, as far as the Atom model of golang.org/x/tools/blog/atom
-// goes: it has no XHTML, categories or other extensions than STOMP's; URL leads to the whole entry. Of one that
+// goes, and XHTML: it has no categories or other extensions than STOMP's; URL leads to the whole entry. Of one that
 // was deleted (RFC 6721) there are ID, Updated, which is when that was, and the URL it had.
 type BatchEntry struct {
 	ID                 int64
@@ -53,7 +53,8 @@ type BatchEntry struct {
 	Published, Updated time.Time
 	Author             string // the first one's name
 	Content            string
-	ContentType        string // "text", "html" or a media type
+	ContentType        string // "text", "html", "xhtml" or a media type
+	Source             string // URL of the content, where it is a file or somewhere else; "" where it is Content
 	URL                string
 	Message            *feeds.Message // the type and headers that a STOMP client sent, without the body; nil for an entry born in Atom
 }
@@ -250,8 +251,24 @@ type batchItem struct {
 	Published atom.TimeStr  `xml:"http://www.w3.org/2005/Atom published"`
 	Updated   atom.TimeStr  `xml:"http://www.w3.org/2005/Atom updated"`
 	Author    []atom.Person `xml:"http://www.w3.org/2005/Atom author"`
-	Content   atom.Text     `xml:"http://www.w3.org/2005/Atom content"`
+	Content   batchContent  `xml:"http://www.w3.org/2005/Atom content"`
 	Message   *batchMessage `xml:"urn:atommq:stomp message"`
+}
+
+// batchContent is atom:content, of which atom.Text has the text alone.
+type batchContent struct {
+	Type   string `xml:"type,attr"`
+	Source string `xml:"src,attr"`
+	Text   string `xml:",chardata"`
+	Markup string `xml:",innerxml"`
+}
+
+// body returns the content as its type has it: for XHTML and XML, RFC 4287 §4.1.3.3, the markup.
+func (c *batchContent) body() string {
+	if feeds.IsMarkup(c.Type) && c.Source == "" {
+		return strings.TrimSpace(c.Markup)
+	}
+	return c.Text
 }
 
 func parseBatch(body []byte) (*Batch, error) {
@@ -281,8 +298,9 @@ func (i *batchItem) entry() BatchEntry {
 		Title:       i.Title,
 		Published:   parseTime(i.Published),
 		Updated:     parseTime(i.Updated),
-		Content:     i.Content.Body,
+		Content:     i.Content.body(),
 		ContentType: cmp.Or(i.Content.Type, "text"),
+		Source:      i.Content.Source,
 		URL:         href(i.Link, "edit"),
 		Message:     i.Message.message(),
 	}

@@ -79,6 +79,12 @@ func mediaType(typ []byte) (media string, ok bool) {
 	return media, err == nil && strings.Contains(media, "/")
 }
 
+// IsMarkup reports whether content of a type, as atom:content has it, is held as elements: RFC 4287 §4.1.3.3.
+func IsMarkup(typ string) bool {
+	media, ok := mediaType([]byte(typ))
+	return typ == "xhtml" || ok && isXMLType(media)
+}
+
 // isXMLType reports whether media is an XML media type, RFC 7303.
 func isXMLType(media string) bool {
 	switch media {

@@ -157,6 +157,7 @@ type itemJSON struct {
 	Updated     time.Time `json:"updated"`
 	ContentType string    `json:"content_type,omitempty"`
 	Content     string    `json:"content,omitempty"`
+	Source      string    `json:"src,omitempty"`
 	URL         string    `json:"url,omitempty"`
 	// Headers are those of a message that came through STOMP; of repeated ones the first.
 	Headers map[string]string `json:"headers,omitempty"`
@@ -194,7 +195,7 @@ func showJSON(w io.Writer) func(*api.BatchEntry) error {
 		if e.Deleted {
 			return lines.Encode(tombstoneJSON{e.ID, e.Feed, true, e.Updated, e.URL})
 		}
-		return lines.Encode(itemJSON{e.ID, e.Feed, e.Title, e.Author, e.Published, e.Updated, e.ContentType, content(e), e.URL, headers(e)})
+		return lines.Encode(itemJSON{e.ID, e.Feed, e.Title, e.Author, e.Published, e.Updated, e.ContentType, content(e), e.Source, e.URL, headers(e)})
 	}
 }
 
@@ -208,6 +209,9 @@ func showText(w io.Writer, several bool) func(*api.BatchEntry) error {
 		}
 		if text := strings.TrimSpace(printable(content(e))); text != "" && text != strings.TrimSpace(e.Title) {
 			below = "    " + strings.ReplaceAll(text, "\n", "\n    ") + "\n"
+		}
+		if e.Source != "" {
+			below = "    " + oneLine(e.Source) + "\n"
 		}
 		if several {
 			title = oneLine(e.Feed) + "  " + title
