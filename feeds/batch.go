@@ -57,7 +57,7 @@ func (p *parser) batch(root token) (*Document, error) {
 	if err := p.epilog(); err != nil {
 		return nil, err
 	}
-	if len(drafts) == 0 {
+	if len(drafts) == 0 && !p.lim.Empty {
 		return nil, p.fail(root.start, "<%s> holds no entry to publish", root.name.full)
 	}
 	return p.detach(drafts, c)

@@ -2,10 +2,11 @@ package feeds
 
 // Limits bounds what Parse takes. A zero field means its default.
 type Limits struct {
-	Bytes      int // of the document, default 16 MiB
-	Depth      int // of nested elements from <entry> on, default and at most 256
-	Attributes int // of one element, default 256
-	Entries    int // in a feed document, default 1000
+	Bytes      int  // of the document, default 16 MiB
+	Depth      int  // of nested elements from <entry> on, default and at most 256
+	Attributes int  // of one element, default 256
+	Entries    int  // in a feed document, default 1000
+	Empty      bool // whether a feed document may hold none
 }
 
 // What libxml2 refuses, in documents that its user has not declared huge,

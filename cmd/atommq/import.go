@@ -171,7 +171,7 @@ func (i *importer) document(ctx context.Context, file string) error {
 		return err
 	}
 	i.size = 0
-	parsed, err := feeds.Parse(doc, "", feeds.Limits{Bytes: int(min(i.most, math.MaxInt)), Entries: math.MaxInt})
+	parsed, err := feeds.Parse(doc, "", feeds.Limits{Bytes: int(min(i.most, math.MaxInt)), Entries: math.MaxInt, Empty: true})
 	if err != nil {
 		return err
 	}
