@@ -30,6 +30,15 @@ func suggestion(cmd *cobra.Command, typed string) string {
 	return ": did you mean " + strings.Join(names, " or ") + "?"
 }
 
+// asUsed wants the arguments that the command's Use names.
+func asUsed(cmd *cobra.Command, given []string) error {
+	_, wanted, _ := strings.Cut(cmd.Use, " ")
+	if n := len(strings.Fields(wanted)); len(given) != n {
+		return fmt.Errorf("%s takes %s, and there are %d of these %d", cmd.CommandPath(), wanted, len(given), n)
+	}
+	return nil
+}
+
 // oneFeed wants a FEED and no more.
 func oneFeed(cmd *cobra.Command, given []string) error {
 	if len(given) > 1 {
@@ -49,6 +58,14 @@ func apartFromFlag(cmd *cobra.Command, value string) (hint string) {
 		}
 	})
 	return hint
+}
+
+// nameAndMore wants a NAME.
+func nameAndMore(_ *cobra.Command, given []string) error {
+	if len(given) == 0 {
+		return errors.New("no NAME given")
+	}
+	return nil
 }
 
 // feedAndMore wants a FEED.

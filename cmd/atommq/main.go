@@ -8,9 +8,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"atommq/bus"
 )
 
 // The exit statuses.
@@ -46,7 +49,9 @@ func execute(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "atommq: %s; see %s --help\n", printable(err.Error()), cmd.CommandPath())
 		return statusMisuse
 	default:
-		fmt.Fprintf(stderr, "atommq: %s\n", printable(err.Error())) // which may be a server's words, or a file's
+		// What kind of error it is, behind what to do about it, is for programs.
+		text := strings.TrimSuffix(err.Error(), ": "+bus.ErrUnavailable.Error())
+		fmt.Fprintf(stderr, "atommq: %s\n", printable(text)) // which may be a server's words, or a file's
 		return statusFailed
 	}
 }

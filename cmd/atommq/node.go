@@ -57,6 +57,8 @@ func openNode(ctx context.Context, s *settings, log *slog.Logger) (*node, error)
 		return nil, fmt.Errorf("%w: make room on its disk, or name another file with --db", err)
 	case errors.Is(err, bus.ErrReadOnly):
 		return nil, fmt.Errorf("%w: let this user write it and its directory, or name another file with --db", err)
+	case errors.Is(err, db.ErrForeign):
+		return nil, fmt.Errorf("%w: name another file with --db; what older systems kept, atommq import takes", err)
 	case errors.Is(err, bus.ErrUnavailable):
 		return nil, fmt.Errorf("%w: put it right, or name another file with --db", err)
 	case err != nil:
@@ -95,11 +97,15 @@ func withNode(ctx context.Context, s *settings, do func(*node) error) error {
 	return withAnyNode(ctx, s, do)
 }
 
-// withAnyNode makes the database if there is none.
+// withAnyNode makes the database if there is none, and says so.
 func withAnyNode(ctx context.Context, s *settings, do func(*node) error) error {
+	missing := mustExist("--db", s.DB) != nil
 	n, err := openNode(ctx, s, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err
+	}
+	if missing { // where a server works on another one, that is not what was meant
+		fmt.Fprintf(os.Stderr, "made a new database: %s\n", s.DB)
 	}
 	return errors.Join(do(n), n.close())
 }

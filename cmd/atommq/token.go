@@ -34,7 +34,7 @@ func tokenAddCommand() *cobra.Command {
 		Short: "Make a token, and show it once",
 		Long: `Add prints a new token, which nobody can find out again: store it where its program reads it. LABEL is what it
 is called in lists.`,
-		Args: cobra.ExactArgs(2),
+		Args: asUsed,
 	}
 	s := declare(cmd, "db")
 	cmd.Flags().Var(&lasts, "lasts", "`time` after which it ends, like 720h; for ever by default")
@@ -56,6 +56,7 @@ is called in lists.`,
 			if err != nil {
 				return accountError(t.Account, err)
 			}
+			fmt.Fprintln(cmd.ErrOrStderr(), "running servers know it within two seconds")
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), token)
 			return err
 		})
@@ -67,7 +68,7 @@ func tokenRemoveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove ACCOUNT LABEL",
 		Short: "Take a token out of force",
-		Args:  cobra.ExactArgs(2),
+		Args:  asUsed,
 	}
 	s := declare(cmd, "db")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -48,7 +48,7 @@ func userAddCommand() *cobra.Command {
 		Long: `Add makes an account, and the database if there is none. It asks for the password, twice, on a
 terminal, and takes the first line of standard input otherwise. The account may do nothing yet: go on with
 atommq user allow.`,
-		Args: cobra.ExactArgs(1),
+		Args: asUsed,
 	}
 	s := declare(cmd, "db")
 	cmd.Flags().BoolVar(&tokensOnly, "no-password", false, "let the account in by tokens only")
@@ -80,7 +80,7 @@ func userPasswdCommand() *cobra.Command {
 		Short: "Give an account another password",
 		Long: `Passwd asks for the password as atommq user add does. Whoever came in with the old one
 is let in no more, within two seconds; tokens stay as they are.`,
-		Args: cobra.ExactArgs(1),
+		Args: asUsed,
 	}
 	s := declare(cmd, "db")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -99,7 +99,7 @@ func userRemoveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove an account, with its tokens, rules and limits",
-		Args:  cobra.ExactArgs(1),
+		Args:  asUsed,
 	}
 	s := declare(cmd, "db")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -132,7 +132,7 @@ another rule allows stays allowed.`,
 
 // ruleCommand makes a command that changes a rule.
 func ruleCommand(cmd *cobra.Command, with nodeOpener, change func(had, named bus.Rights) bus.Rights) *cobra.Command {
-	cmd.Args = cobra.ExactArgs(3)
+	cmd.Args = asUsed
 	s := declare(cmd, "db")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		rights, err := bus.ParseRights(args[1])
