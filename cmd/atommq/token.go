@@ -56,7 +56,6 @@ is called in lists.`,
 			if err != nil {
 				return accountError(t.Account, err)
 			}
-			fmt.Fprintln(cmd.ErrOrStderr(), "running servers know it within two seconds")
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), token)
 			return err
 		})
