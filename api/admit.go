@@ -64,7 +64,7 @@ func (s *site) identify(r *http.Request) (*bus.Caller, error) {
 		return s.access.Anonymous(), nil
 	}
 	given := r.Header["Authorization"]
-	if name, ok := certifiedName(r); ok && len(given) == 0 {
+	if name, ok := bus.CertifiedName(r.TLS); ok && len(given) == 0 {
 		return s.certified(name)
 	}
 	if len(given) == 0 {
@@ -84,14 +84,6 @@ func (s *site) identify(r *http.Request) (*bus.Caller, error) {
 		return nil, unauthorized("This server knows no such name with this password, or no such token. Correct it: curl -u name:password …, or curl -H 'Authorization: Bearer token' ….")
 	}
 	return c, err
-}
-
-// certifiedName returns whom the client's certificate names, if it has shown one that was verified: the common name of its subject.
-func certifiedName(r *http.Request) (name string, ok bool) {
-	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
-		return "", false
-	}
-	return r.TLS.VerifiedChains[0][0].Subject.CommonName, true
 }
 
 // certified lets in the account that a certificate names.

@@ -69,7 +69,7 @@ func (s *site) postClaims(w http.ResponseWriter, r *http.Request) error {
 
 // lease waits for work as long as the request says, and as the server lets readers wait, unless that is about to end.
 func (s *site) lease(w http.ResponseWriter, r *http.Request, c bus.LeaseConfig) ([]bus.LeasedEntry, error) {
-	if err := s.bus.MakeFeed(r.Context(), c.Feed, s.caller(r)); err != nil {
+	if err := s.makeFeed(r, c.Feed); err != nil {
 		return nil, err
 	}
 	if c.Wait = min(c.Wait, s.live.maxWait); c.Wait == 0 {

@@ -54,6 +54,11 @@ func (s *site) count(r *http.Request, c *bus.Caller) (*bus.Caller, error) {
 	return c, err
 }
 
+// makeFeed makes a feed in the name of who sent the request, if there is none.
+func (s *site) makeFeed(r *http.Request, feed string) error {
+	return s.bus.MakeFeed(r.Context(), feed, s.caller(r))
+}
+
 // addressOf returns the address that a request comes from, as trusted proxies tell it; the zero Addr where there is none, as
 // behind a unix socket.
 func (s *site) addressOf(r *http.Request) netip.Addr {

@@ -44,7 +44,7 @@ func (s *site) postCollection(w http.ResponseWriter, r *http.Request) error {
 			return notAccepted(f, p.typ)
 		}
 		// Before the file comes: it may be large.
-		if err := s.bus.MakeFeed(r.Context(), feed, s.caller(r)); err != nil {
+		if err := s.makeFeed(r, feed); err != nil {
 			return err
 		}
 		return s.postMedia(w, r, feed, key, p, b)
@@ -106,7 +106,7 @@ func (s *site) publish(w http.ResponseWriter, r *http.Request, feed, key string,
 		setTrace(e, r)
 		posts[i] = bus.Post{Feed: feed, Entry: e, Key: key}
 	}
-	if err := s.bus.MakeFeed(r.Context(), feed, s.caller(r)); err != nil {
+	if err := s.makeFeed(r, feed); err != nil {
 		return err
 	}
 	published, err := s.bus.Publish(r.Context(), posts...)

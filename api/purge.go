@@ -108,7 +108,7 @@ func (s *site) postRequeue(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.run(w, r, c, func() error {
-		if err := s.bus.MakeFeed(r.Context(), bus.LivingFeed(c.name.Feed), s.caller(r)); err != nil {
+		if err := s.makeFeed(r, bus.LivingFeed(c.name.Feed)); err != nil {
 			return err
 		}
 		done, err := s.bus.Requeue(r.Context(), c.name, c.count, c.limit)

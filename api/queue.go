@@ -127,7 +127,7 @@ func (s *site) putQueue(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.bus.Queue(r.Context(), name.Feed, name.Name); errors.Is(err, bus.ErrNoQueue) {
 		status = http.StatusCreated
 	}
-	if err := s.bus.MakeFeed(r.Context(), name.Feed, s.caller(r)); err != nil {
+	if err := s.makeFeed(r, name.Feed); err != nil {
 		return err
 	}
 	q, err := s.bus.ConfigureQueue(r.Context(), name.Feed, name.Name, set)

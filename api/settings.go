@@ -154,7 +154,7 @@ func (s *site) putSettings(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	set.IfRevision = revision
-	if err := s.bus.MakeFeed(r.Context(), name, s.caller(r)); err != nil {
+	if err := s.makeFeed(r, name); err != nil {
 		return err
 	}
 	f, err := s.bus.Configure(r.Context(), name, set)

@@ -57,10 +57,10 @@ type stats struct {
 // routeStats counts the answers of a route, those with status 100 first, and measures how long they took.
 type routeStats struct {
 	statuses [500]atomic.Int64
-	times    *bus.Meter
+	times    *bus.Buckets
 }
 
-func newRouteStats() *routeStats { return &routeStats{times: bus.NewMeter(requestTimes...)} }
+func newRouteStats() *routeStats { return &routeStats{times: bus.NewBuckets(requestTimes...)} }
 
 func newStats(router chi.Routes) *stats {
 	s := &stats{routes: map[string]*routeStats{noRoute: newRouteStats()}}

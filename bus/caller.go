@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/tls"
 	"sync/atomic"
 	"time"
 )
@@ -205,6 +206,15 @@ func (a *Access) Token(token string) (*Caller, error) {
 		return nil, ErrCredentials
 	}
 	return &Caller{access: a, account: t.Account, token: &digest, meter: now.accounts[t.Account].meter}, nil
+}
+
+// CertifiedName returns whom the certificate of a TLS client names, if it has shown one that was verified: the common name of its
+// subject. state is nil where TLS is not spoken.
+func CertifiedName(state *tls.ConnectionState) (name string, ok bool) {
+	if state == nil || len(state.VerifiedChains) == 0 {
+		return "", false
+	}
+	return state.VerifiedChains[0][0].Subject.CommonName, true
 }
 
 // Certified lets in who has proven to be of a name, as by a certificate: ErrCredentials unless there is such an account.

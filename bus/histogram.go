@@ -10,40 +10,40 @@ type Histogram struct {
 	Sum    float64
 }
 
-// Meter is what a Histogram is read from. Its values are whole numbers of a unit.
-type Meter struct {
+// Buckets is what a Histogram is read from. Its values are whole numbers of a unit.
+type Buckets struct {
 	bounds []int64
 	counts []atomic.Uint64
 	sum    atomic.Int64
 }
 
-// NewMeter returns a Meter with these bounds, the least first.
-func NewMeter(bounds ...int64) *Meter {
-	return &Meter{bounds: bounds, counts: make([]atomic.Uint64, len(bounds)+1)}
+// NewBuckets returns Buckets with these bounds, the least first.
+func NewBuckets(bounds ...int64) *Buckets {
+	return &Buckets{bounds: bounds, counts: make([]atomic.Uint64, len(bounds)+1)}
 }
 
 // Note counts a value.
-func (m *Meter) Note(value int64) {
+func (b *Buckets) Note(value int64) {
 	i := 0
-	for i < len(m.bounds) && value > m.bounds[i] {
+	for i < len(b.bounds) && value > b.bounds[i] {
 		i++
 	}
-	m.counts[i].Add(1)
-	m.sum.Add(value)
+	b.counts[i].Add(1)
+	b.sum.Add(value)
 }
 
 // Read returns what was counted, in units of unit.
-func (m *Meter) Read(unit float64) Histogram {
+func (b *Buckets) Read(unit float64) Histogram {
 	out := Histogram{
-		Bounds: make([]float64, len(m.bounds)),
-		Counts: make([]uint64, len(m.counts)),
-		Sum:    float64(m.sum.Load()) / unit,
+		Bounds: make([]float64, len(b.bounds)),
+		Counts: make([]uint64, len(b.counts)),
+		Sum:    float64(b.sum.Load()) / unit,
 	}
-	for i, b := range m.bounds {
-		out.Bounds[i] = float64(b) / unit
+	for i, bound := range b.bounds {
+		out.Bounds[i] = float64(bound) / unit
 	}
-	for i := range m.counts {
-		out.Counts[i] = m.counts[i].Load()
+	for i := range b.counts {
+		out.Counts[i] = b.counts[i].Load()
 	}
 	return out
 }

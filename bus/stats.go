@@ -48,14 +48,14 @@ var (
 type stats struct {
 	entries, bytes, replayed      atomic.Int64
 	refused                       [len(causes) + 1]atomic.Int64
-	times, sizes                  *Meter
+	times, sizes                  *Buckets
 	failed                        atomic.Int64
 	claimed, acked, back, letters atomic.Int64
 	pruned, expired, left, looks  atomic.Int64
 }
 
 func newStats() *stats {
-	return &stats{times: NewMeter(commitTimes...), sizes: NewMeter(commitSizes...)}
+	return &stats{times: NewBuckets(commitTimes...), sizes: NewBuckets(commitSizes...)}
 }
 
 // causes are what keeps entries from being published, and what it is called.

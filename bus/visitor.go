@@ -21,14 +21,20 @@ type visitors struct {
 	crowd Caller // who comes when there are too many: they share one count
 }
 
-// Visitor returns whoever comes from an address without an account, for whom limits are counted by address: an IPv6 network of
-// 64 bits counts as one. The zero Addr is an address, too.
-func (a *Access) Visitor(from netip.Addr) *Caller {
+// Origin returns what an address counts as, where addresses are counted: an IPv6 network of 64 bits is one. The zero Addr is an
+// address, too.
+func Origin(from netip.Addr) netip.Addr {
 	from = from.Unmap().WithZone("")
 	if from.Is6() {
 		network, _ := from.Prefix(64) // 64 is no error
 		from = network.Addr()
 	}
+	return from
+}
+
+// Visitor returns whoever comes from an address without an account, for whom limits are counted by address.
+func (a *Access) Visitor(from netip.Addr) *Caller {
+	from = Origin(from)
 	v := &a.visitors
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -53,8 +53,15 @@ func openSnapshotPool(dsn string) (*sql.DB, copyDialect, error) {
 	if _, err := os.Stat(loc.path); err != nil {
 		return nil, nil, err
 	}
-	pool, err := sql.Open("sqlite3", loc.url("mode=ro", "_query_only=1", "_busy_timeout=5000"))
+	pool, err := loc.openToRead()
 	return pool, copyFile{}, err
+}
+
+// OpenFile opens a file of SQLite, of whichever program, for reading.
+func OpenFile(path string) (*sql.DB, error) { return location{path: path}.openToRead() }
+
+func (l location) openToRead() (*sql.DB, error) {
+	return sql.Open("sqlite3", l.url("mode=ro", "_query_only=1", "_busy_timeout=5000"))
 }
 
 // openKept opens a file that nobody works on, a backup, for reading. It may lie where nothing can be written.

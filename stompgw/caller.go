@@ -45,7 +45,7 @@ func (c *conn) login(ctx context.Context, f *stomp.Frame) (*bus.Caller, error) {
 	return caller, err
 }
 
-// certifiedName returns whom the client's certificate names, if it has shown one that was verified: the common name of its subject.
+// certifiedName returns whom the client's certificate names, if it has shown one that was verified.
 func certifiedName(nc net.Conn) (name string, ok bool) {
 	if ws, is := nc.(*webSocketConn); is {
 		nc = ws.raw
@@ -54,11 +54,8 @@ func certifiedName(nc net.Conn) (name string, ok bool) {
 	if !is {
 		return "", false
 	}
-	chains := secured.ConnectionState().VerifiedChains // CONNECT has come, so hands were shaken
-	if len(chains) == 0 {
-		return "", false
-	}
-	return chains[0][0].Subject.CommonName, true
+	state := secured.ConnectionState() // CONNECT has come, so hands were shaken
+	return bus.CertifiedName(&state)
 }
 
 // certified lets in the account that a certificate names.

@@ -246,7 +246,5 @@ func (c *conn) release(ctx context.Context) {
 	c.dropTempQueues(ctx)
 	c.frames.Close()
 	c.caller.Leave(bus.LimitSubscriptions, c.subscribed)
-	if c.caller != nil {
-		c.caller.Leave(bus.LimitConnections, 1)
-	}
+	c.caller.Leave(bus.LimitConnections, 1)
 }

@@ -16,6 +16,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
+
+	"atommq/bus"
 )
 
 // crowd counts the connections at the doors for clients, so that the process never runs out of files, and no address takes all that there are.
@@ -29,9 +31,9 @@ type crowd struct {
 	mu        sync.Mutex
 	all       int
 	byScheme  map[string]int
-	byAddress map[netip.Addr]int
-	told      time.Time // when the log was last told of a refusal
-	untold    int       // refusals since
+	byAddress map[netip.Addr]int // by bus.Origin
+	told      time.Time          // when the log was last told of a refusal
+	untold    int                // refusals since
 }
 
 // crowdSettings bound it. STOMP connections have a bound of their own, --max-connections.
@@ -42,7 +44,7 @@ func crowdSettings() []setting {
 				s.MaxHTTP = count{value: 20_000}
 				f.Var(&s.MaxHTTP, n, h)
 			}},
-		{"max-connections-per-address", "`number` of connections at once from one address, 0 for any; not of this machine or --trusted-proxies",
+		{"max-connections-per-address", "`number` of connections at once from one address, or one /64 of IPv6, 0 for any; not of this machine or --trusted-proxies",
 			func(f *pflag.FlagSet, s *settings, n, h string) {
 				s.MaxPerAddress = ceiling{5000, math.MaxInt32}
 				f.Var(&s.MaxPerAddress, n, h)
@@ -71,31 +73,22 @@ func newCrowd(s *settings, log *slog.Logger) (*crowd, error) {
 	}, nil
 }
 
-// contain reports whether an address is in one of the networks.
-func (p prefixes) contain(a netip.Addr) bool {
-	for _, network := range p {
-		if network.Contains(a) {
-			return true
-		}
-	}
-	return false
-}
-
 // enter counts a connection, or says why there is no room for it. most is how many of its scheme there may be, 0 for any.
 func (c *crowd) enter(scheme string, most int, from netip.Addr) (refusal string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	origin := bus.Origin(from)
 	switch {
 	case c.all >= c.files:
 		refusal = fmt.Sprintf("the server has its %d connections, as many as it may open files for (ulimit -n, LimitNOFILE=)", c.all)
 	case most > 0 && c.byScheme[scheme] >= most:
 		refusal = fmt.Sprintf("the server has its %d connections (--max-http-connections)", most)
-	case c.perAddress > 0 && c.byAddress[from] >= c.perAddress && !c.exempt(from):
+	case c.perAddress > 0 && c.byAddress[origin] >= c.perAddress && !c.exempt(from):
 		refusal = fmt.Sprintf("your address has its %d connections (--max-connections-per-address)", c.perAddress)
 	default:
 		c.all++
 		c.byScheme[scheme]++
-		c.byAddress[from]++
+		c.byAddress[origin]++
 		return ""
 	}
 	c.tell(refusal, from)
@@ -116,8 +109,9 @@ func (c *crowd) leave(scheme string, from netip.Addr) {
 	defer c.mu.Unlock()
 	c.all--
 	c.byScheme[scheme]--
-	if c.byAddress[from]--; c.byAddress[from] == 0 {
-		delete(c.byAddress, from)
+	origin := bus.Origin(from)
+	if c.byAddress[origin]--; c.byAddress[origin] == 0 {
+		delete(c.byAddress, origin)
 	}
 }
 

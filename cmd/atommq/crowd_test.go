@@ -131,13 +131,14 @@ func TestNoAddressTakesAllConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.files = 10
+	c.files = 12
 	for _, step := range []struct {
 		scheme, from string
 		in           bool
 	}{
 		{"http", "192.0.2.1", true}, {"stomp", "192.0.2.1", true}, {"http", "192.0.2.1", false}, {"stomp", "192.0.2.1", false},
 		{"http", "192.0.2.2", true}, {"http", "10.1.1.1", true}, {"http", "10.1.1.1", true}, {"http", "10.1.1.1", true},
+		{"http", "2001:db8::1", true}, {"http", "2001:db8::2", true}, {"http", "2001:db8::3", false}, // of one network
 		{"http", "127.0.0.1", true}, {"http", "::1", true}, {"http", "::1", true}, {"http", "::1", true}, {"http", "::1", false},
 	} {
 		if refusal := c.enter(step.scheme, 0, netip.MustParseAddr(step.from)); (refusal == "") != step.in {
@@ -149,7 +150,7 @@ func TestNoAddressTakesAllConnections(t *testing.T) {
 		t.Error(refusal)
 	}
 	if n := strings.Count(log.String(), "connections are refused"); n != 1 {
-		t.Errorf("the log tells of 3 refusals %d times", n)
+		t.Errorf("the log tells of 4 refusals %d times", n)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"html"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -51,10 +50,7 @@ func openOld(dsn string) (*sql.DB, error) {
 	if db.IsPostgres(dsn) {
 		return db.OpenServer(dsn)
 	}
-	if strings.HasPrefix(dsn, "//") {
-		dsn = "//" + dsn // or SQLite would take what follows for a machine
-	}
-	return sql.Open("sqlite3", "file:"+(&url.URL{Path: dsn}).EscapedPath()+"?mode=ro&_query_only=1&_busy_timeout=5000")
+	return db.OpenFile(dsn)
 }
 
 // columnsOf returns those of a table, none if there is no such table.

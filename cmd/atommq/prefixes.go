@@ -40,3 +40,13 @@ func parseNetwork(s string) (netip.Prefix, error) {
 	}
 	return netip.ParsePrefix(s)
 }
+
+// contain reports whether an address is in one of the networks.
+func (p prefixes) contain(a netip.Addr) bool {
+	for _, network := range p {
+		if network.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

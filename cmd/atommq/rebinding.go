@@ -66,13 +66,5 @@ func atLoopback(r *http.Request) bool {
 // trusts reports whether r comes from a proxy that tells names as they are.
 func (n names) trusts(r *http.Request) bool {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	for _, p := range n.proxies {
-		if p.Contains(at.Addr().Unmap()) {
-			return true
-		}
-	}
-	return false
+	return err == nil && n.proxies.contain(at.Addr().Unmap())
 }

@@ -99,7 +99,7 @@ func mainSettings() []setting {
 				s.MaxBody = 16 << 20
 				f.Var(&s.MaxBody, n, h)
 			}},
-		{"receive-bytes", "memory for long bodies while they come in, a `size`; at least two of --max-body",
+		{"receive-bytes", "memory for long bodies while they come in, a `size`; never less than twice --max-body",
 			func(f *pflag.FlagSet, s *settings, n, h string) {
 				s.ReceiveBytes = 256 << 20
 				f.Var(&s.ReceiveBytes, n, h)

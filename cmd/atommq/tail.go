@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"atommq/api"
+	"atommq/bus"
 )
 
 // tailPage is how many entries are asked for at a time.
@@ -59,8 +60,10 @@ feeds whose names begin so; '*' is every feed.`,
 		if t.client, err = newClient(s); err != nil {
 			return err
 		}
-		if err := checkSelection(args); err != nil {
-			return err
+		for _, arg := range args {
+			if err := bus.CheckPattern(arg); err != nil {
+				return misusef("feed %q: %w", arg, err)
+			}
 		}
 		t.feeds.Feeds, t.feeds.After = args, int64(after)
 		t.show, t.warn = showText(cmd.OutOrStdout(), t.several()), cmd.ErrOrStderr()
@@ -70,19 +73,6 @@ feeds whose names begin so; '*' is every feed.`,
 		return t.run(cmd.Context())
 	}
 	return cmd
-}
-
-// checkSelection refuses what is neither the name of a feed nor, with a star at its end, how one may begin.
-func checkSelection(args []string) error {
-	for _, arg := range args {
-		if arg == "*" {
-			continue
-		}
-		if _, err := feedName(strings.TrimSuffix(arg, "*")); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // several reports whether entries may be of more than one feed.
