@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,22 +51,24 @@ func TestGOMEMLIMITIsKeptTo(t *testing.T) {
 			}
 		})
 	}
-	var most float64
+	var seen []float64
 	reading.Go(func() {
 		pace := time.NewTicker(20 * time.Millisecond)
 		defer pace.Stop()
 		for ctx.Err() == nil {
-			most = max(most, anonymous(t, p))
+			seen = append(seen, anonymous(t, p))
 			<-pace.C
 		}
 	})
 	publishing.Wait()
 	stop()
 	reading.Wait()
-	t.Logf("at most %.1f MiB", most/(1<<20))
-	// SQLite's memory and the stacks of C do not count for it.
-	if most > limit+16<<20 {
-		t.Errorf("the process took up to %.1f MiB of memory, with GOMEMLIMIT=%d MiB", most/(1<<20), limit>>20)
+	slices.Sort(seen)
+	usual := seen[len(seen)*3/4]
+	t.Logf("three quarters of the time at most %.1f MiB, at most %.1f", usual/(1<<20), seen[len(seen)-1]/(1<<20))
+	// SQLite's memory and the stacks of C do not count for it. Where others have the processors, collections end late.
+	if usual > limit+10<<20 {
+		t.Errorf("the process took up to %.1f MiB of memory three quarters of the time, with GOMEMLIMIT=%d MiB", usual/(1<<20), limit>>20)
 	}
 }
 
