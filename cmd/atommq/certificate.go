@@ -78,6 +78,14 @@ func ifWeb(s *settings, text string) string {
 	return text
 }
 
+// stompConfig returns how TLS is spoken to STOMP clients. They get no session tickets: in TLS 1.3 one arrives while the
+// client sends CONNECT, and OpenSSL loses that frame where a client reads in one thread and writes in another, as stomp.py does.
+func (c *certificate) stompConfig() *tls.Config {
+	config := c.config()
+	config.SessionTicketsDisabled = true
+	return config
+}
+
 // config returns how TLS is spoken where the protocols are offered inside it.
 func (c *certificate) config(protocols ...string) *tls.Config {
 	config := &tls.Config{

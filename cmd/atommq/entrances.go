@@ -74,7 +74,7 @@ func openEntrances(ctx context.Context, s *settings, log *slog.Logger) (_ *entra
 	}
 	var web, stomp *tls.Config
 	if in.certificate != nil {
-		web, stomp = in.certificate.config(webProtocols...), in.certificate.config()
+		web, stomp = in.certificate.config(webProtocols...), in.certificate.stompConfig()
 	}
 	for _, e := range []struct {
 		scheme, name, address string
