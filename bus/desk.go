@@ -40,6 +40,7 @@ type desk struct {
 
 func newDesk(b *Bus) *desk {
 	d := &desk{bus: b, store: b.store, entered: make(chan struct{}), wake: make(chan struct{}, 1), queues: newQueueTable()}
+	d.recent.limit = b.config.CacheBytes / recentPart
 	d.common = queueKind{d, DefaultQueue, DefaultAckTimeout, DefaultAttempts}
 	return d
 }

@@ -199,15 +199,18 @@ func (b *Bus) Stats() Stats {
 	for i, name := range Causes() {
 		out.Refused[name] += s.refused[i].Load()
 	}
-	out.Consumers = b.desk.countConsumers()
+	consumers, recent := b.desk.size()
+	out.Consumers = consumers
 	out.Followed, out.CacheSize = b.hub.size()
+	out.CacheSize += recent
 	return out
 }
 
-func (d *desk) countConsumers() int {
+// size returns how many consumers there are, and what the entries take that are kept for them, in bytes.
+func (d *desk) size() (consumers, recent int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.consumers
+	return d.consumers, d.recent.bytes
 }
 
 // size returns how many feeds are followed one by one, and what recent entries take.
