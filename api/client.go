@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -68,6 +69,9 @@ type StatusError struct {
 
 func (e *StatusError) Error() string { return e.Text }
 
+// ErrForeign is in the error about an answer that AtomMQ does not give.
+var ErrForeign = errors.New("the answer is not AtomMQ's")
+
 // maxAnswer bounds what is read of one answer.
 const maxAnswer = 64 << 20
 
@@ -105,9 +109,9 @@ func (c *Client) publish(ctx context.Context, feed, contentType string, body []b
 	if err != nil {
 		return nil, fmt.Errorf("publish to %q: %w", feed, err)
 	}
-	id, err := parseID(resp.Header.Get("Xlastid"))
+	id, err := lastID(resp)
 	if err != nil {
-		return nil, fmt.Errorf("publish to %q: the answer's Xlastid: %w", feed, err)
+		return nil, fmt.Errorf("publish to %q: %w", feed, err)
 	}
 	return &Receipt{ID: id, Location: resp.Header.Get("Location")}, nil
 }
@@ -147,13 +151,24 @@ func (c *Client) page(ctx context.Context, target string, after int64, wait time
 	if err != nil {
 		return nil, false, fmt.Errorf("read %s: %w", target, err)
 	}
+	last, err := lastID(resp)
+	if err != nil {
+		return nil, false, fmt.Errorf("read %s: %w", target, err)
+	}
 	if batch, err = parseBatch(body); err != nil {
 		return nil, false, fmt.Errorf("read %s: %w", target, err)
 	}
-	if batch.Last, err = parseID(resp.Header.Get("Xlastid")); err != nil {
-		return nil, false, fmt.Errorf("read %s: the answer's Xlastid: %w", target, err)
-	}
+	batch.Last = last
 	return batch, resp.Header.Get("Preference-Applied") != "", nil
+}
+
+// lastID returns the id that each answer about entries carries.
+func lastID(resp *http.Response) (int64, error) {
+	id, err := parseID(resp.Header.Get("Xlastid"))
+	if err != nil {
+		return 0, fmt.Errorf("%w: Xlastid: %w", ErrForeign, err)
+	}
+	return id, nil
 }
 
 func (c *Client) request(ctx context.Context, method, feed, query string, body io.Reader) (*http.Request, error) {
@@ -208,6 +223,9 @@ func (c *Client) do(req *http.Request, status int) (*http.Response, []byte, erro
 		return nil, nil, fmt.Errorf("read the answer: %w", err)
 	case len(body) > maxAnswer:
 		return nil, nil, fmt.Errorf("the answer is larger than %d bytes; ask for fewer entries", maxAnswer)
+	case resp.Request.Method != req.Method: // as RFC 9110 §15.4.2 allows: what was to be published went nowhere
+		sent := resp.Request.Response
+		return nil, nil, &StatusError{Status: sent.StatusCode, Text: sent.Status + " to " + resp.Request.URL.Redacted()}
 	case resp.StatusCode != status:
 		return nil, nil, statusError(resp, body)
 	}
@@ -222,7 +240,8 @@ func statusError(resp *http.Response, body []byte) *StatusError {
 // statusText returns the first line that the server says about a failure.
 func statusText(resp *http.Response, body []byte) string {
 	line, _, _ := bytes.Cut(bytes.TrimSpace(body), []byte("\n"))
-	if len(line) == 0 || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") {
+	mediaType := cmp.Or(resp.Header.Get("Content-Type"), http.DetectContentType(body)) // a port of TLS says without a type that it is one
+	if len(line) == 0 || !strings.HasPrefix(mediaType, "text/plain") {
 		return resp.Status
 	}
 	return string(line[:min(len(line), 500)])

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -23,7 +22,7 @@ func clientSettings() []string {
 // outgoingSettings lists the settings of those commands alone.
 func outgoingSettings() []setting {
 	return []setting{
-		{"url", "`URL` of the server to talk to",
+		{"url", "`URL` of the server to talk to; for https://, SSL_CERT_FILE may name the PEM file of an authority of your own",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.URL, n, "http://127.0.0.1:8080", h) }},
 		{"client-cert", "PEM `file` of a certificate to come in with at a server that has --tls-client-ca, with --client-key",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.ClientCert, n, "", h) }},
@@ -88,11 +87,13 @@ func feedName(arg string) (string, error) {
 // every kind of client.
 func explain(c *api.Client, feed string, err error) error {
 	refused, _ := errors.AsType[*api.StatusError](err)
+	if refused == nil {
+		return explainOtherEnd(c.BaseURL, err)
+	}
+	if stranger := explainStranger(c.BaseURL, refused); stranger != nil {
+		return stranger
+	}
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("connection refused at %s: does the server run? --url names another address", c.BaseURL)
-	case refused == nil:
-		return err
 	case refused.Status == http.StatusNotFound:
 		return fmt.Errorf("there is no such feed yet: %s", feed)
 	case refused.Status == http.StatusUnauthorized && c.Passcode == "" && c.HTTP != nil: // it says what is wrong with the certificate

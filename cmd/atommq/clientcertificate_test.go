@@ -379,6 +379,7 @@ func TestTheCommandsThatTalkToAServerShowACertificate(t *testing.T) {
 		want string
 	}{
 		{append([]string{"publish", "ann", "hello"}, carl...), `Your certificate names "carl"`},
+		{append([]string{"top", "--once"}, ann...), "atommq user allow ann read '*'"}, // so that top shows it, too
 		{append([]string{"publish", "ann", "hello"}, ann[:2]...), "--client-cert and --client-key go together"},
 		{append([]string{"publish", "ann", "hello", "--url", "http://" + s.HTTPS}, ann...), "--client-cert is shown over TLS alone"},
 		{[]string{"publish", "ann", "hello", "--client-cert", ann[1], "--client-key", carl[3]}, "do not go together"},

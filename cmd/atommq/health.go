@@ -54,10 +54,8 @@ func explainHealth(c *api.Client, err error, wait period) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s does not answer within %s", c.BaseURL, &wait)
-	case refused == nil || refused.Status == http.StatusUnauthorized:
+	case refused == nil || refused.Status == http.StatusUnauthorized || explainStranger(c.BaseURL, refused) != nil:
 		return explain(c, "", err)
-	case refused.Status == http.StatusNotFound:
-		return fmt.Errorf("%s is no AtomMQ: --url names another address", c.BaseURL)
 	}
 	return fmt.Errorf("%s is not well: %w", c.BaseURL, err)
 }

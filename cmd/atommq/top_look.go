@@ -1,14 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
-	"syscall"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -63,6 +62,8 @@ func (w *watch) look(ctx context.Context) (*look, error) {
 		return nil, fmt.Errorf("%s has no /metrics: it is no AtomMQ, or it runs with --metrics off; try its --admin address", w.client.BaseURL)
 	case http.StatusUnauthorized:
 		return nil, explain(w.client, "", &api.StatusError{Status: status})
+	case http.StatusBadRequest:
+		return nil, explain(w.client, "", &api.StatusError{Status: status, Text: "400 Bad Request"})
 	default:
 		return nil, fmt.Errorf("%s/metrics answers with status %d", w.client.BaseURL, status)
 	}
@@ -108,12 +109,9 @@ func (w *watch) get(ctx context.Context, path, accept string) (text string, stat
 	if w.client.Passcode != "" {
 		req.SetBasicAuth(w.client.Login, w.client.Passcode)
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return "", 0, explain(w.client, "", err)
-	}
+	resp, err := cmp.Or(w.client.HTTP, http.DefaultClient).Do(req)
 	if err != nil {
-		return "", 0, err
+		return "", 0, explain(w.client, "", err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, lookBytes))
