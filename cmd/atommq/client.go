@@ -8,15 +8,23 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"atommq/api"
 	"atommq/feeds"
 )
 
-// clientSettings lists what the commands take that talk to a server.
-func clientSettings() []string {
-	return []string{"url", "login", "passcode", "client-cert", "client-key"}
+// declareClient gives cmd the flags of the commands that talk to a server. To these, an account is one to come in as.
+func declareClient(cmd *cobra.Command) *settings {
+	s := declare(cmd, "url", "login", "passcode", "client-cert", "client-key")
+	for name, help := range map[string]string{
+		"login":    "`name` of the account to come in as, with --passcode",
+		"passcode": "`password` of that account, or a token, which takes no --login; other users of the machine see flags, so put it in the file or the environment",
+	} {
+		cmd.Flags().Lookup(name).Usage = help + " (" + variable(name) + ")"
+	}
+	return s
 }
 
 // outgoingSettings lists the settings of those commands alone.
@@ -42,8 +50,12 @@ func newClient(s *settings) (*api.Client, error) {
 	if password, given := u.User.Password(); given && c.Passcode == "" {
 		c.Login, c.Passcode = u.User.Username(), password
 	}
-	if c.Login != "" && c.Passcode == "" {
-		return nil, misusef("--login and --passcode go together")
+	switch {
+	case c.Login == "" || c.Passcode != "":
+	case s.Login != "":
+		return nil, halfAccount(s.source("login"))
+	default:
+		return nil, halfAccount("the name in --url")
 	}
 	if c.HTTP, err = s.httpClient(u.Scheme); err != nil {
 		return nil, err

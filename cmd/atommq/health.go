@@ -25,7 +25,7 @@ database takes writes, too: one that does not needs no restart, but should get n
 it says why not, and the exit status is 1. --url may also name the --admin address of a server or a gateway.`,
 		Example: "  atommq health\n  atommq health --ready --url http://127.0.0.1:9164",
 	}
-	s := declare(cmd, clientSettings()...)
+	s := declareClient(cmd)
 	cmd.Flags().BoolVar(&ready, "ready", false, "ask whether the database takes writes")
 	cmd.Flags().Var(&wait, "timeout", "longest `time` to wait for the answer")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -44,7 +44,7 @@ published once all the same: a key makes sure of that.`,
   atommq publish orders --title 'order 17' --type application/json --file order.json --key order-17`,
 		Args: feedAndMore,
 	}
-	s := declare(cmd, clientSettings()...)
+	s := declareClient(cmd)
 	cmd.ValidArgsFunction = completeFeed(s, 1)
 	cmd.Flags().StringVar(&p.title, "title", "", "`title` of the entry")
 	cmd.Flags().StringVar(&p.mediaType, "type", "", "media `type` of what is sent (default: Atom if it looks like Atom, else text/plain)")

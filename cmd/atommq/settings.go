@@ -49,6 +49,8 @@ type settings struct {
 	URL               string
 	ClientCert        string
 	ClientKey         string
+
+	flags *pflag.FlagSet // that the values are from
 }
 
 // setting is one setting under its one name, in three dresses: --max-body on
@@ -172,7 +174,7 @@ func mainSettings() []setting {
 // declare gives cmd a flag for each of the named settings, and returns where
 // their values will be when cmd runs.
 func declare(cmd *cobra.Command, names ...string) *settings {
-	values := new(settings)
+	values := &settings{flags: cmd.Flags()}
 	rows := make(map[string]setting)
 	for _, s := range settingsTable() {
 		rows[s.name] = s
@@ -216,17 +218,37 @@ func resolve(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
 		if err := flag.Value.Set(value); err != nil {
 			return fmt.Errorf("%s=%q: %w", source, value, err)
 		}
+		flag.Annotations = map[string][]string{sourceMark: {source}}
 	}
 	return nil
+}
+
+// sourceMark marks a flag with where its value is from, if that is not the command line.
+const sourceMark = "atommq_source"
+
+// source names what a setting's value is from: the flag, the variable, or the line of a file.
+func (s *settings) source(name string) string {
+	if source := s.flags.Lookup(name).Annotations[sourceMark]; source != nil {
+		return source[0]
+	}
+	return "--" + name
 }
 
 // checkAccount refuses half an account: whoever gives one half believes that
 // strangers are kept out.
 func (s *settings) checkAccount() error {
-	if (s.Login == "") != (s.Passcode == "") {
-		return misusef("--login and --passcode go together")
+	switch {
+	case (s.Login == "") == (s.Passcode == ""):
+		return nil
+	case s.Login == "":
+		return halfAccount(s.source("passcode"))
 	}
-	return nil
+	return halfAccount(s.source("login"))
+}
+
+// halfAccount names the half that is given, which may stand where nobody looks.
+func halfAccount(given string) error {
+	return misusef("--login and --passcode go together, and only %s is given: give both, or none", given)
 }
 
 // checkBaseURL refuses a URL that no link can begin with, before anything is opened.

@@ -94,6 +94,31 @@ func TestWrongSettingsNameTheirSource(t *testing.T) {
 	}
 }
 
+func TestHalfAnAccountNamesWhereItIsFrom(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "atommq.env")
+	for _, tt := range []struct {
+		args        []string
+		text        string
+		environment map[string]string
+		want        string
+	}{
+		{[]string{"--login", "me"}, "", nil, "only --login is given"},
+		{nil, "", map[string]string{"ATOMMQ_PASSCODE": "secret"}, "only ATOMMQ_PASSCODE is given"},
+		{nil, "\nATOMMQ_PASSCODE=secret\n", nil, "only " + file + ":2: ATOMMQ_PASSCODE is given"},
+		{nil, "ATOMMQ_LOGIN=me\n", map[string]string{"ATOMMQ_LOGIN": "you"}, "only ATOMMQ_LOGIN is given"},
+		{nil, "ATOMMQ_LOGIN=me\n", map[string]string{"ATOMMQ_PASSCODE": "secret"}, ""},
+	} {
+		writeFile(t, file, tt.text)
+		s, err := settle(append(tt.args, "--config", file), tt.environment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.checkAccount(); (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v: got %v, want %q", tt, err, tt.want)
+		}
+	}
+}
+
 func TestConfigFileMayServeOtherPrograms(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "atommq.env")
 	writeFile(t, file, "FOO=bar\nURL=postgres://other\nATOMMQ_URL=http://127.0.0.1:9/\n")

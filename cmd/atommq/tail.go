@@ -49,7 +49,7 @@ feeds whose names begin so; '*' is every feed.`,
   atommq tail 'orders*' billing --category urgent --follow`,
 		Args: feedAndMore,
 	}
-	s := declare(cmd, clientSettings()...)
+	s := declareClient(cmd)
 	cmd.ValidArgsFunction = completeFeed(s, math.MaxInt)
 	cmd.Flags().Var(&after, "after", "begin after this `id`; 0 is the beginning of what is kept")
 	cmd.Flags().BoolVarP(&t.follow, "follow", "f", false, "go on with what is published from now on")

@@ -30,7 +30,7 @@ has no feeds to show. A server tells its metrics to programs on its own machine 
   atommq top --url http://127.0.0.1:9164
   atommq top --once --json | jq .published`,
 	}
-	s := declare(cmd, clientSettings()...)
+	s := declareClient(cmd)
 	cmd.Flags().BoolVar(&once, "once", false, "show it once, after one interval, and end")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, one object per line")
 	cmd.Flags().Var(&every, "interval", "`time` between two looks")
