@@ -107,7 +107,7 @@ func explain(c *api.Client, feed string, err error) error {
 	}
 	switch {
 	case refused.Status == http.StatusNotFound:
-		return fmt.Errorf("there is no such feed yet: %s", feed)
+		return noSuchFeed(feed)
 	case refused.Status == http.StatusUnauthorized && c.Passcode == "" && c.HTTP != nil: // it says what is wrong with the certificate
 		return err
 	case refused.Status == http.StatusUnauthorized && c.Passcode == "":
@@ -117,3 +117,5 @@ func explain(c *api.Client, feed string, err error) error {
 	}
 	return err
 }
+
+func noSuchFeed(name string) error { return fmt.Errorf("there is no such feed yet: %s", name) }

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"net/http"
 	"strings"
 	"time"
 	"unicode"
@@ -42,7 +44,7 @@ func tailCommand() *cobra.Command {
 on; a server that goes away and comes back is waited for. The number before an entry
 is its id: --after takes it to go on from there.
 
-Several feeds are one, in the order of ids. A name with a star at its end stands for all
+Several feeds are one, in the order of ids; those that are not there yet are named. A name with a star at its end stands for all
 feeds whose names begin so; '*' is every feed.`,
 		Example: `  atommq tail mycoolfeed --follow
   atommq tail mycoolfeed --after 42 --json
@@ -83,8 +85,45 @@ func (t *tail) several() bool {
 // explain says of what the client met how to get over it here.
 func (t *tail) explain(err error) error { return explain(t.client, t.feeds.Feeds[0], err) }
 
+// lookAround names the feeds that are not there, or not to be read, in case they are mistyped: among several, and to a stream, they are
+// empty ones. It fails where there is none at all, and none is waited for. What else is wrong, reading tells.
+func (t *tail) lookAround(ctx context.Context) error {
+	var missing []string
+	for _, name := range t.feeds.Feeds {
+		if strings.HasSuffix(name, "*") {
+			continue
+		}
+		_, err := t.client.After(ctx, name, math.MaxInt64, 1)
+		refused, _ := errors.AsType[*api.StatusError](err)
+		switch {
+		case refused == nil:
+		case refused.Status == http.StatusNotFound && explainStranger(t.client.BaseURL, refused) == nil:
+			missing = append(missing, name)
+		case refused.Status == http.StatusForbidden:
+			t.tell(err)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	err := noSuchFeed(strings.Join(missing, ", "))
+	if len(missing) == len(t.feeds.Feeds) && !t.follow {
+		return err
+	}
+	t.tell(err)
+	return nil
+}
+
+// tell writes what is no reason to end.
+func (t *tail) tell(err error) { fmt.Fprintf(t.warn, "atommq: %s\n", printable(err.Error())) }
+
 // run prints until the feeds' end or, when following, until ctx ends.
 func (t *tail) run(ctx context.Context) error {
+	if t.several() || t.follow {
+		if err := t.lookAround(ctx); err != nil {
+			return err
+		}
+	}
 	if t.follow {
 		return t.runOn(ctx)
 	}
