@@ -42,13 +42,24 @@ It lists the feeds; its subcommands change them.`,
 // list writes a table of the feeds.
 func (n *node) list(ctx context.Context, w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "FEED\tENTRIES\tBYTES\tLAST ID\tUPDATED\tKEEPS")
+	fmt.Fprintln(table, "FEED\tENTRIES\tBYTES\tLAST ID\tUPDATED\tSTATE\tKEEPS")
 	err := n.eachFeed(ctx, func(f *bus.Feed) error {
-		_, err := fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%s\t%s\n",
-			f.Name, f.Entries, f.Bytes, f.LastID, f.Updated.Local().Format(time.DateTime), keeps(f))
+		_, err := fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%s\t%s\t%s\n",
+			f.Name, f.Entries, f.Bytes, f.LastID, f.Updated.Local().Format(time.DateTime), feedState(f), keeps(f))
 		return err
 	})
 	return errors.Join(err, table.Flush())
+}
+
+// appendOnly is said of a feed that refuses edits and removals.
+const appendOnly = "append-only"
+
+// feedState tells what may become of the entries of a feed.
+func feedState(f *bus.Feed) string {
+	if f.AppendOnly {
+		return appendOnly
+	}
+	return "open"
 }
 
 // keeps tells which entries a feed keeps.

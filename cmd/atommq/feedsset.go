@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -65,7 +66,7 @@ func feedsSetCommand() *cobra.Command {
 		Use:   "set FEED",
 		Short: "Change the properties of a feed, making it if there is none",
 		Long: `Set changes what the flags name, and leaves the rest as it is. What a feed no longer keeps
-is removed by a running server, within a minute or so.`,
+is removed by a running server, within a minute or so. It says so where it made the feed.`,
 		Example: `  atommq feeds set orders --title 'Orders of the shop' --append-only
   atommq feeds set photos --accept 'image/*' --category cats --category dogs --fixed-categories --keep-bytes 10GiB`,
 		Args: oneFeed,
@@ -81,14 +82,30 @@ is removed by a running server, within a minute or so.`,
 			return err
 		}
 		return withNode(cmd.Context(), s, func(n *node) error {
-			set, err := n.bus.Configure(cmd.Context(), feed, f.change(cmd, n, feed))
+			now, err := n.bus.Feed(cmd.Context(), feed)
+			isNew := errors.Is(err, bus.ErrNoFeed)
+			if isNew {
+				now, err = new(bus.Feed), nil
+			}
 			if err != nil {
 				return err
+			}
+			set, err := n.bus.Configure(cmd.Context(), feed, f.change(cmd, now))
+			if err != nil {
+				return err
+			}
+			if isNew {
+				tellNewFeed(cmd, feed)
 			}
 			return writeSettings(cmd.OutOrStdout(), set)
 		})
 	}
 	return cmd
+}
+
+// tellNewFeed says that a feed was made: where another one was meant, its name is mistyped.
+func tellNewFeed(cmd *cobra.Command, name string) {
+	fmt.Fprintf(cmd.ErrOrStderr(), "made a new feed: %s\n", name)
 }
 
 func (f *feedFlags) declare(cmd *cobra.Command) {
@@ -109,8 +126,8 @@ func (f *feedFlags) declare(cmd *cobra.Command) {
 	flags.Var(&f.keepBytes, "keep-bytes", "remove all but the newest entries that have this `size` together with their media; 0 for no bound")
 }
 
-// change returns the settings that were given. Of what is set as a whole, the rest is as the feed has it.
-func (f *feedFlags) change(cmd *cobra.Command, n *node, feed string) (change bus.Settings) {
+// change returns the settings that were given. Of what is set as a whole, the rest is as the feed has it now.
+func (f *feedFlags) change(cmd *cobra.Command, now *bus.Feed) (change bus.Settings) {
 	given := cmd.Flags().Changed
 	any := func(names ...string) bool {
 		for _, name := range names {
@@ -119,10 +136,6 @@ func (f *feedFlags) change(cmd *cobra.Command, n *node, feed string) (change bus
 			}
 		}
 		return false
-	}
-	now := new(bus.Feed)
-	if found, err := n.bus.Feed(cmd.Context(), feed); err == nil {
-		now = found
 	}
 	if given("title") {
 		change.Title = &f.title
@@ -201,10 +214,7 @@ func (f *feedFlags) list() (list []feeds.Category) {
 func writeSettings(w io.Writer, f *bus.Feed) error {
 	has := []string{"open to edits"}
 	if f.AppendOnly {
-		has[0] = "append-only"
-	}
-	if f.UntilAcked {
-		has = append(has, "kept until acknowledged")
+		has[0] = appendOnly
 	}
 	for _, p := range []struct{ name, value string }{
 		{"title", f.Title}, {"subtitle", f.Subtitle}, {"author", f.Author.Name},
@@ -219,11 +229,7 @@ func writeSettings(w io.Writer, f *bus.Feed) error {
 	if !f.Categories.IsZero() {
 		has = append(has, categoriesOf(&f.Categories))
 	}
-	if f.Keep != (bus.Keep{}) {
-		kept := *f
-		kept.UntilAcked = false
-		has = append(has, "keeps "+keeps(&kept))
-	}
+	has = append(has, "keeps "+keeps(f))
 	_, err := fmt.Fprintf(w, "%s: %s\n", f.Name, strings.Join(has, ", "))
 	return err
 }

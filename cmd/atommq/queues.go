@@ -106,7 +106,7 @@ func queuesSetCommand() *cobra.Command {
 		Use:   "set FEED",
 		Short: "Change the properties of a queue, making it if there is none",
 		Long: `Set changes the queue of a feed that /queue/FEED names, or the one that --queue names. The
-queue begins now if there is none: it gets what is published from now on.`,
+queue begins now if there is none: it gets what is published from now on, and set says that it is new.`,
 		Example: `  atommq queues set orders --ack-timeout 30s --attempts 5`,
 		Args:    oneFeed,
 	}
@@ -130,9 +130,17 @@ queue begins now if there is none: it gets what is published from now on.`,
 			return err
 		}
 		return withNode(cmd.Context(), s, func(n *node) error {
+			_, noFeed := n.bus.Feed(cmd.Context(), feed)
+			_, noQueue := n.bus.Queue(cmd.Context(), feed, queue)
 			q, err := n.bus.ConfigureQueue(cmd.Context(), feed, queue, change)
 			if err != nil {
 				return err
+			}
+			if errors.Is(noFeed, bus.ErrNoFeed) {
+				tellNewFeed(cmd, feed)
+			}
+			if errors.Is(noQueue, bus.ErrNoQueue) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "made a new queue: %s, queue %s\n", feed, queue)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s, queue %s: ack timeout %s, attempts %d\n", q.Feed, q.Name, ackTimeout(q), q.Attempts)
 			return err
