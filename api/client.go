@@ -223,7 +223,7 @@ func (c *Client) do(req *http.Request, status int) (*http.Response, []byte, erro
 		return nil, nil, fmt.Errorf("read the answer: %w", err)
 	case len(body) > maxAnswer:
 		return nil, nil, fmt.Errorf("the answer is larger than %d bytes; ask for fewer entries", maxAnswer)
-	case resp.Request.Method != req.Method: // as RFC 9110 §15.4.2 allows: what was to be published went nowhere
+	case resp.Request != nil && resp.Request.Method != req.Method: // as RFC 9110 §15.4.2 allows: what was to be published went nowhere
 		sent := resp.Request.Response
 		return nil, nil, &StatusError{Status: sent.StatusCode, Text: sent.Status + " to " + resp.Request.URL.Redacted()}
 	case resp.StatusCode != status:
