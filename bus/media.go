@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"atommq/feeds"
@@ -41,12 +42,14 @@ type MediaStore interface {
 	Sweep(ctx context.Context, t time.Time, limit int) (removed int, err error)
 }
 
-// Upload reads body to its end and keeps it as media that no entry has yet. It holds one chunk in memory.
-// ErrTooLarge when body has more than limit bytes; what body's reader returns.
+// Upload reads body to its end and keeps it as media that no entry has yet. It holds two chunks in memory: one comes in
+// while the other is written. ErrTooLarge when body has more than limit bytes; what body's reader returns.
 func (b *Bus) Upload(ctx context.Context, typ string, body io.Reader, limit int64) (*Media, error) {
 	m := &Media{Type: typ}
 	sum := sha256.New()
-	chunk := make([]byte, MediaChunk)
+	chunk, other := make([]byte, MediaChunk), make([]byte, MediaChunk)
+	st := stager{store: b.store}
+	defer st.wait() // it may still be writing when body fails
 	for seq := int64(0); ; seq++ {
 		n, last, err := fill(body, chunk)
 		if err != nil {
@@ -57,15 +60,44 @@ func (b *Bus) Upload(ctx context.Context, typ string, body io.Reader, limit int6
 		}
 		if n > 0 || seq == 0 {
 			sum.Write(chunk[:n])
-			if m.ID, err = b.store.Stage(ctx, m.ID, seq, chunk[:n], time.Now()); err != nil {
-				return nil, fmt.Errorf("keep an upload: %w", err)
+			if err := st.wait(); err != nil {
+				return nil, err
 			}
+			st.start(ctx, seq, chunk[:n])
+			chunk, other = other, chunk
 		}
-		if last {
-			sum.Sum(m.Digest[:0])
-			return m, nil
+		if !last {
+			continue
 		}
+		if err := st.wait(); err != nil {
+			return nil, err
+		}
+		m.ID = st.media
+		sum.Sum(m.Digest[:0])
+		return m, nil
 	}
+}
+
+// stager writes the chunks of an upload, one at a time, while the next one comes in.
+type stager struct {
+	store   MediaStore
+	media   int64 // 0 before the first chunk is written
+	err     error
+	running sync.WaitGroup
+}
+
+// start writes a chunk. What was started before must have been waited for.
+func (s *stager) start(ctx context.Context, seq int64, chunk []byte) {
+	s.running.Go(func() { s.media, s.err = s.store.Stage(ctx, s.media, seq, chunk, time.Now()) })
+}
+
+// wait returns how what was started last went, once it has ended.
+func (s *stager) wait() error {
+	s.running.Wait()
+	if s.err != nil {
+		return fmt.Errorf("keep an upload: %w", s.err)
+	}
+	return nil
 }
 
 // fill reads a whole chunk, or the last part of body. A body that ends too early is told by its own error, which io.ReadFull
