@@ -106,7 +106,7 @@ func (b *Bus) commitBatch(m *batch) {
 	defer b.telling.Unlock()
 	var news news
 	if err == nil {
-		news = b.hub.apply(ctx, m.ops, m.departures())
+		news = b.hub.apply(m.ops, m.departures())
 	}
 	var room int64
 	for _, t := range m.tickets {

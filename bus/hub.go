@@ -18,7 +18,7 @@ const (
 	// changedNames bounds the names that one call of Changed returns; beyond it
 	// every follower reads.
 	changedNames = 1000
-	// lookTimeout bounds a look at other processes' commits. Publishers wait for it.
+	// lookTimeout bounds a look at other processes' commits.
 	lookTimeout = 2 * time.Second
 )
 
@@ -27,13 +27,14 @@ const (
 // The committer applies its commits, the watcher marks what other processes
 // changed, and readers load what is missing, each in its own goroutine. Ids
 // tell what came first: one counter gives them without gaps, so a commit whose
-// ids do not follow on the head shows that another process committed in between.
+// ids do not follow on those seen shows that another process committed in between.
 type hub struct {
 	store Store
 	limit int          // of bytes
 	head  atomic.Int64 // newest id seen; only rises
 
 	mu      sync.Mutex
+	seen    seen
 	tails   map[string]*tail
 	order   *list.List // of the tails that can be freed, the most recently used first
 	watches watches
@@ -47,6 +48,7 @@ func newHub(store Store, head int64, limit int) *hub {
 	h := &hub{store: store, limit: limit, tails: make(map[string]*tail), order: list.New()}
 	h.log.loading = make(chan struct{}, 1)
 	h.head.Store(head)
+	h.seen.all = head
 	return h
 }
 
@@ -59,23 +61,24 @@ func (h *hub) begin() {
 
 // apply takes a commit of this node into the tails: its ops, and the entries that left their feeds. It
 // returns what there is to announce.
-func (h *hub) apply(ctx context.Context, ops []*Op, left []departure) (n news) {
+func (h *hub) apply(ops []*Op, left []departure) (n news) {
 	var changes []change
 	for _, op := range ops {
 		if op.Err == nil {
 			changes = changesOf(op, changes)
 		}
 	}
-	if len(changes) > 0 && changes[0].entry.ID > h.head.Load()+1 {
-		// The other process's hint may still be on its way, and a follower
-		// that saw these entries first would skip the earlier ones.
-		n = h.absorb(h.look(ctx))
-	}
 	if len(changes)+len(left) == 0 {
 		return n
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if len(changes) > 0 && !h.seen.add(changes[0].entry.ID, changes[len(changes)-1].entry.ID) {
+		// The other process's hint may still be on its way, and a follower that saw these entries first would skip the
+		// earlier ones: whoever is told of these reads the store. Those who follow other feeds wait for the hint.
+		n.foreign, n.feeds = true, feedsOf(changes)
+		h.distrust(changes[0].entry.ID - 1)
+	}
 	var t *tail
 	for i, c := range changes {
 		if i == 0 || c.entry.Feed != changes[i-1].entry.Feed {
@@ -116,11 +119,14 @@ type look struct {
 	head  int64
 }
 
-// look asks the store what was committed since the head.
+// look asks the store what was committed since everything was seen.
 func (h *hub) look(ctx context.Context) look {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	names, head, more, err := h.store.Changed(ctx, h.head.Load(), changedNames)
+	h.mu.Lock()
+	after := h.seen.all
+	h.mu.Unlock()
+	names, head, more, err := h.store.Changed(ctx, after, changedNames)
 	return look{names: names, all: more || err != nil, head: head}
 }
 
@@ -131,15 +137,12 @@ func (h *hub) absorb(l look) news {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.advance(l.head)
-	if n.all || h.log.known < h.head.Load() {
-		h.log.stale = true
-	}
+	h.seen.upTo(l.head)
+	h.distrust(h.head.Load())
 	if n.all {
+		h.log.stale = true
 		n.wakes = h.watches.stirAll(n.wakes)
-	}
-	for _, t := range h.tails {
-		t.stale = true
-		if n.all {
+		for _, t := range h.tails {
 			n.wakes = t.stir(n.wakes)
 		}
 	}
@@ -150,6 +153,16 @@ func (h *hub) absorb(l look) news {
 		}
 	}
 	return n
+}
+
+// distrust has every tail loaded anew when it is next used, for others wrote up to head. Callers hold h.mu.
+func (h *hub) distrust(head int64) {
+	if h.log.known < head {
+		h.log.stale = true
+	}
+	for _, t := range h.tails {
+		t.stale = true
+	}
 }
 
 // forget makes the next reader of a feed look at the store, and its followers read.
@@ -393,4 +406,43 @@ func (h *hub) read(ctx context.Context, name string, had *Feed, deep bool) (load
 	slices.Reverse(entries)
 	whole := len(entries) < q.Limit && size(entries) <= q.Bytes
 	return loaded{feed: feed, entries: entries, whole: whole}, nil
+}
+
+// seen is which ids a node knows the feeds of.
+type seen struct {
+	all         int64 // every one up to here
+	first, last int64 // and these, which this node gave behind others' last
+}
+
+// add takes in the ids that a commit of this node gave out; ok is false when they do not follow on those seen.
+func (s *seen) add(first, last int64) (ok bool) {
+	switch {
+	case first <= s.all+1:
+		s.all = max(s.all, last)
+		return true
+	case s.last > 0 && first == s.last+1:
+		s.last = last
+	default:
+		s.first, s.last = first, last
+	}
+	return false
+}
+
+// upTo takes in that everything up to head was seen.
+func (s *seen) upTo(head int64) {
+	s.all = max(s.all, head)
+	if s.first <= s.all+1 {
+		s.all = max(s.all, s.last)
+		s.first, s.last = 0, 0
+	}
+}
+
+// feedsOf names the feeds of changes, once each where those of one feed follow each other.
+func feedsOf(changes []change) (names []string) {
+	for i := range changes {
+		if name := changes[i].entry.Feed; i == 0 || name != changes[i-1].entry.Feed {
+			names = append(names, name)
+		}
+	}
+	return names
 }

@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"atommq/feeds"
@@ -44,7 +45,7 @@ func TestMemoryDoesNotGrowWithBacklog(t *testing.T) {
 	}
 	h.mu.Unlock()
 	for id := int64(2); id < 5000; id++ {
-		h.apply(context.Background(), []*Op{published(id, int(id%4000))}, nil)
+		h.apply([]*Op{published(id, int(id%4000))}, nil)
 		checkBounds(t, h)
 	}
 	if n := len(h.tails["x"].entries); n == 0 {
@@ -80,7 +81,7 @@ func TestMemoryDoesNotGrowDuringALoad(t *testing.T) {
 	}()
 	<-s.reached
 	for id := int64(2); id < 200; id++ {
-		h.apply(context.Background(), []*Op{published(id, 100_000)}, nil)
+		h.apply([]*Op{published(id, 100_000)}, nil)
 	}
 	h.mu.Lock()
 	if n := h.tails["x"].pending; n > h.limit/tailShare {
@@ -116,6 +117,54 @@ func published(id int64, size int) *Op {
 	return &Op{Kind: OpPublish, Posts: []Posting{{Entry: e}}}
 }
 
+// asked is a store that keeps from where it was asked what changed.
+type asked struct {
+	endless
+	after []int64
+	head  int64
+}
+
+func (a *asked) Changed(_ context.Context, after int64, _ int) (names []string, head int64, more bool, err error) {
+	a.after = append(a.after, after)
+	return []string{"other", "x"}, a.head, false, nil
+}
+
+func TestACommitBehindAnotherProcesssWaitsForNoLook(t *testing.T) {
+	store := &asked{head: 9}
+	h := newHub(store, 1, 1<<20)
+	mine, other := h.follow("x"), h.follow("other")
+	for _, tail := range []*tail{mine, other} {
+		if _, err := h.ready(context.Background(), tail.name, true); err != nil {
+			t.Fatal(err)
+		}
+		h.mu.Unlock()
+	}
+	told := func(id int64) news { t.Helper(); return h.apply([]*Op{published(id, 100)}, nil) }
+	if n := told(2); n.foreign || mine.stale || len(mine.entries) != 2 {
+		t.Errorf("a commit right behind the head makes followers read: %+v", n)
+	}
+	for _, id := range []int64{5, 6, 9} { // another process has 3, 4, 7 and 8
+		n := told(id)
+		if !n.foreign || !slices.Equal(n.feeds, []string{"x"}) || len(n.entries) != 1 {
+			t.Errorf("commit %d tells %+v", id, n)
+		}
+		if !mine.stale || len(mine.entries) != 2 {
+			t.Errorf("after commit %d, the tail holds %d entries and is trusted: %v", id, len(mine.entries), !mine.stale)
+		}
+	}
+	if len(store.after) != 0 {
+		t.Errorf("commits asked the store %d times", len(store.after))
+	}
+	told(10)
+	n := h.absorb(h.look(context.Background())) // of which commit 10 was not yet a part
+	if !slices.Equal(store.after, []int64{2}) || !slices.Equal(n.feeds, []string{"other", "x"}) {
+		t.Errorf("the look asks from %d, and tells of %q", store.after, n.feeds)
+	}
+	if n := told(11); n.foreign {
+		t.Errorf("after the look, a commit behind this process's own tells %+v", n)
+	}
+}
+
 func TestFollowedFeedsLeaveTheCacheToEntries(t *testing.T) {
 	h := newHub(endless{}, 1, 1<<20)
 	for i := range 2000 {
@@ -126,7 +175,7 @@ func TestFollowedFeedsLeaveTheCacheToEntries(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.mu.Unlock()
-	h.apply(context.Background(), []*Op{published(2, 100)}, nil)
+	h.apply([]*Op{published(2, 100)}, nil)
 	if n := len(h.tails["x"].entries); n != 2 {
 		t.Errorf("the tail of a followed feed holds %d entries, want 2", n)
 	}
@@ -144,7 +193,7 @@ func BenchmarkApply(b *testing.B) {
 			id := int64(1)
 			for b.Loop() {
 				id++
-				h.apply(context.Background(), []*Op{published(id, 100)}, nil)
+				h.apply([]*Op{published(id, 100)}, nil)
 			}
 		})
 	}
@@ -184,7 +233,7 @@ func TestTheLogsTailIsBoundedAndGoesWithItsFollowers(t *testing.T) {
 		t.Error("two who follow the same are watched for twice")
 	}
 	for id := int64(2); id < 10_000; id++ {
-		h.apply(context.Background(), []*Op{published(id, int(id%4000))}, nil)
+		h.apply([]*Op{published(id, int(id%4000))}, nil)
 		if n := len(h.log.entries); n == 0 || n > logEntries || h.log.bytes > h.limit/tailShare || h.bytes != h.log.bytes {
 			t.Fatalf("the log's tail holds %d entries of %d bytes, and the hub counts %d", n, h.log.bytes, h.bytes)
 		}
@@ -206,7 +255,7 @@ func BenchmarkPollMany(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		id++
-		h.apply(context.Background(), []*Op{published(id, 100)}, nil)
+		h.apply([]*Op{published(id, 100)}, nil)
 		if page, _, err := s.Poll(context.Background(), 100); err != nil || len(page) != 1 {
 			b.Fatal(page, err)
 		}

@@ -49,7 +49,7 @@ func (h *herald) run() {
 	for range h.calls {
 		ctx, cancel := context.WithTimeout(context.Background(), heraldWait)
 		// One that is lost is made up for by the others' own looks.
-		_, _ = h.db.ExecContext(ctx, "SELECT pg_notify('"+channel+"', $1)", h.name)
+		_, _ = h.db.ExecContext(ctx, "NOTIFY "+channel+", '"+h.name+"'") // without parameters it is one way there and back
 		cancel()
 		pause.Reset(heraldPause)
 		<-pause.C

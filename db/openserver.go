@@ -33,7 +33,7 @@ func openServer(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	}
 	engine.herald = newHerald(side)
 	w := &writer{engine: engine, asArrays: true, skipsLocked: true, repeats: true}
-	return newStore(w, &reader{sqlx.NewDb(pool, "postgres"), texts.text, false}, &pulse{db: side}), nil
+	return newStore(w, &reader{DB: sqlx.NewDb(pool, "postgres"), text: texts.text}, &pulse{db: side}), nil
 }
 
 // admit finds out whether the database may be worked on. The session that writes is opened: as long as it lasts, no copy begins.

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"fmt"
 	"math"
@@ -58,7 +59,8 @@ const (
 	readPrefixOldest = "SELECT " + entryColumns + " FROM atommq_entry WHERE " + ofPrefix + " AND id > ?3 AND id < ?4 ORDER BY id LIMIT ?5"
 	readPrefixNewest = "SELECT " + entryColumns + " FROM atommq_entry WHERE " + ofPrefix + " AND id > ?3 AND id < ?4 ORDER BY id DESC LIMIT ?5"
 	// The bound inside keeps SQLite from walking the index of all feeds instead.
-	readNames = "SELECT DISTINCT feed FROM (SELECT feed FROM atommq_entry WHERE id > ? ORDER BY id LIMIT ?) AS newer LIMIT ?"
+	readChanged = `SELECT l.last_id, n.feed FROM atommq_log AS l LEFT JOIN (
+		SELECT DISTINCT feed FROM (SELECT feed FROM atommq_entry WHERE id > ? ORDER BY id LIMIT ?) AS newer LIMIT ?) AS n ON TRUE`
 )
 
 // Read implements bus.Log.
@@ -174,20 +176,25 @@ const changedSpan = 50_000
 // Changed implements bus.Log. Past changedSpan new entries, there is more than
 // it can name.
 func (s *Store) Changed(ctx context.Context, after int64, limit int) (names []string, head int64, more bool, err error) {
-	// The head is read first: what is written between the two is named, and
-	// found again after the head.
-	head, err = s.Head(ctx)
-	if err != nil || head <= after {
-		return nil, head, false, err
+	var rows []struct {
+		Head int64   `db:"last_id"`
+		Feed *string // nil, in the only row, where nothing is newer
 	}
-	if head-after > changedSpan {
-		return nil, head, true, nil
+	err = s.reader.selectOften(ctx, &rows, readChanged, after, changedSpan, limit+1)
+	if err == nil && len(rows) == 0 {
+		err = sql.ErrNoRows // of the counter
 	}
-	if err := s.reader.SelectContext(ctx, &names, readNames, after, changedSpan, limit+1); err != nil {
+	if err != nil {
 		return nil, 0, false, fmt.Errorf("read what changed: %w", translate(ctx, err))
 	}
-	if len(names) > limit {
+	head = rows[0].Head
+	if head-after > changedSpan || len(rows) > limit {
 		return nil, head, true, nil
+	}
+	for _, r := range rows {
+		if r.Feed != nil {
+			names = append(names, *r.Feed)
+		}
 	}
 	return names, head, false, nil
 }

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"sync"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -13,6 +14,9 @@ type reader struct {
 	*sqlx.DB
 	text   func(query string) string // as the database takes it
 	native bool                      // it is SQLite: eachRow works
+
+	mu   sync.Mutex
+	kept map[string]*sqlx.Stmt // by text
 }
 
 // GetContext reads one row into dest.
@@ -31,6 +35,33 @@ func (r *reader) SelectContext(ctx context.Context, dest any, query string, args
 		return nil
 	}
 	return err
+}
+
+// selectOften does so by a statement that stays prepared: for what is asked many times a second. Others would fare worse with a plan that
+// knows no values.
+func (r *reader) selectOften(ctx context.Context, dest any, query string, args ...any) error {
+	s, err := r.keep(ctx, query)
+	if err != nil {
+		return err
+	}
+	return s.SelectContext(ctx, dest, args...)
+}
+
+func (r *reader) keep(ctx context.Context, query string) (*sqlx.Stmt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.kept[query]; s != nil {
+		return s, nil
+	}
+	s, err := r.PreparexContext(ctx, r.text(query))
+	if err != nil {
+		return nil, err
+	}
+	if r.kept == nil {
+		r.kept = make(map[string]*sqlx.Stmt)
+	}
+	r.kept[query] = s
+	return s, nil
 }
 
 // QueryxContext returns the rows.

@@ -36,7 +36,7 @@ func (s *Store) Stirred(ctx context.Context, mark int64, limit int) (queues []in
 	}
 	var rows []struct{ ID, Stirred int64 }
 	const query = "SELECT id, stirred FROM atommq_queue WHERE stirred > 0 AND stirred > ? ORDER BY stirred LIMIT ?"
-	if err := s.reader.SelectContext(ctx, &rows, query, mark, limit); err != nil {
+	if err := s.reader.selectOften(ctx, &rows, query, mark, limit); err != nil {
 		return nil, mark, fmt.Errorf("list the queues that got work back: %w", translate(ctx, err))
 	}
 	queues = s.commit.overlooked.next(limit - len(rows))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"math/rand/v2"
@@ -22,6 +23,7 @@ const (
 	slowRead       = 100 << 10              // bytes that a slow reader takes ten times a second: 1 MB/s
 	stompConnect   = "CONNECT\naccept-version:1.2\nhost:x\n\n\x00"
 	oversize       = 1 << 20                // bytes of what is longer than anybody needs
+	shoutPiece     = 32 << 10               // of that, at a time
 	hostilesPeriod = 200 * time.Millisecond // between two connections of one client
 )
 
@@ -122,7 +124,8 @@ func readSlowly(ctx context.Context, c net.Conn) error {
 // shout sends what the server does not take, with so many bytes behind it, and waits until it says so.
 func shout(text string, more int) func(context.Context, net.Conn) error {
 	return func(_ context.Context, c net.Conn) error {
-		if _, err := io.WriteString(c, text+strings.Repeat("x", more)); err != nil {
+		body := io.LimitReader(&repeated{bytes: bytes.Repeat([]byte("x"), shoutPiece)}, int64(more))
+		if _, err := io.Copy(c, io.MultiReader(strings.NewReader(text), body)); err != nil {
 			return err
 		}
 		_ = c.(*net.TCPConn).CloseWrite()
@@ -133,9 +136,9 @@ func shout(text string, more int) func(context.Context, net.Conn) error {
 
 // noise is what nobody understands.
 func noise() string {
-	bytes := make([]byte, 4<<10)
-	for i := range bytes {
-		bytes[i] = byte(rand.Uint32())
+	b := make([]byte, 4<<10)
+	for i := range b {
+		b[i] = byte(rand.Uint32())
 	}
-	return string(bytes)
+	return string(b)
 }
