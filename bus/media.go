@@ -49,7 +49,7 @@ func (b *Bus) Upload(ctx context.Context, typ string, body io.Reader, limit int6
 	sum := sha256.New()
 	chunk, other := make([]byte, MediaChunk), make([]byte, MediaChunk)
 	st := stager{store: b.store}
-	defer st.wait() // it may still be writing when body fails
+	defer st.running.Wait() // it may still be writing when body fails
 	for seq := int64(0); ; seq++ {
 		n, last, err := fill(body, chunk)
 		if err != nil {

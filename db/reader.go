@@ -40,7 +40,7 @@ func (r *reader) SelectContext(ctx context.Context, dest any, query string, args
 // selectOften does so by a statement that stays prepared: for what is asked many times a second. Others would fare worse with a plan that
 // knows no values.
 func (r *reader) selectOften(ctx context.Context, dest any, query string, args ...any) error {
-	s, err := r.keep(ctx, query)
+	s, err := r.keep(ctx, query) //nolint:sqlclosecheck // it is closed with the pool
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (r *reader) keep(ctx context.Context, query string) (*sqlx.Stmt, error) {
 	if s := r.kept[query]; s != nil {
 		return s, nil
 	}
-	s, err := r.PreparexContext(ctx, r.text(query))
+	s, err := r.PreparexContext(ctx, r.text(query)) //nolint:sqlclosecheck // it is closed with the pool
 	if err != nil {
 		return nil, err
 	}
