@@ -27,9 +27,10 @@ func cgiCommand() *cobra.Command {
 environment and on standard input (RFC 3875), and ends. A script like
 
     #!/bin/sh
-    exec atommq cgi mycoolfeed --config /etc/atommq.env
+    exec atommq cgi mycoolfeed --config /etc/atommq-cgi.env
 
-serves the feed FEED at its own URL, and the whole site below that. Any number of them
+serves the feed FEED at its own URL, and the whole site below that. It runs as the web
+server's user, who needs the file and the database that it names. Any number of them
 work on one database at the same time. Streams, and STOMP over WebSocket, take atommq serve.`,
 		Args: func(_ *cobra.Command, given []string) error {
 			if len(given) > 1 {

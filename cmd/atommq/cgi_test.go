@@ -23,7 +23,7 @@ func deployScript(t *testing.T, db string) string {
 	config := filepath.Join(dir, "atommq.env")
 	writeFile(t, config, "ATOMMQ_DB="+db+"\n")
 	script := filepath.Join(dir, "news")
-	writeFile(t, script, deployed(t, "atommq.cgi", "exec atommq", raceOptions+"="+raceAtOnce+" exec "+program, "/etc/atommq.env", config))
+	writeFile(t, script, deployed(t, "atommq.cgi", "exec atommq", raceOptions+"="+raceAtOnce+" exec "+program, "/etc/atommq-cgi.env", config))
 	if err := os.Chmod(script, 0o755); err != nil {
 		t.Fatal(err)
 	}

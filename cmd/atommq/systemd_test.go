@@ -186,6 +186,39 @@ func waitFor(t *testing.T, ok func() bool) {
 	}
 }
 
+// The configurations of web servers name the socket that systemd opens, and a server that it is passed to leaves it there.
+func TestSystemdOpensTheSocketThatWebServersConnectTo(t *testing.T) {
+	path, _, _ := strings.Cut(strings.SplitAfterN(deployed(t, "atommq-fcgi.socket"), "\nListenStream=", 2)[1], "\n")
+	deployed(t, "nginx-fastcgi.conf", "fastcgi_pass unix:"+path+";", "")
+	deployed(t, "lighttpd.conf", `"socket" => "`+path+`"`, "")
+	fcgi := filepath.Join(t.TempDir(), "atommq.fcgi")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: fcgi, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	defer l.Close()
+	socket, err := l.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	address, port := listenFile(t)
+	server, err := activated(t, []string{"http", "fcgi"}, []*os.File{port, socket}, "", "--login", "me", "--passcode", "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := nginxFastCGI(t, &process{URL: "http://" + address + "/"}, fcgi)
+	f.do(t, "POST", "/feeds/news", "hello", http.StatusCreated, "Content-Type: text/plain")
+	speaksWebSocket(t, f)
+	if err := server.stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(fcgi); err != nil {
+		t.Errorf("after the server's end: %v", err)
+	}
+}
+
 func TestUnitsOfSystemdAreWhole(t *testing.T) {
 	analyze := needProgram(t, "systemd-analyze", "systemd")
 	dir := t.TempDir()
@@ -194,7 +227,7 @@ func TestUnitsOfSystemdAreWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	var units []string
-	for _, name := range []string{"atommq.service", "atommq.socket", "atommq-stomp.socket"} {
+	for _, name := range []string{"atommq.service", "atommq.socket", "atommq-stomp.socket", "atommq-fcgi.socket"} {
 		unit := filepath.Join(dir, name)
 		text := deployed(t, name)
 		writeFile(t, unit, strings.ReplaceAll(text, "/usr/local/bin/atommq", program))
