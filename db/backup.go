@@ -155,7 +155,7 @@ func sameCounts(there, here []Copied) error {
 	}
 	for i, t := range there {
 		if t.Table != here[i].Table || t.Rows != here[i].Rows {
-			return fmt.Errorf("table %s has %d rows, and %d were written", t.Table, t.Rows, here[i].Rows)
+			return fmt.Errorf("rows of table %s: %d, and %d were written", t.Table, t.Rows, here[i].Rows)
 		}
 	}
 	return nil

@@ -36,15 +36,15 @@ var inspections = []inspection{
 		"%[1]s is both an entry and a draft of feed %[2]q", byHand + "DELETE FROM atommq_draft WHERE uuid = '%[1]s'"},
 	{"feeds", `SELECT e.feed, count(*) FROM atommq_entry AS e LEFT JOIN atommq_feed AS f ON f.name = e.feed
 		WHERE f.name IS NULL GROUP BY e.feed ORDER BY e.feed`,
-		"feed %[1]q has %[2]d entries and is not there", "publish an entry to it, which makes the feed, and run atommq check --repair"},
+		"feed %[1]q is not there, and has entries: %[2]d", "publish an entry to it, which makes the feed, and run atommq check --repair"},
 	{"feeds", `SELECT d.feed, count(*) FROM (SELECT feed FROM atommq_draft UNION ALL SELECT feed FROM atommq_setting UNION ALL SELECT feed FROM atommq_queue) AS d
 		LEFT JOIN atommq_feed AS f ON f.name = d.feed WHERE f.name IS NULL GROUP BY d.feed ORDER BY d.feed`,
-		"feed %[1]q has %[2]d drafts, settings or queues and is not there", "publish an entry to it, which makes the feed"},
+		"feed %[1]q is not there, and has drafts, settings or queues: %[2]d", "publish an entry to it, which makes the feed"},
 	{"counters", `SELECT f.name, f.entries, coalesce(e.live, 0), f.bytes, coalesce(e.size, 0) FROM atommq_feed AS f
 		LEFT JOIN (SELECT feed, CAST(sum(1 - deleted) AS BIGINT) AS live, CAST(sum(octet_length(xml)) AS BIGINT) AS size
 			FROM atommq_entry GROUP BY feed) AS e ON e.feed = f.name
 		WHERE f.entries <> coalesce(e.live, 0) OR f.bytes <> coalesce(e.size, 0) ORDER BY f.name`,
-		"feed %[1]q counts %[2]d entries and has %[3]d; it counts %[4]d bytes and has %[5]d", ""},
+		"feed %[1]q counts its entries as %[2]d and has %[3]d, and their bytes as %[4]d and has %[5]d", ""},
 	{"counters", `SELECT f.name, f.last_id, e.newest FROM atommq_feed AS f
 		JOIN (SELECT feed, max(id) AS newest FROM atommq_entry GROUP BY feed) AS e ON e.feed = f.name WHERE f.last_id < e.newest ORDER BY f.name`,
 		"feed %[1]q calls %[2]d its newest id, and has entry %[3]d", ""},
@@ -56,7 +56,7 @@ var inspections = []inspection{
 		"queue %[2]q of feed %[1]q counts %[3]d that wait, and has %[4]d", ""},
 	{"queues", "SELECT w.queue, count(*) FROM " + allWork + ` LEFT JOIN atommq_queue AS q ON q.id = w.queue
 		WHERE q.id IS NULL GROUP BY w.queue ORDER BY w.queue`,
-		"queue %[1]d is not there, and %[2]d entries wait in it", byHand + "DELETE FROM atommq_ready WHERE queue = %[1]d; DELETE FROM atommq_claim WHERE queue = %[1]d"},
+		"queue %[1]d is not there, and has entries that wait in it: %[2]d", byHand + "DELETE FROM atommq_ready WHERE queue = %[1]d; DELETE FROM atommq_claim WHERE queue = %[1]d"},
 	{"queues", "SELECT w.id, q.name, q.feed, w.queue FROM " + allWork + ` JOIN atommq_queue AS q ON q.id = w.queue
 		LEFT JOIN atommq_entry AS e ON e.id = w.id AND e.feed = q.feed AND e.deleted = 0 WHERE e.id IS NULL ORDER BY w.queue, w.id`,
 		"entry %[1]d waits in queue %[2]q of feed %[3]q, and is gone", byHand + "DELETE FROM atommq_ready WHERE queue = %[4]d AND id = %[1]d; DELETE FROM atommq_claim WHERE queue = %[4]d AND id = %[1]d; then run atommq check --repair"},
@@ -64,13 +64,13 @@ var inspections = []inspection{
 		"entry %[1]d waits %[2]d times in queue %[3]d", byHand + "DELETE FROM atommq_claim WHERE queue = %[3]d AND id = %[1]d; then run atommq check --repair"},
 	{"queues", `SELECT c.node, count(*) FROM atommq_claim AS c LEFT JOIN atommq_node AS n ON n.id = c.node
 		WHERE n.id IS NULL GROUP BY c.node ORDER BY c.node`,
-		"node %[1]d is not there, and its consumers have %[2]d entries", byHand + "INSERT INTO atommq_node (id, started) VALUES (%[1]d, 0); the next server gives them back to their queues"},
+		"node %[1]d is not there, and its consumers have entries: %[2]d", byHand + "INSERT INTO atommq_node (id, started) VALUES (%[1]d, 0); the next server gives them back to their queues"},
 	{"secrets", "SELECT count(*) FROM atommq_secret WHERE octet_length(lease) >= 16 HAVING count(*) <> 1",
 		"there are %[1]d secrets for leases instead of one", "restore a backup: no work can be handed out over HTTP"},
 	{"access", `SELECT t.account, count(*) FROM (SELECT account FROM atommq_token UNION ALL SELECT account FROM atommq_rule WHERE account <> '` + bus.Anonymous + `'
 		UNION ALL SELECT account FROM atommq_limit WHERE account NOT IN ('` + bus.Anonymous + `', '` + bus.Everyone + `')) AS t
 		LEFT JOIN atommq_account AS a ON a.name = t.account WHERE a.name IS NULL GROUP BY t.account ORDER BY t.account`,
-		"account %[1]q has %[2]d tokens, rules or limits and is not there", "add the account and remove it again, which removes them"},
+		"account %[1]q is not there, and has tokens, rules or limits: %[2]d", "add the account and remove it again, which removes them"},
 	{"keys", "SELECT feed, key, octet_length(digest) FROM atommq_key WHERE octet_length(digest) <> 32 OR seq < 0 ORDER BY feed, key",
 		"the idempotency key %[2]q of feed %[1]q has a digest of %[3]d bytes, or a place below 0", "it is forgotten by itself after --idempotency-window"},
 	{"media", `SELECT m.id, m.entry FROM atommq_media AS m LEFT JOIN atommq_entry AS e ON e.uuid = m.entry AND e.deleted = 0

@@ -247,7 +247,7 @@ func (t *transfer) verify(ctx context.Context) (copied []Copied, err error) {
 			return nil, fmt.Errorf("table %s: %w", table.name, err)
 		}
 		if there != here {
-			return nil, fmt.Errorf("table %s has %d rows with the SHA-256 %s, and the copy %d with %s: remove the copy, and copy anew",
+			return nil, fmt.Errorf("the rows of table %s (%d) have the SHA-256 %s, and those of the copy (%d) %s: remove the copy, and copy anew",
 				table.name, there.Rows, there.Digest, here.Rows, here.Digest)
 		}
 		copied = append(copied, here)

@@ -199,7 +199,7 @@ func (s *copySide) mustBeEmpty(ctx context.Context) error {
 			return err
 		}
 		if n != fresh[table.name] {
-			return fmt.Errorf("holds something already (%d rows in %s): name an empty database", n, table.name)
+			return fmt.Errorf("holds something already (rows in %s: %d): name an empty database", table.name, n)
 		}
 	}
 	var last int64

@@ -110,7 +110,7 @@ func (r *repair) feed(name string) error {
 	if is[0] == n[0] && is[1] == n[1] && is[2] == last {
 		return nil
 	}
-	r.report("feed %q: %d entries become %d, %d bytes %d, the newest id %d %d", name, is[0], n[0], is[1], n[1], is[2], last)
+	r.report("feed %q: entries counted as %d, now %d; bytes as %d, now %d; newest id %d, now %d", name, is[0], n[0], is[1], n[1], is[2], last)
 	return r.writer.exec("UPDATE atommq_feed SET entries = ?, bytes = ?, last_id = ? WHERE name = ?", n[0], n[1], last, name)
 }
 

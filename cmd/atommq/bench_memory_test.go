@@ -18,6 +18,7 @@ func TestBenchServerIsFoundWhereItServes(t *testing.T) {
 		"AtomMQ serves http://127.0.0.1:1/ and stomp://127.0.0.1:2\n":                          {address: "127.0.0.1:1", stomp: "127.0.0.1:2"},
 		"AtomMQ serves http://127.0.0.1:1/, stomp://127.0.0.1:2 and stomp+ssl://127.0.0.1:3\n": {address: "127.0.0.1:1", stomp: "127.0.0.1:2"},
 		"AtomMQ serves stomp://[::1]:2\n":                                                      {stomp: "[::1]:2"},
+		"AtomMQ serves http://localhost:1/ (all addresses) and stomp://127.0.0.1:2\n":          {address: "localhost:1", stomp: "127.0.0.1:2"},
 	} {
 		var got benchServer
 		if got.readAddresses(line); got.address != want.address || got.stomp != want.stomp {

@@ -23,3 +23,11 @@ func (c *count) Set(value string) error {
 	c.value = number
 	return nil
 }
+
+// counted writes how many there are of something.
+func counted(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprint(n, " ", many)
+}

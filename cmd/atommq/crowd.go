@@ -243,5 +243,5 @@ func (c *crowd) watch(d *door, scheme string, most int) *door {
 	case "stomp":
 		a.excuse = excuseByStomp
 	}
-	return &door{a, d.url}
+	return &door{a, d.url, d.reach}
 }

@@ -164,7 +164,7 @@ func TestACountedConnectionIsTheSystemsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := c.watch(&door{l, ""}, "stomp", 0)
+	d := c.watch(&door{l, "", ""}, "stomp", 0)
 	defer d.Close()
 	client, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {

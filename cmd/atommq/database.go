@@ -22,6 +22,9 @@ const databaseMagic = "SQLite format 3\x00"
 // checkDatabase finds what is wrong with the file that flag names, and says what to do, where
 // SQLite would only call it unable to open. A name with parameters is left to SQLite, a server's to PostgreSQL.
 func checkDatabase(flag, dsn string) error {
+	if err := checkKind(flag, dsn); err != nil {
+		return err
+	}
 	if hasParameters(dsn) || db.IsPostgres(dsn) {
 		return nil
 	}
@@ -39,6 +42,15 @@ func checkDatabase(flag, dsn string) error {
 	return nil
 }
 
+// checkKind refuses the URL of a database of another kind, which would pass for a file's name. It may hold a password.
+func checkKind(flag, dsn string) error {
+	scheme, _, isURL := strings.Cut(dsn, "://")
+	if !isURL || db.IsPostgres(dsn) || hasParameters(dsn) || strings.ContainsAny(scheme, "/.") {
+		return nil
+	}
+	return misusef("%s %s://…: AtomMQ keeps its database in a file or in PostgreSQL: name a file, or postgres://…", flag, scheme)
+}
+
 // checkDirectory refuses a new file where there is no directory for it, or none that this user may make files in.
 func checkDirectory(flag, dsn string) error {
 	dir := filepath.Dir(dsn)
@@ -53,6 +65,9 @@ func checkDirectory(flag, dsn string) error {
 
 // mustExist keeps a mistyped name from making a new database.
 func mustExist(flag, dsn string) error {
+	if err := checkKind(flag, dsn); err != nil {
+		return err
+	}
 	if hasParameters(dsn) || db.IsPostgres(dsn) {
 		return nil
 	}

@@ -20,7 +20,8 @@ func isOff(address string) bool { return address == "" || address == off }
 // door is an address that clients come in at.
 type door struct {
 	net.Listener
-	url string // that clients on this machine can use
+	url   string // that clients on this machine can use
+	reach string // said behind it: whether other machines can, too
 }
 
 // openDoor opens the address that a flag names.
@@ -38,7 +39,7 @@ func newDoor(scheme string, l net.Listener) *door {
 	if scheme == "http" || scheme == "https" {
 		url += "/"
 	}
-	return &door{l, url}
+	return &door{l, url, reach(l.Addr())}
 }
 
 // cannotListen says in one line why, and what to do.
@@ -63,9 +64,18 @@ func dialable(address net.Addr) string {
 	return address.String()
 }
 
+// reach says of an address that it stands for all of this machine: what dialable names reaches no further.
+func reach(address net.Addr) string {
+	at, err := netip.ParseAddrPort(address.String())
+	if err != nil || !at.Addr().IsUnspecified() {
+		return ""
+	}
+	return " (all addresses)"
+}
+
 // secured has TLS spoken at d.
 func (d *door) secured(config *tls.Config) *door {
-	return &door{tls.NewListener(d.Listener, config), d.url}
+	return &door{tls.NewListener(d.Listener, config), d.url, d.reach}
 }
 
 // isPrivate reports whether only this machine's own programs reach d.

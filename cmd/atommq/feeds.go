@@ -72,7 +72,7 @@ func keeps(f *bus.Feed) string {
 		bounds = append(bounds, age.String())
 	}
 	if f.Keep.Entries > 0 {
-		bounds = append(bounds, fmt.Sprintf("%d entries", f.Keep.Entries))
+		bounds = append(bounds, counted(f.Keep.Entries, "entry", "entries"))
 	}
 	if size := byteSize(f.Keep.Bytes); size > 0 {
 		bounds = append(bounds, size.String())

@@ -121,7 +121,7 @@ func (f *feedFlags) declare(cmd *cobra.Command) {
 	flags.BoolVar(&f.fixed, "fixed-categories", false, "refuse entries with other categories")
 	flags.BoolVar(&f.appendOnly, "append-only", false, "refuse edits and removals")
 	flags.BoolVar(&f.untilAcked, "until-acked", false, "remove an entry once every queue of the feed has acknowledged it")
-	flags.Var(&f.keepAge, "keep-age", "remove entries that are older than this `time`, like 720h; 0 for no bound")
+	flags.Var(&f.keepAge, "keep-age", "remove entries that are older than this `time`, like 12h or 30d; 0 for no bound")
 	flags.Var(&f.keepEntries, "keep-entries", "remove all but the newest `N` entries; 0 for no bound")
 	flags.Var(&f.keepBytes, "keep-bytes", "remove all but the newest entries that have this `size` together with their media; 0 for no bound")
 }

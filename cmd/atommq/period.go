@@ -2,11 +2,12 @@ package main
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// period is a setting that is a length of time: "90m", "24h". It is a pflag.Value.
+// period is a setting that is a length of time: "90m", "24h", "7d". It is a pflag.Value.
 type period time.Duration
 
 func (p *period) Type() string { return "time" }
@@ -23,10 +24,34 @@ func (p *period) String() string {
 }
 
 func (p *period) Set(value string) error {
-	d, err := time.ParseDuration(value)
+	d, err := parsePeriod(value)
 	if err != nil || d <= 0 {
-		return errors.New("must be a time above 0, like 30s, 90m or 24h")
+		return errors.New("must be a time above 0, like 30s, 90m, 24h or 7d")
 	}
 	*p = period(d)
 	return nil
+}
+
+// mostDays is how many fit into a time.Duration, and hours beside them.
+const mostDays = 100_000
+
+// parsePeriod reads what time.ParseDuration does, and days of 24 hours before it.
+func parsePeriod(value string) (time.Duration, error) {
+	days, rest, given := strings.Cut(value, "d")
+	if !given {
+		return time.ParseDuration(value)
+	}
+	n, err := strconv.ParseUint(days, 10, 32)
+	if err != nil || n > mostDays {
+		return 0, errors.New("no number of days")
+	}
+	d := time.Duration(n) * 24 * time.Hour
+	if rest == "" {
+		return d, nil
+	}
+	more, err := time.ParseDuration(rest)
+	if err != nil || more < 0 || more > 24*time.Hour {
+		return 0, errors.New("no time beside days")
+	}
+	return d + more, nil
 }

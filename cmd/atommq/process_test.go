@@ -46,6 +46,7 @@ type process struct {
 	StompTLS string
 	Admin    string // of --admin, with a trailing slash
 	DB       string
+	said     string // the line with all of these
 	cmd      *exec.Cmd
 	done     chan struct{} // closed when it has ended
 	err      error         // how it ended, once done is closed
@@ -141,6 +142,7 @@ func (p *process) begin() error {
 		<-p.done
 		return fmt.Errorf("%s did not start: %w\n%s", p.cmd.Args, p.err, p.logged())
 	}
+	p.said = said
 	p.locate(said)
 	return nil
 }

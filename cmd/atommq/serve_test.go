@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -111,6 +112,22 @@ func TestAnAddressForEverybodyIsRefusedUntilSomebodyDecided(t *testing.T) {
 		_ = resp.Body.Close()
 		if resp.StatusCode != want {
 			t.Errorf("%s: %d, want %d", path, resp.StatusCode, want)
+		}
+	}
+}
+
+func TestWhoServesAtAllAddressesSaysSo(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--http", "0.0.0.0:0", "--stomp", "127.0.0.1:0"}, `^AtomMQ serves http://localhost:\d+/ \(all addresses\) and stomp://127\.0\.0\.1:\d+\n$`},
+		{[]string{"--http", "127.0.0.1:0", "--stomp", "[::]:0"}, `^AtomMQ serves http://127\.0\.0\.1:\d+/ and stomp://localhost:\d+ \(all addresses\)\n$`},
+		{[]string{"--http", ":0", "--stomp", "off", "--base-url", "https://mq.example"}, `^AtomMQ serves https://mq\.example/\n$`},
+	} {
+		server := startServer(t, append(tt.args, "--login", "me", "--passcode", "secret")...)
+		if !regexp.MustCompile(tt.want).MatchString(server.said) {
+			t.Errorf("%v: %q, want %s", tt.args, server.said, tt.want)
 		}
 	}
 }

@@ -128,7 +128,7 @@ func mainSettings() []setting {
 			}},
 		{"trusted-proxies", "`networks` of proxies whose Forwarded and X-Forwarded headers count, like 10.0.0.0/8,::1",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.Var(&s.TrustedProxies, n, h) }},
-		{"idempotency-window", "`time` for which an Idempotency-Key is remembered, like 90m or 24h",
+		{"idempotency-window", "`time` for which an Idempotency-Key is remembered, like 90m, 24h or 7d",
 			func(f *pflag.FlagSet, s *settings, n, h string) {
 				s.IdempotencyWindow = period(24 * time.Hour)
 				f.Var(&s.IdempotencyWindow, n, h)

@@ -198,6 +198,7 @@ func TestByteSizeTakesUnits(t *testing.T) {
 func TestPeriodTakesUnits(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"24h": 24 * time.Hour, "90s": 90 * time.Second, "1h30m": 90 * time.Minute, "10m": 10 * time.Minute, "1500ms": 1500 * time.Millisecond,
+		"7d": 7 * 24 * time.Hour, "1d12h": 36 * time.Hour, "100000d": 100_000 * 24 * time.Hour,
 	} {
 		var p period
 		if err := p.Set(text); err != nil || time.Duration(p) != want {
@@ -208,7 +209,7 @@ func TestPeriodTakesUnits(t *testing.T) {
 			t.Errorf("%s is written as %s", text, p.String())
 		}
 	}
-	for _, text := range []string{"", "0", "0s", "-1h", "24", "a day"} {
+	for _, text := range []string{"", "0", "0s", "-1h", "24", "a day", "0d", "-7d", "d", "1.5d", "7 d", "7d-1h", "7dd", "1h7d", "100001d", "99999999999999999999d"} {
 		var p period
 		if err := p.Set(text); err == nil {
 			t.Errorf("%q is taken for %v", text, time.Duration(p))

@@ -37,7 +37,7 @@ is called in lists.`,
 		Args: asUsed,
 	}
 	s := declare(cmd, "db")
-	cmd.Flags().Var(&lasts, "lasts", "`time` after which it ends, like 720h; for ever by default")
+	cmd.Flags().Var(&lasts, "lasts", "`time` after which it ends, like 12h or 30d; for ever by default")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := bus.CheckLabel(args[1]); err != nil {
 			return &misuse{err}

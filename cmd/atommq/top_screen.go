@@ -87,7 +87,7 @@ func (r *report) text(width, height int) string {
 	fmt.Fprintf(&b, "read %s/s  claimed %s/s  messages %s/s  acked %s/s  dead letters %s\n", figure(r.Read), figure(r.Claimed), figure(r.Messages), figure(r.Acked), figure(r.DeadLetters))
 	fmt.Fprintf(&b, "requests %s/s  failures %s/s  streams %d  polls %d  STOMP %d  topics %d  consumers %d  lagging %d\n", figure(r.Requests), figure(r.Failures),
 		r.Streams, r.Polls, r.Connections, r.Topics, r.Consumers, r.Lagging)
-	fmt.Fprintf(&b, "%s feeds  %s entries  %s  %s queues  %s waiting\n", figure(float64(r.Feeds)), figure(float64(r.Entries)), bytesText(float64(r.Stored)),
+	fmt.Fprintf(&b, "feeds %s  entries %s  %s  queues %s  waiting %s\n", figure(float64(r.Feeds)), figure(float64(r.Entries)), bytesText(float64(r.Stored)),
 		figure(float64(r.Queues)), figure(float64(r.Waiting)))
 	rows := tableRows
 	if height > 0 {

@@ -38,7 +38,7 @@ func TestTopShowsWhatAServerDoes(t *testing.T) {
 		}
 	}
 	out, err := exec.CommandContext(t.Context(), "atommq", "top", "--once", "--interval", "10ms", "--url", server.URL).Output()
-	if err != nil || !strings.Contains(string(out), "3 waiting") || !strings.Contains(string(out), "jobs default") {
+	if err != nil || !strings.Contains(string(out), "waiting 3") || !strings.Contains(string(out), "jobs default") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
