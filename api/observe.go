@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -114,6 +115,7 @@ type recorder struct {
 	bytes  int64
 	begun  time.Time
 	waited bool // for entries
+	unread bool // the client did not read on
 }
 
 func (w *recorder) WriteHeader(status int) {
@@ -124,7 +126,20 @@ func (w *recorder) WriteHeader(status int) {
 func (w *recorder) Write(p []byte) (int, error) {
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)
+	w.failed(err)
 	return n, err
+}
+
+// FlushError writes what is buffered.
+func (w *recorder) FlushError() error {
+	err := http.NewResponseController(w.ResponseWriter).Flush()
+	w.failed(err)
+	return err
+}
+
+// failed takes note of why writing failed, if it did.
+func (w *recorder) failed(err error) {
+	w.unread = w.unread || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // Unwrap lets http.ResponseController reach the connection.

@@ -71,7 +71,8 @@ func TestStalledUploadsAndSlowReadersDelayNobody(t *testing.T) {
 
 func TestAStalledUploadIsToldSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		conn, in := servePipe(t).dial()
+		s := servePipe(t)
+		conn, in := s.dial()
 		begun := time.Now()
 		send(t, conn, "POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: 1000000\r\n\r\nsome of it")
 		line, err := in.ReadString('\n')
@@ -81,6 +82,8 @@ func TestAStalledUploadIsToldSo(t *testing.T) {
 		if took := time.Since(begun); took != 30*time.Second {
 			t.Errorf("the stalled upload was given %v", took)
 		}
+		<-conn.served
+		wantSlow(t, s, 1, 0)
 	})
 }
 
@@ -104,7 +107,27 @@ func TestAReaderThatStopsIsCutOff(t *testing.T) {
 		if took := time.Since(begun); took != 110*time.Second {
 			t.Errorf("cut off after %v, want 60 s after the reader's last 256 KiB", took)
 		}
+		wantSlow(t, s, 0, 1)
 	})
+}
+
+func TestAStreamThatIsNotReadIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := servePipe(t)
+		conn, _ := s.dial()
+		send(t, conn, "GET /feeds/large?format=sse HTTP/1.1\r\nHost: h\r\n\r\n")
+		<-conn.served
+		wantSlow(t, s, 0, 1)
+	})
+}
+
+// wantSlow checks who was counted as too slow.
+func wantSlow(t *testing.T, s *pipeServer, bodies, unread int64) {
+	t.Helper()
+	synctest.Wait() // a connection may be closed before its request is counted
+	if got := s.http.Stats(); got.SlowBodies != bodies || got.Unread != unread {
+		t.Errorf("%d bodies and %d answers are counted as broken off, want %d and %d", got.SlowBodies, got.Unread, bodies, unread)
+	}
 }
 
 // A body that keeps coming may take longer than the time for the first of it.

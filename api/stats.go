@@ -17,6 +17,9 @@ type Stats struct {
 	Requests  []RequestCount // those that there were, by route, then by status
 	Durations []RouteTimes   // how long those took that did not wait for entries, by route
 
+	SlowBodies int64 // requests that were broken off because their body came too slowly
+	Unread     int64 // answers that were broken off because their client did not read on
+
 	Read     int64 // entries in pages, and alone
 	Streamed int64 // entries sent by streams
 	Claimed  int64 // entries handed out by queues
@@ -51,6 +54,7 @@ const noRoute = "none"
 // stats is what Stats is read from.
 type stats struct {
 	routes                  map[string]*routeStats // filled before the first request
+	slowBodies, unread      atomic.Int64
 	read, streamed, claimed atomic.Int64
 }
 
@@ -78,6 +82,12 @@ func (s *stats) count(rec *recorder) {
 	}
 	if i := rec.status - http.StatusContinue; i >= 0 && i < len(of.statuses) {
 		of.statuses[i].Add(1)
+	}
+	if rec.status == http.StatusRequestTimeout {
+		s.slowBodies.Add(1)
+	}
+	if rec.unread {
+		s.unread.Add(1)
 	}
 	if !rec.waited {
 		of.times.Note(time.Since(rec.begun).Microseconds())
@@ -135,7 +145,7 @@ func noted(next http.Handler) http.Handler {
 func (r *Routes) Stats() Stats {
 	s := r.site.stats
 	out := Stats{
-		Requests: s.requests(), Durations: s.durations(), Read: s.read.Load(), Streamed: s.streamed.Load(), Claimed: s.claimed.Load(),
+		Requests: s.requests(), Durations: s.durations(), SlowBodies: s.slowBodies.Load(), Unread: s.unread.Load(), Read: s.read.Load(), Streamed: s.streamed.Load(), Claimed: s.claimed.Load(),
 	}
 	r.live.describe(&out, r.site.bus.Head())
 	return out

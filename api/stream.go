@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -137,7 +138,11 @@ func (s *site) runTaken(st *stream, conn net.Conn, page []*bus.Entry, changed <-
 			s.log.Error("panic while streaming", "request", request, "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
-	s.logStream(st.run(context.Background(), page, changed), request)
+	err := st.run(context.Background(), page, changed)
+	if errors.Is(err, os.ErrDeadlineExceeded) { // the recorder saw nothing of it
+		s.stats.unread.Add(1)
+	}
+	s.logStream(err, request)
 }
 
 func (s *site) logStream(err error, request string) {

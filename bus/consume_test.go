@@ -263,6 +263,8 @@ func TestUsedUpAttemptsMakeADeadLetter(t *testing.T) {
 			{Name: "dead-id", Value: fmt.Sprint(first[0].ID)},
 			{Name: "dead-attempts", Value: "2"},
 			{Name: "dead-consumer", Value: "worker 7"},
+			{Name: "dead-ack-timeout", Value: "0"},
+			{Name: "dead-expires", Value: "0"},
 		}
 		if diff := cmp.Diff(want, m.Header[:len(want)]); diff != "" {
 			t.Errorf("headers (-want +got):\n%s", diff)

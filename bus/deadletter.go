@@ -3,6 +3,7 @@ package bus
 import (
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"atommq/feeds"
@@ -54,14 +55,18 @@ func (e *Delivery) deadLetter(cause string) *letter {
 	return deadLetter(entry, &e.Claim, QueueName{e.Feed, e.queue.kind.Load().name}, cause, e.consumer.name)
 }
 
-// The headers that a dead letter has before those of its entry, in this order.
+// DeadCause is the first header of a dead letter: why its entry became one.
+const DeadCause = "dead-cause"
+
+// The headers that a dead letter has behind it and before those of its entry, in this order.
 const (
-	deadCause    = "dead-cause"
 	deadFeed     = "dead-feed"
 	deadQueue    = "dead-queue"
 	deadID       = "dead-id"
 	deadAttempts = "dead-attempts"
 	deadConsumer = "dead-consumer"
+	deadTimeout  = "dead-ack-timeout" // that the publisher asked for, in seconds; 0 for none
+	deadExpires  = "dead-expires"     // when the entry would have expired, in milliseconds since 1970; 0 for never
 )
 
 // deadLetter returns what takes the place of entry, which was claimed from a queue for the last time: nil if that cannot be.
@@ -70,12 +75,14 @@ func deadLetter(entry *Entry, c *Claim, queue QueueName, cause, consumer string)
 		return nil
 	}
 	annotated, err := feeds.Annotate(&entry.Member, []feeds.Field{
-		{Name: deadCause, Value: cause},
+		{Name: DeadCause, Value: cause},
 		{Name: deadFeed, Value: queue.Feed},
 		{Name: deadQueue, Value: queue.Name},
 		{Name: deadID, Value: strconv.FormatInt(c.ID, 10)},
 		{Name: deadAttempts, Value: strconv.Itoa(c.Attempt)},
 		{Name: deadConsumer, Value: consumer},
+		{Name: deadTimeout, Value: strconv.FormatFloat(c.AckTimeout.Seconds(), 'f', -1, 64)},
+		{Name: deadExpires, Value: strconv.FormatInt(milliseconds(c.Expires), 10)},
 	})
 	if err != nil {
 		return nil // one more attempt is better than a loss
@@ -85,6 +92,14 @@ func deadLetter(entry *Entry, c *Claim, queue QueueName, cause, consumer string)
 		return nil
 	}
 	return &letter{e, *c, queue, cause, consumer}
+}
+
+// milliseconds returns the time since 1970, 0 for the zero time.
+func milliseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
 }
 
 // loaded returns the entry of a delivery that was taken, nil if its consumer has not loaded it yet.

@@ -1,10 +1,12 @@
 package bus
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"time"
 )
 
 // seal makes the tokens that name leases. A token says which claim it is, so that any node knows without a look, and is
@@ -13,6 +15,7 @@ type seal struct{ secret []byte }
 
 const (
 	tokenClaim = 8 + 1 + 8 + 4 // queue, rank, id, attempt
+	tokenOwn   = 8 + 8         // ack timeout and expiry, where the entry has either of its own
 	tokenMAC   = 16
 )
 
@@ -20,11 +23,15 @@ var tokenCoding = base64.RawURLEncoding.Strict()
 
 // token returns the name of a lease.
 func (s *seal) token(c *Claim) string {
-	b := make([]byte, 0, tokenClaim+tokenMAC)
+	b := make([]byte, 0, tokenClaim+tokenOwn+tokenMAC)
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Queue))
 	b = append(b, c.Rank)
 	b = binary.BigEndian.AppendUint64(b, uint64(c.ID))
 	b = binary.BigEndian.AppendUint32(b, uint32(c.Attempt))
+	if cmp.Or(int64(c.AckTimeout), milliseconds(c.Expires)) != 0 {
+		b = binary.BigEndian.AppendUint64(b, uint64(c.AckTimeout))
+		b = binary.BigEndian.AppendUint64(b, uint64(milliseconds(c.Expires)))
+	}
 	return tokenCoding.EncodeToString(append(b, s.mac(b)...))
 }
 
@@ -37,20 +44,28 @@ func (s *seal) mac(b []byte) []byte {
 
 // claim returns the lease that a token names.
 func (s *seal) claim(token string) (c Claim, ok bool) {
-	if len(token) != tokenCoding.EncodedLen(tokenClaim+tokenMAC) {
+	if len(token) > tokenCoding.EncodedLen(tokenClaim+tokenOwn+tokenMAC) {
 		return c, false
 	}
 	b, err := tokenCoding.DecodeString(token)
-	if err != nil || len(b) != tokenClaim+tokenMAC { // the decoder passes over line breaks
+	said := len(b) - tokenMAC
+	if err != nil || len(token) != tokenCoding.EncodedLen(len(b)) || said != tokenClaim && said != tokenClaim+tokenOwn { // the decoder passes over line breaks
 		return c, false
 	}
-	if !hmac.Equal(b[tokenClaim:], s.mac(b[:tokenClaim])) {
+	if !hmac.Equal(b[said:], s.mac(b[:said])) {
 		return c, false
 	}
-	return Claim{
+	c = Claim{
 		Place:   Place{Rank: b[8], ID: int64(binary.BigEndian.Uint64(b[9:]))},
 		Queue:   int64(binary.BigEndian.Uint64(b)),
 		Node:    LeaseNode,
 		Attempt: int(binary.BigEndian.Uint32(b[17:])),
-	}, true
+	}
+	if said > tokenClaim {
+		c.AckTimeout = time.Duration(binary.BigEndian.Uint64(b[tokenClaim:]))
+		if at := int64(binary.BigEndian.Uint64(b[tokenClaim+8:])); at > 0 {
+			c.Expires = time.UnixMilli(at)
+		}
+	}
+	return c, true
 }

@@ -95,7 +95,7 @@ func (b *Bus) requeueOne(ctx context.Context, l *Lease) (sent bool, err error) {
 	if err != nil || found[l.ID] == nil {
 		return false, err
 	}
-	post, again, ok := undead(found[l.ID], l.Rank)
+	post, again, ok := undead(found[l.ID], l.Rank, time.Now())
 	if !ok {
 		return false, nil
 	}
@@ -107,14 +107,15 @@ func (b *Bus) requeueOne(ctx context.Context, l *Lease) (sent bool, err error) {
 	return !t.op.Settle[0].Lost, nil
 }
 
-// undead returns what a dead letter was made of, and the id that it had.
-func undead(letter *Entry, rank uint8) (p Posting, id int64, ok bool) {
-	entry, header, err := feeds.Unannotate(&letter.Member, deadCause, deadFeed, deadQueue, deadID, deadAttempts, deadConsumer)
-	if err != nil {
+// undead returns what a dead letter was made of, and the id that it had. What has expired meanwhile never does: whoever sends it back wants it to be
+// handed out.
+func undead(letter *Entry, rank uint8, now time.Time) (p Posting, id int64, ok bool) {
+	entry, header, ok := unannotate(&letter.Member)
+	if !ok {
 		return p, 0, false
 	}
 	feed, queue := header[1].Value, header[2].Value
-	id, err = strconv.ParseInt(header[3].Value, 10, 64)
+	id, err := strconv.ParseInt(header[3].Value, 10, 64)
 	if err != nil || checkNames(feed, queue) != nil || DeadFeed(feed) != letter.Feed {
 		return p, 0, false
 	}
@@ -122,5 +123,30 @@ func undead(letter *Entry, rank uint8) (p Posting, id int64, ok bool) {
 	if err != nil {
 		return p, 0, false
 	}
-	return Posting{Entry: e, Queue: queue, Rank: rank}, id, true
+	p = Posting{Entry: e, Queue: queue, Rank: rank}
+	if len(header) > olderHeaders {
+		seconds, _ := strconv.ParseFloat(header[6].Value, 64) // what is no number is none
+		expires, _ := strconv.ParseInt(header[7].Value, 10, 64)
+		p.AckTimeout = time.Duration(min(max(seconds, 0), maxDeadTimeout.Seconds()) * float64(time.Second))
+		if at := time.UnixMilli(expires); at.After(now) {
+			p.Expires = at
+		}
+	}
+	return p, id, true
+}
+
+// maxDeadTimeout bounds what a letter, which others may have written, says of an ack timeout.
+const maxDeadTimeout = 366 * 24 * time.Hour
+
+// olderHeaders is how many headers dead letters had before they told of ack timeouts and expiry.
+const olderHeaders = 6
+
+// unannotate takes the headers off a dead letter.
+func unannotate(letter *feeds.Member) (*feeds.Entry, []feeds.Field, bool) {
+	names := []string{DeadCause, deadFeed, deadQueue, deadID, deadAttempts, deadConsumer, deadTimeout, deadExpires}
+	entry, header, err := feeds.Unannotate(letter, names...)
+	if err != nil {
+		entry, header, err = feeds.Unannotate(letter, names[:olderHeaders]...)
+	}
+	return entry, header, err == nil
 }

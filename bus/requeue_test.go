@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -82,13 +83,18 @@ func TestADroppedQueueBeginsAnewWithItsConsumers(t *testing.T) {
 	})
 }
 
+// attempts sets how often the entries of x are handed out.
+func attempts(t testing.TB, b *bus.Bus, most int) {
+	t.Helper()
+	if _, err := b.ConfigureQueue(context.Background(), "x", bus.DefaultQueue, bus.QueueSettings{Attempts: &most}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // bury makes dead letters of all that waits in x.
 func bury(t testing.TB, b *bus.Bus) {
 	t.Helper()
-	one := 1
-	if _, err := b.ConfigureQueue(context.Background(), "x", bus.DefaultQueue, bus.QueueSettings{Attempts: &one}); err != nil {
-		t.Fatal(err)
-	}
+	attempts(t, b, 1)
 	list, err := b.Lease(context.Background(), bus.LeaseConfig{Feed: "x", Queue: bus.DefaultQueue, Count: bus.MaxLeases})
 	if err != nil {
 		t.Fatal(err)
@@ -141,6 +147,53 @@ func TestDeadLettersGoBackOnceAndAsTheyWere(t *testing.T) {
 				if again := lease(t, b, bus.LeaseConfig{Count: 9}, "high", "1", "2"); again[0].Attempt != 1 {
 					t.Errorf("attempt %d, want a new start", again[0].Attempt)
 				}
+			})
+		})
+	}
+}
+
+// What had expired when it was sent back would be gone at once; what had not yet, expires when it says.
+func TestDeadLettersComeBackWithTheirOwnAckTimeoutAndExpiry(t *testing.T) {
+	for how, bury := range map[string]func(t testing.TB, b *bus.Bus){
+		"refused over HTTP": bury,
+		"timed out over HTTP": func(t testing.TB, b *bus.Bus) {
+			attempts(t, b, 1)
+			lease(t, b, bus.LeaseConfig{Count: 3}, "soon", "late", "never")
+			<-time.After(5 * time.Second)
+		},
+		"refused by a consumer": func(t testing.TB, b *bus.Bus) {
+			attempts(t, b, 1)
+			w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 3})
+			w.want("soon", "late", "never")
+			for range 3 {
+				w.nack()
+			}
+			w.consumer.Close()
+		},
+	} {
+		t.Run(how, func(t *testing.T) {
+			bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+				soon, late, never := queued("soon"), queued("late"), queued("never")
+				soon.AckTimeout, soon.Expires = 2500*time.Millisecond, time.Now().Add(10*time.Second)
+				late.AckTimeout, late.Expires = 2500*time.Millisecond, time.Now().Add(time.Hour)
+				never.AckTimeout = 2500 * time.Millisecond
+				publish(t, b, soon, late, never)
+				bury(t, b)
+				<-time.After(20 * time.Second)
+				wantBrowsed(t, b, workQueue)
+				wantBrowsed(t, b, deadQueue, "soon", "late", "never") // dead letters do not expire
+				done, err := b.Requeue(context.Background(), deadQueue, 3, 10)
+				if err != nil || done != (bus.Requeued{Sent: 3}) {
+					t.Fatalf("Requeue = %+v, %v", done, err)
+				}
+				attempts(t, b, 10)
+				for _, l := range lease(t, b, bus.LeaseConfig{Count: 3}, "soon", "late", "never") {
+					if d := time.Until(l.Deadline); d != 2500*time.Millisecond {
+						t.Errorf("%d is handed out for %v", l.ID, d)
+					}
+				}
+				<-time.After(2 * time.Hour)
+				lease(t, b, bus.LeaseConfig{Count: 3}, "soon", "never")
 			})
 		})
 	}

@@ -130,6 +130,9 @@ func TestConnectionsAreBounded(t *testing.T) {
 
 	<EOF
 	`)
+	if n := g.Stats().Refused; n != 1 {
+		t.Errorf("%d are counted as refused", n)
+	}
 	first.sendFrame("DISCONNECT", "receipt:bye")
 	first.next()
 	first.expectEnd()

@@ -52,7 +52,7 @@ func (m *messages) wholeTail(ctx context.Context, e *feeds.Member, v stomp.Versi
 		Type: "application/atom+xml;type=entry",
 		Body: feeds.AppendDocument(nil, e, feed, m.baseURL+feeds.Path(e.Feed)),
 	}
-	if at, ok := expiry(sentWith(e)); ok {
+	if at, ok := expiry(e, sentWith(e)); ok {
 		msg.Header = []feeds.Field{{Name: headerExpires, Value: strconv.FormatInt(at, 10)}}
 	}
 	return appendMessage(nil, v, e, msg)
@@ -98,7 +98,7 @@ func isOurs(name string) bool {
 // Of repeated headers the first counts (1.2, "Repeated Header Entries"), so those of the server come before the sender's.
 func appendMessage(dst []byte, v stomp.Version, e *feeds.Member, m *feeds.Message) []byte {
 	dst = slices.Grow(dst, tailRoom(m))
-	if at, ok := expiry(m); ok {
+	if at, ok := expiry(e, m); ok {
 		dst = stomp.AppendHeaderInt(dst, v, headerExpires, at)
 	}
 	if e.ID == 0 {
@@ -140,8 +140,12 @@ func tailRoom(m *feeds.Message) int {
 	return n
 }
 
-// expiry returns the time from which on a message is not delivered, in milliseconds since 1970.
-func expiry(m *feeds.Message) (at int64, ok bool) {
+// expiry returns the time from which on a message is not delivered, in milliseconds since 1970. A dead letter has none: it only tells that of the message
+// that it was made of.
+func expiry(e *feeds.Member, m *feeds.Message) (at int64, ok bool) {
+	if bus.LivingFeed(e.Feed) != e.Feed && len(m.Header) > 0 && m.Header[0].Name == bus.DeadCause {
+		return 0, false
+	}
 	for i := range m.Header {
 		if h := &m.Header[i]; h.Name == headerExpires {
 			at, err := strconv.ParseInt(h.Value, 10, 64)

@@ -44,6 +44,8 @@ func TestMessageTail(t *testing.T) {
 		"clashes": {clashing, stomp.V12, "message-id:42\nXlastid:42\na:first\na:second\ntimestamp:mine\nuuid:mine too\ncontent-length:2\n\nb\x00\x00\n"},
 		"expires": {&feeds.Message{Header: []feeds.Field{{Name: "a", Value: "b"}, {Name: "expires", Value: "0017"}}}, stomp.V12,
 			"expires:17\nmessage-id:42\nXlastid:42\na:b\n" + managed + "content-length:0\n\n\x00\n"},
+		"dead letter without a feed for such": {&feeds.Message{Header: []feeds.Field{{Name: "dead-cause", Value: "x"}, {Name: "expires", Value: "17"}}}, stomp.V12,
+			"expires:17\nmessage-id:42\nXlastid:42\ndead-cause:x\n" + managed + "content-length:0\n\n\x00\n"},
 		"never": {&feeds.Message{Header: []feeds.Field{{Name: "expires", Value: "soon"}}}, stomp.V12,
 			"message-id:42\nXlastid:42\n" + managed + "content-length:0\n\n\x00\n"},
 		"1.0": {escaping, stomp.V10, "message-id:42\nXlastid:42\ncontent-type:text/plain\na b:c\\d e f:g\n" + managed + "content-length:0\n\n\x00\n"},

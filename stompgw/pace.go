@@ -73,18 +73,21 @@ func (s source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// tooSlow says what did not come in its time.
+// tooSlow counts what did not come in its time, and says what that is.
 func (c *conn) tooSlow() *fault {
 	switch p := &c.pace; {
 	case p.frame == 0:
+		c.server.countSlow(slowConnect)
 		return faultf("send CONNECT first, at once", "no CONNECT frame within %v", c.server.ConnectTimeout)
 	case !p.begun.IsZero() && !time.Now().Before(p.begun.Add(p.frame)):
+		c.server.countSlow(slowFrame)
 		return &fault{
 			message: "a frame that had begun did not come within " + p.frame.String(),
 			detail:  "send each frame at once, and a long one at 256 KiB in that time",
 			ends:    true,
 		}
 	default:
+		c.server.countSlow(slowBeat)
 		return &fault{
 			message: "nothing came for " + p.silence.String(),
 			detail:  "send heart-beats as agreed in CONNECTED, or ask for none with heart-beat:0,0",

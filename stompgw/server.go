@@ -206,6 +206,7 @@ func (s *Server) enter(c *conn) *fault {
 	case s.closed:
 		return shuttingDown()
 	case len(s.conns) >= s.MaxConnections:
+		s.stats.refused.Add(1)
 		return faultf("try again later, or have the server's limit of connections raised", "the server has its %d connections", s.MaxConnections)
 	}
 	s.conns[c] = true

@@ -13,6 +13,10 @@ type Stats struct {
 	Frames      map[string]int64
 	Messages    int64 // MESSAGE frames
 	Errors      int64 // ERROR frames
+	Refused     int64 // connections for which there was no room
+	// Slow is connections that were cut off because their clients were too slow, by what with: "connect", "frame", "heart_beat", "unread"
+	// (they did not read), "live" (they did not read what is not stored).
+	Slow map[string]int64
 
 	Topics  int // subscriptions to topics now
 	Queues  int // and to queues
@@ -23,8 +27,9 @@ type Stats struct {
 
 // stats is what Stats is read from.
 type stats struct {
-	accepted, errors, messages, queues atomic.Int64
-	frames                             [stomp.DISCONNECT + 1]atomic.Int64 // that clients sent, by command
+	accepted, refused, errors, messages, queues atomic.Int64
+	frames                                      [stomp.DISCONNECT + 1]atomic.Int64 // that clients sent, by command
+	slow                                        [slownesses]atomic.Int64
 }
 
 // count takes note of a frame. What only servers send is an error.
@@ -38,8 +43,11 @@ func (s *Server) count(command stomp.Command) {
 func (s *Server) Stats() Stats {
 	s.init()
 	out := Stats{
-		Accepted: s.stats.accepted.Load(), Errors: s.stats.errors.Load(), Queues: int(s.stats.queues.Load()),
-		Messages: s.stats.messages.Load() + s.topics.delivered.Load(), Frames: make(map[string]int64),
+		Accepted: s.stats.accepted.Load(), Refused: s.stats.refused.Load(), Errors: s.stats.errors.Load(), Queues: int(s.stats.queues.Load()),
+		Messages: s.stats.messages.Load() + s.topics.delivered.Load(), Frames: make(map[string]int64), Slow: make(map[string]int64),
+	}
+	for with, word := range slownessWords {
+		out.Slow[word] = s.stats.slow[with].Load()
 	}
 	for command := stomp.CONNECT; command <= stomp.DISCONNECT; command++ {
 		out.Frames[command.String()] = s.stats.frames[command].Load()

@@ -335,6 +335,17 @@ func TestTombstoneComesAsAnEmptyMessage(t *testing.T) {
 	})
 }
 
+// What a dead letter tells of the expiry of its message does not hide it from who looks for it.
+func TestDeadLettersDoNotExpire(t *testing.T) {
+	n := memory(t)
+	c := n.client(stomp.V12)
+	n.send("a.dead", "letter", "dead-cause:the consumer refused it", "expires:1700000000000")
+	n.send("a.dead", "message", "expires:1700000000000")
+	n.send("a.dead", "last")
+	c.follow("1", "/topic/a.dead", from(0))
+	c.wantBodies("letter", "last")
+}
+
 func TestExpiredMessageIsNotDelivered(t *testing.T) {
 	n := memory(t)
 	live, late := n.client(stomp.V12), n.client(stomp.V11)

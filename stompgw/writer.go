@@ -2,6 +2,7 @@ package stompgw
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"atommq/bus"
@@ -103,6 +104,10 @@ func (w *writer) deliveryFailed(cause error) error {
 		w.die()
 		return err
 	}
+	var behind *cutOffError
+	if errors.As(cause, &behind) {
+		w.server.countSlow(slowLive)
+	}
 	f := w.explain(cause)
 	f.ends = true
 	w.fail(f, receipt{})
@@ -138,6 +143,7 @@ func (c *conn) put(b []byte) error {
 		}
 		n, err := c.nc.Write(b[:min(len(b), pieceToWrite)])
 		if err != nil {
+			c.server.countUnread(err)
 			return err
 		}
 		b = b[n:]

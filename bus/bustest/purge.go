@@ -105,6 +105,10 @@ func testRequeue(t *testing.T, s *suite) {
 	s.must(settling(bus.Acked, s.lease(other, 1, time.Minute, 1)...))
 	letters := s.lease(dead, 2, time.Minute, 2, 3)
 	first, second := requeuing(letters[0], entry("x", "kept, composed anew"), 1), requeuing(letters[1], entry("x", "left"), 99)
+	expires := s.at.Add(time.Hour)
+	for _, op := range []*bus.Op{first, second} {
+		op.Posts[0].AckTimeout, op.Posts[0].Expires = 90*time.Second, expires
+	}
 	s.must(first, second, requeuing(letters[0], entry("x", "kept, composed anew"), 1))
 	if p := first.Posts[0]; !p.Replayed || p.Entry.ID != 1 || p.Entry.Title != "kept" {
 		t.Errorf("back in its queue: %+v, replayed %v", p.Entry.Member, p.Replayed)
@@ -117,9 +121,14 @@ func testRequeue(t *testing.T, s *suite) {
 	s.wantWaiting(dead)
 	s.wantTitles(bus.Query{Feed: "x"}, "kept", "left")
 	s.wantTitles(bus.Query{Feed: "x.dead"})
-	want := bus.Claim{Place: bus.Place{Rank: 3, ID: 1}, Queue: q.ID, Node: bus.LeaseNode, Attempt: 1, Bytes: int64(len(kept.XML))}
-	if diff := cmp.Diff(want, s.lease(q, 2, time.Minute, 1, 4)[0]); diff != "" {
+	want := bus.Claim{Place: bus.Place{Rank: 3, ID: 1}, Queue: q.ID, Node: bus.LeaseNode, Attempt: 1, Bytes: int64(len(kept.XML)),
+		AckTimeout: 90 * time.Second, Expires: expires}
+	got := s.lease(q, 2, time.Minute, 1, 4)
+	if diff := cmp.Diff(want, got[0]); diff != "" {
 		t.Errorf("claim (-want +got):\n%s", diff)
+	}
+	if anew := got[1]; anew.AckTimeout != want.AckTimeout || !anew.Expires.Equal(want.Expires) {
+		t.Errorf("claim of what was published anew: %+v", anew)
 	}
 	f := s.feed("x")
 	if f.Entries != 2 || f.LastID != 4 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -8,7 +9,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -34,7 +37,23 @@ type crowd struct {
 	byAddress map[netip.Addr]int // by bus.Origin
 	told      time.Time          // when the log was last told of a refusal
 	untold    int                // refusals since
+	refused   map[refusal]int64
+
+	slowHeads atomic.Int64 // HTTP connections that were cut off because a request's head did not come in time
 }
+
+// refusal is why connections of a scheme are refused.
+type refusal struct{ scheme, cause string }
+
+// The causes of refusals.
+const (
+	noFiles       = "open_files"
+	noConnections = "connections"
+	noAddress     = "address"
+)
+
+// refusals are those that there may be. STOMP connections are bounded by the gateway, and a web server is on this machine.
+var refusals = []refusal{{"http", noFiles}, {"http", noConnections}, {"http", noAddress}, {"stomp", noFiles}, {"stomp", noAddress}, {"fcgi", noFiles}}
 
 // crowdSettings bound it. STOMP connections have a bound of their own, --max-connections.
 func crowdSettings() []setting {
@@ -69,30 +88,39 @@ func newCrowd(s *settings, log *slog.Logger) (*crowd, error) {
 		files: most - min(otherFiles, most/2), perAddress: s.MaxPerAddress.value, log: log,
 		exempt:    func(a netip.Addr) bool { return a.IsLoopback() || s.TrustedProxies.contain(a) },
 		farewells: make(chan struct{}, otherFiles/3),
-		byScheme:  make(map[string]int), byAddress: make(map[netip.Addr]int),
+		byScheme:  make(map[string]int), byAddress: make(map[netip.Addr]int), refused: make(map[refusal]int64),
 	}, nil
 }
 
 // enter counts a connection, or says why there is no room for it. most is how many of its scheme there may be, 0 for any.
-func (c *crowd) enter(scheme string, most int, from netip.Addr) (refusal string) {
+func (c *crowd) enter(scheme string, most int, from netip.Addr) (why string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	origin := bus.Origin(from)
+	var cause string
 	switch {
 	case c.all >= c.files:
-		refusal = fmt.Sprintf("the server has its %d connections, as many as it may open files for (ulimit -n, LimitNOFILE=)", c.all)
+		cause, why = noFiles, fmt.Sprintf("the server has its %d connections, as many as it may open files for (ulimit -n, LimitNOFILE=)", c.all)
 	case most > 0 && c.byScheme[scheme] >= most:
-		refusal = fmt.Sprintf("the server has its %d connections (--max-http-connections)", most)
+		cause, why = noConnections, fmt.Sprintf("the server has its %d connections (--max-http-connections)", most)
 	case c.perAddress > 0 && c.byAddress[origin] >= c.perAddress && !c.exempt(from):
-		refusal = fmt.Sprintf("your address has its %d connections (--max-connections-per-address)", c.perAddress)
+		cause, why = noAddress, fmt.Sprintf("your address has its %d connections (--max-connections-per-address)", c.perAddress)
 	default:
 		c.all++
 		c.byScheme[scheme]++
 		c.byAddress[origin]++
 		return ""
 	}
-	c.tell(refusal, from)
-	return refusal
+	c.refused[refusal{scheme, cause}]++
+	c.tell(why, from)
+	return why
+}
+
+// refusedSoFar returns how many connections were refused for that reason.
+func (c *crowd) refusedSoFar(r refusal) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refused[r]
 }
 
 // tell tells the log of a refusal, but not of each. Callers hold c.mu.
@@ -127,9 +155,48 @@ type admission struct {
 // guest is a connection that is counted until it is closed.
 type guest struct {
 	*net.TCPConn
-	at   *admission
-	from netip.Addr
-	left atomic.Bool
+	at     *admission
+	from   netip.Addr
+	left   atomic.Bool
+	stands atomic.Uint32 // with HTTP: a standing
+}
+
+// How an HTTP connection stands.
+const (
+	isNew  = iota // the head of its first request is waited for
+	isIdle        // another request is waited for
+	isHead        // and has begun
+	isBusy        // a request is being answered
+)
+
+// Read reads, and counts those whose request has no head in time.
+func (g *guest) Read(p []byte) (int, error) {
+	n, err := g.TCPConn.Read(p)
+	switch standing := g.stands.Load(); {
+	case standing == isBusy || g.at.scheme != "http":
+	case n > 0 && standing == isIdle:
+		g.stands.Store(isHead)
+	case standing != isIdle && errors.Is(err, os.ErrDeadlineExceeded):
+		g.at.crowd.slowHeads.Add(1)
+	}
+	return n, err
+}
+
+// noteState follows what becomes of the connections of an HTTP server: its ConnState.
+func noteState(conn net.Conn, state http.ConnState) {
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
+	}
+	g, counted := conn.(*guest)
+	if !counted {
+		return
+	}
+	switch state {
+	case http.StateIdle:
+		g.stands.Store(isIdle)
+	case http.StateActive, http.StateHijacked:
+		g.stands.Store(isBusy)
+	}
 }
 
 // Close closes the connection.
@@ -159,11 +226,11 @@ func (a *admission) Accept() (net.Conn, error) {
 			return conn, nil
 		}
 		from := addressOf(tcp)
-		refusal := a.crowd.enter(a.scheme, a.most, from)
-		if refusal == "" {
+		why := a.crowd.enter(a.scheme, a.most, from)
+		if why == "" {
 			return &guest{TCPConn: tcp, at: a, from: from}, nil
 		}
-		a.turnAway(tcp, refusal)
+		a.turnAway(tcp, why)
 	}
 }
 
@@ -242,6 +309,8 @@ func (c *crowd) watch(d *door, scheme string, most int) *door {
 		a.scheme, a.most = "http", most
 	case "stomp":
 		a.excuse = excuseByStomp
+	case "stomp+ssl":
+		a.scheme = "stomp"
 	}
 	return &door{a, d.url, d.reach}
 }

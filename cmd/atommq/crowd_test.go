@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"atommq/stompgw/stomp"
 )
@@ -90,6 +92,12 @@ func TestWithoutFilesForMoreThoseWhoAreInGoOnAndOthersAreToldSo(t *testing.T) {
 	if n := strings.Count(server.logged(), "connections are refused"); n < 1 || n > 3 {
 		t.Errorf("the log tells of it %d times\n%s", n, server.logged())
 	}
+	told := scrape(t, server.Admin+"metrics")
+	for _, protocol := range []string{"http", "stomp"} {
+		if name := `atommq_refused_connections_total{cause="open_files",protocol="` + protocol + `"}`; told[name] < 1 {
+			t.Errorf("%s = %v", name, told[name])
+		}
+	}
 	for _, conn := range crowd {
 		conn.Close()
 	}
@@ -104,12 +112,16 @@ func TestWithoutFilesForMoreThoseWhoAreInGoOnAndOthersAreToldSo(t *testing.T) {
 }
 
 func TestHTTPConnectionsOverTheLimitAreToldSo(t *testing.T) {
-	server := startServer(t, "--max-http-connections", "2")
+	server := startServer(t, "--admin", "127.0.0.1:0", "--max-http-connections", "2")
 	open := dialMany(t, server.address(), 3)
 	answer, err := io.ReadAll(open[2])
 	if err != nil || !strings.Contains(string(answer), "its 2 connections (--max-http-connections)") {
 		t.Errorf("the third connection gets %q, %v", answer, err)
 	}
+	wantMetrics(t, scrape(t, server.Admin+"metrics"), map[string]float64{
+		`atommq_refused_connections_total{cause="connections",protocol="http"}`: 1,
+		`atommq_refused_connections_total{cause="address",protocol="http"}`:     0,
+	})
 	open[0].Close()
 	waitFor(t, func() bool {
 		resp, err := http.Get(server.URL + "healthz")
@@ -149,8 +161,65 @@ func TestNoAddressTakesAllConnections(t *testing.T) {
 	if refusal := c.enter("stomp", 0, netip.MustParseAddr("192.0.2.1")); refusal != "" {
 		t.Error(refusal)
 	}
+	for r, want := range map[refusal]int64{{"http", noAddress}: 2, {"stomp", noAddress}: 1, {"http", noFiles}: 1} {
+		if n := c.refusedSoFar(r); n != want {
+			t.Errorf("%v: %d are counted as refused, want %d", r, n, want)
+		}
+	}
 	if n := strings.Count(log.String(), "connections are refused"); n != 1 {
 		t.Errorf("the log tells of 4 refusals %d times", n)
+	}
+}
+
+// Neither who waits with the next request, nor who is being answered, is too slow with a request's head.
+func TestOnlyWhoHoldsBackARequestsHeadIsCountedAsSlowWithIt(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := newCrowd(&settings{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := c.watch(&door{Listener: l}, "http", 0)
+	defer d.Close()
+	client := dialMany(t, l.Addr().String(), 1)[0]
+	conn, err := d.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var want int64
+	for i, step := range []struct {
+		state http.ConnState
+		sends string
+		slow  bool
+	}{
+		{http.StateNew, "", true}, {http.StateNew, "GET /", true}, {http.StateActive, "", false},
+		{http.StateIdle, "", false}, {http.StateIdle, "GET /", true}, {http.StateHijacked, "", false},
+	} {
+		noteState(conn, step.state)
+		if _, err := io.WriteString(client, step.sends); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(conn, make([]byte, len(step.sends))); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error(err)
+		}
+		if err := conn.SetReadDeadline(time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		if step.slow {
+			want++
+		}
+		if n := c.slowHeads.Load(); n != want {
+			t.Errorf("after step %d, %d are counted, want %d", i, n, want)
+		}
 	}
 }
 

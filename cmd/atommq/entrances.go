@@ -16,6 +16,7 @@ import (
 type entrances struct {
 	web, fastCGI, stomp doors
 	certificate         *certificate // nil where TLS is not spoken
+	crowd               *crowd
 }
 
 // entranceSettings lists the settings of doors.
@@ -68,8 +69,7 @@ func openEntrances(ctx context.Context, s *settings, log *slog.Logger) (_ *entra
 			in.close()
 		}
 	}()
-	crowd, err := newCrowd(s, log)
-	if err != nil {
+	if in.crowd, err = newCrowd(s, log); err != nil {
 		return nil, err
 	}
 	var web, stomp *tls.Config
@@ -95,7 +95,7 @@ func openEntrances(ctx context.Context, s *settings, log *slog.Logger) (_ *entra
 			return nil, err
 		}
 		for _, d := range ds {
-			d = crowd.watch(d, e.scheme, s.MaxHTTP.value)
+			d = in.crowd.watch(d, e.scheme, s.MaxHTTP.value)
 			if e.config != nil {
 				d = d.secured(e.config)
 			}

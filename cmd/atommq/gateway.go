@@ -65,7 +65,7 @@ func serveGateway(ctx context.Context, s *settings, out io.Writer, log *slog.Log
 		log.Info("stopped")
 	}()
 	gateway := n.gateway(s, s.BaseURL, log)
-	m := newMetrics(n, gateway, s.MetricsQueues.value, log)
+	m := newMetrics(n, in.crowd, gateway, s.MetricsQueues.value, log)
 	defer in.certificate.keep(ctx)()
 	services := append(in.stomp.services(gateway), n.adminServices(admin, m.handler(log), log)...)
 	if err := n.guard(services, s); err != nil {

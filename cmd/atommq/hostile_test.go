@@ -40,6 +40,12 @@ func TestHostileClientsAreCutOffAndOthersAreServedMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+	told := scrape(t, p.URL+"metrics")
+	for _, labels := range []string{`cause="head",protocol="http"`, `cause="body",protocol="http"`, `cause="connect",protocol="stomp"`, `cause="frame",protocol="stomp"`} {
+		if name := "atommq_slow_connections_total{" + labels + "}"; told[name] < 1 {
+			t.Errorf("%s = %v", name, told[name])
+		}
+	}
 	if log := p.logged(); strings.Contains(log, "level=ERROR") || strings.Contains(log, "panic") {
 		t.Error(log)
 	}

@@ -19,6 +19,7 @@ import (
 // somebody asks.
 type metrics struct {
 	census  *census
+	crowd   *crowd
 	bus     *bus.Bus
 	access  *bus.Access
 	gateway *stompgw.Server
@@ -29,8 +30,8 @@ type metrics struct {
 const scrapesAtOnce = 4
 
 // newMetrics makes the metrics of a node. Only the longest queues, so many, have metrics of their own.
-func newMetrics(n *node, gateway *stompgw.Server, queues int, log *slog.Logger) *metrics {
-	return &metrics{census: newCensus(n.bus, queues, log), bus: n.bus, access: n.access, gateway: gateway}
+func newMetrics(n *node, at *crowd, gateway *stompgw.Server, queues int, log *slog.Logger) *metrics {
+	return &metrics{census: newCensus(n.bus, queues, log), crowd: at, bus: n.bus, access: n.access, gateway: gateway}
 }
 
 // handler answers with the metrics in the format of Prometheus.
@@ -57,10 +58,12 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	s.commits(&stats)
 	s.queues(&stats)
 	s.limits(m.access)
+	s.refusals(m.crowd, &stomp)
 	s.stomp(&stomp)
 	if m.http != nil {
 		stats := m.http()
 		s.http(&stats)
+		s.slow("http", "head", m.crowd.slowHeads.Load())
 	}
 	s.delivered("stomp", stomp.Messages)
 	m.census.collect(s)
@@ -143,6 +146,19 @@ func (s sink) limits(access *bus.Access) {
 	}
 }
 
+func (s sink) refusals(c *crowd, gateway *stompgw.Stats) {
+	const name, help = "atommq_refused_connections_total", "Connections for which there was no room, by protocol and by the limit that was reached."
+	for _, r := range refusals {
+		s.counter(name, help, c.refusedSoFar(r), "protocol", r.scheme, "cause", r.cause)
+	}
+	s.counter(name, help, gateway.Refused, "protocol", "stomp", "cause", noConnections)
+}
+
+// slow tells of connections whose clients were too slow with something.
+func (s sink) slow(protocol, cause string, n int64) {
+	s.counter("atommq_slow_connections_total", "Connections cut off because their clients were too slow, by protocol and by what they were too slow with.", n, "protocol", protocol, "cause", cause)
+}
+
 func (s sink) stomp(stats *stompgw.Stats) {
 	s.gauge("atommq_stomp_connections", "STOMP connections.", float64(stats.Connections))
 	s.counter("atommq_stomp_connections_total", "STOMP connections that came, those refused for want of room included.", stats.Accepted)
@@ -150,6 +166,9 @@ func (s sink) stomp(stats *stompgw.Stats) {
 		s.counter("atommq_stomp_frames_total", "Frames that STOMP clients sent.", n, "command", command)
 	}
 	s.counter("atommq_stomp_errors_total", "ERROR frames sent to STOMP clients.", stats.Errors)
+	for with, n := range stats.Slow {
+		s.slow("stomp", with, n)
+	}
 	s.gauge("atommq_stomp_subscriptions", "STOMP subscriptions.", float64(stats.Topics), "kind", "topic")
 	s.gauge("atommq_stomp_subscriptions", "STOMP subscriptions.", float64(stats.Queues), "kind", "queue")
 	s.gauge("atommq_stomp_lagging_subscriptions", "Subscriptions to topics that read what was published before.", float64(stats.Lagging))
@@ -163,6 +182,8 @@ func (s sink) http(stats *api.Stats) {
 	for _, r := range stats.Durations {
 		s.histogram("atommq_http_request_duration_seconds", "Time that HTTP requests took which neither waited for entries nor were streams.", r.Seconds, "route", r.Route)
 	}
+	s.slow("http", "body", stats.SlowBodies)
+	s.slow("http", "unread", stats.Unread)
 	s.gauge("atommq_http_streams", "Streams that are open.", float64(stats.Streams))
 	s.gauge("atommq_http_polls", "HTTP requests that wait for entries.", float64(stats.Polls))
 	s.gauge("atommq_http_lagging_streams", "Streams that are sent what was published before.", float64(stats.Lagging))

@@ -51,7 +51,7 @@ func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (e
 		log.Info("stopped")
 	}()
 	gateway := n.gateway(s, in.siteURL(s), log)
-	m := newMetrics(n, gateway, s.MetricsQueues.value, log)
+	m := newMetrics(n, in.crowd, gateway, s.MetricsQueues.value, log)
 	told := m.handler(log)
 	server, err := n.webServer(s, gateway, told, log)
 	if err != nil {

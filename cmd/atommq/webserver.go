@@ -95,6 +95,7 @@ func (n *node) webServer(s *settings, gateway *stompgw.Server, metrics http.Hand
 		}
 		routes.ServeHTTP(w, r)
 	})))
+	server.ConnState = noteState
 	return &webServer{server, gateway, passedOn}, nil
 }
 
