@@ -140,7 +140,7 @@ func (s *site) writeClaims(w http.ResponseWriter, r *http.Request, form offer, f
 				Attempt:     c.Attempt, Deadline: c.Deadline, Ack: c.Ack, Nack: c.Nack, Renew: c.Renew,
 			}
 		}
-		s.writeJSON(w, r, http.StatusOK, doc)
+		s.writeJSON(w, r, doc)
 		return
 	}
 	p := &feeds.Page{Feed: *f, Collection: collection, Base: base, Self: queue + "/claims", Cursor: true}
@@ -178,7 +178,7 @@ func (s *site) postRenew(w http.ResponseWriter, r *http.Request) error {
 	return s.settleOne(w, r, known, func(ctx context.Context, name bus.QueueName, token string) ([]bus.LeaseLoss, error) {
 		lost, deadline, err := s.bus.Renew(ctx, name, timeout, token)
 		if err == nil && lost[0] == bus.NotLost {
-			s.writeJSON(w, r, http.StatusOK, renewedJSON{deadline})
+			s.writeJSON(w, r, renewedJSON{deadline})
 		}
 		return lost, err
 	})
@@ -258,7 +258,7 @@ func (s *site) postAcks(w http.ResponseWriter, r *http.Request) error {
 			Extra:  map[string]any{"acked": acked, "lost": missed},
 		}
 	}
-	s.writeJSON(w, r, http.StatusOK, ackedJSON{acked})
+	s.writeJSON(w, r, ackedJSON{acked})
 	return nil
 }
 

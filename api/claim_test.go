@@ -1,10 +1,12 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -290,6 +292,48 @@ func TestAQueueIsMadeSetListedAndDropped(t *testing.T) {
 	s.do(http.MethodDelete, testQueue+"?count=2", "").want(t, http.StatusNoContent)
 	s.get(testQueue).want(t, http.StatusNotFound)
 	s.get("/feeds/none/queues").want(t, http.StatusNotFound)
+}
+
+func TestAQueueIsSetOnlyAsItWasSeen(t *testing.T) {
+	s := serve(t, Handler{})
+	s.do(http.MethodPut, testQueue, "{}", "If-Match: *").want(t, http.StatusPreconditionFailed)
+	made := s.do(http.MethodPut, testQueue, "{}", "If-None-Match: *").want(t, http.StatusCreated).Header.Get("Etag")
+	s.do(http.MethodPut, testQueue, "{}", "If-None-Match: *").want(t, http.StatusPreconditionFailed)
+	s.get(testQueue).want(t, http.StatusOK).wantField(t, "Etag", made)
+	s.get(testQueue, "If-None-Match: "+made).want(t, http.StatusNotModified)
+
+	s.fill(1) // which shows, and is no change of what was decided
+	now := s.get(testQueue, "If-None-Match: "+made).want(t, http.StatusOK).Header.Get("Etag")
+	set := s.do(http.MethodPut, testQueue, `{"attempts":3}`, "If-Match: "+made).want(t, http.StatusOK)
+	for _, old := range []string{made, now, `"none"`, "W/" + set.Header.Get("Etag")} {
+		s.do(http.MethodPut, testQueue, `{"paused":true}`, "If-Match: "+old).want(t, http.StatusPreconditionFailed).wantText(t, "GET them again")
+	}
+	s.do(http.MethodPut, testQueue, `{"paused":true}`, `If-Match: "x", `+set.Header.Get("Etag")).want(t, http.StatusOK)
+	s.do(http.MethodPut, testQueue, `{"paused":false}`, "If-Match: *").want(t, http.StatusOK)
+}
+
+// The server asks for the body once it has looked at the condition.
+func TestAQueueThatChangesWhileABodyComesIsNotSet(t *testing.T) {
+	s := serve(t, Handler{})
+	tag := s.do(http.MethodPut, testQueue, "{}").want(t, http.StatusCreated).Header.Get("Etag")
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	send(t, conn, "PUT "+testQueue+" HTTP/1.1\r\nHost: x\r\nContent-Length: 15\r\nExpect: 100-continue\r\nIf-Match: "+tag+"\r\n\r\n")
+	if line, err := in.ReadString('\n'); err != nil || line != "HTTP/1.1 100 Continue\r\n" {
+		t.Fatalf("answered %q, %v", line, err)
+	}
+	s.do(http.MethodPut, testQueue, `{"attempts":3}`).want(t, http.StatusOK)
+	send(t, conn, `{"paused":true}`)
+	if _, err := in.ReadString('\n'); err != nil { // the empty line behind 100
+		t.Fatal(err)
+	}
+	if line, err := in.ReadString('\n'); err != nil || line != "HTTP/1.1 412 Precondition Failed\r\n" {
+		t.Errorf("answered %q, %v", line, err)
+	}
 }
 
 func TestAQueueIsBrowsedWithoutConsuming(t *testing.T) {

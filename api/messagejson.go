@@ -69,21 +69,30 @@ type ackedJSON struct {
 var typePlainJSON = []string{"application/json"}
 
 // writeJSON sends v, which has a JSON form.
-func (s *site) writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
+func (s *site) writeJSON(w http.ResponseWriter, r *http.Request, v any) {
+	s.writeEncoded(w, r, http.StatusOK, "", encodeJSON(v))
+}
+
+func encodeJSON(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		panic(err) // strings and numbers always have a JSON form
 	}
+	return b.Bytes()
+}
+
+// writeEncoded answers with JSON whose opaque ETag is tag, "" for none.
+func (s *site) writeEncoded(w http.ResponseWriter, r *http.Request, status int, tag string, body []byte) {
 	h := w.Header()
 	h["Content-Type"] = typePlainJSON
 	h["X-Content-Type-Options"] = nosniff
 	if h["Cache-Control"] == nil {
 		h["Cache-Control"] = noStore
 	}
-	out := newOutput(w, r, "")
+	out := newOutput(w, r, tag)
 	defer out.release()
 	out.status = status
-	out.finish(append(out.buf, b.Bytes()...))
+	out.finish(append(out.buf, body...))
 }

@@ -65,7 +65,7 @@ func (s *site) run(w http.ResponseWriter, r *http.Request, c countedCall, do fun
 		if err != nil {
 			return err
 		}
-		s.writeJSON(w, r, http.StatusOK, countJSON{true, there.Count, there.UpTo})
+		s.writeJSON(w, r, countJSON{true, there.Count, there.UpTo})
 		return nil
 	}
 	err := do()
@@ -92,7 +92,7 @@ func (s *site) postPurge(w http.ResponseWriter, r *http.Request) error {
 	return s.run(w, r, c, func() error {
 		removed, err := s.bus.Purge(r.Context(), c.name, bus.Counted{Count: c.count, UpTo: c.upTo})
 		if err == nil {
-			s.writeJSON(w, r, http.StatusOK, purgedJSON{removed})
+			s.writeJSON(w, r, purgedJSON{removed})
 		}
 		return err
 	})
@@ -113,7 +113,7 @@ func (s *site) postRequeue(w http.ResponseWriter, r *http.Request) error {
 		}
 		done, err := s.bus.Requeue(r.Context(), c.name, c.count, c.limit)
 		if err == nil {
-			s.writeJSON(w, r, http.StatusOK, requeuedJSON{done.Sent, done.Skipped})
+			s.writeJSON(w, r, requeuedJSON{done.Sent, done.Skipped})
 		}
 		return err
 	})

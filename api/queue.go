@@ -97,8 +97,44 @@ func (s *site) writeQueue(w http.ResponseWriter, r *http.Request, status int, q 
 	if doc.Claimed = &backlog.Claimed; !backlog.Oldest.IsZero() {
 		doc.Oldest = &backlog.Oldest
 	}
-	s.writeJSON(w, r, status, doc)
+	body := encodeJSON(doc)
+	tag := queueTag(q) + "-" + digest(body)
+	w.Header()["Cache-Control"] = noCache
+	if r.Method != http.MethodPut && notModified(w, r, tag, time.Time{}) {
+		return nil
+	}
+	s.writeEncoded(w, r, status, tag, body)
 	return nil
+}
+
+// queueTag returns what the ETags of a queue have in common while it is the same with the same settings, however many entries wait in it.
+func queueTag(q *bus.Queue) string {
+	return digest(fmt.Appendf(nil, "%d %d %d %t", q.ID, q.AckTimeout, q.Attempts, q.Paused))
+}
+
+// queuePrecondition evaluates the conditions of a change, and returns the queue as it must still be when the change is made, nil for any. q is nil
+// where there is none.
+func queuePrecondition(r *http.Request, q *bus.Queue) (*bus.Queue, error) {
+	current := "none"
+	if q != nil {
+		current = queueTag(q)
+	}
+	same := func(t string, weak bool) bool { return !weak && state(t) == current }
+	match, noneMatch := r.Header["If-Match"], r.Header["If-None-Match"]
+	matched, ok := anyTag(match, same)
+	if len(match) > 0 && (!ok || q == nil) {
+		return nil, changedSettings()
+	}
+	if _, ok := anyTag(noneMatch, same); ok && q != nil {
+		return nil, changedSettings()
+	}
+	switch {
+	case len(match) > 0 && matched != "*":
+		return q, nil
+	case len(noneMatch) > 0 && q == nil: // it must not come into being meanwhile
+		return new(bus.Queue), nil
+	}
+	return nil, nil //nolint:nilnil // no condition
 }
 
 // queueSettings are the members that a PUT takes. Those left out stay as they are.
@@ -119,18 +155,30 @@ func (s *site) putQueue(w http.ResponseWriter, r *http.Request) error {
 	if err := parameters(r, nil); err != nil {
 		return err
 	}
+	former, err := s.bus.Queue(r.Context(), name.Feed, name.Name)
+	if err != nil && !errors.Is(err, bus.ErrNoQueue) {
+		return err
+	}
+	seen, err := queuePrecondition(r, former)
+	if err != nil {
+		return err
+	}
 	set, err := s.receiveQueueSettings(w, r)
 	if err != nil {
 		return err
 	}
+	set.If = seen
 	status := http.StatusOK
-	if _, err := s.bus.Queue(r.Context(), name.Feed, name.Name); errors.Is(err, bus.ErrNoQueue) {
+	if former == nil {
 		status = http.StatusCreated
 	}
 	if err := s.makeFeed(r, name.Feed); err != nil {
 		return err
 	}
 	q, err := s.bus.ConfigureQueue(r.Context(), name.Feed, name.Name, set)
+	if errors.Is(err, bus.ErrChanged) {
+		return changedSettings()
+	}
 	if err != nil {
 		return err
 	}
@@ -243,7 +291,7 @@ func (s *site) getQueues(w http.ResponseWriter, r *http.Request) error {
 		}
 		doc.Queues = append(doc.Queues, s.queueJSON(q, base))
 	}
-	s.writeJSON(w, r, http.StatusOK, doc)
+	s.writeJSON(w, r, doc)
 	return nil
 }
 
@@ -307,7 +355,7 @@ func (s *site) writeBrowsed(w http.ResponseWriter, r *http.Request, form offer, 
 		for i, e := range entries {
 			doc.Entries[i] = messageOf(e, p.Collection)
 		}
-		s.writeJSON(w, r, http.StatusOK, doc)
+		s.writeJSON(w, r, doc)
 		return
 	}
 	out := newOutput(w, r, "")

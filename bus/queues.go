@@ -25,7 +25,7 @@ func (b *Bus) Queues(ctx context.Context, after QueueName, limit int) ([]*Queue,
 }
 
 // ConfigureQueue changes a queue's settings, making the queue and its feed if there are none. They hold at once for
-// the consumers on this node, and within seconds for those on others.
+// the consumers on this node, and within seconds for those on others. ErrChanged, and nothing done, when the queue is not as s.If is.
 func (b *Bus) ConfigureQueue(ctx context.Context, feed, queue string, s QueueSettings) (*Queue, error) {
 	if err := checkNames(feed, queue); err != nil {
 		return nil, err

@@ -93,7 +93,7 @@ type Queues interface {
 	Queues(ctx context.Context, after QueueName, limit int) ([]*Queue, error)
 
 	// ConfigureQueue changes a queue's settings. It makes the queue, and its feed, if there is
-	// none: the queue sees every entry from then on.
+	// none: the queue sees every entry from then on. ErrChanged, and nothing done, when the queue is not as s.If is.
 	ConfigureQueue(ctx context.Context, feed, name string, s QueueSettings) (*Queue, error)
 
 	// Waiting returns at most limit of a queue's entries that were not acked, those that a consumer

@@ -31,6 +31,13 @@ type QueueSettings struct {
 	AckTimeout *time.Duration
 	Attempts   *int
 	Paused     *bool
+	// If is the queue as it must be, but for what waits in it: one without ID must not be there. nil takes any.
+	If *Queue
+}
+
+// IsAs reports whether it is the same queue with the same settings.
+func (q *Queue) IsAs(other *Queue) bool {
+	return q.ID == other.ID && q.AckTimeout == other.AckTimeout && q.Attempts == other.Attempts && q.Paused == other.Paused
 }
 
 // Place is where an entry stands in a queue: by rank, then by id.

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -91,6 +92,11 @@ func (w *writer) configureQueue(feed, name string, set bus.QueueSettings) error 
 	if err := w.exclude(); err != nil {
 		return err
 	}
+	if set.If != nil {
+		if now, err := w.queueNow(feed, name); err != nil || !now.IsAs(set.If) {
+			return cmp.Or(err, bus.ErrChanged)
+		}
+	}
 	if err := w.makeFeed(feed, time.Now().UnixMicro()); err != nil {
 		return err
 	}
@@ -164,15 +170,21 @@ func (c *commit) open(op *bus.Op) error {
 		c.dirty, c.stirring = true, true
 		c.roster.forget(q.Feed)
 	}
+	now, err := c.writer.queueNow(q.Feed, q.Name)
+	c.outcomes = append(c.outcomes, func() { *q = *now })
+	return err
+}
+
+// queueNow returns a queue as it is in this transaction, one without ID if there is none.
+func (w *writer) queueNow(feed, name string) (*bus.Queue, error) {
 	var row queueRow
-	err = c.writer.query(readQueueSettings, number([]driver.Value{q.Feed, q.Name}), func(v []driver.Value) {
+	err := w.query(readQueueSettings, number([]driver.Value{feed, name}), func(v []driver.Value) {
 		row = queueRow{
-			ID: v[0].(int64), Feed: q.Feed, Name: q.Name,
+			ID: v[0].(int64), Feed: feed, Name: name,
 			AckTimeout: v[1].(int64), Attempts: int(v[2].(int64)), Waiting: v[3].(int64), Paused: v[4].(int64), Created: v[5].(int64),
 		}
 	})
-	c.outcomes = append(c.outcomes, func() { *q = *row.queue() })
-	return err
+	return row.queue(), err
 }
 
 // knownQueues finds queues by id.

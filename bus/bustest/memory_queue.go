@@ -220,12 +220,20 @@ func (m *Memory) Queue(ctx context.Context, feed, name string) (*bus.Queue, erro
 	if err := m.readable(ctx); err != nil {
 		return nil, err
 	}
-	if f := m.feeds[feed]; f != nil {
-		if q := f.queue(name); q != nil {
-			return q.row(), nil
-		}
+	if q := m.queueNow(feed, name); q.ID != 0 {
+		return q, nil
 	}
 	return nil, bus.ErrNoQueue
+}
+
+// queueNow returns a queue, one without ID if there is none.
+func (m *Memory) queueNow(feed, name string) *bus.Queue {
+	if f := m.feeds[feed]; f != nil {
+		if q := f.queue(name); q != nil {
+			return q.row()
+		}
+	}
+	return new(bus.Queue)
 }
 
 // Queues implements bus.Queues.
@@ -253,6 +261,9 @@ func (m *Memory) ConfigureQueue(ctx context.Context, feed, name string, s bus.Qu
 	defer m.reading()()
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
+	}
+	if s.If != nil && !m.queueNow(feed, name).IsAs(s.If) {
+		return nil, bus.ErrChanged
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	q := m.ensureQueue(m.ensure(feed, now), name, now)

@@ -49,6 +49,37 @@ func testQueueSettings(t *testing.T, s *suite) {
 	}
 }
 
+func testQueueCondition(t *testing.T, s *suite) {
+	ctx, paused, three := context.Background(), true, 3
+	pausing := func(seen *bus.Queue) error {
+		_, err := s.ConfigureQueue(ctx, "x", "q", bus.QueueSettings{Paused: &paused, If: seen})
+		return err
+	}
+	if err := pausing(&bus.Queue{ID: 1}); !errors.Is(err, bus.ErrChanged) {
+		t.Errorf("a queue that is gone: %v, want ErrChanged", err)
+	}
+	if _, err := s.Feed(ctx, "x"); !errors.Is(err, bus.ErrNoFeed) {
+		t.Errorf("a refused change made the feed: %v", err)
+	}
+	if err := pausing(new(bus.Queue)); err != nil {
+		t.Errorf("a queue that is not there yet: %v", err)
+	}
+	if err := pausing(new(bus.Queue)); !errors.Is(err, bus.ErrChanged) {
+		t.Errorf("a queue that came meanwhile: %v, want ErrChanged", err)
+	}
+	seen := s.queue("x", "q")
+	s.must(publishing(entry("x", "what waits is no setting")))
+	if err := pausing(seen); err != nil {
+		t.Errorf("the queue as it was seen: %v", err)
+	}
+	if _, err := s.ConfigureQueue(ctx, "x", "q", bus.QueueSettings{Attempts: &three}); err != nil {
+		t.Fatal(err)
+	}
+	if err := pausing(seen); !errors.Is(err, bus.ErrChanged) {
+		t.Errorf("a queue that was set: %v, want ErrChanged", err)
+	}
+}
+
 // listed returns the names in a list of queues, each of which is to be as it is alone.
 func (s *suite) listed(list []*bus.Queue) (names []bus.QueueName) {
 	s.Helper()

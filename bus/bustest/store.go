@@ -76,6 +76,7 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"a large commit is one commit", testLargeCommit},
 		{"a prefix reads the feeds that begin with it, in one order of ids", testPrefix},
 		{"a queue has its defaults until it is configured", testQueueSettings},
+		{"a queue's settings change only from those that were seen", testQueueCondition},
 		{"queues are listed by feed and name", testQueueList},
 		{"a queue gets the work published since it began", testQueueBeginning},
 		{"a posting makes the queue that it was sent through", testPostingQueue},
