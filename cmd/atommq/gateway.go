@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ func gatewayCommand() *cobra.Command {
 		Use:   "gateway",
 		Short: "Run STOMP alone, beside a server on the same database",
 		Long: `Gateway serves STOMP on a database, which it makes if there is none and migrates if it
-is older, and nothing else. Any number of gateways and servers may share a database: what one
+is older, and nothing else; the log says which it makes. Any number of gateways and servers may share a database: what one
 takes, the others give out. It prints the URLs it serves, and stops as serve does.`,
 	}
 	s := declare(cmd, gatewaySettings()...)
@@ -40,6 +41,7 @@ func gatewaySettings() []string {
 
 // serveGateway runs until ctx ends, then finishes.
 func serveGateway(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (err error) {
+	warnOfUnknown(os.Environ(), log)
 	if err := errors.Join(s.checkAccount(), s.checkBaseURL()); err != nil {
 		return err
 	}
@@ -56,7 +58,7 @@ func serveGateway(ctx context.Context, s *settings, out io.Writer, log *slog.Log
 		return err
 	}
 	defer admin.close()
-	n, err := openNode(ctx, s, log)
+	n, err := openServed(ctx, s, log)
 	if err != nil {
 		return err
 	}

@@ -86,6 +86,16 @@ func (n *node) close() error {
 	return errors.Join(n.bus.Close(), n.store.Close())
 }
 
+// openServed is openNode for who serves. A database that it makes is told of: where the name is mistyped, nobody else works on it.
+func openServed(ctx context.Context, s *settings, log *slog.Logger) (*node, error) {
+	missing := mustExist("--db", s.DB) != nil
+	n, err := openNode(ctx, s, log)
+	if err == nil && missing {
+		log.Info("made a new database", "db", s.DB)
+	}
+	return n, err
+}
+
 // nodeOpener opens the database that s names for as long as do takes.
 type nodeOpener func(ctx context.Context, s *settings, do func(*node) error) error
 

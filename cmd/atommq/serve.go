@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 
 	"github.com/spf13/cobra"
 )
@@ -26,6 +27,7 @@ SIGINT it finishes what it accepted; a second signal ends it at once.`,
 
 // serve runs until ctx ends, then finishes.
 func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (err error) {
+	warnOfUnknown(os.Environ(), log)
 	if err := errors.Join(s.checkAccount(), s.checkBaseURL()); err != nil {
 		return err
 	}
@@ -42,7 +44,7 @@ func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (e
 		return err
 	}
 	defer admin.close()
-	n, err := openNode(ctx, s, log)
+	n, err := openServed(ctx, s, log)
 	if err != nil {
 		return err
 	}

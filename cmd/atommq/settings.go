@@ -294,7 +294,7 @@ func checkName(name string, file map[string]assignment) error {
 	case known:
 		return fmt.Errorf("%s is no setting: write %s=…", name, dressed)
 	case !bare:
-		return fmt.Errorf("there is no setting %s", name)
+		return fmt.Errorf("there is no setting %s%s", name, nearest(name))
 	}
 	return nil
 }

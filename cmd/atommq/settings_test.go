@@ -72,7 +72,7 @@ func TestWrongSettingsNameTheirSource(t *testing.T) {
 		environment map[string]string
 		want        string
 	}{
-		{"unknown in file", "# mine\nOTHER=1\nATOMMQ_BD=x\n", nil, file + ":3: there is no setting ATOMMQ_BD"},
+		{"unknown in file", "# mine\nOTHER=1\nATOMMQ_BD=x\n", nil, file + ":3: there is no setting ATOMMQ_BD: did you mean ATOMMQ_DB?"},
 		{"bad value in file", "ATOMMQ_DB=x\nATOMMQ_MAX_BODY=lots\n", nil, file + `:2: ATOMMQ_MAX_BODY="lots": must be a number of bytes above 0`},
 		{"bad value in environment", "", map[string]string{"ATOMMQ_LOG_LEVEL": "loud"}, `ATOMMQ_LOG_LEVEL="loud": must be one of debug, info, warn, error`},
 		{"no equals sign", "ATOMMQ_DB=x\n\nATOMMQ_HTTP\n", nil, file + `:3: no = in "ATOMMQ_HTTP"`},
