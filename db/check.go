@@ -119,12 +119,15 @@ func eachFound(ctx context.Context, conn *sql.Conn, query string, do func(row []
 	return rows.Err()
 }
 
+// RestoreBackup says how to do that.
+const RestoreBackup = "move the database away, with the files -wal and -shm beside it, and restore a backup: atommq restore FILE --db DATABASE"
+
 // pages has SQLite look through its file.
 func (c *Check) pages(ctx context.Context, s *copySide) (faults int, err error) {
 	err = eachFound(ctx, s.conn, fmt.Sprintf("PRAGMA integrity_check(%d)", faultsEach), func(row []any) {
 		if what := fmt.Sprint(row[0]); what != "ok" {
 			faults++
-			c.Found(Fault{Kind: "pages", What: "the file is damaged: " + what, Do: "restore a backup"})
+			c.Found(Fault{Kind: "pages", What: "the file is damaged: " + what, Do: RestoreBackup})
 		}
 	})
 	return faults, err
@@ -134,7 +137,7 @@ func (c *Check) pages(ctx context.Context, s *copySide) (faults int, err error) 
 func (c *Check) references(ctx context.Context, s *copySide) (faults int, err error) {
 	err = eachFound(ctx, s.conn, "PRAGMA foreign_key_check", func(row []any) {
 		if faults++; faults <= faultsEach {
-			c.Found(Fault{Kind: "references", What: fmt.Sprintf("row %v of table %v names one of %v that is gone", row[1], row[0], row[2]), Do: "restore a backup"})
+			c.Found(Fault{Kind: "references", What: fmt.Sprintf("row %v of table %v names one of %v that is gone", row[1], row[0], row[2]), Do: RestoreBackup})
 		}
 	})
 	return faults, err

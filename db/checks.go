@@ -21,7 +21,7 @@ const allWork = "(SELECT 0 AS node, queue, rank, id FROM atommq_ready UNION ALL 
 // inspections are in the order in which faults are best mended.
 var inspections = []inspection{
 	{"ids", "SELECT count(*) FROM atommq_log HAVING count(*) <> 1",
-		"the counter of ids has %[1]d rows instead of one", "restore a backup: nothing can be published"},
+		"the counter of ids has %[1]d rows instead of one", "nothing can be published: " + RestoreBackup},
 	{"ids", "SELECT id, feed FROM atommq_entry WHERE id > (SELECT max(last_id) FROM atommq_log) ORDER BY id",
 		"entry %[1]d of feed %[2]q lies above the counter of ids: a new one will get its id", ""},
 	{"ids", "SELECT name, last_id FROM atommq_feed WHERE last_id > (SELECT max(last_id) FROM atommq_log) ORDER BY name",
@@ -31,7 +31,7 @@ var inspections = []inspection{
 	{"ids", "SELECT feed, key, id FROM atommq_key WHERE id > (SELECT max(last_id) FROM atommq_log) ORDER BY feed, key",
 		"the idempotency key %[2]q of feed %[1]q is that of entry %[3]d, above the counter of ids", "it is forgotten by itself after --idempotency-window"},
 	{"uuids", "SELECT uuid, count(*) FROM atommq_entry GROUP BY uuid HAVING count(*) > 1 ORDER BY uuid",
-		"%[2]d entries have the uuid %[1]s", "restore a backup: an index of the database is broken"},
+		"%[2]d entries have the uuid %[1]s", "an index of the database is broken: " + RestoreBackup},
 	{"uuids", "SELECT d.uuid, d.feed FROM atommq_draft AS d JOIN atommq_entry AS e ON e.uuid = d.uuid ORDER BY d.uuid",
 		"%[1]s is both an entry and a draft of feed %[2]q", byHand + "DELETE FROM atommq_draft WHERE uuid = '%[1]s'"},
 	{"feeds", `SELECT e.feed, count(*) FROM atommq_entry AS e LEFT JOIN atommq_feed AS f ON f.name = e.feed
@@ -66,7 +66,7 @@ var inspections = []inspection{
 		WHERE n.id IS NULL GROUP BY c.node ORDER BY c.node`,
 		"node %[1]d is not there, and its consumers have entries: %[2]d", byHand + "INSERT INTO atommq_node (id, started) VALUES (%[1]d, 0); the next server gives them back to their queues"},
 	{"secrets", "SELECT count(*) FROM atommq_secret WHERE octet_length(lease) >= 16 HAVING count(*) <> 1",
-		"there are %[1]d secrets for leases instead of one", "restore a backup: no work can be handed out over HTTP"},
+		"there are %[1]d secrets for leases instead of one", "no work can be handed out over HTTP: " + RestoreBackup},
 	{"access", `SELECT t.account, count(*) FROM (SELECT account FROM atommq_token UNION ALL SELECT account FROM atommq_rule WHERE account <> '` + bus.Anonymous + `'
 		UNION ALL SELECT account FROM atommq_limit WHERE account NOT IN ('` + bus.Anonymous + `', '` + bus.Everyone + `')) AS t
 		LEFT JOIN atommq_account AS a ON a.name = t.account WHERE a.name IS NULL GROUP BY t.account ORDER BY t.account`,

@@ -48,6 +48,20 @@ func translate(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", kind, err)
 }
 
+// ErrDamaged says of a file of SQLite that its pages are not what was written. No time mends it; it is an ErrUnavailable.
+var ErrDamaged error = damagedError{}
+
+type damagedError struct{}
+
+func (damagedError) Error() string        { return "is damaged" }
+func (damagedError) Is(target error) bool { return target == bus.ErrUnavailable }
+
+// isDamaged reports whether SQLite says so of a file.
+func isDamaged(err error) bool {
+	e, ok := errors.AsType[sqlite3.Error](err)
+	return ok && (e.Code == sqlite3.ErrCorrupt || e.Code == sqlite3.ErrNotADB)
+}
+
 // kindOfFault returns the domain's error for one of SQLite, which calls a disk full only where the system says ENOSPC to a write, and
 // all else that files refuse an I/O error.
 func kindOfFault(e sqlite3.Error) error {
@@ -70,7 +84,9 @@ func kindOf(code sqlite3.ErrNo) error {
 		return bus.ErrFull
 	case sqlite3.ErrReadonly:
 		return bus.ErrReadOnly
-	case sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrIoErr, sqlite3.ErrCorrupt, sqlite3.ErrNotADB,
+	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
+		return ErrDamaged
+	case sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrIoErr,
 		sqlite3.ErrCantOpen, sqlite3.ErrPerm, sqlite3.ErrAuth, sqlite3.ErrNomem, sqlite3.ErrNoLFS,
 		sqlite3.ErrProtocol, sqlite3.ErrInterrupt:
 		return bus.ErrUnavailable

@@ -32,6 +32,8 @@ func TestTranslateNamesTheDomainsError(t *testing.T) {
 		{"no room for a new file", sqlite3.Error{Code: sqlite3.ErrCantOpen, SystemErrno: syscall.ENOSPC}, bus.ErrFull},
 		{"a disk that became read-only", sqlite3.Error{Code: sqlite3.ErrIoErr, SystemErrno: syscall.EROFS}, bus.ErrReadOnly},
 		{"broken file", sqlite3.Error{Code: sqlite3.ErrCorrupt}, bus.ErrUnavailable},
+		{"a broken file, which is not to be waited for", sqlite3.Error{Code: sqlite3.ErrCorrupt}, ErrDamaged},
+		{"no file of SQLite any more", sqlite3.Error{Code: sqlite3.ErrNotADB}, ErrDamaged},
 		{"another writer", sqlite3.Error{Code: sqlite3.ErrBusy}, bus.ErrUnavailable},
 		{"wrapped", fmt.Errorf("begin: %w", sqlite3.Error{Code: sqlite3.ErrFull}), bus.ErrFull},
 		{"no room on the server", &pq.Error{Code: "53100"}, bus.ErrFull},

@@ -7,8 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"github.com/mattn/go-sqlite3"
+	"strings"
 
 	"atommq/bus"
 	"atommq/migrations"
@@ -67,8 +66,8 @@ func openBackup(ctx context.Context, path string, tell func(Progress)) (*copySid
 
 // damage says of a backup what SQLite says of a file.
 func damage(err error) error {
-	if e, ok := errors.AsType[sqlite3.Error](err); ok && (e.Code == sqlite3.ErrCorrupt || e.Code == sqlite3.ErrNotADB) {
-		return fmt.Errorf("is damaged: restore another backup (%s)", e.Error())
+	if isDamaged(err) || errors.Is(err, ErrDamaged) {
+		return fmt.Errorf("is damaged: restore another backup (%s)", strings.TrimPrefix(err.Error(), "is damaged: "))
 	}
 	return err
 }

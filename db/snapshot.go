@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"atommq/migrations"
 )
@@ -97,7 +98,7 @@ func (s *copySide) sound(ctx context.Context) error {
 		return err
 	}
 	if first != "ok" {
-		return fmt.Errorf("is damaged: %s", first)
+		return fmt.Errorf("%w: %s", ErrDamaged, strings.TrimPrefix(first, "*** in database main ***\n"))
 	}
 	return s.harmless(ctx)
 }

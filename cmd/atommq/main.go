@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"atommq/bus"
+	"atommq/db"
 )
 
 // The exit statuses.
@@ -51,6 +52,9 @@ func execute(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 	default:
 		// What kind of error it is, behind what to do about it, is for programs.
 		text := strings.TrimSuffix(err.Error(), ": "+bus.ErrUnavailable.Error())
+		if errors.Is(err, db.ErrDamaged) { // whichever command came upon it
+			text += ": " + db.RestoreBackup
+		}
 		fmt.Fprintf(stderr, "atommq: %s\n", printable(text)) // which may be a server's words, or a file's
 		return statusFailed
 	}

@@ -59,6 +59,8 @@ func openNode(ctx context.Context, s *settings, log *slog.Logger) (*node, error)
 		return nil, fmt.Errorf("%w: let this user write it and its directory, or name another file with --db", err)
 	case errors.Is(err, db.ErrForeign):
 		return nil, fmt.Errorf("%w: name another file with --db; what older systems kept, atommq import takes", err)
+	case errors.Is(err, db.ErrDamaged): // for which there is no other way: execute says it
+		return nil, err
 	case errors.Is(err, bus.ErrUnavailable):
 		return nil, fmt.Errorf("%w: put it right, or name another file with --db", err)
 	case err != nil:
