@@ -112,6 +112,6 @@ func (c *checking) say(line string, value any) error {
 	if c.asJSON {
 		return newEncoder(c.out).Encode(value)
 	}
-	_, err := fmt.Fprintln(c.out, line)
+	_, err := fmt.Fprintln(toPeople{c.out}, line)
 	return err
 }

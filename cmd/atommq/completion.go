@@ -107,7 +107,7 @@ func completeFeed(s *settings, most int) cobra.CompletionFunc {
 		}
 		var names []cobra.Completion
 		for _, f := range list.Feeds {
-			if strings.HasPrefix(f.Name, begun) && !slices.Contains(args, f.Name) {
+			if strings.HasPrefix(f.Name, begun) && printable(f.Name) == f.Name && !slices.Contains(args, f.Name) {
 				names = append(names, cobra.CompletionWithDesc(f.Name, counted(f.Entries, "entry", "entries")))
 			}
 		}

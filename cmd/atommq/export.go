@@ -102,7 +102,7 @@ func (x *export) run(ctx context.Context, names []string) error {
 }
 
 func (x *export) feed(ctx context.Context, f *feeds.Feed) error {
-	x.bar.Describe(f.Name)
+	x.bar.Describe(oneLine(f.Name))
 	if x.dir == "" {
 		return x.document(ctx, f)
 	}

@@ -41,7 +41,7 @@ It lists the feeds; its subcommands change them.`,
 
 // list writes a table of the feeds.
 func (n *node) list(ctx context.Context, w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(toPeople{w}, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FEED\tENTRIES\tBYTES\tLAST ID\tUPDATED\tSTATE\tKEEPS")
 	err := n.eachFeed(ctx, func(f *bus.Feed) error {
 		_, err := fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%s\t%s\t%s\n",

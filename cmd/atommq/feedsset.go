@@ -105,7 +105,7 @@ is removed by a running server, within a minute or so. It says so where it made 
 
 // tellNewFeed says that a feed was made: where another one was meant, its name is mistyped.
 func tellNewFeed(cmd *cobra.Command, name string) {
-	fmt.Fprintf(cmd.ErrOrStderr(), "made a new feed: %s\n", name)
+	fmt.Fprintf(toPeople{cmd.ErrOrStderr()}, "made a new feed: %s\n", name)
 }
 
 func (f *feedFlags) declare(cmd *cobra.Command) {
@@ -230,7 +230,7 @@ func writeSettings(w io.Writer, f *bus.Feed) error {
 		has = append(has, categoriesOf(&f.Categories))
 	}
 	has = append(has, "keeps "+keeps(f))
-	_, err := fmt.Fprintf(w, "%s: %s\n", f.Name, strings.Join(has, ", "))
+	_, err := fmt.Fprintf(toPeople{w}, "%s: %s\n", f.Name, strings.Join(has, ", "))
 	return err
 }
 

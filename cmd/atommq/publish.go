@@ -69,7 +69,7 @@ published once all the same: a key makes sure of that.`,
 		if asJSON {
 			return newEncoder(cmd.OutOrStdout()).Encode(receiptJSON{receipt.ID, receipt.Location})
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d %s\n", receipt.ID, receipt.Location)
+		_, err = fmt.Fprintf(toPeople{cmd.OutOrStdout()}, "%d %s\n", receipt.ID, receipt.Location)
 		return err
 	}
 	return cmd

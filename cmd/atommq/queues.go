@@ -42,7 +42,7 @@ consumer has acknowledged, those included that one is at work on. Its subcommand
 
 // listQueues writes a table of the queues.
 func (n *node) listQueues(ctx context.Context, w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(toPeople{w}, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FEED\tQUEUE\tWAITING\tACK TIMEOUT\tATTEMPTS\tSTATE")
 	err := n.eachQueue(ctx, func(q *bus.Queue) error {
 		_, err := fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%s\n", q.Feed, q.Name, q.Waiting, ackTimeout(q), q.Attempts, queueStateOf(q))
@@ -140,9 +140,9 @@ queue begins now if there is none: it gets what is published from now on, and se
 				tellNewFeed(cmd, feed)
 			}
 			if errors.Is(noQueue, bus.ErrNoQueue) {
-				fmt.Fprintf(cmd.ErrOrStderr(), "made a new queue: %s, queue %s\n", feed, queue)
+				fmt.Fprintf(toPeople{cmd.ErrOrStderr()}, "made a new queue: %s, queue %s\n", feed, queue)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s, queue %s: ack timeout %s, attempts %d\n", q.Feed, q.Name, ackTimeout(q), q.Attempts)
+			_, err = fmt.Fprintf(toPeople{cmd.OutOrStdout()}, "%s, queue %s: ack timeout %s, attempts %d\n", q.Feed, q.Name, ackTimeout(q), q.Attempts)
 			return err
 		})
 	}

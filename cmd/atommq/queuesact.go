@@ -35,7 +35,7 @@ func (a queueAction) command() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), report)
+			_, err = fmt.Fprintln(toPeople{cmd.OutOrStdout()}, report)
 			return err
 		})
 	}

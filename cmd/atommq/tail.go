@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -115,7 +114,7 @@ func (t *tail) lookAround(ctx context.Context) error {
 }
 
 // tell writes what is no reason to end.
-func (t *tail) tell(err error) { fmt.Fprintf(t.warn, "atommq: %s\n", printable(err.Error())) }
+func (t *tail) tell(err error) { fmt.Fprintf(toPeople{t.warn}, "atommq: %s\n", err) }
 
 // run prints until the feeds' end or, when following, until ctx ends.
 func (t *tail) run(ctx context.Context) error {
@@ -142,7 +141,7 @@ func (t *tail) run(ctx context.Context) error {
 func (t *tail) runOn(ctx context.Context) error {
 	t.feeds.Lost = func(err error) {
 		reason := strings.TrimRight(t.explain(err).Error(), ".")
-		fmt.Fprintf(t.warn, "atommq: %s; trying again\n", printable(reason))
+		fmt.Fprintf(toPeople{t.warn}, "atommq: %s; trying again\n", reason)
 	}
 	if err := t.client.Follow(ctx, &t.feeds, t.show); ctx.Err() == nil {
 		return t.explain(err)
@@ -248,17 +247,4 @@ func showText(w io.Writer, several bool) func(*api.BatchEntry) error {
 		_, err := fmt.Fprintf(w, "%d  %s  %s\n%s", e.ID, e.Updated.Local().Format(time.DateTime), title, below)
 		return err
 	}
-}
-
-// oneLine makes text that may come from anybody one line of its own, so that none of it passes for another entry.
-func oneLine(s string) string { return strings.ReplaceAll(printable(s), "\n", " ") }
-
-// printable replaces what would command a terminal instead of showing on it.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
 }

@@ -13,14 +13,14 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// commands are what terminals obey: to name their window, to clear themselves, to answer as if typed; by C0, by C1, and by what makes a
-// line of its own.
-const commands = "\x1b]0;pwned\x07\x1b[2J\x1b[5n\x9b31m\u009b31m\u0085\r\x08\x00"
+// commands are what terminals obey: to name their window, to clear themselves, to answer as if typed; by C0, by C1, by what makes a
+// line of its own, and by what turns the order around of what stands behind it.
+const commands = "\u202e\u2066\u200f\x1b]0;pwned\x07\x1b[2J\x1b[5n\x9b31m\u009b31m\u0085\r\x08\x00"
 
 // obeyed returns what a terminal would obey in text.
 func obeyed(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		if unicode.Is(unicode.Bidi_Control, r) || unicode.IsControl(r) && r != '\n' && r != '\t' {
 			return r
 		}
 		return -1
@@ -34,12 +34,20 @@ func TestNothingThatIsShownCommandsATerminal(t *testing.T) {
 	for _, header := range []string{"title", "author", "x"} { // JSON and Atom cannot carry them all
 		c.must(t, stomp.SEND, "body "+commands, "destination", "/topic/news", header, "a"+commands+"\n999  2030-01-01 00:00:00  forged", "content-type", "text/plain")
 	}
-	for _, body := range []string{"<entry><title>a&#x9b;31m&#x85;&#13;&#10;999  2030-01-01 00:00:00  forged</title></entry>", "<entry><title>t</title><content type='text/x'>G1sySg==</content></entry>"} {
+	for _, body := range []string{"<entry><title>a&#x202e;&#x9b;31m&#x85;&#13;&#10;999  2030-01-01 00:00:00  forged</title></entry>", "<entry><title>t</title><content type='text/x'>G1sySg==</content></entry>"} {
 		if status, text := ask(t, "POST", server.URL+"feeds/news", body, "Content-Type: application/atom+xml"); status != http.StatusCreated {
 			t.Fatal(text)
 		}
 	}
+	// Names hold no controls, but they may hold what turns the order around.
+	const name = "orders\u202egnp.exe"
+	runCommand(t, "publish", name, "hello", "--url", server.URL)
+	runCommand(t, "user", "allow", "anonymous", "read,publish,consume,edit,admin", "*", "--db", server.DB)
 	for _, args := range [][]string{
+		{"feeds", "set", name, "--subtitle", name, "--category", name, "--db", server.DB}, {"feeds", "set", "new" + name, "--title", name, "--db", server.DB},
+		{"queues", "set", name, "--queue", name, "--attempts", "1", "--db", server.DB}, {"queues", "pause", name, "--queue", name, "--db", server.DB},
+		{"user", "allow", "anonymous", "read", name, "--db", server.DB}, {"user", "list", "--db", server.DB}, {"publish", name, "hello", "--url", server.URL},
+		{"tail", name, "no" + name, "--url", server.URL},
 		{"tail", "news", "--url", server.URL}, {"top", "--once", "--interval", "10ms", "--url", server.URL}, {"feeds", "--db", server.DB}, {"queues", "--db", server.DB},
 		{"check", "--db", server.DB},
 	} {

@@ -124,7 +124,7 @@ func listTokensJSON(w io.Writer, tokens []bus.Token) error {
 }
 
 func listTokens(w io.Writer, tokens []bus.Token) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(toPeople{w}, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ACCOUNT\tLABEL\tCREATED\tEXPIRES")
 	for _, t := range tokens {
 		expires := "never"

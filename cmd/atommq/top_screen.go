@@ -77,7 +77,7 @@ func screen(text string) string {
 // text writes the report in at most height lines, each at most width columns; 0 is for any number.
 func (r *report) text(width, height int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "AtomMQ %s  %s  %s\n", r.Version, r.URL, r.Time.Format(time.TimeOnly))
+	fmt.Fprintf(&b, "AtomMQ %s  %s  %s\n", oneLine(r.Version), r.URL, r.Time.Format(time.TimeOnly))
 	if r.Error != "" {
 		fmt.Fprintln(&b, r.Error)
 		return fit(b.String(), width, height)
@@ -106,7 +106,7 @@ func (r *report) tables(b *strings.Builder, rows int) {
 		table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintln(table, "\nWAITING\tCLAIMED\tOLDEST\t  QUEUE")
 		for _, q := range r.Longest[:min(rows, len(r.Longest))] {
-			fmt.Fprintf(table, "%s\t%s\t%s\t  %s %s\n", figure(float64(q.Waiting)), figure(float64(q.Claimed)), seconds(q.Oldest), printable(q.Feed), printable(q.Queue))
+			fmt.Fprintf(table, "%s\t%s\t%s\t  %s %s\n", figure(float64(q.Waiting)), figure(float64(q.Claimed)), seconds(q.Oldest), oneLine(q.Feed), oneLine(q.Queue))
 		}
 		_ = table.Flush() // to memory
 	}
@@ -114,7 +114,7 @@ func (r *report) tables(b *strings.Builder, rows int) {
 		table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintln(table, "\nENTRIES\tPER S\tBYTES\tLAST ID\t  FEED")
 		for _, f := range r.Latest[:min(rows, len(r.Latest))] {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t  %s\n", figure(float64(f.Entries)), figure(f.Rate), bytesText(float64(f.Bytes)), f.LastID, printable(f.Name))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t  %s\n", figure(float64(f.Entries)), figure(f.Rate), bytesText(float64(f.Bytes)), f.LastID, oneLine(f.Name))
 		}
 		_ = table.Flush()
 	}
@@ -122,7 +122,7 @@ func (r *report) tables(b *strings.Builder, rows int) {
 
 // fit cuts text to a terminal's size.
 func fit(text string, width, height int) string {
-	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(printable(text), "\n"), "\n")
 	if height > 0 && len(lines) > height {
 		lines = lines[:height]
 	}

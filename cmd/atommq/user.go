@@ -67,7 +67,7 @@ atommq user allow.`,
 			if err := n.store.AddAccount(cmd.Context(), a); err != nil {
 				return accountError(a.Name, err)
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is an account; say what it may do: atommq user allow %[1]s RIGHTS FEEDS\n", a.Name)
+			_, err := fmt.Fprintf(toPeople{cmd.OutOrStdout()}, "%s is an account; say what it may do: atommq user allow %[1]s RIGHTS FEEDS\n", a.Name)
 			return err
 		})
 	}
@@ -174,10 +174,10 @@ func (n *node) ruleOf(ctx context.Context, account, pattern string) (bus.Rule, e
 
 func tellRule(w io.Writer, r bus.Rule) error {
 	if r.Rights == 0 {
-		_, err := fmt.Fprintf(w, "%s has no rule for %s\n", r.Account, r.Feed)
+		_, err := fmt.Fprintf(toPeople{w}, "%s has no rule for %s\n", r.Account, r.Feed)
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%s may %s in %s\n", r.Account, r.Rights, r.Feed)
+	_, err := fmt.Fprintf(toPeople{w}, "%s may %s in %s\n", r.Account, r.Rights, r.Feed)
 	return err
 }
 
@@ -264,7 +264,7 @@ func listUsersJSON(w io.Writer, roll *bus.Roll) error {
 }
 
 func listUsers(w io.Writer, roll *bus.Roll) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(toPeople{w}, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "NAME\tPASSWORD\tTOKENS\tRIGHTS\tFEEDS\tLIMITS")
 	for _, u := range usersOf(roll) {
 		password := "no"

@@ -161,7 +161,7 @@ func tellLimits(w io.Writer, account string, limits bus.Limits, asJSON bool) err
 	if text == "" {
 		text = "no limits of its own"
 	}
-	_, err := fmt.Fprintf(w, "%s: %s\n", account, text)
+	_, err := fmt.Fprintf(toPeople{w}, "%s: %s\n", account, text)
 	return err
 }
 
