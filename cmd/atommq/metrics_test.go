@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
 
 // ask sends a request with "Name: value" fields and returns the status and the body.
@@ -108,6 +110,20 @@ func TestMetricsTellWhatAServerAndAGatewayDo(t *testing.T) {
 	wantMetrics(t, scrape(t, gateway.Admin+"metrics"), map[string]float64{"atommq_feeds": 3, "atommq_published_entries_total": 0})
 	if log := server.logged() + gateway.logged(); strings.Contains(log, "level=WARN") {
 		t.Errorf("log:\n%s", log)
+	}
+}
+
+// What Prometheus's own checker has to say of names, types and help.
+func TestMetricsAreNamedByPrometheusRules(t *testing.T) {
+	server := startServer(t, "--metrics-queues", "1")
+	ask(t, http.MethodPut, server.URL+"feeds/jobs/queues/default", "{}")
+	_, text := ask(t, http.MethodGet, server.URL+"metrics", "")
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
 }
 
