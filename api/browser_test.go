@@ -2,14 +2,13 @@ package api
 
 import (
 	"bytes"
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
-	"time"
+
+	"atommq/browsertest"
 )
 
 // hostileXHTML marks the document it stands in, by every way to run a script that XHTML has.
@@ -84,41 +83,5 @@ func chromium(t *testing.T, a *answer, args ...string) []byte {
 		_, _ = w.Write([]byte(a.body))
 	}))
 	defer srv.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	cmd := chromiumCommand(ctx, t, append(args, srv.URL+"/")...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("chromium: %v\n%s", err, stderr.Bytes())
-	}
-	return out
-}
-
-// chromiumCommand runs Chromium without a window.
-func chromiumCommand(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no chromium: install the Debian package chromium")
-		}
-		t.Skip("no chromium: install the Debian package chromium")
-	}
-	return exec.CommandContext(ctx, path, append([]string{
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--user-data-dir=" + browserProfile(t),
-	}, args...)...)
-}
-
-// browserProfile returns a new directory for a browser, whose processes may write to it for a moment after the first of them has ended.
-func browserProfile(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "browser")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
+	return browsertest.Run(t, append(args, srv.URL+"/")...)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"atommq/browsertest"
 	"atommq/bus"
 	"atommq/bus/bustest"
 	"atommq/feeds"
@@ -53,7 +54,7 @@ func TestAnEventSourceInABrowserSeesEachEntryOnceAcrossARestart(t *testing.T) {
 	address, stop, b := serveAt(t, "127.0.0.1:0", store, pages)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	browser := chromiumCommand(ctx, t, "http://"+address+"/page")
+	browser := browsertest.Command(ctx, t, "http://"+address+"/page")
 	if err := browser.Start(); err != nil {
 		t.Fatal(err)
 	}

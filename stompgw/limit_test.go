@@ -53,14 +53,21 @@ func TestAProducerOverItsRateIsSlowedAndLosesNothing(t *testing.T) {
 	}
 }
 
-func TestAProducerThatOwesTooMuchIsToldWhenToComeBack(t *testing.T) {
+// owing has a producer that may send 1000 bytes a second owe so many.
+func owing(t *testing.T, bytes int) (*guests, *client) {
+	t.Helper()
 	g := invite(t, "ann x publish")
 	g.limit(t, "ann", bus.Limits{bus.LimitBytes: 1000})
 	c := g.as(t, "ann")
-	c.send("SEND\ndestination:/topic/x\nreceipt:first\n\n" + strings.Repeat("a", 60_000) + "\x00")
+	c.send("SEND\ndestination:/topic/x\nreceipt:first\n\n" + strings.Repeat("a", bytes) + "\x00")
 	if f := c.next(); f.Command != stomp.RECEIPT {
 		t.Fatalf("got %s", show(f))
 	}
+	return g, c
+}
+
+func TestAProducerThatOwesTooMuchIsToldWhenToComeBack(t *testing.T) {
+	g, c := owing(t, 60_000)
 	c.send("SEND\ndestination:/topic/x\nreceipt:second\n\nb\x00")
 	c.wantRefusal(`the account "ann" may publish 1000 bytes a second`, "send it again after ", " seconds, and fewer")
 	c.expectEnd()
@@ -70,13 +77,7 @@ func TestAProducerThatOwesTooMuchIsToldWhenToComeBack(t *testing.T) {
 }
 
 func TestASlowedProducerDoesNotHoldUpTheServersEnd(t *testing.T) {
-	g := invite(t, "ann x publish")
-	g.limit(t, "ann", bus.Limits{bus.LimitBytes: 1000})
-	c := g.as(t, "ann")
-	c.send("SEND\ndestination:/topic/x\nreceipt:first\n\n" + strings.Repeat("a", 9_000) + "\x00")
-	if f := c.next(); f.Command != stomp.RECEIPT {
-		t.Fatalf("got %s", show(f))
-	}
+	g, c := owing(t, 9_000)
 	c.send("SEND\ndestination:/topic/x\nreceipt:second\n\n" + strings.Repeat("b", 1_000) + "\x00")           // to be taken after nine seconds
 	for deadline := time.Now().Add(patience); g.Stats().Frames["SEND"] < 2; <-time.After(time.Millisecond) { // it has been read
 		if time.Now().After(deadline) {

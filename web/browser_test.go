@@ -2,18 +2,17 @@ package web
 
 import (
 	"bytes"
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/net/html"
+
+	"atommq/browsertest"
 )
 
 func TestABrowserRunsAndFetchesNothingFromEntries(t *testing.T) {
@@ -165,51 +164,16 @@ func checkRendered(t *testing.T, dom, title string) {
 // scripts and timers have had five seconds of its virtual time.
 func browse(t *testing.T, url string) string {
 	t.Helper()
-	return string(chromium(t, "--virtual-time-budget=5000", "--dump-dom", url))
+	return string(browsertest.Run(t, "--virtual-time-budget=5000", "--dump-dom", url))
 }
 
 func screenshot(t *testing.T, url string) []byte {
 	t.Helper()
 	path := t.TempDir() + "/page.png"
-	chromium(t, "--window-size=800,600", "--screenshot="+path, url)
+	browsertest.Run(t, "--window-size=800,600", "--screenshot="+path, url)
 	png, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return png
-}
-
-func chromium(t *testing.T, args ...string) []byte {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no chromium: install the Debian package chromium")
-		}
-		t.Skip("no chromium: install the Debian package chromium")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, path, append([]string{
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--user-data-dir=" + browserProfile(t),
-	}, args...)...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("chromium: %v\n%s", err, stderr.Bytes())
-	}
-	return out
-}
-
-// browserProfile returns a new directory for a browser, whose processes may write to it for a moment after the first of them has ended.
-func browserProfile(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "browser")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
 }

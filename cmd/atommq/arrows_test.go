@@ -28,11 +28,12 @@ var arrows = map[string]struct {
 	"bus":           {imports: []string{"feeds"}},
 	"bus/bustest":   {imports: []string{"bus", "feeds"}},
 	"feeds":         {foreign: []string{"golang.org/x/tools/blog/atom"}},
+	"browsertest":   {foreign: []string{}},
 }
 
 // testArrows are the further packages that any test may import: the real
-// store, the servers for it, and the conformance tests that hold it to its promises.
-var testArrows = []string{"db", "db/dbtest", "bus/bustest"}
+// store, the servers for it, the conformance tests that hold it to its promises, and a browser.
+var testArrows = []string{"db", "db/dbtest", "bus/bustest", "browsertest"}
 
 func TestPackagesImportOnlyAlongTheDrawnArrows(t *testing.T) {
 	for _, p := range listPackages(t) {

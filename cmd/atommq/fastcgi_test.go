@@ -36,6 +36,12 @@ func startInFront(t *testing.T, socket string, command []string, config string, 
 	for i, word := range command {
 		command[i] = strings.NewReplacer("CONFIG", file, "DIR", dir).Replace(word)
 	}
+	return &inFront{&http.Client{Transport: runInFront(t, socket, command), Timeout: time.Minute}, "http://mq.example"}
+}
+
+// runInFront runs a web server in the foreground, which listens at the socket, and returns the way to it.
+func runInFront(t *testing.T, socket string, command []string) *http.Transport {
+	t.Helper()
 	var log logBook
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = &log, &log
@@ -58,7 +64,7 @@ func startInFront(t *testing.T, socket string, command []string, config string, 
 			t.Logf("%s: %s", command[0], log.take())
 		}
 	})
-	return &inFront{&http.Client{Transport: transport, Timeout: time.Minute}, "http://mq.example"}
+	return transport
 }
 
 // deployed returns a file of deploy in which words are replaced that are all there.
@@ -79,15 +85,27 @@ func deployed(t *testing.T, name string, replace ...string) string {
 // nginxFastCGI runs nginx as deploy/nginx-fastcgi.conf has it, in front of a server.
 func nginxFastCGI(t *testing.T, server *process, fcgi string, replace ...string) *inFront {
 	t.Helper()
-	nginx := needProgram(t, "nginx", "nginx")
+	f, _ := nginx(t, "nginx-fastcgi.conf", append(replace, "listen 80", "listen unix:SOCKET", "/run/atommq/atommq.fcgi", fcgi, "127.0.0.1:8080", server.address())...)
+	return f
+}
+
+// nginx runs nginx with a configuration from deploy in which words are replaced, by pairs, at a socket that it returns beside the client; SOCKET
+// stands for that.
+func nginx(t *testing.T, config string, replace ...string) (f *inFront, socket string) {
+	t.Helper()
+	program := needProgram(t, "nginx", "nginx")
 	dir := t.TempDir()
-	socket := filepath.Join(dir, "nginx")
-	temporary := "http {\n"
+	socket = filepath.Join(dir, "nginx")
+	own := "http {\n    access_log off;\n"
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		temporary += fmt.Sprintf("    %s_temp_path %s/%s;\n", kind, dir, kind)
+		own += fmt.Sprintf("    %s_temp_path %s/%s;\n", kind, dir, kind)
 	}
-	return startInFront(t, socket, []string{nginx, "-c", "CONFIG", "-e", "stderr", "-g", "daemon off; master_process off; pid DIR/pid;"}, "nginx-fastcgi.conf",
-		append(replace, "http {\n", temporary+"    access_log off;\n", "listen 80", "listen unix:"+socket, "/run/atommq/atommq.fcgi", fcgi, "127.0.0.1:8080", server.address())...)
+	replace = append(replace, "http {\n", own)
+	for i := range replace {
+		replace[i] = strings.ReplaceAll(replace[i], "SOCKET", socket)
+	}
+	command := []string{program, "-c", "CONFIG", "-e", "stderr", "-g", "daemon off; master_process off; pid DIR/pid;"}
+	return startInFront(t, socket, command, config, replace...), socket
 }
 
 // lighttpd runs lighttpd as deploy/lighttpd.conf has it.

@@ -11,7 +11,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -66,7 +65,7 @@ func startCache(t *testing.T, upstream string) *http.Client {
 	config := fmt.Sprintf(`daemon off;
 master_process off;
 pid %[1]s/nginx.pid;
-error_log %[1]s/error.log;
+error_log stderr;
 events {}
 http {
     access_log off;
@@ -93,26 +92,8 @@ http {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(nginx, "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", file)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait()
-		close(ended)
-	}()
-	transport := &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return dialUntil(ctx, socket, ended)
-	}}
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		_ = cmd.Process.Kill()
-		<-ended
-		if log, err := os.ReadFile(filepath.Join(dir, "error.log")); t.Failed() && err == nil {
-			t.Logf("nginx: %s", log)
-		}
-	})
+	transport := runInFront(t, socket, []string{nginx, "-p", dir, "-e", "stderr", "-c", file})
+	transport.DisableCompression = true
 	return &http.Client{Transport: transport, Timeout: time.Minute}
 }
 

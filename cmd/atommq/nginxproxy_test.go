@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,19 +21,8 @@ import (
 // nginxProxy runs nginx as deploy/nginx.conf has it, in front of one server, at a socket that it returns beside the client.
 func nginxProxy(t *testing.T, server *process, replace ...string) (f *inFront, socket string) {
 	t.Helper()
-	nginx := needProgram(t, "nginx", "nginx")
-	dir := t.TempDir()
-	socket = filepath.Join(dir, "nginx")
-	temporary := "http {\n    access_log off;\n"
-	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		temporary += fmt.Sprintf("    %s_temp_path %s/%s;\n", kind, dir, kind)
-	}
-	for i := range replace {
-		replace[i] = strings.ReplaceAll(replace[i], "SOCKET", socket)
-	}
-	f = startInFront(t, socket, []string{nginx, "-c", "CONFIG", "-e", "stderr", "-g", "daemon off; master_process off; pid DIR/pid;"}, "nginx.conf",
-		append(replace, "http {\n", temporary, "listen 80;", "listen unix:"+socket+";", "server 10.0.0.11:8080 ", "server "+server.address()+" ",
-			"        server 10.0.0.12:8080 max_fails=1 fail_timeout=5s;\n", "")...)
+	f, socket = nginx(t, "nginx.conf", append(replace, "listen 80;", "listen unix:SOCKET;", "server 10.0.0.11:8080 ", "server "+server.address()+" ",
+		"        server 10.0.0.12:8080 max_fails=1 fail_timeout=5s;\n", "")...)
 	conn, err := f.Transport.(*http.Transport).DialContext(t.Context(), "", "") // once it listens
 	if err != nil {
 		t.Fatal(err)

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -15,9 +13,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
+
+	"atommq/browsertest"
 )
 
 // walkStomp runs a client in testdata/clients against a new server.
@@ -204,18 +203,7 @@ func TestTheSitesOwnPagesMaySpeakStompUnderItsBaseURL(t *testing.T) {
 // browseTitle opens a page in a browser and returns its title once it has loaded.
 func browseTitle(t *testing.T, page string) string {
 	t.Helper()
-	chromium := needProgram(t, "chromium", "chromium")
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, chromium,
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--user-data-dir="+browserProfile(t), "--dump-dom", page)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	dom, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("chromium: %v\n%s", err, stderr.Bytes())
-	}
+	dom := browsertest.Run(t, "--dump-dom", page)
 	_, title, _ := strings.Cut(string(dom), "<title>")
 	title, _, _ = strings.Cut(title, "</title>")
 	return title

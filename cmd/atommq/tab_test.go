@@ -9,13 +9,14 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 	"github.com/coder/websocket/wsjson"
+
+	"atommq/browsertest"
 )
 
 // tab is a page in a headless Chromium, driven through its DevTools protocol.
@@ -28,11 +29,8 @@ type tab struct {
 // openTab starts a browser of its own and opens an empty page in it.
 func openTab(t *testing.T) *tab {
 	t.Helper()
-	chromium := needProgram(t, "chromium", "chromium")
 	ctx, cancel := context.WithCancel(t.Context())
-	cmd := exec.CommandContext(ctx, chromium,
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--remote-debugging-port=0", "--user-data-dir="+browserProfile(t), "about:blank")
+	cmd := browsertest.Command(ctx, t, "--remote-debugging-port=0", "about:blank")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -204,15 +202,4 @@ func (b *tab) shoot(name string, width int, scheme string) {
 	if err := os.WriteFile(fmt.Sprintf("%s/%s-%d-%s.png", dir, name, width, scheme), picture.Data, 0o644); err != nil {
 		b.t.Fatal(err)
 	}
-}
-
-// browserProfile returns a new directory for a browser, whose processes may write to it for a moment after the first of them has ended.
-func browserProfile(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "browser")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
 }

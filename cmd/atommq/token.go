@@ -83,23 +83,7 @@ func tokenRemoveCommand() *cobra.Command {
 }
 
 func tokenListCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{Use: "list", Short: "List the tokens, without what lets in"}
-	s := declare(cmd, "db")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, one object per line")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withNode(cmd.Context(), s, func(n *node) error {
-			roll, err := n.store.Roll(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return listTokensJSON(cmd.OutOrStdout(), roll.Tokens)
-			}
-			return listTokens(cmd.OutOrStdout(), roll.Tokens)
-		})
-	}
-	return cmd
+	return listCommand("List the tokens, without what lets in", listTokens, listTokensJSON)
 }
 
 type tokenJSON struct {
@@ -109,9 +93,9 @@ type tokenJSON struct {
 	Expires *time.Time `json:"expires,omitempty"`
 }
 
-func listTokensJSON(w io.Writer, tokens []bus.Token) error {
+func listTokensJSON(w io.Writer, roll *bus.Roll) error {
 	lines := newEncoder(w)
-	for _, t := range tokens {
+	for _, t := range roll.Tokens {
 		doc := tokenJSON{Account: t.Account, Label: t.Label, Created: t.Created}
 		if !t.Expires.IsZero() {
 			doc.Expires = &t.Expires
@@ -123,10 +107,10 @@ func listTokensJSON(w io.Writer, tokens []bus.Token) error {
 	return nil
 }
 
-func listTokens(w io.Writer, tokens []bus.Token) error {
+func listTokens(w io.Writer, roll *bus.Roll) error {
 	table := tabwriter.NewWriter(toPeople{w}, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ACCOUNT\tLABEL\tCREATED\tEXPIRES")
-	for _, t := range tokens {
+	for _, t := range roll.Tokens {
 		expires := "never"
 		if !t.Expires.IsZero() {
 			expires = t.Expires.Format(time.RFC3339)

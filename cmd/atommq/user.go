@@ -193,20 +193,25 @@ func accountError(name string, err error) error {
 }
 
 func userListCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{Use: "list", Short: "List the accounts, what each may do, and their limits"}
+	return listCommand("List the accounts, what each may do, and their limits", listUsers, listUsersJSON)
+}
+
+// listCommand makes a command that lists something of the roll of accounts.
+func listCommand(short string, asText, asJSON func(io.Writer, *bus.Roll) error) *cobra.Command {
+	var inJSON bool
+	cmd := &cobra.Command{Use: "list", Short: short}
 	s := declare(cmd, "db")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, one object per line")
+	cmd.Flags().BoolVar(&inJSON, "json", false, "write JSON, one object per line")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return withNode(cmd.Context(), s, func(n *node) error {
 			roll, err := n.store.Roll(cmd.Context())
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return listUsersJSON(cmd.OutOrStdout(), roll)
+			if inJSON {
+				return asJSON(cmd.OutOrStdout(), roll)
 			}
-			return listUsers(cmd.OutOrStdout(), roll)
+			return asText(cmd.OutOrStdout(), roll)
 		})
 	}
 	return cmd
