@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"time"
 
@@ -20,6 +21,8 @@ import (
 type sqlite struct {
 	location location
 	config   Config
+
+	checkpointer *checkpointer // from when it is prepared
 
 	mu    sync.Mutex
 	conn  *sqlite3.SQLiteConn // nil until used, and after it failed to roll back
@@ -42,6 +45,9 @@ func (w *sqlite) prepare(ctx context.Context) error {
 	})
 	if err == nil && mode != "wal" {
 		return fmt.Errorf("SQLite cannot keep its write-ahead log there: put the database on a local disk: %w", bus.ErrUnavailable)
+	}
+	if err == nil {
+		w.checkpointer = newCheckpointer(w.location, w.config)
 	}
 	return err
 }
@@ -72,10 +78,14 @@ func (w *sqlite) connect() error {
 	}
 	w.conn = conn.(*sqlite3.SQLiteConn)
 	w.stmts = make(map[string]*sqlite3.SQLiteStmt)
+	if _, err := w.conn.Exec("PRAGMA wal_autocheckpoint = "+strconv.Itoa(checkpointAtMost), nil); err != nil {
+		return errors.Join(err, w.disconnect())
+	}
 	return nil
 }
 
 func (w *sqlite) close() error {
+	w.checkpointer.close()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.disconnect()
@@ -110,7 +120,9 @@ func (w *sqlite) transact(ctx context.Context, t transaction) error {
 	if err == nil {
 		err = w.exec("COMMIT")
 	}
-	if err != nil {
+	if err == nil {
+		w.checkpointer.committed()
+	} else {
 		w.rollback()
 	}
 	if isReadOnly(err) {

@@ -102,6 +102,7 @@ func open(ctx context.Context, loc location, cfg Config) (*Store, error) {
 	if err := loc.check(); err != nil {
 		return nil, err
 	}
+	boundArenas()
 	loc.make()
 	w := &sqlite{location: loc, config: cfg}
 	if err := w.prepare(ctx); err != nil {

@@ -197,7 +197,7 @@ func (p *politeDelays) send(ctx context.Context, address string, d time.Duration
 		return err
 	}
 	defer c.Close()
-	const queue = "/queue/polite"
+	const queue = "/queue/polite.work" // not the feed that is posted to
 	if err := c.subscribe(queue, "ack", "auto"); err != nil {
 		return err
 	}
