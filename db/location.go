@@ -103,9 +103,10 @@ func (l location) url(more ...string) string {
 }
 
 // writer names the connection that writes. The writer waits for other processes
-// and lets one goroutine in at a time, so SQLite need do neither.
+// and lets one goroutine in at a time, so SQLite need do neither. Pages are kept by the
+// operating system, too: half of what SQLite would take for them does.
 func (l location) writer(cfg Config) string {
-	return l.url("_mutex=no", "_busy_timeout=0", "_foreign_keys=1", "_synchronous="+cfg.Synchronous)
+	return l.url("_mutex=no", "_busy_timeout=0", "_foreign_keys=1", "_cache_size=-1024", "_synchronous="+cfg.Synchronous)
 }
 
 // reader names the connections of the pool. Each would keep 2 MiB of pages, which
