@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"atommq/browsertest"
+	"atommq/web/browsertest"
 )
 
 // hostileXHTML marks the document it stands in, by every way to run a script that XHTML has.

@@ -14,10 +14,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"atommq/browsertest"
 	"atommq/bus"
 	"atommq/bus/bustest"
 	"atommq/feeds"
+	"atommq/web/browsertest"
 )
 
 // eventSourcePage follows feed x, and reports what it saw when it has seen the end.

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/net/html"
 
-	"atommq/browsertest"
+	"atommq/web/browsertest"
 )
 
 func TestABrowserRunsAndFetchesNothingFromEntries(t *testing.T) {

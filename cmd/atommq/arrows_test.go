@@ -17,23 +17,23 @@ var arrows = map[string]struct {
 	imports []string // of this module
 	foreign []string // module paths or packages; nil for any, none for the standard library alone
 }{
-	"cmd/atommq":    {imports: []string{"api", "web", "stompgw", "stompgw/stomp", "db", "migrations", "bus", "feeds"}},
-	"api":           {imports: []string{"bus", "feeds"}},
-	"web":           {imports: []string{"bus", "feeds"}},
-	"stompgw":       {imports: []string{"stompgw/stomp", "bus", "feeds"}},
-	"stompgw/stomp": {foreign: []string{}},
-	"db":            {imports: []string{"migrations", "bus", "feeds"}},
-	"db/dbtest":     {foreign: []string{"github.com/lib/pq"}},
-	"migrations":    {},
-	"bus":           {imports: []string{"feeds"}},
-	"bus/bustest":   {imports: []string{"bus", "feeds"}},
-	"feeds":         {foreign: []string{"golang.org/x/tools/blog/atom"}},
-	"browsertest":   {foreign: []string{}},
+	"cmd/atommq":      {imports: []string{"api", "web", "stompgw", "stompgw/stomp", "db", "migrations", "bus", "feeds"}},
+	"api":             {imports: []string{"bus", "feeds"}},
+	"web":             {imports: []string{"bus", "feeds"}},
+	"stompgw":         {imports: []string{"stompgw/stomp", "bus", "feeds"}},
+	"stompgw/stomp":   {foreign: []string{}},
+	"db":              {imports: []string{"migrations", "bus", "feeds"}},
+	"db/dbtest":       {foreign: []string{"github.com/lib/pq"}},
+	"migrations":      {},
+	"bus":             {imports: []string{"feeds"}},
+	"bus/bustest":     {imports: []string{"bus", "feeds"}},
+	"feeds":           {foreign: []string{"golang.org/x/tools/blog/atom"}},
+	"web/browsertest": {foreign: []string{}},
 }
 
 // testArrows are the further packages that any test may import: the real
 // store, the servers for it, the conformance tests that hold it to its promises, and a browser.
-var testArrows = []string{"db", "db/dbtest", "bus/bustest", "browsertest"}
+var testArrows = []string{"db", "db/dbtest", "bus/bustest", "web/browsertest"}
 
 func TestPackagesImportOnlyAlongTheDrawnArrows(t *testing.T) {
 	for _, p := range listPackages(t) {

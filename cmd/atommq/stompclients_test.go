@@ -16,7 +16,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"atommq/browsertest"
+	"atommq/web/browsertest"
 )
 
 // walkStomp runs a client in testdata/clients against a new server.

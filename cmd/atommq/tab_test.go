@@ -16,7 +16,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/coder/websocket/wsjson"
 
-	"atommq/browsertest"
+	"atommq/web/browsertest"
 )
 
 // tab is a page in a headless Chromium, driven through its DevTools protocol.
