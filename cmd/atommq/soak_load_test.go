@@ -34,7 +34,7 @@ func (s *soak) produce(ctx context.Context, address, destination, name string, l
 	defer sender.close()
 	for i := 0; ctx.Err() == nil; i++ {
 		text := fmt.Sprintf("%s/%d", name, i)
-		if ledger == &s.jobs && i%50 == 49 {
+		if ledger == &s.jobs && i%50 == 0 { // the first one, too: so there are dead letters, however slow the machine
 			text += soakPoison
 		}
 		if sender.insist(s.t.Context(), text) {
