@@ -171,8 +171,9 @@ func TestNoAddressTakesAllConnections(t *testing.T) {
 	}
 }
 
-// Neither who waits with the next request, nor who is being answered, is too slow with a request's head.
-func TestOnlyWhoHoldsBackARequestsHeadIsCountedAsSlowWithIt(t *testing.T) {
+// watchedDoor returns a crowd without limits, and a door that it watches.
+func watchedDoor(t *testing.T, scheme string) (*crowd, *door) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -181,9 +182,15 @@ func TestOnlyWhoHoldsBackARequestsHeadIsCountedAsSlowWithIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := c.watch(&door{Listener: l}, "http", 0)
-	defer d.Close()
-	client := dialMany(t, l.Addr().String(), 1)[0]
+	d := c.watch(&door{Listener: l}, scheme, 0)
+	t.Cleanup(func() { d.Close() })
+	return c, d
+}
+
+// Neither who waits with the next request, nor who is being answered, is too slow with a request's head.
+func TestOnlyWhoHoldsBackARequestsHeadIsCountedAsSlowWithIt(t *testing.T) {
+	c, d := watchedDoor(t, "http")
+	client := dialMany(t, d.Addr().String(), 1)[0]
 	conn, err := d.Accept()
 	if err != nil {
 		t.Fatal(err)
@@ -225,17 +232,8 @@ func TestOnlyWhoHoldsBackARequestsHeadIsCountedAsSlowWithIt(t *testing.T) {
 
 // What is written in pieces still goes to the system at once.
 func TestACountedConnectionIsTheSystemsOwn(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := newCrowd(&settings{}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := c.watch(&door{l, "", ""}, "stomp", 0)
-	defer d.Close()
-	client, err := net.Dial("tcp", l.Addr().String())
+	c, d := watchedDoor(t, "stomp")
+	client, err := net.Dial("tcp", d.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
