@@ -1,6 +1,8 @@
 package stompgw_test
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,7 +124,11 @@ func TestConnectionWithoutCONNECTIsClosed(t *testing.T) {
 }
 
 func TestConnectionsAreBounded(t *testing.T) {
-	g := start(t, func(s *stompgw.Server) { s.MaxConnections = 1 })
+	var log lockedBuffer
+	g := start(t, func(s *stompgw.Server) {
+		s.MaxConnections = 1
+		s.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	})
 	first := g.connect(t, "1.2")
 	g.play(t, `
 	< ERROR
@@ -130,6 +136,9 @@ func TestConnectionsAreBounded(t *testing.T) {
 
 	<EOF
 	`)
+	if text := log.String(); strings.Count(text, "connections are refused") != 1 || !strings.Contains(text, "--max-connections") || !strings.Contains(text, "client=127.0.0.1:") {
+		t.Errorf("the log says %q", text)
+	}
 	if n := g.Stats().Refused; n != 1 {
 		t.Errorf("%d are counted as refused", n)
 	}

@@ -64,7 +64,11 @@ type Server struct {
 	closed    bool
 	listeners map[net.Listener]bool
 	conns     map[*conn]bool
+	told      time.Time // when the log was last told that connections are refused
 }
+
+// tellEvery is how often the log is told that connections are refused.
+const tellEvery = 10 * time.Second
 
 func (s *Server) init() {
 	s.start.Do(func() {
@@ -207,6 +211,11 @@ func (s *Server) enter(c *conn) *fault {
 		return shuttingDown()
 	case len(s.conns) >= s.MaxConnections:
 		s.stats.refused.Add(1)
+		if now := time.Now(); now.Sub(s.told) >= tellEvery {
+			s.told = now
+			s.Log.Warn("connections are refused", "cause", fmt.Sprintf("the server has its %d connections (--max-connections)", s.MaxConnections),
+				"client", c.nc.RemoteAddr(), "refused", s.stats.refused.Load())
+		}
 		return faultf("try again later, or have the server's limit of connections raised", "the server has its %d connections", s.MaxConnections)
 	}
 	s.conns[c] = true

@@ -273,6 +273,16 @@ func TestACertificateMayBeRequired(t *testing.T) {
 	if status, text := s.post(s.config(s.by.sign(t, "ann")), true, "ann", ""); status != http.StatusCreated {
 		t.Errorf("with a certificate: %d %s", status, text)
 	}
+	for file, want := range map[string]string{
+		s.cert:       "--client-cert and --client-key\n", // what the system says of a connection that was closed comes at times before why
+		"absent.pem": "in the variable SSL_CERT_FILE (absent.pem now: is it there,",
+	} {
+		cmd := exec.CommandContext(t.Context(), "atommq", "health", "--url", "https://"+s.HTTPS)
+		cmd.Env = append(cmd.Environ(), "SSL_CERT_FILE="+file)
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("with the authorities in %s, health says %q, %v", file, out, err)
+		}
+	}
 }
 
 // healthy asks for the server's health over a connection of its own, and reports whether that resumed a session.

@@ -31,6 +31,8 @@ func explainOtherEnd(at string, err error) error {
 		return fmt.Errorf("there is STOMP at %s: --url takes an address of HTTP, such as http://127.0.0.1:8080", at)
 	case notTLS.Msg != "":
 		return fmt.Errorf("there is no TLS at %s: write http:// in --url, or name another address", at)
+	case strings.Contains(text, "tls: certificate required"), strings.Contains(text, "tls: unknown certificate authority"):
+		return fmt.Errorf("%s wants a certificate from an authority that it trusts: give it with --client-cert and --client-key", at)
 	case untrusted != nil:
 		return explainCertificate(at, untrusted.Err)
 	case strings.Contains(text, "malformed HTTP"):
@@ -48,7 +50,8 @@ func explainOtherEnd(at string, err error) error {
 // breaksOff reports whether err is about a connection that somebody closed.
 func breaksOff(err error) bool {
 	// A server of TLS is rude to who speaks none; net/http has no better word for it.
-	return strings.HasSuffix(err.Error(), ": EOF") || errors.Is(err, syscall.ECONNRESET)
+	text := err.Error()
+	return strings.HasSuffix(text, ": EOF") || strings.Contains(text, "http2: client conn could not be established") || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // otherScheme says what to try where something else than the scheme of a URL may be spoken.
@@ -56,13 +59,17 @@ func otherScheme(at string) string {
 	if host, plain := strings.CutPrefix(at, "http://"); plain {
 		return "if there is TLS, write https://" + host + " in --url, or name another address"
 	}
-	return "name another address with --url"
+	return "name another address with --url, or give the certificate that it may want, with --client-cert and --client-key"
 }
 
 // explainCertificate says why a server's certificate is not believed.
 func explainCertificate(at string, err error) error {
 	if _, stranger := errors.AsType[x509.UnknownAuthorityError](err); stranger {
-		return fmt.Errorf("nobody whom this machine trusts signed the certificate of %s: give the PEM file of who did, in the variable SSL_CERT_FILE", at)
+		now := ""
+		if file := os.Getenv("SSL_CERT_FILE"); file != "" {
+			now = " (" + file + " now: is it there, in PEM?)"
+		}
+		return fmt.Errorf("nobody whom this machine trusts signed the certificate of %s: give the PEM file of who did, in the variable SSL_CERT_FILE%s", at, now)
 	}
 	if misnamed, ok := errors.AsType[x509.HostnameError](err); ok {
 		return fmt.Errorf("the certificate of %s is for other names: write one of them in --url (%w)", at, misnamed)

@@ -98,6 +98,9 @@ func (f *countFlags) report(cmd *cobra.Command, n *node, q bus.QueueName) (strin
 
 // explain says what to do about another number.
 func (f *countFlags) explain(cmd *cobra.Command, n *node, q bus.QueueName, err error) error {
+	if errors.Is(err, bus.ErrPaused) {
+		return fmt.Errorf("%w: atommq queues resume %s first", err, q.Feed)
+	}
 	if !errors.Is(err, bus.ErrCount) {
 		return err
 	}
@@ -105,7 +108,7 @@ func (f *countFlags) explain(cmd *cobra.Command, n *node, q bus.QueueName, err e
 	if countErr != nil {
 		return countErr
 	}
-	return fmt.Errorf("nothing was done: %d wait that no consumer has, not %d; while consumers are at work, pause the queue first", there.Count, int64(f.count))
+	return fmt.Errorf("nothing was done: %d wait that no consumer has, not %d; the number changes while consumers are at work", there.Count, int64(f.count))
 }
 
 func queuesPurgeCommand() *cobra.Command {
