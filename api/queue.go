@@ -120,21 +120,14 @@ func queuePrecondition(r *http.Request, q *bus.Queue) (*bus.Queue, error) {
 		current = queueTag(q)
 	}
 	same := func(t string, weak bool) bool { return !weak && state(t) == current }
-	match, noneMatch := r.Header["If-Match"], r.Header["If-None-Match"]
-	matched, ok := anyTag(match, same)
-	if len(match) > 0 && (!ok || q == nil) {
-		return nil, changedSettings()
-	}
-	if _, ok := anyTag(noneMatch, same); ok && q != nil {
-		return nil, changedSettings()
-	}
+	bound, err := settingsCondition(r, q != nil, same)
 	switch {
-	case len(match) > 0 && matched != "*":
-		return q, nil
-	case len(noneMatch) > 0 && q == nil: // it must not come into being meanwhile
+	case !bound:
+		return nil, err
+	case q == nil: // it must not come into being meanwhile
 		return new(bus.Queue), nil
 	}
-	return nil, nil //nolint:nilnil // no condition
+	return q, nil
 }
 
 // queueSettings are the members that a PUT takes. Those left out stay as they are.

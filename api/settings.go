@@ -187,23 +187,29 @@ func settingsPrecondition(r *http.Request, f *bus.Feed) (*int64, error) {
 		current = settingsTag(f, body)
 	}
 	same := func(t string, weak bool) bool { return !weak && strings.TrimSuffix(t, gzipSuffix) == current }
-	match, noneMatch := r.Header["If-Match"], r.Header["If-None-Match"]
-	matched, ok := anyTag(match, same)
-	if len(match) > 0 && (!ok || f == nil) {
-		return nil, changedSettings()
+	bound, err := settingsCondition(r, f != nil, same)
+	if !bound {
+		return nil, err
 	}
-	if _, ok := anyTag(noneMatch, same); ok && f != nil {
-		return nil, changedSettings()
-	}
-	revision := new(int64)
-	switch {
-	case len(match) > 0 && matched != "*":
+	revision := new(int64) // that of a feed which must not come into being meanwhile
+	if f != nil {
 		*revision = f.Revision
-	case len(noneMatch) > 0 && f == nil: // it must not come into being meanwhile
-	default:
-		return nil, nil //nolint:nilnil // no condition
 	}
 	return revision, nil
+}
+
+// settingsCondition evaluates the conditions of a change of settings, of something that is there or not. bound says that the change is only for what is
+// there now, or for nothing being there.
+func settingsCondition(r *http.Request, there bool, same func(tag string, weak bool) bool) (bound bool, err error) {
+	match, noneMatch := r.Header["If-Match"], r.Header["If-None-Match"]
+	matched, ok := anyTag(match, same)
+	if len(match) > 0 && (!ok || !there) {
+		return false, changedSettings()
+	}
+	if _, ok := anyTag(noneMatch, same); ok && there {
+		return false, changedSettings()
+	}
+	return len(match) > 0 && matched != "*" || len(noneMatch) > 0 && !there, nil
 }
 
 func changedSettings() error {

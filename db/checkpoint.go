@@ -18,8 +18,8 @@ const (
 	checkpointPause = 20 * time.Millisecond
 )
 
-// checkpointer writes what is committed from the write-ahead log to the database, on a connection of its own. SQLite would do so in every
-// hundredth commit or so, which then took ten times as long as the others.
+// checkpointer writes what is committed from the write-ahead log to the database, on a connection of its own. SQLite would do so in some
+// of the commits, for which publishers then waited much longer than for the others.
 type checkpointer struct {
 	location location
 	config   Config

@@ -65,6 +65,7 @@ type Server struct {
 	listeners map[net.Listener]bool
 	conns     map[*conn]bool
 	told      time.Time // when the log was last told that connections are refused
+	untold    int       // how many were since
 }
 
 // tellEvery is how often the log is told that connections are refused.
@@ -211,10 +212,11 @@ func (s *Server) enter(c *conn) *fault {
 		return shuttingDown()
 	case len(s.conns) >= s.MaxConnections:
 		s.stats.refused.Add(1)
+		s.untold++
 		if now := time.Now(); now.Sub(s.told) >= tellEvery {
-			s.told = now
 			s.Log.Warn("connections are refused", "cause", fmt.Sprintf("the server has its %d connections (--max-connections)", s.MaxConnections),
-				"client", c.nc.RemoteAddr(), "refused", s.stats.refused.Load())
+				"client", c.nc.RemoteAddr(), "refused", s.untold)
+			s.told, s.untold = now, 0
 		}
 		return faultf("try again later, or have the server's limit of connections raised", "the server has its %d connections", s.MaxConnections)
 	}

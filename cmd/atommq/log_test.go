@@ -55,7 +55,7 @@ func (p *published) check(t *testing.T, w *walker) {
 func TestEveryPollerSeesEveryEntryOnceAndInOrder(t *testing.T) {
 	const publishers, pollers = 8, 8
 	each := 5000
-	if underRace { // which takes ten times as long
+	if underRace { // which takes much longer
 		each /= 5
 	}
 	server := startServer(t)
