@@ -69,6 +69,9 @@ type unattended struct{}
 
 func (unattended) decided(error) {}
 
+// releaseBatch is how many releases stand in one op.
+const releaseBatch = 1000
+
 // release gives what was taken from consumers back to the queues.
 func (b *Bus) release() {
 	d := b.desk
@@ -81,7 +84,7 @@ func (b *Bus) release() {
 	}
 	var ts []*ticket
 	for _, e := range lost {
-		if n := len(ts); n == 0 || ts[n-1].weight() >= orderLimit {
+		if n := len(ts); n == 0 || ts[n-1].weight() >= releaseBatch {
 			ts = append(ts, &ticket{op: Op{Kind: OpPublish}, owner: unattended{}})
 		}
 		ts[len(ts)-1].giveBack(e, e.cause)

@@ -12,10 +12,8 @@ type order struct {
 	queue *workQueue
 }
 
-const (
-	orderLimit  = 1000 // bounds what one order claims, and
-	ordersLimit = 256  // the orders in one commit, so that none is long
-)
+// ordersLimit bounds the orders in one commit, so that none is long.
+const ordersLimit = 256
 
 // want has an order made for w in the next commit, if there is anything to want. Callers hold d.mu.
 func (d *desk) want(w *workQueue) {
@@ -101,6 +99,8 @@ func (d *desk) anticipateSettled(e *Delivery, v Verdict) {
 	}
 }
 
+// newOrder asks for as much as a commit may publish at most: with less, a queue would fall behind producers that are as fast as its
+// consumers, and what waits costs reading it again.
 func (d *desk) newOrder(w *workQueue) *order {
 	var o *order
 	if n := len(d.free); n > 0 {
@@ -109,7 +109,7 @@ func (d *desk) newOrder(w *workQueue) *order {
 		o = new(order)
 	}
 	o.queue = w
-	o.op = Op{Kind: OpClaim, Order: Order{Node: d.node, Queue: w.id, Count: int(min(w.room(), orderLimit))}}
+	o.op = Op{Kind: OpClaim, Order: Order{Node: d.node, Queue: w.id, Count: int(min(w.room(), int64(d.bus.config.BatchEntries)))}}
 	return o
 }
 
@@ -117,9 +117,7 @@ func (d *desk) newOrder(w *workQueue) *order {
 // there is more to claim.
 func (d *desk) handOut(m *batch, published []*Entry, err error) (again bool) {
 	d.mu.Lock()
-	if d.node != 0 {
-		d.recent.add(published)
-	}
+	d.remember(published)
 	var ready []func()
 	for _, o := range m.orders {
 		ready = d.fill(o, ready, err)
@@ -134,6 +132,15 @@ func (d *desk) handOut(m *batch, published []*Entry, err error) (again bool) {
 	}
 	d.bus.release()
 	return again
+}
+
+// remember keeps the entries that consumers here may be handed. Callers hold d.mu.
+func (d *desk) remember(published []*Entry) {
+	for _, e := range published {
+		if d.queues.of(e.Feed) != nil {
+			d.recent.add(e)
+		}
+	}
 }
 
 // fill hands out what was claimed for an order, and appends the callbacks of the consumers that
@@ -159,7 +166,7 @@ func (d *desk) fill(o *order, ready []func(), err error) []func() {
 	slab := make([]Delivery, len(claims))
 	for i := range claims {
 		e := &slab[i]
-		*e = Delivery{Claim: claims[i], Entry: d.recent.find(claims[i].ID), Feed: w.feed, queue: w}
+		*e = Delivery{Claim: claims[i], Entry: d.recent.claim(claims[i].ID), Feed: w.feed, queue: w}
 		c := w.serve()
 		if c == nil { // those it was for have left since
 			d.giveUp(e, "")
