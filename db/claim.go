@@ -2,6 +2,8 @@ package db
 
 import (
 	"database/sql/driver"
+	"strconv"
+	"strings"
 
 	"atommq/bus"
 )
@@ -30,6 +32,7 @@ type harvest struct {
 	claims  []bus.Claim
 	expired []bus.Claim
 	last    bus.Place // looked at
+	offered int       // how much more there is among what the commit offers and has not written
 }
 
 // claim hands out what waits at the front of a queue.
@@ -37,18 +40,15 @@ func (c *commit) claim(op *bus.Op) (rule, err error) {
 	if live, err := c.lives(op.Order.Node); err != nil || !live {
 		return bus.ErrClaimLost, err
 	}
-	if err := c.flush(); err != nil {
-		return nil, err
-	}
-	harvest := c.harvest
+	front := c.front
 	if c.writer.skipsLocked {
-		harvest = c.takeWork
+		front = c.takeWork
 	}
-	h, err := harvest(&op.Order, op.At.UnixMicro())
+	h, err := front(&op.Order, op.At.UnixMicro())
 	if err != nil {
 		return nil, err
 	}
-	if len(h.claims)+len(h.expired) == 0 {
+	if len(h.claims)+len(h.expired)+h.offered == 0 {
 		if known, err := c.isQueue(op.Order.Queue); err != nil || !known {
 			return bus.ErrNoQueue, err
 		}
@@ -57,6 +57,9 @@ func (c *commit) claim(op *bus.Op) (rule, err error) {
 		return nil, err
 	}
 	if err := c.handOut(op, h.claims); err != nil {
+		return nil, err
+	}
+	if err := c.handOutOffered(op, &h); err != nil {
 		return nil, err
 	}
 	c.outcomes = append(c.outcomes, func() {
@@ -69,6 +72,31 @@ func (c *commit) claim(op *bus.Op) (rule, err error) {
 func (c *commit) isQueue(id int64) (known bool, err error) {
 	err = c.writer.query("SELECT 1 FROM atommq_queue WHERE id = ?", number([]driver.Value{id}), func([]driver.Value) { known = true })
 	return known, err
+}
+
+// front finds what is at the front of a queue: first what waits in the table, then what this commit offers, which need
+// not be written before it is claimed.
+func (c *commit) front(o *bus.Order, at int64) (h harvest, err error) {
+	if err := c.flushAhead(); err != nil {
+		return h, err
+	}
+	if h, err = c.harvest(o, at); err != nil {
+		return h, err
+	}
+	from, to := c.worksOf(o.Queue)
+	if from == to {
+		return h, nil
+	}
+	if first := c.works[from].place(); len(h.claims)+len(h.expired) > 0 && before(first, h.last) {
+		if err := c.flush(); err != nil {
+			return h, err
+		}
+		return c.harvest(o, at)
+	}
+	if h.wants(o) {
+		h.offered = min(o.Count-len(h.claims), to-from)
+	}
+	return h, nil
 }
 
 // harvest reads the front of a queue, past what expired by at, until it has what o asks for.
@@ -89,6 +117,8 @@ func (c *commit) harvest(o *bus.Order, at int64) (h harvest, err error) {
 	}
 	return h, nil
 }
+
+func before(a, b bus.Place) bool { return a.Rank < b.Rank || a.Rank == b.Rank && a.ID < b.ID }
 
 // wants reports whether h is to go on.
 func (h *harvest) wants(o *bus.Order) bool {
@@ -167,4 +197,70 @@ func (c *commit) handOut(op *bus.Op, claims []bus.Claim) error {
 		return err
 	}
 	return c.writer.exec(deleteReady, o.Queue, rank, id)
+}
+
+// insertOffered makes claims for node ?1 of queue ?2 that end at ?4 unless they say otherwise, from id ?3 on. As in insertReady, only what
+// does not follow from the row before is bound.
+var insertOffered = makeChunks("INSERT INTO atommq_claim (node, queue, rank, id, attempts, bytes, ack_timeout, expires, deadline) VALUES ",
+	func(b *strings.Builder, i int) {
+		p := func(n int) string { return "?" + strconv.Itoa(offeredShared+i*offeredParams+n) }
+		b.WriteString("(?1, ?2, coalesce(" + p(1) + ", " + strconv.Itoa(usualRank) + "), coalesce(" + p(2) + ", ?3 + " + strconv.Itoa(i) +
+			"), 1, " + p(3) + ", coalesce(" + p(4) + ", 0), 0, coalesce(" + p(5) + ", ?4))")
+	}, "")
+
+const (
+	offeredShared = 4
+	offeredParams = 5
+)
+
+// handOutOffered hands out what the commit offers and has not written, as h says, and adds it to the claims.
+func (c *commit) handOutOffered(op *bus.Op, h *harvest) error {
+	if h.offered == 0 {
+		return nil
+	}
+	o, at := &op.Order, op.At.UnixMicro()
+	c.dirty = true
+	from, _ := c.worksOf(o.Queue)
+	for left := c.works[from : from+h.offered]; len(left) > 0; {
+		n := insertOffered.fit(len(left))
+		c.args = c.args[:0]
+		c.bind(1, o.Node)
+		c.bind(2, o.Queue)
+		c.bind(3, left[0].id)
+		deadline := int64(0)
+		if o.Lease > 0 {
+			deadline = at + o.Lease.Microseconds()
+		}
+		c.bind(4, deadline)
+		for i := range left[:n] {
+			w := &left[i]
+			c.bindOffered(offeredShared+i*offeredParams, w, left[0].id+int64(i))
+			if o.Lease > 0 && w.ackTimeout > 0 {
+				c.bind(offeredShared+i*offeredParams+5, at+w.ackTimeout)
+			}
+			h.claims = append(h.claims, bus.Claim{
+				Place: w.place(), Queue: o.Queue, Node: o.Node, Attempt: 1, Bytes: w.bytes, AckTimeout: span(w.ackTimeout),
+			})
+		}
+		if err := c.writer.execNumbered(insertOffered.text(n), c.args); err != nil {
+			return err
+		}
+		left = left[n:]
+	}
+	c.takeWorks(from, h.offered)
+	return nil
+}
+
+// bindOffered binds what differs from the expected.
+func (c *commit) bindOffered(base int, w *work, id int64) {
+	if w.rank != usualRank {
+		c.bind(base+1, w.rank)
+	}
+	if w.id != id {
+		c.bind(base+2, w.id)
+	}
+	c.bind(base+3, w.bytes)
+	if w.ackTimeout != 0 {
+		c.bind(base+4, w.ackTimeout)
+	}
 }

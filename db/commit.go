@@ -27,6 +27,8 @@ type commit struct {
 	rows       []row // published in this commit
 	written    int   // how many of rows are in the table
 	works      []work
+	ordered    int  // how many of works are in the table's order
+	writeFirst bool // some of works cannot be claimed before they are written
 	verdicts   []verdict
 	settled    int   // how many of verdicts are carried out
 	leasing    bool  // one of the others makes a lease
@@ -88,6 +90,7 @@ func (c *commit) reset() {
 	c.rows, c.works, c.verdicts, c.args, c.outcomes = c.rows[:0], c.works[:0], c.verdicts[:0], c.args[:0], c.outcomes[:0]
 	c.written, c.settled, c.dirty, c.stirring, c.living = 0, 0, false, false, 0
 	c.counting, c.read, c.first, c.next = false, false, 0, 0
+	c.ordered, c.writeFirst = 0, false
 	c.leasing, c.took, c.passed, c.lost = false, false, c.passed[:0], c.lost[:0]
 	c.shift = shift{}
 	c.mark.count++
@@ -206,7 +209,7 @@ func (c *commit) write(ops []*bus.Op) error {
 	if c.writer.asArrays && len(c.rows)-c.written+len(c.verdicts)-c.settled < fullPiece {
 		return nil
 	}
-	return c.flush()
+	return c.flushAhead()
 }
 
 // fullPiece is how much may wait to be written with what the next pieces bring, where a statement takes any number of rows.
@@ -241,6 +244,17 @@ func (c *commit) flush() error {
 		return err
 	}
 	if err := c.insertWork(); err != nil {
+		return err
+	}
+	return c.settleClaims()
+}
+
+// flushAhead does so, but leaves work that may be claimed where it is.
+func (c *commit) flushAhead() error {
+	if c.writer.asArrays || c.writeFirst {
+		return c.flush()
+	}
+	if err := c.insert(); err != nil {
 		return err
 	}
 	return c.settleClaims()

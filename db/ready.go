@@ -17,6 +17,8 @@ type work struct {
 	ackTimeout, expires int64 // microseconds
 }
 
+func (w *work) place() bus.Place { return bus.Place{Rank: uint8(w.rank), ID: w.id} }
+
 // offer makes the work of an entry: one row for each queue of its feed.
 func (c *commit) offer(p *bus.Posting, queues []queueRef, id int64) {
 	for _, q := range queues {
@@ -24,6 +26,7 @@ func (c *commit) offer(p *bus.Posting, queues []queueRef, id int64) {
 			queue: q.id, rank: int64(p.Rank), id: id, bytes: int64(len(p.Entry.XML)),
 			ackTimeout: p.AckTimeout.Microseconds(), expires: micros(p.Expires, 0),
 		})
+		c.writeFirst = c.writeFirst || q.paused || !p.Expires.IsZero()
 		c.roster.counts.add(q.id, 1)
 	}
 }
@@ -45,9 +48,7 @@ const (
 
 // insertWork writes the work that is not yet in the table, in the table's order.
 func (c *commit) insertWork() error {
-	slices.SortFunc(c.works, func(a, b work) int {
-		return cmp.Or(cmp.Compare(a.queue, b.queue), cmp.Compare(a.rank, b.rank), cmp.Compare(a.id, b.id))
-	})
+	c.orderWorks()
 	left := c.works
 	if c.writer.asArrays && len(left) > 0 {
 		if err := c.insertWorkArrays(left); err != nil {
@@ -68,8 +69,33 @@ func (c *commit) insertWork() error {
 		}
 		left = left[n:]
 	}
-	c.works = c.works[:0]
+	c.works, c.ordered, c.writeFirst = c.works[:0], 0, false
 	return nil
+}
+
+// orderWorks puts the works in the table's order.
+func (c *commit) orderWorks() {
+	if c.ordered < len(c.works) {
+		slices.SortFunc(c.works, func(a, b work) int {
+			return cmp.Or(cmp.Compare(a.queue, b.queue), cmp.Compare(a.rank, b.rank), cmp.Compare(a.id, b.id))
+		})
+		c.ordered = len(c.works)
+	}
+}
+
+// worksOf returns where those of a queue are among the works, in its order.
+func (c *commit) worksOf(queue int64) (from, to int) {
+	c.orderWorks()
+	ofQueue := func(w work, queue int64) int { return cmp.Compare(w.queue, queue) }
+	from, _ = slices.BinarySearchFunc(c.works, queue, ofQueue)
+	to, _ = slices.BinarySearchFunc(c.works, queue+1, ofQueue)
+	return from, to
+}
+
+// takeWorks takes n works out, which are not to be written.
+func (c *commit) takeWorks(from, n int) {
+	c.works = slices.Delete(c.works, from, from+n)
+	c.ordered = len(c.works)
 }
 
 // bindWork binds what differs from the expected.

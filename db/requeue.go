@@ -51,6 +51,7 @@ func (c *commit) offerTo(p *bus.Posting, id, bytes int64) error {
 				queue: q.id, rank: int64(p.Rank), id: id, bytes: bytes,
 				ackTimeout: p.AckTimeout.Microseconds(), expires: micros(p.Expires, 0),
 			})
+			c.writeFirst = true // it may be of an entry that another queue's ack, else, would take for one that nobody wants
 			c.roster.counts.add(q.id, 1)
 		}
 	}

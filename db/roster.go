@@ -23,8 +23,9 @@ type roster struct {
 
 // queueRef is a queue of a feed that is known.
 type queueRef struct {
-	id   int64
-	name string
+	id     int64
+	name   string
+	paused bool
 }
 
 // owner is the feed of a queue.
@@ -48,7 +49,7 @@ func (r *roster) forget(feed string) {
 	clear(r.owners)
 }
 
-var selectQueuesOf = makeChunks("SELECT feed, id, name FROM atommq_queue WHERE feed IN (",
+var selectQueuesOf = makeChunks("SELECT feed, id, name, paused FROM atommq_queue WHERE feed IN (",
 	func(b *strings.Builder, _ int) { b.WriteByte('?') }, ")")
 
 // findQueues looks up the queues of the feeds that ops publish to.
@@ -93,7 +94,7 @@ func (c *commit) loadQueues(names []string) error {
 		}
 		err := c.writer.query(selectQueuesOf.text(n), c.args, func(v []driver.Value) {
 			feed := v[0].(string)
-			c.roster.feeds[feed] = append(c.roster.feeds[feed], queueRef{v[1].(int64), v[2].(string)})
+			c.roster.feeds[feed] = append(c.roster.feeds[feed], queueRef{v[1].(int64), v[2].(string), v[3].(int64) != 0})
 		})
 		if err != nil {
 			return err
@@ -127,7 +128,7 @@ func (c *commit) needQueue(p *bus.Posting, at int64) error {
 	}
 	id, err := c.writer.makeQueue(feed, p.Queue, at)
 	c.stirring = true
-	c.roster.feeds[feed] = append(slices.Clip(queues), queueRef{id, p.Queue})
+	c.roster.feeds[feed] = append(slices.Clip(queues), queueRef{id: id, name: p.Queue})
 	clear(c.roster.owners)
 	return err
 }

@@ -31,6 +31,9 @@ const isReady = "SELECT 1 FROM atommq_ready WHERE queue = ?1 AND " + isOpen + " 
 // of what they leave when their transaction fails. But only by those who have taken nothing, lest two wait for each
 // other; the rest look again, soon.
 func (c *commit) takeWork(o *bus.Order, at int64) (h harvest, err error) {
+	if err := c.flush(); err != nil {
+		return h, err
+	}
 	if err := c.takeMore(takeUnlocked, o, at, &h); err != nil {
 		return h, err
 	}

@@ -88,6 +88,50 @@ func testClaimInCommit(_ *testing.T, s *suite) {
 	s.wantWaiting(q, 2, 3)
 }
 
+func testClaimOfThePublished(t *testing.T, s *suite) {
+	q, node := s.open("x", "q"), s.join()
+	other := s.open("x", "other")
+	s.untilAcked("x", true)
+	s.must(ranked(5, 5)...)
+	claims := func(ranks []uint8, op *bus.Op) []*bus.Op { return append(ranked(ranks...), op) }
+
+	first := claiming(node, q.ID, 4) // 1 and 2 waited, and go before those of their rank, behind those of a better one
+	s.must(claims([]uint8{9, 5, 0}, first)...)
+	s.wantClaimed(first, 5, 1, 2, 4)
+
+	second := claiming(node, q.ID, 2) // 3 waits now, as the last
+	s.must(claims([]uint8{5}, second)...)
+	s.wantClaimed(second, 6, 3)
+	s.claim(node, q, 5)
+	s.wantWaiting(q, 5, 1, 2, 4, 6, 3)
+	s.wantWaiting(other, 5, 1, 2, 4, 6, 3)
+
+	s.must(settling(bus.Released, first.Order.Claims...), settling(bus.Acked, second.Order.Claims...))
+	again := s.claim(node, q, 5, 5, 1, 2, 4)
+	if again[0].Attempt != 2 || again[3].Attempt != 2 {
+		t.Errorf("claims that were released are claimed anew as %+v", again)
+	}
+	s.claim(node, other, 9, 5, 1, 2, 4, 6, 3) // another queue has them still
+
+	lease := leasing(q.ID, 2, time.Minute)
+	named := publishing(entry("x", "takes a second"), entry("x", "takes a minute"))
+	named.Posts[0].AckTimeout = time.Second
+	s.must(named, lease)
+	s.wantClaimed(lease, 7, 8)
+	if got, err := s.Leases(context.Background(), 9); err != nil || len(got) != 2 ||
+		!got[0].Deadline.Equal(s.at.Add(time.Second)) || !got[1].Deadline.Equal(s.at.Add(time.Minute)) {
+		t.Errorf("leases of what the commit published: %+v, %v; want them to end %v and a minute later", got, err, s.at.Add(time.Second))
+	}
+
+	paused := true
+	if _, err := s.ConfigureQueue(context.Background(), "x", "q", bus.QueueSettings{Paused: &paused}); err != nil {
+		t.Fatal(err)
+	}
+	none := claiming(node, q.ID, 5)
+	s.must(publishing(entry("x", "for a paused queue")), none)
+	s.wantClaimed(none)
+}
+
 func testClaimAfterEdits(_ *testing.T, s *suite) {
 	q, node := s.open("x", "q"), s.join()
 	list := s.series("x", 3)

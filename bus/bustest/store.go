@@ -89,6 +89,7 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"an entry is handed out once in each queue", testClaimOnce},
 		{"a claim says what the publisher asked for", testClaimFidelity},
 		{"a claim sees what came before it in the commit", testClaimInCommit},
+		{"what a commit publishes and claims stands where it would if it had waited", testClaimOfThePublished},
 		{"a claim sees edits before it in the commit", testClaimAfterEdits},
 		{"queues are known by id until they are dropped", testKnown},
 		{"a store that takes writes is ready", testReady},
