@@ -2,8 +2,9 @@ package db
 
 import "database/sql/driver"
 
-// assumption is what a commit on a server begins with unasked: which queues feeds have. Its first statement checks under the
-// counter's lock that none came or went, and everything else need not wait for an answer: each way to the server and back takes as long
+// assumption is what a commit begins with unasked: which queues feeds have. In a file, what it reads of the counter says whether any came
+// or went. On a server, its first statement checks that under the
+// counter's lock, and everything else need not wait for an answer: each way to the server and back takes as long
 // as writing some ten entries, and other nodes wait meanwhile. What the counter says need not be known: see shift.
 type assumption struct {
 	sure   bool // it held the last time
@@ -29,7 +30,7 @@ func (a *assumption) check(last, stirs int64) {
 
 // learn takes over what c, which is on disk, leaves behind.
 func (a *assumption) learn(c *commit) {
-	if !c.writer.asArrays || !c.read {
+	if !c.read {
 		return
 	}
 	a.last, a.stirs = c.next-1, c.stirs

@@ -135,14 +135,12 @@ func (c *commit) count() error {
 		return nil
 	}
 	c.counting = true
-	if c.assumed.sure {
+	if c.assumed.sure && c.writer.asArrays {
 		return c.assume()
 	}
 	return c.writer.later(readCounter, nil, func(v []driver.Value) {
 		last, stirs := v[0].(int64), v[1].(int64)
-		if c.writer.asArrays {
-			c.assumed.check(last, stirs)
-		}
+		c.assumed.check(last, stirs)
 		c.counter(last, stirs)
 	})
 }

@@ -116,17 +116,17 @@ func (w *writer) configureQueue(feed, name string, set bus.QueueSettings) error 
 	}
 	if set.Paused != nil {
 		paused = *set.Paused
-		if err := w.resume(feed, name, *set.Paused); err != nil {
+		if err := w.pauseOrResume(feed, name, *set.Paused); err != nil {
 			return err
 		}
 	}
 	return w.exec(setQueue, timeout, attempts, paused, feed, name)
 }
 
-// resume tells the nodes of a queue that was paused and is not to be from now on: its work is as good as given back.
-func (w *writer) resume(feed, name string, paused bool) error {
+// pauseOrResume tells the nodes that a queue is paused from now on, or not: then its work is as good as given back.
+func (w *writer) pauseOrResume(feed, name string, paused bool) error {
 	if paused {
-		return nil
+		return w.exec(countStir) // they remember what queues there are, and which of them are paused
 	}
 	var resumed []int64
 	args := number([]driver.Value{feed, name})
