@@ -145,14 +145,14 @@ func openCopyPool(ctx context.Context, dsn string, create bool) (*sql.DB, copyDi
 
 // checkSchema refuses an older schema, or a newer one, or, unless create is set, none.
 func checkSchema(ctx context.Context, d *sql.DB, create bool) error {
-	steps, err := migrations.Status(ctx, d)
-	if err != nil {
-		return err
+	if create {
+		return migrations.Ensure(ctx, d)
 	}
-	if !create && (len(steps) == 0 || !steps[0].Applied) {
+	err := migrations.Check(ctx, d)
+	if errors.Is(err, migrations.ErrNone) {
 		return errors.New("is not a database of AtomMQ")
 	}
-	return migrations.Check(ctx, d)
+	return err
 }
 
 func (s *copySide) close() (err error) {

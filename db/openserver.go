@@ -27,7 +27,7 @@ func openServer(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	side.SetMaxIdleConns(2)
 	texts := new(pgTexts)
 	engine := &postgres{server: server, texts: texts}
-	if err := engine.admit(ctx, pool, side); err != nil {
+	if err := engine.admit(ctx, pool, side, cfg.Existing); err != nil {
 		engine.disconnect()
 		return nil, errors.Join(fmt.Errorf("database %s: %w", server.name, translate(ctx, err)), pool.Close(), side.Close())
 	}
@@ -37,10 +37,10 @@ func openServer(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 }
 
 // admit finds out whether the database may be worked on. The session that writes is opened: as long as it lasts, no copy begins.
-func (p *postgres) admit(ctx context.Context, pool, side *sql.DB) error {
+func (p *postgres) admit(ctx context.Context, pool, side *sql.DB, existing bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := checkServer(ctx, pool, side); err != nil {
+	if err := checkServer(ctx, pool, side, existing); err != nil {
 		return err
 	}
 	if err := p.connect(ctx); err != nil {
@@ -66,7 +66,7 @@ func (s *server) pool(setting string, limit time.Duration) *sql.DB {
 }
 
 // checkServer refuses a database that the store cannot work with. side has room for two connections.
-func checkServer(ctx context.Context, pool, side *sql.DB) error {
+func checkServer(ctx context.Context, pool, side *sql.DB, existing bool) error {
 	shared, err := sharesSessions(ctx, side)
 	if err != nil {
 		return err
@@ -75,7 +75,14 @@ func checkServer(ctx context.Context, pool, side *sql.DB) error {
 		return errors.New("its connections take turns in the same sessions, as behind PgBouncer with pool_mode = transaction:" +
 			" set pool_mode = session for this database, or connect to PostgreSQL itself")
 	}
-	return migrations.Check(ctx, pool)
+	if !existing {
+		return migrations.Ensure(ctx, pool)
+	}
+	err = migrations.Check(ctx, pool)
+	if errors.Is(err, migrations.ErrNone) {
+		return ErrNoBus
+	}
+	return err
 }
 
 // sharesSessions reports whether something between here and the server gives two connections one session, or one connection

@@ -41,15 +41,20 @@ func (w *sqlite) prepare(ctx context.Context) error {
 		if err := w.checkOwn(); err != nil {
 			return err
 		}
+		if err := w.checkMade(); err != nil {
+			return err
+		}
 		return w.query("PRAGMA journal_mode = WAL", nil, func(v []driver.Value) { mode, _ = v[0].(string) })
 	})
 	if err == nil && mode != "wal" {
 		return fmt.Errorf("SQLite cannot keep its write-ahead log there: put the database on a local disk: %w", bus.ErrUnavailable)
 	}
-	if err == nil {
-		w.checkpointer = newCheckpointer(w.location, w.config)
+	if err != nil {
+		_ = w.disconnect() // what was wrong is said
+		return err
 	}
-	return err
+	w.checkpointer = newCheckpointer(w.location, w.config)
+	return nil
 }
 
 // ErrForeign says that a file has no tables of AtomMQ, but some of another program.
@@ -65,6 +70,16 @@ func (w *sqlite) checkOwn() (err error) {
 		err = fmt.Errorf("%w, with a table %q", ErrForeign, v[0])
 	})
 	return errors.Join(queried, err)
+}
+
+// checkMade refuses a file in which no bus was made, where one must be. Callers hold w.mu.
+func (w *sqlite) checkMade() error {
+	made := !w.config.Existing
+	err := w.query("SELECT 1 FROM sqlite_master WHERE name = '"+schemaTable+"'", nil, func([]driver.Value) { made = true })
+	if err == nil && !made {
+		return ErrNoBus
+	}
+	return err
 }
 
 // connect opens the connection if it is not. Callers hold w.mu.

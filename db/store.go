@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"time"
 
@@ -24,7 +25,12 @@ type Config struct {
 	// BusyTimeout is how long, in a file, a writer waits for another process to end its
 	// transaction before it fails with bus.ErrUnavailable: default 10 s.
 	BusyTimeout time.Duration
+	// Existing has Open make nothing: it fails with ErrNoBus where there is none.
+	Existing bool
 }
+
+// ErrNoBus says that a database has no tables of AtomMQ yet, or is a file that is not there.
+var ErrNoBus = errors.New("holds no bus yet")
 
 // Store is a bus.Store and bus.Notifier on a database.
 type Store struct {
@@ -53,7 +59,7 @@ var (
 )
 
 // Open opens the database that dsn names. An error is one line that says what to do; it wraps
-// bus.ErrNewerSchema, ErrReadOnly, ErrFull or ErrUnavailable where they fit.
+// bus.ErrNewerSchema, ErrReadOnly, ErrFull or ErrUnavailable where they fit, or this package's own.
 //
 // A file name or a file: URL with SQLite's parameters names a file, which is made if there is none, and
 // migrated. It gets the permissions that the process's umask leaves. One that may only be read is opened
@@ -103,6 +109,9 @@ func open(ctx context.Context, loc location, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	boundArenas()
+	if _, err := os.Stat(loc.path); cfg.Existing && errors.Is(err, os.ErrNotExist) {
+		return nil, ErrNoBus
+	}
 	loc.make()
 	w := &sqlite{location: loc, config: cfg}
 	if err := w.prepare(ctx); err != nil {

@@ -12,6 +12,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 
 	"github.com/pressly/goose/v3"
@@ -52,8 +53,19 @@ func (e *OlderError) Error() string {
 		"run atommq migrate up with this program, when no older one works on the database any more", e.Found, e.Known)
 }
 
-// Check fails with a *NewerError or an *OlderError unless db has the newest schema. A database without any is
-// brought to it.
+// ErrNone says that a database has no schema of AtomMQ yet.
+var ErrNone = errors.New("the database has no tables of AtomMQ yet")
+
+// Ensure fails as Check does, but brings a database that has no schema to the newest.
+func Ensure(ctx context.Context, db *sql.DB) error {
+	err := Check(ctx, db)
+	if errors.Is(err, ErrNone) {
+		_, err = Up(ctx, db)
+	}
+	return err
+}
+
+// Check fails with ErrNone, a *NewerError or an *OlderError unless db has the newest schema. It changes nothing.
 func Check(ctx context.Context, db *sql.DB) error {
 	steps, err := Status(ctx, db)
 	if err != nil {
@@ -70,8 +82,7 @@ func Check(ctx context.Context, db *sql.DB) error {
 	case older.Known:
 		return nil
 	case 0:
-		_, err = Up(ctx, db)
-		return err
+		return ErrNone
 	}
 	return older
 }

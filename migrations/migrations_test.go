@@ -363,23 +363,31 @@ func TestBothDatabasesHaveTheSameTables(t *testing.T) {
 	}
 }
 
-func TestCheckMigratesOnlyWhatIsEmpty(t *testing.T) {
+func TestEnsureMigratesOnlyWhatIsEmpty(t *testing.T) {
 	for name, db := range map[string]*sql.DB{"SQLite": fresh(t), "PostgreSQL": open(t, dbtest.Start(t, "fsync=off").Database(t))} {
 		t.Run(name, func(t *testing.T) {
 			for range 2 {
-				if err := migrations.Check(t.Context(), db); err != nil {
+				if err := migrations.Check(t.Context(), db); !errors.Is(err, migrations.ErrNone) {
+					t.Errorf("Check of an empty database: %v", err)
+				}
+			}
+			for range 2 {
+				if err := migrations.Ensure(t.Context(), db); err != nil {
 					t.Fatal(err)
+				}
+				if err := migrations.Check(t.Context(), db); err != nil {
+					t.Error(err)
 				}
 			}
 			steps := allSteps(true)
 			before := steps[len(steps)-2].Version
 			execute(t, db, fmt.Sprint("DELETE FROM atommq_schema WHERE version_id = ", newest().Version))
-			older, ok := errors.AsType[*migrations.OlderError](migrations.Check(t.Context(), db))
+			older, ok := errors.AsType[*migrations.OlderError](migrations.Ensure(t.Context(), db))
 			if !ok || older.Found != before || older.Known != newest().Version {
 				t.Errorf("an older schema: %v", older)
 			}
 			execute(t, db, "INSERT INTO atommq_schema (version_id, is_applied) VALUES (99, true)")
-			if newer, ok := errors.AsType[*migrations.NewerError](migrations.Check(t.Context(), db)); !ok || newer.Found != 99 {
+			if newer, ok := errors.AsType[*migrations.NewerError](migrations.Ensure(t.Context(), db)); !ok || newer.Found != 99 {
 				t.Errorf("a newer schema: %v", newer)
 			}
 		})

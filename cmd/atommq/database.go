@@ -63,6 +63,8 @@ func checkDirectory(flag, dsn string) error {
 	return nil
 }
 
+var errNoFile = errors.New("no such file")
+
 // mustExist keeps a mistyped name from making a new database.
 func mustExist(flag, dsn string) error {
 	if err := checkKind(flag, dsn); err != nil {
@@ -72,7 +74,7 @@ func mustExist(flag, dsn string) error {
 		return nil
 	}
 	if _, err := os.Stat(dsn); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("database %s: no such file: name one with %s", dsn, flag)
+		return fmt.Errorf("database %s: %w: name one with %s", dsn, errNoFile, flag)
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ func TestALongFeedIsExportedWholeEitherWay(t *testing.T) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
 	writeFile(t, in("long.atom"), doc.String())
+	runAtommq(t, "migrate", "up", "--db", in("bus.db"))
 	runAtommq(t, "import", in("long.atom"), "--feed", "long", "--db", in("bus.db"))
 
 	one := runAtommq(t, "export", "long", "--db", in("bus.db"))
@@ -68,6 +69,7 @@ func TestALongFeedIsExportedWholeEitherWay(t *testing.T) {
 			}
 		}
 	}
+	runAtommq(t, "migrate", "up", "--db", in("again.db"))
 	if out := runAtommq(t, "import", in("archive"), "--db", in("again.db")); string(out) != fmt.Sprintf("imported %d, had 0\n", entries) {
 		t.Errorf("import: %s", out)
 	}
@@ -87,6 +89,7 @@ func TestAnExportStaysInItsDirectoryWhateverFeedsAreNamed(t *testing.T) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
 	entry := in("entry.atom")
+	runAtommq(t, "migrate", "up", "--db", in("bus.db"))
 	for _, feed := range hostileFeeds {
 		writeFile(t, entry, fmt.Sprintf("<entry><id>urn:x:%x</id><title>%d</title></entry>", feed, len(feed)))
 		runAtommq(t, "import", entry, "--feed="+feed, "--db", in("bus.db"))
@@ -106,6 +109,7 @@ func TestAnExportStaysInItsDirectoryWhateverFeedsAreNamed(t *testing.T) {
 	if documents != len(hostileFeeds) {
 		t.Errorf("%d feeds make %d documents", len(hostileFeeds), documents)
 	}
+	runAtommq(t, "migrate", "up", "--db", in("again.db"))
 	runAtommq(t, "import", in("archive"), "--db", in("again.db"))
 	for _, feed := range hostileFeeds {
 		if doc := string(runAtommq(t, "export", "--db", in("again.db"), "--", feed)); !strings.Contains(doc, fmt.Sprintf("<title>%d</title>", len(feed))) {
@@ -165,6 +169,7 @@ func TestAnArchiveReachesNoFileBeyondItself(t *testing.T) {
 		if err := attack(); err != nil {
 			t.Fatal(err)
 		}
+		runAtommq(t, "migrate", "up", "--db", in(name+".db"))
 		out, err := exec.CommandContext(t.Context(), "atommq", "import", in("archive"), "--db", in(name+".db")).CombinedOutput()
 		if err == nil || strings.Contains(string(out), "imported") {
 			t.Errorf("%s: %v, %s", name, err, out)

@@ -15,8 +15,8 @@ import (
 func TestNodesShareAQueueFairly(t *testing.T) {
 	t.Parallel()
 	url := dbtest.Start(t, "fsync=off").Database(t)
-	producer := start(t, "gateway", "--db", url)
 	nodes := []*process{start(t, "serve", "--db", url), start(t, "gateway", "--db", url), start(t, "gateway", "--db", url)}
+	producer := start(t, "gateway", "--db", url)
 	got := fairShare(t, producer, nodes...)
 	t.Logf("consumers on three nodes got %v", got)
 	for i, n := range got {

@@ -19,8 +19,8 @@ func gatewayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gateway",
 		Short: "Run STOMP alone, beside a server on the same database",
-		Long: `Gateway serves STOMP on a database, which it makes if there is none and migrates if it
-is older, and nothing else; the log says which it makes. Any number of gateways and servers may share a database: what one
+		Long: `Gateway serves STOMP, and nothing else, on a database that atommq serve, or atommq migrate up, has made;
+a file that is older it migrates. Any number of gateways and servers may share a database: what one
 takes, the others give out. It prints the URLs it serves, and stops as serve does.`,
 	}
 	s := declare(cmd, gatewaySettings()...)
@@ -58,7 +58,7 @@ func serveGateway(ctx context.Context, s *settings, out io.Writer, log *slog.Log
 		return err
 	}
 	defer admin.close()
-	n, err := openServed(ctx, s, log)
+	n, err := openExisting(ctx, s, log)
 	if err != nil {
 		return err
 	}

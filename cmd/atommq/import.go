@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
@@ -40,7 +39,7 @@ With --from, DATABASE is that of another system: a file of SQLite, or postgres:/
   ocamlmq   messages that were not acknowledged wait in /queue/…, in their order
   atombus   entries of AtomBus, and of AtomMQ from 0.01 to 1.04, in their order and under their urn:uuid:
 
-It works on the database that --db names, which is made if there is none, also beside a running server.`,
+It works on the database that --db names, also beside a running server. One that is not there it does not make: atommq migrate up does.`,
 		Example: "  atommq import news.atom\n  atommq import --from ocamlmq ocamlmq.db",
 		Args:    func(*cobra.Command, []string) error { return nil },
 	}
@@ -52,17 +51,15 @@ It works on the database that --db names, which is made if there is none, also b
 		if err := checkImport(args, feed, old); err != nil {
 			return err
 		}
-		n, err := openNode(cmd.Context(), s, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+		i := &importer{feed: feed, most: int64(most), mostMedia: int64(s.MaxMedia)}
+		err := withNode(cmd.Context(), s, func(n *node) error {
+			i.node, i.bar = n, newProgress(cmd.ErrOrStderr(), 1)
+			if old == "" {
+				return i.documents(cmd.Context(), args)
+			}
+			return i.old(cmd.Context(), old, args[0])
+		})
 		if err != nil {
-			return err
-		}
-		i := &importer{node: n, feed: feed, most: int64(most), mostMedia: int64(s.MaxMedia), bar: newProgress(cmd.ErrOrStderr(), 1)}
-		if old == "" {
-			err = i.documents(cmd.Context(), args)
-		} else {
-			err = i.old(cmd.Context(), old, args[0])
-		}
-		if err := errors.Join(err, n.close()); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "imported %d, had %d\n", i.published, i.had)

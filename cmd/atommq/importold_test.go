@@ -28,6 +28,7 @@ func TestMessagesOfOcamlmqInPostgreSQLAreImported(t *testing.T) {
 			t.Errorf("%v: %v\n%s", args, err, out)
 		}
 	}
+	run("applied", "migrate", "up")
 	run("imported 2, had 0", "import", "--from", "ocamlmq", server)
 	run("imported 0, had 2", "import", "--from", "ocamlmq", server)
 	run(`jobs +default +2 `, "queues")

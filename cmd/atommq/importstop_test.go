@@ -24,6 +24,7 @@ func TestAnImportKilledAtAnyMomentGoesOnAndDoublesNothing(t *testing.T) {
 	if err := os.WriteFile(file, doc.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	runAtommq(t, "migrate", "up", "--db", path)
 	killed := 0
 	for life := 20 * time.Millisecond; ; life = life * 3 / 2 {
 		ctx, cancel := context.WithTimeout(t.Context(), life)

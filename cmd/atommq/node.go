@@ -52,12 +52,32 @@ func (s *settings) keepToMemory() (room []byte) {
 // openNode opens the database that s names, making or migrating it if need be, and
 // starts a bus on it.
 func openNode(ctx context.Context, s *settings, log *slog.Logger) (*node, error) {
+	return startNode(ctx, s, db.Config{}, log)
+}
+
+// openExisting is openNode where there must be a bus: a mistyped name makes none.
+func openExisting(ctx context.Context, s *settings, log *slog.Logger) (*node, error) {
+	if err := mustExist("--db", s.DB); err != nil {
+		if errors.Is(err, errNoFile) {
+			err = fmt.Errorf("%w, or make it: %s", err, makeBus)
+		}
+		return nil, err
+	}
+	return startNode(ctx, s, db.Config{Existing: true}, log)
+}
+
+// makeBus says how.
+const makeBus = "atommq serve or atommq migrate up"
+
+func startNode(ctx context.Context, s *settings, cfg db.Config, log *slog.Logger) (*node, error) {
 	if err := checkDatabase("--db", s.DB); err != nil {
 		return nil, err
 	}
 	room := s.keepToMemory()
-	store, err := db.Open(ctx, s.DB, db.Config{})
+	store, err := db.Open(ctx, s.DB, cfg)
 	switch {
+	case errors.Is(err, db.ErrNoBus):
+		return nil, fmt.Errorf("%w: make one with %s, or name another database with --db", err, makeBus)
 	case errors.Is(err, bus.ErrUnavailable) && db.IsPostgres(s.DB):
 		return nil, fmt.Errorf("%w: start PostgreSQL, or put --db right", err)
 	case errors.Is(err, bus.ErrFull):
@@ -95,7 +115,7 @@ func (n *node) close() error {
 	return errors.Join(n.bus.Close(), n.store.Close())
 }
 
-// openServed is openNode for who serves. A database that it makes is told of: where the name is mistyped, nobody else works on it.
+// openServed is openNode for a server. A database that it makes is told of: where the name is mistyped, nobody else works on it.
 func openServed(ctx context.Context, s *settings, log *slog.Logger) (*node, error) {
 	missing := mustExist("--db", s.DB) != nil
 	n, err := openNode(ctx, s, log)
@@ -108,18 +128,22 @@ func openServed(ctx context.Context, s *settings, log *slog.Logger) (*node, erro
 // nodeOpener opens the database that s names for as long as do takes.
 type nodeOpener func(ctx context.Context, s *settings, do func(*node) error) error
 
-// withNode opens a database that must exist.
+// withNode opens a database that must hold a bus.
 func withNode(ctx context.Context, s *settings, do func(*node) error) error {
-	if err := mustExist("--db", s.DB); err != nil {
+	n, err := openExisting(ctx, s, logOfCommand())
+	if err != nil {
 		return err
 	}
-	return withAnyNode(ctx, s, do)
+	return errors.Join(do(n), n.close())
 }
+
+// logOfCommand is where a command's bus logs.
+func logOfCommand() *slog.Logger { return slog.New(slog.NewTextHandler(os.Stderr, nil)) }
 
 // withAnyNode makes the database if there is none, and says so.
 func withAnyNode(ctx context.Context, s *settings, do func(*node) error) error {
 	missing := mustExist("--db", s.DB) != nil
-	n, err := openNode(ctx, s, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	n, err := openNode(ctx, s, logOfCommand())
 	if err != nil {
 		return err
 	}

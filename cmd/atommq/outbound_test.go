@@ -100,6 +100,7 @@ func TestNothingThatEntriesNameIsFetched(t *testing.T) {
 	archive := filepath.Join(t.TempDir(), "archive")
 	runCommand(t, "tail", "lures", "--url", server.URL)
 	runCommand(t, "export", "--all", "--to", archive, "--db", server.DB)
+	runCommand(t, "migrate", "up", "--db", archive+".db")
 	runCommand(t, "import", archive, "--db", archive+".db")
 	if err := server.stop(); err != nil { // what it began in the background is then done
 		t.Error(err)

@@ -28,6 +28,15 @@ func TestHeadsShareADatabaseOfPostgreSQL(t *testing.T) {
 	if out := runCommand(t, "migrate", "status", "--db", url); !regexp.MustCompile(`00001_log\.sql +pending`).MatchString(out) {
 		t.Errorf("status of an empty database: %s", out)
 	}
+	for _, args := range [][]string{{"feeds"}, {"queues"}, {"user", "list"}, {"feeds", "set", "x", "--title", "X"}, {"import", "x.atom"}, {"gateway", "--stomp", "127.0.0.1:0"}} {
+		out, err := exec.CommandContext(t.Context(), "atommq", append(args, "--db", url)...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "holds no bus yet: make one with atommq serve or atommq migrate up") {
+			t.Errorf("%s on an empty database: %v: %s", args, err, out)
+		}
+	}
+	if out := runCommand(t, "migrate", "status", "--db", url); !strings.Contains(out, "pending") {
+		t.Errorf("status of a database that was only looked at: %s", out)
+	}
 	one := start(t, "serve", "--db", url)
 	if out := runCommand(t, "migrate", "status", "--db", url); strings.Contains(out, "pending") {
 		t.Errorf("status of one in use: %s", out)

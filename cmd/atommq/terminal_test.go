@@ -72,6 +72,7 @@ func TestNoErrorCommandsATerminal(t *testing.T) {
 	name := filepath.Join(dir, "\x1b[31m\u009b.atom")
 	writeFile(t, name, "<feed xmlns='http://www.w3.org/2005/Atom'><\x1b[31m/></feed>")
 	writeFile(t, filepath.Join(dir, "names.atom"), "<entry xmlns='http://www.w3.org/2005/Atom'><a\u009b/></entry>")
+	runCommand(t, "migrate", "up", "--db", filepath.Join(dir, "x.db"))
 	for _, args := range [][]string{
 		{"tail", "news", "--url", hostile.URL}, {"publish", "news", "x", "--retry", "0s", "--url", hostile.URL}, {"top", "--once", "--url", hostile.URL},
 		{"import", name, "--feed", "x", "--db", filepath.Join(dir, "x.db")}, {"import", dir, "--feed", "x", "--db", filepath.Join(dir, "x.db")},
