@@ -106,7 +106,7 @@ the same run: the rows that the database takes without a bus, what an HTTP handl
 that only writes bytes. Both share the processors with the load generator.
 It works on scratch databases, which it removes: files, or with --db schemas named
 atommq_bench_… in a database of PostgreSQL, where the user must be allowed to make schemas.`
-	cmd.AddCommand(benchStompCommand(), benchServerCommand())
+	cmd.AddCommand(benchStompCommand(), benchServerCommand(), benchHostilesCommand())
 	return cmd
 }
 

@@ -102,10 +102,7 @@ func (s *benchServer) publishLarge(ctx context.Context) error {
 }
 
 // beside does something while hostile clients are at work, and others hold connections and do nothing.
-func beside(ctx context.Context, s *benchServer, idlers int, do func(context.Context) error) error {
-	ctx, stop := context.WithCancel(ctx)
-	var others errgroup.Group
-	defer func() { stop(); _ = others.Wait() }() // what becomes of hostile clients is their own affair
+func beside(ctx context.Context, s *benchServer, idlers int, do func(context.Context) error) (err error) {
 	idle, err := dialBenchStomps(ctx, s.stomp, idlers/2)
 	defer idle.close()
 	if err != nil {
@@ -120,12 +117,11 @@ func beside(ctx context.Context, s *benchServer, idlers int, do func(context.Con
 	if err != nil {
 		return err
 	}
-	for i := range benchHostiles {
-		others.Go(func() error { hostiles[i%len(hostiles)].persist(ctx, s.address, s.stomp); return nil })
-	}
-	if err := pause(ctx, time.Second); err != nil { // for all of them to be there
+	others, err := startBesiegers(ctx, s)
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, others.leave()) }()
 	return do(ctx)
 }
 
