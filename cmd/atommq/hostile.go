@@ -24,7 +24,7 @@ const (
 	stompConnect   = "CONNECT\naccept-version:1.2\nhost:x\n\n\x00"
 	oversize       = 1 << 20                // bytes of what is longer than anybody needs
 	shoutPiece     = 32 << 10               // of that, at a time
-	hostilesPeriod = 200 * time.Millisecond // between two connections of one client
+	hostilesPeriod = 200 * time.Millisecond // between two connections of one client, on average
 )
 
 // hostiles are the kinds that there are.
@@ -46,8 +46,8 @@ var hostiles = []hostile{
 // persist attacks again and again until ctx ends.
 func (h hostile) persist(ctx context.Context, web, stomp string) {
 	for ctx.Err() == nil {
-		_ = h.once(ctx, web, stomp) // it comes back whatever became of it
-		_ = pause(ctx, hostilesPeriod)
+		_ = pause(ctx, rand.N(2*hostilesPeriod)) // nobody keeps them in step
+		_ = h.once(ctx, web, stomp)              // it comes back whatever became of it
 	}
 }
 
