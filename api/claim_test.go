@@ -390,6 +390,11 @@ func TestDeadLettersAreSentBackOnce(t *testing.T) {
 	s.do(http.MethodPost, dead+"/requeue?dry-run=1", "").want(t, 200).wantText(t, `"count":3`)
 	s.do(http.MethodPost, dead+"/requeue?count=2", "").want(t, 409).wantText(t, "Nothing was done")
 	s.do(http.MethodPost, dead+"/requeue?count=3&limit=1", "").want(t, 200).wantText(t, `{"sent":1,"skipped":0}`)
+	for _, query := range []string{"?dry-run=1", "?count=0", "?count=1&limit=1"} {
+		work := s.do(http.MethodPost, testQueue+"/requeue"+query, "").want(t, http.StatusConflict)
+		work.wantText(t, `those wait in the feed "x.dead". Nothing was done. POST to `+dead+"/requeue?dry-run=1")
+		wantProblem(t, s.do(http.MethodPost, testQueue+"/requeue"+query, "", "Accept: application/json"), http.StatusConflict)
+	}
 	s.claim("", "e1")
 	s.do(http.MethodPost, dead+"/requeue?count=2", "").want(t, 200).wantText(t, `{"sent":2,"skipped":0}`)
 	s.claim("?count=9", "e2", "e3")

@@ -101,6 +101,9 @@ func (s *site) postPurge(w http.ResponseWriter, r *http.Request) error {
 // postRequeue sends dead letters back to where they came from, which is publishing there.
 func (s *site) postRequeue(w http.ResponseWriter, r *http.Request) error {
 	c, err := s.parseCounted(w, r, "limit")
+	if err == nil && !bus.IsDeadFeed(c.name.Feed) {
+		err = notDead(c.name.Feed)
+	}
 	if err == nil {
 		err = s.permit(r, bus.RightPublish, bus.LivingFeed(c.name.Feed))
 	}
@@ -117,4 +120,15 @@ func (s *site) postRequeue(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	})
+}
+
+// notDead says where the dead letters of a feed wait.
+func notDead(feed string) error {
+	letters := bus.QueueName{Feed: bus.DeadFeed(feed), Name: bus.DefaultQueue}
+	return &problemError{
+		Status: http.StatusConflict,
+		Detail: fmt.Sprintf("What waits in queues of the feed %q is work, and no dead letters: those wait in the feed %q. Nothing was done. POST to %s/requeue?dry-run=1 to count them.", feed, letters.Feed, queuePath(letters)),
+		Extra:  map[string]any{"feed": letters.Feed},
+		cause:  bus.ErrNotDead,
+	}
 }

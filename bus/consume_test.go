@@ -470,6 +470,11 @@ func TestADeadLetterIsDeliveredForEver(t *testing.T) {
 
 func TestNamesOfDeadLettersFit(t *testing.T) {
 	long := strings.Repeat("ü", 127)
+	for feed, dead := range map[string]bool{"orders": false, "orders.dead": true, "orders.dead.dead": true, ".dead": false, "dead": false} {
+		if bus.IsDeadFeed(feed) != dead {
+			t.Errorf("IsDeadFeed(%q) = %t", feed, !dead)
+		}
+	}
 	for feed, want := range map[string]string{"orders": "orders.dead", long: strings.Repeat("ü", 125) + ".dead"} {
 		got := bus.DeadFeed(feed)
 		if got != want {

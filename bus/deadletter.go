@@ -24,6 +24,11 @@ func DeadFeed(feed string) string {
 	return feed[:end] + deadSuffix
 }
 
+// IsDeadFeed reports whether a feed holds the dead letters of another one.
+func IsDeadFeed(name string) bool {
+	return len(name) > len(deadSuffix) && strings.HasSuffix(name, deadSuffix)
+}
+
 // LivingFeed returns the name of the feed whose dead letters go to this one. Where that was too long to stand in the
 // name whole, it is the part that does; rules for those that begin so decide.
 func LivingFeed(dead string) string { return strings.TrimSuffix(dead, deadSuffix) }

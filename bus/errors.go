@@ -27,6 +27,7 @@ var (
 	ErrNoClaim     = errors.New("no such claim")
 	ErrCount       = errors.New("another number than was named")
 	ErrPaused      = errors.New("queue is paused")
+	ErrNotDead     = errors.New("feed holds no dead letters")
 	ErrClosed      = errors.New("bus is closed")
 
 	ErrNoAccount     = errors.New("no such account")

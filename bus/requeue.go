@@ -26,8 +26,12 @@ type Requeued struct {
 // goes back in the transaction that removes it: once, also when this node dies half-way. Where the feed still has the entry that a
 // letter was made of, that waits in its queue again; else the letter is published there without what was added to it.
 //
-// ErrCount, and nothing done, when not seen of them wait that nobody has; ErrPaused when the queue is paused.
+// ErrCount, and nothing done, when not seen of them wait that nobody has; ErrPaused when the queue is paused; ErrNotDead where what waits
+// is work, and no dead letters.
 func (b *Bus) Requeue(ctx context.Context, name QueueName, seen, limit int64) (done Requeued, err error) {
+	if !IsDeadFeed(name.Feed) {
+		return done, fmt.Errorf("requeue from %q of %q: %w", name.Name, name.Feed, ErrNotDead)
+	}
 	q, err := b.Queue(ctx, name.Feed, name.Name)
 	if err != nil {
 		return done, err

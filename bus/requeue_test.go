@@ -122,6 +122,9 @@ func TestDeadLettersGoBackOnceAndAsTheyWere(t *testing.T) {
 				if _, err := b.Requeue(ctx, deadQueue, 3, 10); !errors.Is(err, bus.ErrCount) {
 					t.Errorf("Requeue of another number: %v, want ErrCount", err)
 				}
+				if _, err := b.Requeue(ctx, workQueue, 0, 10); !errors.Is(err, bus.ErrNotDead) {
+					t.Errorf("Requeue of work: %v, want ErrNotDead", err)
+				}
 				done, err := b.Requeue(ctx, deadQueue, 4, 2)
 				if err != nil || done != (bus.Requeued{Sent: 2}) {
 					t.Fatalf("Requeue of 2 = %+v, %v", done, err)

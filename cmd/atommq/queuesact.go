@@ -144,7 +144,7 @@ func queuesRequeueCommand() *cobra.Command {
 	return queueAction{
 		use: "requeue FEED (--count N | --dry-run)", short: "Send the dead letters of a feed back to their queues",
 		long: `Requeue sends the entries that used up their attempts back to the queues that they came from, each once. They
-wait in the feed FEED.dead; it refuses to when their number is not the one that you name.`,
+wait in the feed FEED.dead, which may be named as well; it refuses to when their number is not the one that you name.`,
 		example: "  atommq queues requeue orders --dry-run\n  atommq queues requeue orders --count 17",
 		flags: func(cmd *cobra.Command) {
 			f.declare(cmd, "wait")
@@ -155,7 +155,9 @@ wait in the feed FEED.dead; it refuses to when their number is not the one that 
 			if err := f.check(cmd); err != nil {
 				return "", err
 			}
-			q.Feed = bus.DeadFeed(q.Feed)
+			if !bus.IsDeadFeed(q.Feed) {
+				q.Feed = bus.DeadFeed(q.Feed)
+			}
 			if f.dryRun {
 				return f.report(cmd, n, q)
 			}
