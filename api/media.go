@@ -207,6 +207,9 @@ func (s *site) deleteMedia(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// ofFile is what conditions are about, of the file that an entry links to.
+var ofFile = conditional{"file", "file has"}
+
 // mediaPrecondition evaluates the conditions of a change of m, and returns the number that the media must still have when
 // it is made, 0 for any.
 func mediaPrecondition(r *http.Request, m *bus.Media) (int64, error) {
@@ -214,14 +217,14 @@ func mediaPrecondition(r *http.Request, m *bus.Media) (int64, error) {
 	current := mediaTag(m)
 	matched, ok := anyTag(match, func(t string, weak bool) bool { return !weak && t == current })
 	date := r.Header.Get("If-Unmodified-Since")
-	if len(match) > 0 && !ok || len(match) == 0 && later(m, date) {
+	switch {
+	case len(match) > 0 && !ok:
+		return 0, ofFile.unmatched(match)
+	case len(match) == 0 && later(m, date):
 		return 0, fmt.Errorf("change media: %w", bus.ErrChanged)
 	}
-	if _, ok := anyTag(noneMatch, func(t string, _ bool) bool { return t == current }); ok {
-		return 0, &problemError{
-			Status: http.StatusPreconditionFailed,
-			Detail: "The media are what If-None-Match rules out. Leave the field away to change them.",
-		}
+	if held, ok := anyTag(noneMatch, func(t string, _ bool) bool { return t == current }); ok {
+		return 0, ofFile.ruledOut(held)
 	}
 	if matched == "*" || len(match) == 0 && date == "" {
 		return 0, nil

@@ -190,6 +190,9 @@ func (s *site) deleteMember(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// ofEntry is what conditions are about, of an entry.
+var ofEntry = conditional{"entry", "entry has"}
+
 // precondition evaluates the conditions of a change, RFC 9110 §13.2.2, and returns the id
 // that the entry must still have when it is made, 0 for any.
 func (s *site) precondition(r *http.Request, feed, id string) (int64, error) {
@@ -207,14 +210,14 @@ func (s *site) precondition(r *http.Request, feed, id string) (int64, error) {
 	}
 	current := memberState(&e.Member)
 	matched, ok := anyTag(match, func(t string, weak bool) bool { return !weak && state(t) == current })
-	if len(match) > 0 && !ok || len(match) == 0 && changedSince(e, unmodified) {
+	switch {
+	case len(match) > 0 && !ok:
+		return 0, ofEntry.unmatched(match)
+	case len(match) == 0 && changedSince(e, unmodified):
 		return 0, fmt.Errorf("change %s: %w", id, bus.ErrChanged)
 	}
-	if _, ok := anyTag(noneMatch, func(t string, _ bool) bool { return state(t) == current }); ok {
-		return 0, &problemError{
-			Status: http.StatusPreconditionFailed,
-			Detail: "The entry exists in the very state that If-None-Match rules out. Leave the field away to change it.",
-		}
+	if held, ok := anyTag(noneMatch, func(t string, _ bool) bool { return state(t) == current }); ok {
+		return 0, ofEntry.ruledOut(held)
 	}
 	if matched == "*" {
 		return 0, nil

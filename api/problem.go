@@ -45,7 +45,7 @@ var outcomes = []struct {
 	{bus.ErrNoClaim, http.StatusNotFound, "This names no claim. Use the ack, nack and renew links as they came with the entry.", nil},
 	{bus.ErrPaused, http.StatusConflict, "The queue is paused, and hands out nothing. PUT {\"paused\": false} to it first.", nil},
 	{bus.ErrDeleted, http.StatusGone, "The entry was deleted. Its feed holds the tombstone; POST there to publish anew.", nil},
-	{bus.ErrChanged, http.StatusPreconditionFailed, "The entry has changed since the ETag in If-Match was given. GET it again, make your change to that, and PUT with the new ETag.", nil},
+	{bus.ErrChanged, http.StatusPreconditionFailed, "The entry has changed since you read it. GET it again, make your change to that, and send it with the new ETag in If-Match.", nil},
 	{bus.ErrIDChanged, http.StatusConflict, "The document has another atom:id than the entry, and an entry never changes its own. Send the atom:id that GET gives, or none; POST to the feed to publish another entry.", nil},
 	{bus.ErrAppendOnly, http.StatusMethodNotAllowed, "The feed is append-only: its entries are neither changed nor deleted. POST a new one.", http.Header{"Allow": {"GET, HEAD, OPTIONS"}}},
 	{bus.ErrPublished, http.StatusConflict, "The entry is published already, and readers have seen it: it cannot be a draft again. Leave app:draft out, or DELETE the entry.", nil},

@@ -112,15 +112,17 @@ func queueTag(q *bus.Queue) string {
 	return digest(fmt.Appendf(nil, "%d %d %d %t", q.ID, q.AckTimeout, q.Attempts, q.Paused))
 }
 
+// ofQueue is what conditions are about, of a queue.
+var ofQueue = conditional{"queue", "queue's settings have"}
+
 // queuePrecondition evaluates the conditions of a change, and returns the queue as it must still be when the change is made, nil for any. q is nil
 // where there is none.
 func queuePrecondition(r *http.Request, q *bus.Queue) (*bus.Queue, error) {
-	current := "none"
+	current := ""
 	if q != nil {
 		current = queueTag(q)
 	}
-	same := func(t string, weak bool) bool { return !weak && state(t) == current }
-	bound, err := settingsCondition(r, q != nil, same)
+	bound, err := ofQueue.check(r, q != nil, func(tag string) bool { return state(tag) == current })
 	switch {
 	case !bound:
 		return nil, err
@@ -170,7 +172,7 @@ func (s *site) putQueue(w http.ResponseWriter, r *http.Request) error {
 	}
 	q, err := s.bus.ConfigureQueue(r.Context(), name.Feed, name.Name, set)
 	if errors.Is(err, bus.ErrChanged) {
-		return changedSettings()
+		return ofQueue.changedMeanwhile(former != nil)
 	}
 	if err != nil {
 		return err
@@ -229,23 +231,46 @@ func (s *site) deleteQueue(w http.ResponseWriter, r *http.Request) error {
 	if err := parameters(r, map[string]func(string) error{"count": counted("count", &count, &given)}); err != nil {
 		return err
 	}
-	err = s.bus.DropQueue(r.Context(), name, count)
-	if errors.Is(err, bus.ErrCount) {
-		q, err := s.bus.Queue(r.Context(), name.Feed, name.Name)
-		if err != nil {
-			return err
-		}
-		return &problemError{
-			Status: http.StatusConflict,
-			Detail: fmt.Sprintf("%d entries are not acked in this queue, and would be gone with it. Look at them (%s/entries), and name their number: ?count=%d.", q.Waiting, queuePath(name), q.Waiting),
-			Extra:  map[string]any{"count": q.Waiting},
-		}
-	}
+	q, err := s.bus.Queue(r.Context(), name.Feed, name.Name)
 	if err != nil {
+		return err
+	}
+	seen, err := queuePrecondition(r, q)
+	if err != nil {
+		return err
+	}
+	err = s.bus.DropQueue(r.Context(), name, count, seen)
+	switch {
+	case errors.Is(err, bus.ErrChanged):
+		return ofQueue.changed()
+	case errors.Is(err, bus.ErrCount):
+		return s.uncounted(r, name)
+	case err != nil:
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// uncounted says how much would be gone with a queue.
+func (s *site) uncounted(r *http.Request, name bus.QueueName) error {
+	q, err := s.bus.Queue(r.Context(), name.Feed, name.Name)
+	if err != nil {
+		return err
+	}
+	return &problemError{
+		Status: http.StatusConflict,
+		Detail: fmt.Sprintf("%s not acked in this queue, and would be gone with it. Look there (%s/entries), and name the number: ?count=%d.", entriesAre(q.Waiting), queuePath(name), q.Waiting),
+		Extra:  map[string]any{"count": q.Waiting},
+	}
+}
+
+// entriesAre counts entries, with the verb.
+func entriesAre(n int64) string {
+	if n == 1 {
+		return "1 entry is"
+	}
+	return fmt.Sprintf("%d entries are", n)
 }
 
 // getQueues lists the queues of a feed.

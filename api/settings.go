@@ -163,7 +163,7 @@ func (s *site) putSettings(w http.ResponseWriter, r *http.Request) error {
 	case errors.As(err, &refused):
 		return badRequest("%s. Nothing was changed.", refused.Reason)
 	case errors.Is(err, bus.ErrChanged):
-		return changedSettings()
+		return ofSettings.changedMeanwhile(former != nil)
 	case err != nil:
 		return err
 	}
@@ -175,10 +175,16 @@ func (s *site) putSettings(w http.ResponseWriter, r *http.Request) error {
 	return writeSettings(w, r, status, f)
 }
 
+// What conditions are about, of a feed.
+var (
+	ofFeed     = conditional{"feed", "feed has"}
+	ofSettings = conditional{"feed", "feed's settings have"}
+)
+
 // settingsPrecondition evaluates the conditions of a change, and returns the revision that the settings must still have
 // when it is made, nil for any. f is nil where there is no feed.
 func settingsPrecondition(r *http.Request, f *bus.Feed) (*int64, error) {
-	current := "none"
+	current := ""
 	if f != nil {
 		body, err := json.MarshalIndent(settingsOf(f), "", "  ")
 		if err != nil {
@@ -186,8 +192,7 @@ func settingsPrecondition(r *http.Request, f *bus.Feed) (*int64, error) {
 		}
 		current = settingsTag(f, body)
 	}
-	same := func(t string, weak bool) bool { return !weak && strings.TrimSuffix(t, gzipSuffix) == current }
-	bound, err := settingsCondition(r, f != nil, same)
+	bound, err := ofSettings.check(r, f != nil, func(tag string) bool { return strings.TrimSuffix(tag, gzipSuffix) == current })
 	if !bound {
 		return nil, err
 	}
@@ -196,27 +201,6 @@ func settingsPrecondition(r *http.Request, f *bus.Feed) (*int64, error) {
 		*revision = f.Revision
 	}
 	return revision, nil
-}
-
-// settingsCondition evaluates the conditions of a change of settings, of something that is there or not. bound says that the change is only for what is
-// there now, or for nothing being there.
-func settingsCondition(r *http.Request, there bool, same func(tag string, weak bool) bool) (bound bool, err error) {
-	match, noneMatch := r.Header["If-Match"], r.Header["If-None-Match"]
-	matched, ok := anyTag(match, same)
-	if len(match) > 0 && (!ok || !there) {
-		return false, changedSettings()
-	}
-	if _, ok := anyTag(noneMatch, same); ok && there {
-		return false, changedSettings()
-	}
-	return len(match) > 0 && matched != "*" || len(noneMatch) > 0 && !there, nil
-}
-
-func changedSettings() error {
-	return &problemError{
-		Status: http.StatusPreconditionFailed,
-		Detail: "The settings are not in the state that the request makes a condition. GET them again, make your change to that, and PUT with the new ETag.",
-	}
 }
 
 // receiveSettings reads the JSON that a PUT brings. A member that is not known would be without effect, which nobody would notice.
@@ -259,27 +243,21 @@ func (s *site) deleteCollection(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	current := strconv.FormatInt(f.LastID, 10)
-	match, noneMatch := r.Header["If-Match"], r.Header["If-None-Match"]
-	matched, ok := anyTag(match, func(t string, weak bool) bool { return !weak && state(t) == current })
-	if _, none := anyTag(noneMatch, func(t string, _ bool) bool { return state(t) == current }); len(match) > 0 && !ok || none {
-		return changedFeed()
+	bound, err := ofFeed.check(r, true, func(tag string) bool { return state(tag) == current })
+	if err != nil {
+		return err
 	}
 	ifID := int64(0)
-	if len(match) > 0 && matched != "*" {
+	if bound {
 		ifID = f.LastID
 	}
-	if err := s.bus.DropFeed(r.Context(), name, ifID); errors.Is(err, bus.ErrChanged) {
-		return changedFeed()
-	} else if err != nil {
+	err = s.bus.DropFeed(r.Context(), name, ifID)
+	if errors.Is(err, bus.ErrChanged) {
+		return ofFeed.changed()
+	}
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
-}
-
-func changedFeed() error {
-	return &problemError{
-		Status: http.StatusPreconditionFailed,
-		Detail: "The feed has changed since the ETag in If-Match was given. GET it again, and DELETE it with the new ETag if you still want to.",
-	}
 }

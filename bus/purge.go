@@ -51,15 +51,15 @@ func (b *Bus) Purge(ctx context.Context, name QueueName, seen Counted) (removed 
 	if now.Count != seen.Count {
 		return 0, fmt.Errorf("purge queue %q of %q: %w", q.Name, q.Feed, ErrCount)
 	}
-	return b.purge(ctx, q, now)
+	return b.purge(ctx, q, now, nil)
 }
 
-func (b *Bus) purge(ctx context.Context, q *Queue, c Counted) (removed int64, err error) {
+func (b *Bus) purge(ctx context.Context, q *Queue, c Counted, seen *Queue) (removed int64, err error) {
 	for after := (Place{}); removed < c.Count; {
 		if ctx.Err() != nil {
 			return removed, context.Cause(ctx)
 		}
-		p := &Purge{Queue: q.ID, UpTo: c.UpTo, After: after, Count: int(min(purgeBatch, c.Count-removed))}
+		p := &Purge{Queue: q.ID, If: seen, UpTo: c.UpTo, After: after, Count: int(min(purgeBatch, c.Count-removed))}
 		t := &ticket{op: Op{Kind: OpPurge, Purge: p, Order: Order{Feed: q.Feed}}}
 		if err := b.commit(context.WithoutCancel(ctx), t); err != nil {
 			return removed, fmt.Errorf("purge queue %q of %q: %w", q.Name, q.Feed, err)
@@ -73,20 +73,23 @@ func (b *Bus) purge(ctx context.Context, q *Queue, c Counted) (removed int64, er
 }
 
 // DropQueue removes a queue with its work, also what consumers have; the queue's Waiting must be waiting. Consumers that are still there make it
-// anew, empty. ErrCount, and nothing done, when another number waits.
-func (b *Bus) DropQueue(ctx context.Context, name QueueName, waiting int64) error {
+// anew, empty. ErrCount, and nothing done, when another number waits; ErrChanged when the queue is not as seen, nil for any, but for what waits.
+func (b *Bus) DropQueue(ctx context.Context, name QueueName, waiting int64, seen *Queue) error {
 	q, err := b.Queue(ctx, name.Feed, name.Name)
 	if err != nil {
 		return err
 	}
-	if q.Waiting != waiting {
+	switch {
+	case seen != nil && !q.IsAs(seen):
+		return fmt.Errorf("drop queue %q of %q: %w", q.Name, q.Feed, ErrChanged)
+	case q.Waiting != waiting:
 		return fmt.Errorf("drop queue %q of %q: %w", q.Name, q.Feed, ErrCount)
 	}
 	// What is too much for one commit goes first.
-	if _, err := b.purge(ctx, q, Counted{Count: q.Waiting, UpTo: math.MaxInt64}); err != nil {
+	if _, err := b.purge(ctx, q, Counted{Count: q.Waiting, UpTo: math.MaxInt64}, seen); err != nil {
 		return err
 	}
-	t := &ticket{op: Op{Kind: OpDropQueue, Purge: &Purge{Queue: q.ID}, Order: Order{Feed: q.Feed}}}
+	t := &ticket{op: Op{Kind: OpDropQueue, Purge: &Purge{Queue: q.ID, If: seen}, Order: Order{Feed: q.Feed}}}
 	if err := b.commit(context.WithoutCancel(ctx), t); err != nil {
 		return fmt.Errorf("drop queue %q of %q: %w", q.Name, q.Feed, err)
 	}

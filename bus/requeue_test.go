@@ -66,10 +66,10 @@ func TestADroppedQueueBeginsAnewWithItsConsumers(t *testing.T) {
 		publish(t, b, queued("1"), queued("2"))
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
 		w.want("1")
-		if err := b.DropQueue(ctx, workQueue, 1); !errors.Is(err, bus.ErrCount) {
+		if err := b.DropQueue(ctx, workQueue, 1, nil); !errors.Is(err, bus.ErrCount) {
 			t.Errorf("DropQueue of another number: %v, want ErrCount", err)
 		}
-		if err := b.DropQueue(ctx, workQueue, 2); err != nil {
+		if err := b.DropQueue(ctx, workQueue, 2, nil); err != nil {
 			t.Fatal(err)
 		}
 		wantTitles(t, b, bus.Query{Feed: "x"})
@@ -77,7 +77,7 @@ func TestADroppedQueueBeginsAnewWithItsConsumers(t *testing.T) {
 		w.idle()
 		publish(t, b, queued("3"))
 		w.want("3")
-		if err := b.DropQueue(ctx, bus.QueueName{Feed: "x", Name: "none"}, 0); !errors.Is(err, bus.ErrNoQueue) {
+		if err := b.DropQueue(ctx, bus.QueueName{Feed: "x", Name: "none"}, 0, nil); !errors.Is(err, bus.ErrNoQueue) {
 			t.Errorf("DropQueue of no queue: %v", err)
 		}
 	})

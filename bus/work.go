@@ -125,6 +125,8 @@ type Settlement struct {
 // Purge asks for work to be removed that nobody has.
 type Purge struct {
 	Queue int64
+	// If is this queue as it must be, but for what waits in it: ErrChanged otherwise, and nothing is removed. nil takes any.
+	If    *Queue
 	UpTo  int64 // work on entries with higher ids stays
 	After Place // what stands up to here stays
 	Count int   // at most

@@ -227,9 +227,9 @@ func (c *commit) apply(op *bus.Op) (rule, err error) {
 	case bus.OpOpen:
 		return nil, c.open(op)
 	case bus.OpPurge:
-		return nil, c.purge(op)
+		return c.purge(op.Purge)
 	case bus.OpDropQueue:
-		return c.dropQueue(op.Purge.Queue)
+		return c.dropQueue(op.Purge)
 	case bus.OpRequeue:
 		return nil, c.requeue(op)
 	}

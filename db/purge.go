@@ -11,29 +11,43 @@ const selectPurge = `SELECT rank, id FROM atommq_ready WHERE queue = ?1 AND (ran
 	ORDER BY rank, id LIMIT ?5 /* FOR UPDATE SKIP LOCKED */`
 
 // purge removes work that nobody has.
-func (c *commit) purge(op *bus.Op) error {
+func (c *commit) purge(p *bus.Purge) (rule, err error) {
 	if err := c.flush(); err != nil {
-		return err
+		return nil, err
 	}
-	p := op.Purge
+	if rule, err := c.stillAs(p); rule != nil || err != nil {
+		return rule, err
+	}
 	var found ranked
 	removed, last := 0, p.After
 	args := number([]driver.Value{p.Queue, int64(p.After.Rank), p.After.ID, p.UpTo, int64(p.Count)})
-	err := c.writer.query(selectPurge, args, func(v []driver.Value) {
+	err = c.writer.query(selectPurge, args, func(v []driver.Value) {
 		found.row(v)
 		removed++
 		last = bus.Place{Rank: uint8(v[0].(int64)), ID: v[1].(int64)}
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for rank, ids := range found {
 		if err := c.purgeRank(p.Queue, int64(rank), ids); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	c.outcomes = append(c.outcomes, func() { p.Removed, p.Last = removed, last })
-	return nil
+	return nil, nil
+}
+
+// stillAs reports, as a rule, that the queue of p is not as it was seen.
+func (c *commit) stillAs(p *bus.Purge) (rule, err error) {
+	if p.If == nil {
+		return nil, nil
+	}
+	now, err := c.writer.queueNow(p.If.Feed, p.If.Name)
+	if err != nil || now.ID == p.Queue && now.IsAs(p.If) {
+		return nil, err
+	}
+	return bus.ErrChanged, nil
 }
 
 var deleteReadyByID = makeByID(2, "DELETE FROM atommq_ready WHERE queue = ?1 AND rank = ?2 AND ", "")
@@ -72,16 +86,20 @@ var dropQueueWork = []string{
 }
 
 // dropQueue removes a queue and all its work, handed out or not, as if that were acked.
-func (c *commit) dropQueue(queue int64) (rule, err error) {
+func (c *commit) dropQueue(p *bus.Purge) (rule, err error) {
 	if err := c.flush(); err != nil {
 		return nil, err
 	}
+	queue := p.Queue
 	o, err := c.owner(queue)
 	if err != nil {
 		return nil, err
 	}
 	if o.feed == "" {
 		return bus.ErrNoQueue, nil
+	}
+	if rule, err := c.stillAs(p); rule != nil || err != nil {
+		return rule, err
 	}
 	var found ranked
 	args := number([]driver.Value{queue})

@@ -109,10 +109,9 @@ func (m *Memory) write(op *bus.Op) error {
 	case bus.OpClaim:
 		return m.claim(&op.Order, op.At)
 	case bus.OpPurge:
-		m.purge(op.Purge)
-		return nil
+		return m.purge(op.Purge)
 	case bus.OpDropQueue:
-		return m.dropQueue(op.Purge.Queue)
+		return m.dropQueue(op.Purge)
 	case bus.OpRequeue:
 		m.requeue(op)
 		return nil

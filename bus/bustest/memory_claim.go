@@ -69,11 +69,14 @@ func (m *Memory) CountReady(ctx context.Context, queue, upTo int64) (n int64, er
 	return n, nil
 }
 
-func (m *Memory) purge(p *bus.Purge) {
+func (m *Memory) purge(p *bus.Purge) error {
+	if !m.stillAs(p) {
+		return bus.ErrChanged
+	}
 	p.Removed, p.Last = 0, p.After
 	q := m.queues[p.Queue]
 	if q == nil {
-		return
+		return nil
 	}
 	for _, w := range slices.Clone(q.ready) {
 		if p.Removed < p.Count && w.ID <= p.UpTo && comparePlaces(w.Place, p.After) > 0 {
@@ -82,12 +85,22 @@ func (m *Memory) purge(p *bus.Purge) {
 			p.Last = w.Place
 		}
 	}
+	return nil
 }
 
-func (m *Memory) dropQueue(id int64) error {
+// stillAs reports whether the queue of p is as it was seen.
+func (m *Memory) stillAs(p *bus.Purge) bool {
+	return p.If == nil || p.If.ID == p.Queue && m.queueNow(p.If.Feed, p.If.Name).IsAs(p.If)
+}
+
+func (m *Memory) dropQueue(p *bus.Purge) error {
+	id := p.Queue
 	q := m.queues[id]
-	if q == nil {
+	switch {
+	case q == nil:
 		return bus.ErrNoQueue
+	case !m.stillAs(p):
+		return bus.ErrChanged
 	}
 	q.feed.queues = slices.DeleteFunc(q.feed.queues, func(other *memoryQueue) bool { return other == q })
 	delete(m.queues, id)

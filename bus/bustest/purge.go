@@ -55,6 +55,23 @@ func testPurgeUntilAcked(_ *testing.T, s *suite) {
 	s.wantAccount(5)
 }
 
+// refusesChanged makes sure that nothing of q, a queue that something waits in, is removed unless it is as it was seen.
+func (s *suite) refusesChanged(q, other *bus.Queue) {
+	s.Helper()
+	three, ctx := 3, context.Background()
+	if _, err := s.ConfigureQueue(ctx, q.Feed, q.Name, bus.QueueSettings{Attempts: &three}); err != nil {
+		s.Fatal(err)
+	}
+	before := s.queue(q.Feed, q.Name)
+	for _, seen := range []*bus.Queue{q, other, {QueueName: q.QueueName}} {
+		s.refused(&bus.Op{Kind: bus.OpDropQueue, Purge: &bus.Purge{Queue: q.ID, If: seen}}, bus.ErrChanged)
+		s.refused(&bus.Op{Kind: bus.OpPurge, Purge: &bus.Purge{Queue: q.ID, If: seen, UpTo: 10, Count: 10}}, bus.ErrChanged)
+	}
+	if diff := cmp.Diff(before, s.queue(q.Feed, q.Name)); diff != "" {
+		s.Errorf("refusals changed the queue (-was +is):\n%s", diff)
+	}
+}
+
 func testDropQueue(t *testing.T, s *suite) {
 	drop := func(q *bus.Queue) *bus.Op {
 		return &bus.Op{Kind: bus.OpDropQueue, Purge: &bus.Purge{Queue: q.ID}}
@@ -62,6 +79,7 @@ func testDropQueue(t *testing.T, s *suite) {
 	q, other, node := s.open("x", "q"), s.open("x", "other"), s.join()
 	s.untilAcked("x", true)
 	s.series("x", 4)
+	s.refusesChanged(q, other)
 	held := s.claim(node, q, 1, 1)
 	leases := s.lease(q, 1, time.Minute, 2)
 	s.must(settling(bus.Acked, s.lease(other, 3, time.Minute, 1, 2, 3)...))
@@ -82,8 +100,11 @@ func testDropQueue(t *testing.T, s *suite) {
 		t.Error("a queue that begins anew has the id of the one before")
 	}
 	s.untilAcked("x", false)
-	s.must(drop(other), drop(again))
-	if f := s.feed("x"); f.Entries != 2 {
+	s.must(publishing(entry("x", "what waits is no setting")))
+	seen := drop(other)
+	seen.Purge.If = s.queue("x", "other")
+	s.must(seen, drop(again))
+	if f := s.feed("x"); f.Entries != 3 {
 		t.Errorf("the feed has %d entries, want what was kept", f.Entries)
 	}
 }

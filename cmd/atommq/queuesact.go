@@ -183,7 +183,7 @@ func queuesDropCommand() *cobra.Command {
 			if !cmd.Flags().Changed("count") {
 				return "", misusef("give the number of entries that are not acknowledged, as you saw it: --count N")
 			}
-			err := n.bus.DropQueue(cmd.Context(), q, int64(f.count))
+			err := n.bus.DropQueue(cmd.Context(), q, int64(f.count), nil)
 			if errors.Is(err, bus.ErrCount) {
 				there, err := n.bus.Queue(cmd.Context(), q.Feed, q.Name)
 				if err != nil {
