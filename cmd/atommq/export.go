@@ -84,7 +84,7 @@ func (x *export) run(ctx context.Context, names []string) error {
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(there, func(f feeds.Feed) bool { return f.Name == name }) {
-			return fmt.Errorf("feed %q: there is none: atommq feeds lists them", name)
+			return noFeedOf(name)
 		}
 	}
 	var total int64

@@ -35,7 +35,7 @@ It lists the feeds; its subcommands change them.`,
 			return n.list(cmd.Context(), cmd.OutOrStdout())
 		})
 	}
-	cmd.AddCommand(feedsSetCommand(), feedsPruneCommand())
+	cmd.AddCommand(feedsSetCommand(), feedsPruneCommand(), feedsRemoveCommand())
 	return cmd
 }
 
