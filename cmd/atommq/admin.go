@@ -45,7 +45,7 @@ func adminSettings() []setting {
 
 // openAdminDoor opens the address of --admin, nil for none. Another address than one of this machine's own has to be meant.
 func openAdminDoor(ctx context.Context, s *settings) (*door, error) {
-	if s.Admin == off {
+	if isOff(s.Admin) {
 		return nil, nil
 	}
 	d, err := openDoor(ctx, "http", "--admin", s.Admin)

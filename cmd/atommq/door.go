@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
-	"syscall"
 )
 
 // off is the address that keeps a door shut.
@@ -26,6 +23,9 @@ type door struct {
 
 // openDoor opens the address that a flag names.
 func openDoor(ctx context.Context, scheme, flag, address string) (*door, error) {
+	if err := checkAddress(ctx, flag, address); err != nil {
+		return nil, err
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, cannotListen(flag, address, err)
@@ -40,19 +40,6 @@ func newDoor(scheme string, l net.Listener) *door {
 		url += "/"
 	}
 	return &door{l, url, reach(l.Addr())}
-}
-
-// cannotListen says in one line why, and what to do.
-func cannotListen(flag, address string, err error) error {
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%s is taken by another program: stop that, or choose another address with %s", address, flag)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("not allowed to listen on %s: choose a port from 1024 up with %s", address, flag)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("%s is not an address of this machine: choose another one with %s", address, flag)
-	}
-	return misusef("%s %s: %w", flag, address, err)
 }
 
 // dialable writes an address as clients on this machine can use it.
