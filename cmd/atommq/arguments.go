@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,10 +34,34 @@ func suggestion(cmd *cobra.Command, typed string) string {
 // asUsed wants the arguments that the command's Use names.
 func asUsed(cmd *cobra.Command, given []string) error {
 	_, wanted, _ := strings.Cut(cmd.Use, " ")
-	if n := len(strings.Fields(wanted)); len(given) != n {
-		return fmt.Errorf("%s takes %s, and there are %d of these %d", cmd.CommandPath(), wanted, len(given), n)
+	names := strings.Fields(wanted)
+	switch n := len(names); {
+	case len(given) == n:
+		return nil
+	case len(given) > n:
+		return fmt.Errorf("%s takes %s, and %q is more%s", cmd.CommandPath(), wanted, given[n], unquoted(given[n-1:]))
 	}
-	return nil
+	missing := strings.Join(names[len(given):], " ")
+	return fmt.Errorf("%s takes %s, and %s is missing%s", cmd.CommandPath(), wanted, missing, asIn(cmd))
+}
+
+// asIn shows how a command is written, if it has an example.
+func asIn(cmd *cobra.Command) string {
+	first, _, _ := strings.Cut(strings.TrimSpace(cmd.Example), "\n")
+	if first == "" {
+		return ""
+	}
+	return ", as in " + first
+}
+
+// unquoted says what may have become of a * where arguments are the names of files here: shells put those in its place.
+func unquoted(given []string) string {
+	for _, arg := range given {
+		if _, err := os.Lstat(arg); err != nil {
+			return ""
+		}
+	}
+	return ": they are names of files, which the shell puts in the place of a *: write it in quotes, '*'"
 }
 
 // oneFeed wants a FEED and no more.

@@ -76,6 +76,10 @@ func tokenRemoveCommand() *cobra.Command {
 			if errors.Is(err, bus.ErrNoToken) {
 				return fmt.Errorf("%s has no token %q: atommq token list shows those there are", args[0], args[1])
 			}
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(toPeople{cmd.OutOrStdout()}, "removed the token %s of %s\n", args[1], args[0])
 			return err
 		})
 	}

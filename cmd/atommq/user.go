@@ -89,7 +89,11 @@ is let in no more, within two seconds; tokens stay as they are.`,
 			return err
 		}
 		return withNode(cmd.Context(), s, func(n *node) error {
-			return accountError(args[0], n.store.SetPassword(cmd.Context(), args[0], hash))
+			if err := n.store.SetPassword(cmd.Context(), args[0], hash); err != nil {
+				return accountError(args[0], err)
+			}
+			_, err := fmt.Fprintf(toPeople{cmd.OutOrStdout()}, "%s has a new password\n", args[0])
+			return err
 		})
 	}
 	return cmd
@@ -104,7 +108,11 @@ func userRemoveCommand() *cobra.Command {
 	s := declare(cmd, "db")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return withNode(cmd.Context(), s, func(n *node) error {
-			return accountError(args[0], n.store.RemoveAccount(cmd.Context(), args[0]))
+			if err := n.store.RemoveAccount(cmd.Context(), args[0]); err != nil {
+				return accountError(args[0], err)
+			}
+			_, err := fmt.Fprintf(toPeople{cmd.OutOrStdout()}, "removed %s, with its tokens, rules and limits\n", args[0])
+			return err
 		})
 	}
 	return cmd
@@ -151,7 +159,11 @@ func ruleCommand(cmd *cobra.Command, with nodeOpener, change func(had, named bus
 			if err := n.store.SetRule(cmd.Context(), rule); err != nil {
 				return accountError(args[0], err)
 			}
-			return tellRule(cmd.OutOrStdout(), rule)
+			if err := tellRule(cmd.OutOrStdout(), rule); err != nil || unquoted(args[2:]) == "" {
+				return err
+			}
+			_, err = fmt.Fprintf(toPeople{cmd.ErrOrStderr()}, "%s is the name of a file here, too: where all feeds are meant, write '*' in quotes\n", args[2])
+			return err
 		})
 	}
 	return cmd
@@ -185,7 +197,7 @@ func tellRule(w io.Writer, r bus.Rule) error {
 func accountError(name string, err error) error {
 	switch {
 	case errors.Is(err, bus.ErrNoAccount):
-		return fmt.Errorf("there is no account %q: atommq user list shows those there are", name)
+		return fmt.Errorf("there is no account %q: atommq user list shows those there are, and atommq user add makes one", name)
 	case errors.Is(err, bus.ErrAccountExists):
 		return fmt.Errorf("there is an account %q already: atommq user passwd changes its password", name)
 	}

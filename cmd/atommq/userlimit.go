@@ -40,7 +40,7 @@ itself, but for feeds. Those without an account are counted by their addresses, 
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		change, err := parseLimits(args[1:])
 		if err != nil {
-			return &misuse{err}
+			return misusef("%w%s", err, unquoted(args[:2]))
 		}
 		with := withAnyNode
 		if len(change) == 0 {
