@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -30,6 +31,46 @@ func faultsOf(t *testing.T, dsn string) (lines []string) {
 		t.Errorf("%d faults are counted, and %d told of", n, len(lines))
 	}
 	return lines
+}
+
+// What reading makes beside a file that nobody works on, it removes; what others have there, it leaves.
+func TestACheckLeavesNothingBesideAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bus.db")
+	beside := func() []string {
+		t.Helper()
+		names, err := filepath.Glob(path + "-[ws]*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	s, err := Open(t.Context(), path, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	furnish(t, s)
+	if faults := faultsOf(t, path); len(faults) > 0 || len(beside()) != 2 {
+		t.Errorf("a check beside others finds %q, and leaves %q", faults, beside())
+	}
+	mustCommit(t, s, publishing(t, "news", 1)...)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // also where one has left something
+		if faults := faultsOf(t, path); len(faults) > 0 || len(beside()) > 0 {
+			t.Errorf("a check finds %q, and leaves %q", faults, beside())
+		}
+		pool, err := OpenFile(path)
+		if err == nil {
+			_, err = pool.ExecContext(t.Context(), "SELECT 1 FROM sqlite_schema")
+		}
+		if err := errors.Join(err, pool.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(beside()) == 0 {
+		t.Error("reading leaves nothing by itself: this test shows nothing")
+	}
 }
 
 // furnish gives a store a bit of everything.

@@ -20,7 +20,8 @@ type copySide struct {
 	pool   *sql.DB
 	conn   *sql.Conn
 	tables []*copyTable
-	schema int64 // its version, of a snapshot
+	schema int64  // its version, of a snapshot
+	tidy   func() // what is to be done when it is closed, if anything
 }
 
 // copyDialect is how databases differ for a copy.
@@ -161,6 +162,9 @@ func (s *copySide) close() (err error) {
 	}
 	if s.pool != nil {
 		err = errors.Join(err, s.pool.Close())
+	}
+	if s.tidy != nil {
+		s.tidy()
 	}
 	return unlessLost(err)
 }

@@ -124,9 +124,12 @@ func (l location) migrator(cfg Config) string {
 
 // nodes names the file of the nodes' locks, beside the database. Like SQLite's own, it is named after the file that symbolic links
 // lead to: processes that call the database by different names must find the same locks.
-func (l location) nodes() string {
+func (l location) nodes() string { return l.real() + "-nodes" }
+
+// real is the path that symbolic links lead to.
+func (l location) real() string {
 	if real, err := filepath.EvalSymlinks(l.path); err == nil {
-		return real + "-nodes"
+		return real
 	}
-	return l.path + "-nodes"
+	return l.path
 }

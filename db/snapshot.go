@@ -14,7 +14,7 @@ import (
 // openSnapshot opens a database as it is at one moment, for reading. Whoever works on it goes on meanwhile.
 func openSnapshot(ctx context.Context, dsn string) (_ *copySide, err error) {
 	s := &copySide{name: dsn}
-	if s.pool, s.copyDialect, err = openSnapshotPool(dsn); err != nil {
+	if s.pool, s.copyDialect, s.tidy, err = openSnapshotPool(dsn); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -42,20 +42,43 @@ func openSnapshot(ctx context.Context, dsn string) (_ *copySide, err error) {
 	return s, err
 }
 
-func openSnapshotPool(dsn string) (*sql.DB, copyDialect, error) {
+func openSnapshotPool(dsn string) (_ *sql.DB, _ copyDialect, tidy func(), err error) {
 	if IsPostgres(dsn) {
 		pool, err := OpenServer(dsn)
-		return pool, copyServer{}, err
+		return pool, copyServer{}, nil, err
 	}
 	loc, err := parse(dsn)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if _, err := os.Stat(loc.path); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
+	}
+	if loc.hasEmptyLog() {
+		tidy = loc.removeLog
 	}
 	pool, err := loc.openToRead()
-	return pool, copyFile{}, err
+	return pool, copyFile{}, tidy, err
+}
+
+// hasEmptyLog reports whether there is nothing in the log beside a file, or no log.
+func (l location) hasEmptyLog() bool {
+	info, err := os.Stat(l.real() + "-wal")
+	return errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0
+}
+
+// removeLog removes the log, and its index, that reading made beside a file which nobody works on: a connection that may only read makes
+// both, and cannot remove them. One that may write does when it is the last to close: whoever came meanwhile keeps what is theirs.
+func (l location) removeLog() {
+	if _, err := os.Stat(l.real() + "-shm"); err != nil {
+		return
+	}
+	pool, err := sql.Open("sqlite3", l.url("mode=rw", "_busy_timeout=0"))
+	if err == nil {
+		// Where it may not write, they stay.
+		_, _ = pool.Exec("SELECT 1 FROM sqlite_schema")
+		_ = pool.Close()
+	}
 }
 
 // OpenFile opens a file of SQLite, of whichever program, for reading.

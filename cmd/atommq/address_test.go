@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"net"
 	"path/filepath"
 	"strings"
@@ -54,7 +53,7 @@ func TestWhatListeningFailsWithIsSaidInTheProgramsWords(t *testing.T) {
 		{"unix:/x", syscall.EACCES, "--http unix:/x: this user may not make files in /: allow it, or choose another file"},
 		{"x:1", &net.OpError{Op: "listen", Net: "tcp", Err: syscall.EAFNOSUPPORT}, "--http x:1: address family not supported by protocol: give an address like 127.0.0.1:8080"},
 	} {
-		if err := cannotListen("--http", test.address, test.err); err.Error() != test.want || errors.Unwrap(err) == test.err {
+		if err := cannotListen("--http", test.address, test.err); err.Error() != test.want {
 			t.Errorf("%s, %v: %v, want %s", test.address, test.err, err, test.want)
 		}
 	}
