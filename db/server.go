@@ -164,6 +164,9 @@ func (s *session) Connect(ctx context.Context) (driver.Conn, error) {
 	d := &sessionDialer{}
 	c.Dialer(d)
 	conn, err := c.Connect(ctx)
+	if stateOf(err) == noSuchDatabase {
+		err = &NoDatabaseError{cfg.Database, err}
+	}
 	if err != nil {
 		return nil, &unreachableError{err}
 	}
@@ -174,6 +177,17 @@ func (s *session) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	return conn, nil
 }
+
+// NoDatabaseError says that a server of PostgreSQL, which is there, has no database of a name.
+type NoDatabaseError struct {
+	Name string
+	err  error
+}
+
+func (e *NoDatabaseError) Error() string {
+	return fmt.Sprintf("the server has no database %q: make it, as with createdb %s, or name another one", e.Name, e.Name)
+}
+func (e *NoDatabaseError) Unwrap() error { return e.err }
 
 // unreachableError says that no session could be had.
 type unreachableError struct{ err error }

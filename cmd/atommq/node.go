@@ -78,6 +78,8 @@ func startNode(ctx context.Context, s *settings, cfg db.Config, log *slog.Logger
 	switch {
 	case errors.Is(err, db.ErrNoBus):
 		return nil, fmt.Errorf("%w: make one with %s, or name another database with --db", err, makeBus)
+	case isNoDatabase(err): // which says what to do
+		return nil, err
 	case errors.Is(err, bus.ErrUnavailable) && db.IsPostgres(s.DB):
 		return nil, fmt.Errorf("%w: start PostgreSQL, or put --db right", err)
 	case errors.Is(err, bus.ErrFull):
@@ -107,6 +109,11 @@ func startNode(ctx context.Context, s *settings, cfg db.Config, log *slog.Logger
 	}
 	receiving := semaphore.NewWeighted(int64(max(s.ReceiveBytes, 2*s.MaxBody, 1<<20)))
 	return &node{store, b, access, room, receiving}, nil
+}
+
+func isNoDatabase(err error) bool {
+	_, is := errors.AsType[*db.NoDatabaseError](err)
+	return is
 }
 
 // close commits what was accepted and closes the database.

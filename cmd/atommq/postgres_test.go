@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -76,6 +77,20 @@ func awaitHead(t *testing.T, feed, id string) {
 		}
 		if response.Header.Get("Xlastid") == id {
 			return
+		}
+	}
+}
+
+func TestADatabaseOfPostgreSQLThatIsNotThereIsSaidHowToMake(t *testing.T) {
+	url := dbtest.Start(t, "fsync=off").URL("nobus")
+	for _, args := range [][]string{{"serve", "--http", "127.0.0.1:0", "--stomp", "off"}, {"feeds"}, {"migrate", "up"}, {"check"}, {"restore", "x.db"}} {
+		if args[0] == "restore" {
+			args[1] = filepath.Join(t.TempDir(), "x.db")
+			runCommand(t, "migrate", "up", "--db", args[1])
+		}
+		out, err := exec.CommandContext(t.Context(), "atommq", append(args, "--db", url)...).CombinedOutput()
+		if err == nil || !strings.HasSuffix(string(out), `the server has no database "nobus": make it, as with createdb nobus, or name another one`+"\n") {
+			t.Errorf("%s: %v: %s", args, err, out)
 		}
 	}
 }
