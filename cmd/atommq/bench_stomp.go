@@ -34,7 +34,7 @@ func benchStompSections() benchSuite {
 		{"pipeline", 2 * benchRounds, benchPipeline},
 		{"flow", 2 * benchRounds, benchFlow},
 		{"drain", 2 * benchRounds, benchDrain},
-		{"fanout", 2 * 3 * benchRounds, benchFanOut},
+		{"fanout", 2 * 4 * benchRounds, benchFanOut},
 		{"latency", 2 * benchRounds, benchLatency},
 		{"count", 2, benchCount},
 		{"connections", 3, benchIdleConnections},
