@@ -2,7 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // offer inserts n entries and the work of one queue for each.
@@ -37,6 +43,51 @@ func (r *rawTable) sends(batch int) measure {
 	return func(ctx context.Context, d time.Duration) (float64, error) {
 		return rate(ctx, d, 1, func(int) (int, error) {
 			return batch, r.transact(func() error { return r.offer(batch) })
+		})
+	}
+}
+
+// sendsOverSocket measures the same, a message a commit, where each comes in over a socket whose other end waits for the answer.
+func (r *rawTable) sendsOverSocket() measure {
+	return func(ctx context.Context, d time.Duration) (perSecond float64, err error) {
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return 0, fmt.Errorf("listen: %w", err)
+		}
+		defer listener.Close()
+		message, answer := make([]byte, len(r.xml)), make([]byte, 16)
+		var answering errgroup.Group
+		answering.Go(func() error {
+			conn, err := listener.Accept()
+			if err != nil {
+				return fmt.Errorf("accept: %w", err)
+			}
+			defer conn.Close()
+			came := make([]byte, len(message))
+			for {
+				if _, err := io.ReadFull(conn, came); err != nil {
+					return nil // there are no more
+				}
+				if err := r.transact(func() error { return r.offer(1) }); err != nil {
+					return err
+				}
+				if _, err := conn.Write(answer); err != nil {
+					return fmt.Errorf("answer: %w", err)
+				}
+			}
+		})
+		defer func() { err = errors.Join(err, answering.Wait()) }()
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", listener.Addr().String())
+		if err != nil {
+			return 0, fmt.Errorf("dial: %w", err)
+		}
+		defer conn.Close()
+		return rate(ctx, d, 1, func(int) (int, error) {
+			if _, err := conn.Write(message); err != nil {
+				return 0, fmt.Errorf("send: %w", err)
+			}
+			_, err := io.ReadFull(conn, answer)
+			return 1, err
 		})
 	}
 }

@@ -29,7 +29,7 @@ a process of its own.`
 func benchStompSections() benchSuite {
 	return benchSuite{
 		{"codec", 2 * benchRounds, benchCodec},
-		{"producer", 2 * benchRounds, benchProducer},
+		{"producer", 3 * benchRounds, benchProducer},
 		{"producers", 2 * benchRounds, benchProducers},
 		{"pipeline", 2 * benchRounds, benchPipeline},
 		{"flow", 2 * benchRounds, benchFlow},
