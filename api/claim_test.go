@@ -443,7 +443,7 @@ func TestEveryRefusalAboutQueuesSaysWhatToDo(t *testing.T) {
 		{"settings no JSON", "PUT", testQueue, "paused", nil, 400, `{"attempts": 5}`},
 		{"settings empty", "PUT", testQueue, "", nil, 400, `{"attempts": 5}`},
 		{"settings unknown", "PUT", testQueue, `{"atempts":5}`, nil, 400, "atempts"},
-		{"settings twice", "PUT", testQueue, `{} {}`, nil, 400, "more behind"},
+		{"settings twice", "PUT", testQueue, `{} {}`, nil, 400, "something follows"},
 		{"settings of another type", "PUT", testQueue, `<queue/>`, []string{"Content-Type: text/xml"}, 415, "JSON"},
 		{"attempts 0", "PUT", testQueue, `{"attempts":0}`, nil, 400, "1 to 1000000"},
 		{"ack_timeout negative", "PUT", testQueue, `{"ack_timeout":-1}`, nil, 400, "0 for none"},

@@ -1,10 +1,8 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -139,8 +137,6 @@ type queueSettings struct {
 	Paused     *bool    `json:"paused"`
 }
 
-const settingsHint = `Send JSON with some of ack_timeout (seconds, 0 for none), attempts (1 to 1000000) and paused (true or false): {"attempts": 5}.`
-
 // putQueue changes a queue's settings, and makes the queue if there is none.
 func (s *site) putQueue(w http.ResponseWriter, r *http.Request) error {
 	name, err := queueName(r)
@@ -184,7 +180,7 @@ func (s *site) receiveQueueSettings(w http.ResponseWriter, r *http.Request) (set
 	typ, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if r.Header.Get("Content-Type") != "" && (err != nil || typ != "application/json" && typ != "application/x-www-form-urlencoded") {
 		return set, &problemError{
-			Status: http.StatusUnsupportedMediaType, Detail: "The settings of a queue are JSON. " + settingsHint,
+			Status: http.StatusUnsupportedMediaType, Detail: "The settings of a queue are JSON, with some of " + queueObject.names + ": " + queueObject.example + ".",
 			Header: http.Header{"Accept": {"application/json"}},
 		}
 	}
@@ -193,13 +189,8 @@ func (s *site) receiveQueueSettings(w http.ResponseWriter, r *http.Request) (set
 		return set, err
 	}
 	var given queueSettings
-	dec := json.NewDecoder(strings.NewReader(string(body)))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&given); err != nil {
-		return set, badRequest("The settings cannot be read: %v. %s", err, settingsHint)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return set, badRequest("There is more behind the settings. %s", settingsHint)
+	if err := queueObject.decode(body, &given); err != nil {
+		return set, err
 	}
 	return given.check()
 }

@@ -1,11 +1,9 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -46,9 +44,6 @@ type keepJSON struct {
 	Entries int64 `json:"entries"`
 	Bytes   int64 `json:"bytes"`
 }
-
-// settingsMembers names the members of settingsJSON, and of those within.
-const settingsMembers = "title, subtitle, author (name, uri, email), accepts, categories (fixed, scheme, list of term, scheme, label), append_only, until_acked, keep (age, entries, bytes)"
 
 func settingsOf(f *bus.Feed) *settingsJSON {
 	categories := categoriesJSON(f.Categories)
@@ -203,7 +198,7 @@ func settingsPrecondition(r *http.Request, f *bus.Feed) (*int64, error) {
 	return revision, nil
 }
 
-// receiveSettings reads the JSON that a PUT brings. A member that is not known would be without effect, which nobody would notice.
+// receiveSettings reads the JSON that a PUT brings.
 func (s *site) receiveSettings(w http.ResponseWriter, r *http.Request) (*settingsJSON, error) {
 	p, err := describeBody(r)
 	if err != nil {
@@ -221,15 +216,7 @@ func (s *site) receiveSettings(w http.ResponseWriter, r *http.Request) (*setting
 		return nil, err
 	}
 	var given settingsJSON
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&given); err != nil {
-		return nil, badRequest("The settings cannot be read: %s. Nothing was changed. The members are %s.", strings.TrimPrefix(err.Error(), "json: "), settingsMembers)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, badRequest("Something follows the settings' JSON object. Nothing was changed; send one object.")
-	}
-	return &given, nil
+	return &given, feedObject.decode(body, &given)
 }
 
 // deleteCollection removes a feed with all it has.
