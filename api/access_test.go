@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/bcrypt"
 
 	"atommq/bus"
@@ -121,9 +122,38 @@ func TestAnAccountComesInByPasswordOrToken(t *testing.T) {
 			t.Errorf("%s: WWW-Authenticate: %q", field, got)
 		}
 	}
-	g.get("/feeds", g.as("ann"), basic("ann", "pässword:1")).want(t, http.StatusUnauthorized) // which of the two?
+	two := g.get("/feeds", g.as("ann"), basic("ann", "pässword:1")).want(t, http.StatusUnauthorized) // which of the two?
+	two.wantText(t, "more than one field Authorization")
 	g.get("/healthz").want(t, http.StatusOK)
 	g.get("/readyz").want(t, http.StatusUnauthorized)
+}
+
+func TestWhoIsNotLetInIsToldWhatIsTaken(t *testing.T) {
+	const ways, certificate = "Give the name and password of an account, curl -u name:password …, or a token, curl -H 'Authorization: Bearer token' …", "a certificate that names the account"
+	for _, certificates := range []bool{false, true} {
+		g := invite(t, Handler{ClientCertificates: certificates}, "ann x read", "anonymous y read")
+		for _, test := range []struct{ path, field, says, challenge string }{
+			{"/feeds/x", "X-None: x", "takes the right to read", ""},
+			{"/feeds", "Authorization: Basic YW5uOnh5eg==", "no such name with this password", ""},
+			{"/feeds", "Authorization: Digest x", "cannot be read: it takes Basic or Bearer", ""},
+			{"/feeds", "Authorization: Bearer x", "no such token; it may have ended", `, error="invalid_token"`},
+		} {
+			a := g.get(test.path, test.field).want(t, http.StatusUnauthorized)
+			a.wantText(t, "401 Unauthorized: ")
+			a.wantText(t, test.says)
+			a.wantText(t, ways)
+			if strings.Contains(a.body, certificate) != certificates {
+				t.Errorf("certificates are taken: %t, and the answer is %s", certificates, a.body)
+			}
+			want := []string{`Basic realm="AtomMQ", charset="UTF-8"`, `Bearer realm="AtomMQ"` + test.challenge}
+			if diff := cmp.Diff(want, a.Header["Www-Authenticate"]); diff != "" {
+				t.Errorf("%s: WWW-Authenticate (-want +got):\n%s", test.field, diff)
+			}
+			wantProblem(t, g.get(test.path, test.field, asProblem), http.StatusUnauthorized)
+		}
+	}
+	g := invite(t, Handler{}, "ann x read")
+	g.get("/feeds").want(t, http.StatusUnauthorized).wantText(t, "This server asks who you are. "+ways)
 }
 
 // TestEveryRouteTakesItsRight asks for each resource as accounts that have one right each.
@@ -210,9 +240,9 @@ func TestAFeedThatMayNotBeReadShowsNowhere(t *testing.T) {
 		}
 	}
 	// What may not be read is as what is not there.
-	for path, unknown := range map[string]string{"/feeds/secret": "/feeds/unknown", "/feeds/secret/archive/1-100": "/feeds/unknown/archive/1-100", "/feeds/secret/queues": "/feeds/unknown/queues"} {
+	for path, unknown := range map[string]string{"/feeds/secret": "/feeds/unknown", "/feeds/secret/archive/1-100": "/feeds/unknown/archive/1-100", "/feeds/secret/queues": "/feeds/unknown/queues", "/feeds/secret/queues/q": "/feeds/unknown/queues/q"} {
 		there := g.get(path, g.as("ann")).want(t, http.StatusNotFound)
-		if nowhere := g.get(unknown, g.as("root")).want(t, http.StatusNotFound); there.body != nowhere.body {
+		if nowhere := g.get(unknown, g.as("root")).want(t, http.StatusNotFound); strings.ReplaceAll(there.body, "secret", "unknown") != nowhere.body {
 			t.Errorf("%s: %s\n%s: %s", path, there.body, unknown, nowhere.body)
 		}
 	}

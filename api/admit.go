@@ -16,7 +16,10 @@ const (
 )
 
 // challenges say how to log in.
-var challenges = []string{`Basic realm="AtomMQ", charset="UTF-8"`, `Bearer realm="AtomMQ"`}
+var (
+	challenges = []string{`Basic realm="AtomMQ", charset="UTF-8"`, `Bearer realm="AtomMQ"`}
+	wrongToken = []string{challenges[0], challenges[1] + `, error="invalid_token"`} // RFC 6750 §3.1
+)
 
 type callerKey struct{}
 
@@ -71,26 +74,51 @@ func (s *site) identify(r *http.Request) (*bus.Caller, error) {
 		if c := s.access.Anonymous(); c.Welcome() {
 			return c, nil
 		}
-		return nil, unauthorized("This server asks who you are. Give the name and password of an account, or a token: curl -u name:password …, or curl -H 'Authorization: Bearer token' ….")
+		return nil, unauthorized("This server asks who you are. %s", s.waysIn())
 	}
-	var c *bus.Caller
-	err := bus.ErrCredentials
-	if login, passcode, ok := r.BasicAuth(); ok {
-		c, err = s.access.Login(r.Context(), login, passcode)
-	} else if token, ok := bearer(given[0]); ok {
-		c, err = s.access.Token(token)
+	if len(given) > 1 {
+		return nil, unauthorized("There is more than one field Authorization. Send the right one alone. %s", s.waysIn())
 	}
-	if errors.Is(err, bus.ErrCredentials) || len(given) > 1 {
-		return nil, unauthorized("This server knows no such name with this password, or no such token. Correct it: curl -u name:password …, or curl -H 'Authorization: Bearer token' ….")
+	return s.authorized(r, given[0])
+}
+
+// authorized returns whom the field Authorization of a request lets in.
+func (s *site) authorized(r *http.Request, field string) (*bus.Caller, error) {
+	if token, ok := bearer(field); ok {
+		c, err := s.access.Token(token)
+		if errors.Is(err, bus.ErrCredentials) {
+			err = &problemError{
+				Status: http.StatusUnauthorized, Header: http.Header{"Www-Authenticate": wrongToken},
+				Detail: "This server knows no such token; it may have ended, or been removed. " + s.waysIn(),
+			}
+		}
+		return c, err
+	}
+	login, passcode, ok := r.BasicAuth()
+	if !ok {
+		return nil, unauthorized("The field Authorization cannot be read: it takes Basic or Bearer. %s", s.waysIn())
+	}
+	c, err := s.access.Login(r.Context(), login, passcode)
+	if errors.Is(err, bus.ErrCredentials) {
+		err = unauthorized("This server knows no such name with this password, or no such token. %s", s.waysIn())
 	}
 	return c, err
+}
+
+// waysIn says what lets somebody in here.
+func (s *site) waysIn() string {
+	const ways = "Give the name and password of an account, curl -u name:password …, or a token, curl -H 'Authorization: Bearer token' …"
+	if s.certificates {
+		return ways + "; or, over HTTPS, a certificate that names the account, curl --cert file --key file …."
+	}
+	return ways + "."
 }
 
 // certified lets in the account that a certificate names.
 func (s *site) certified(name string) (*bus.Caller, error) {
 	c, err := s.access.Certified(name)
 	if errors.Is(err, bus.ErrCredentials) {
-		return nil, unauthorized(fmt.Sprintf("Your certificate names %q (the common name of its subject), and there is no such account. Take another certificate, or say who you are: curl -u name:password …; whoever runs the server makes the account: atommq user add NAME --no-password.", name))
+		return nil, unauthorized("Your certificate names %q (the common name of its subject), and there is no such account. Whoever runs the server makes it: atommq user add NAME --no-password. Or come in otherwise. %s", name, s.waysIn())
 	}
 	return c, err
 }
@@ -101,8 +129,8 @@ func bearer(field string) (token string, ok bool) {
 	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
 }
 
-func unauthorized(detail string) error {
-	return &problemError{Status: http.StatusUnauthorized, Detail: detail, Header: http.Header{"Www-Authenticate": challenges}}
+func unauthorized(format string, args ...any) error {
+	return &problemError{Status: http.StatusUnauthorized, Detail: fmt.Sprintf(format, args...), Header: http.Header{"Www-Authenticate": challenges}}
 }
 
 // needing has h answer those who have one of these rights on the feed that the path names.
@@ -129,7 +157,7 @@ func (s *site) permit(r *http.Request, rights bus.Rights, feed string) error {
 	case has&rights != 0:
 		return nil
 	case !c.Known():
-		return unauthorized(fmt.Sprintf("This takes the right to %s in the feed %q. Say who you are: curl -u name:password …, or curl -H 'Authorization: Bearer token' ….", enough(rights), feed))
+		return unauthorized("This takes the right to %s in the feed %q. %s", enough(rights), feed, s.waysIn())
 	case has == 0 && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		return hidden(r)
 	}

@@ -62,6 +62,9 @@ type Handler struct {
 	// Access says who may do what; /healthz is everybody's. nil for everything to everybody.
 	Access *bus.Access
 
+	// ClientCertificates says that clients who speak TLS may show certificates, which name their accounts.
+	ClientCertificates bool
+
 	// NoStreams refuses streams, where a request has a process of its own (CGI): their readers poll.
 	NoStreams bool
 	// MaxReaders bounds how many wait for what is published at once; default DefaultMaxReaders.
@@ -94,22 +97,23 @@ type Pages interface {
 
 // site is a Handler made ready.
 type site struct {
-	bus       *bus.Bus
-	pages     Pages
-	log       *slog.Logger
-	base      string // without a trailing slash, "" for the connection's own address
-	prefix    string // the path of base
-	streams   bool
-	proxies   []netip.Prefix
-	maxBody   int64
-	receiving *semaphore.Weighted
-	maxMedia  int64
-	prefixes  bool
-	ids       *requestIDs
-	access    *bus.Access
-	origins   *http.CrossOriginProtection
-	live      *live
-	stats     *stats
+	bus          *bus.Bus
+	pages        Pages
+	log          *slog.Logger
+	base         string // without a trailing slash, "" for the connection's own address
+	prefix       string // the path of base
+	streams      bool
+	proxies      []netip.Prefix
+	maxBody      int64
+	receiving    *semaphore.Weighted
+	maxMedia     int64
+	prefixes     bool
+	ids          *requestIDs
+	access       *bus.Access
+	certificates bool // clients may show them
+	origins      *http.CrossOriginProtection
+	live         *live
+	stats        *stats
 
 	metrics     http.Handler
 	openMetrics bool
@@ -135,21 +139,22 @@ func (h Handler) Routes() (*Routes, error) {
 		return nil, fmt.Errorf("api: base URL %w", err)
 	}
 	s := &site{
-		bus:       h.Bus,
-		pages:     h.Pages,
-		log:       h.Log,
-		base:      base,
-		prefix:    pathOf(base),
-		streams:   !h.NoStreams,
-		proxies:   h.TrustedProxies,
-		maxBody:   h.MaxBody,
-		receiving: h.Receiving,
-		maxMedia:  h.MaxMedia,
-		prefixes:  h.Prefixes,
-		ids:       newRequestIDs(),
-		access:    h.Access,
-		origins:   http.NewCrossOriginProtection(),
-		live:      newLive(&h),
+		bus:          h.Bus,
+		pages:        h.Pages,
+		log:          h.Log,
+		base:         base,
+		prefix:       pathOf(base),
+		streams:      !h.NoStreams,
+		proxies:      h.TrustedProxies,
+		maxBody:      h.MaxBody,
+		receiving:    h.Receiving,
+		maxMedia:     h.MaxMedia,
+		prefixes:     h.Prefixes,
+		ids:          newRequestIDs(),
+		access:       h.Access,
+		certificates: h.ClientCertificates,
+		origins:      http.NewCrossOriginProtection(),
+		live:         newLive(&h),
 
 		metrics:     h.Metrics,
 		openMetrics: h.OpenMetrics,

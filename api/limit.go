@@ -29,16 +29,27 @@ func limitProblem(err error) *problemError {
 	switch {
 	case limit.Limit == bus.LimitFeeds:
 		p.Status = http.StatusForbidden
-		p.Detail = fmt.Sprintf("%s, and this would be one more. Nothing was done. Publish to a feed that is there, or DELETE one that this account made; whoever runs the server changes the limit: %s.", reason, limit.Changing())
+		p.Detail = fmt.Sprintf("%s. Nothing was done. Publish to a feed that is there%s; whoever runs the server changes the limit: %s.", reason, orDelete(limit), limit.Changing())
 	case limit.Limit.IsRate():
 		seconds := int64((limit.Wait + time.Second - 1) / time.Second)
 		p.Header = http.Header{"Retry-After": {strconv.FormatInt(max(seconds, 1), 10)}}
 		p.Detail = fmt.Sprintf("%s. Nothing was done. Send it again after the seconds that Retry-After names, and less at a time.", reason)
+	case limit.Most == 0: // there is no sense in coming back, unless somebody changes it
+		p.Header = retryAfter
+		p.Detail = fmt.Sprintf("%s. Nothing was done. Whoever runs the server changes the limit: %s.", reason, limit.Changing())
 	default:
 		p.Header = retryAfter
 		p.Detail = fmt.Sprintf("%s. End one of them, or come back after the seconds that Retry-After names.", reason)
 	}
 	return p
+}
+
+// orDelete says how to make room for another feed, where that would help.
+func orDelete(limit *bus.LimitError) string {
+	if limit.Most == 0 {
+		return ""
+	}
+	return ", or DELETE one that this account made"
 }
 
 // count counts a request against the limits of who sent it, and returns who that is: those without an account are told apart by

@@ -20,7 +20,7 @@ func (s *site) getMetrics(w http.ResponseWriter, r *http.Request) error {
 	}
 	if c := s.caller(r); !c.MayEvery(bus.RightRead) {
 		if !c.Known() {
-			return unauthorized("Metrics name feeds and queues, and take the right to read all feeds. Say who you are: curl -u name:password …, or curl -H 'Authorization: Bearer token' ….")
+			return unauthorized("Metrics name feeds and queues, and take the right to read all feeds. %s", s.waysIn())
 		}
 		return &problemError{
 			Status: http.StatusForbidden,

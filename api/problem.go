@@ -155,6 +155,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return // the client has left
 	}
 	p := problemOf(err)
+	s.pointToLists(r, p)
 	s.logProblem(w, r, p, err)
 	h := w.Header()
 	dropRepresentation(h)
@@ -164,6 +165,34 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	body := s.describe(w, r, p)
 	w.WriteHeader(p.Status)
 	writeTo(w, body)
+}
+
+// pointToLists says, of a feed or a queue that is not there, where those are listed that the sender of r may see. Whether there is one
+// that may not be seen makes no difference.
+func (s *site) pointToLists(r *http.Request, p *problemError) {
+	noFeed, noQueue := errors.Is(p.cause, bus.ErrNoFeed), errors.Is(p.cause, bus.ErrNoQueue)
+	if !noFeed && !noQueue {
+		return
+	}
+	feed, err := feedName(r)
+	if err != nil {
+		return
+	}
+	path := feeds.Path(feed)
+	switch {
+	case noQueue && s.caller(r).Rights(feed)&bus.RightConsume != 0 && s.isFeed(r, feed):
+		p.Detail += fmt.Sprintf(" The feed's queues are listed at %s/queues.", path)
+		return
+	case noFeed && r.URL.EscapedPath() != path:
+		p.Detail = fmt.Sprintf("There is no such feed yet. POST an entry to %s to create it.", path)
+	}
+	p.Detail += " Feeds are listed at /feeds."
+}
+
+// isFeed reports whether there is such a feed, as far as is known.
+func (s *site) isFeed(r *http.Request, name string) bool {
+	_, err := s.bus.Feed(r.Context(), name)
+	return !errors.Is(err, bus.ErrNoFeed)
 }
 
 // describe returns p in the form that the client wants, and sets the header fields that go with it.

@@ -73,18 +73,31 @@ type LimitError struct {
 }
 
 func (e *LimitError) Error() string {
-	a := fmt.Sprintf("the account %q", e.Account)
-	switch e.Limit {
-	case LimitRequests:
-		return fmt.Sprintf("%s may send %d requests a second", a, e.Most)
-	case LimitBytes:
-		return fmt.Sprintf("%s may publish %d bytes a second", a, e.Most)
-	case LimitFeeds:
-		return fmt.Sprintf("%s may make %d feeds, and has", a, e.Most)
-	case LimitConnections:
-		return fmt.Sprintf("%s may have %d connections, streams and waiting requests at a time, and has", a, e.Most)
+	who := fmt.Sprintf("the account %q", e.Account)
+	if e.Account == Anonymous {
+		who = "whoever has no account"
 	}
-	return fmt.Sprintf("%s may have %d subscriptions at a time, and has", a, e.Most)
+	s := limitSentences[e.Limit]
+	count, has := fmt.Sprintf("%d %s", e.Most, s.many), ", and has "+s.made+"as many"
+	switch e.Most {
+	case 0:
+		count, has = "no "+s.many, ""
+	case 1:
+		count, has = "1 "+s.one, ", and has "+s.made+"one"
+	}
+	if e.Limit.IsRate() {
+		has = ""
+	}
+	return who + " may " + s.do + " " + count + s.when + has
+}
+
+// limitSentences say what an account may do: one or many of something, and when.
+var limitSentences = [limitKinds]struct{ do, one, many, when, made string }{
+	LimitRequests:      {"send", "request", "requests", " a second", ""},
+	LimitBytes:         {"publish", "byte", "bytes", " a second", ""},
+	LimitFeeds:         {"make", "feed", "feeds", "", "made "},
+	LimitConnections:   {"have", "connection, stream or waiting request", "connections, streams and waiting requests", " at a time", ""},
+	LimitSubscriptions: {"have", "subscription", "subscriptions", " at a time", ""},
 }
 
 // Changing returns the command by which whoever runs the bus changes the limit: one word is left to fill in.

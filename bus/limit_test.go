@@ -38,6 +38,29 @@ func setLimits(t *testing.T, store bus.Store, account string, l bus.Limits) {
 	}
 }
 
+func TestALimitIsASentenceWhateverItsNumber(t *testing.T) {
+	for _, test := range []struct {
+		account string
+		limit   bus.Limit
+		most    int64
+		want    string
+	}{
+		{"ann", bus.LimitRequests, 1, `the account "ann" may send 1 request a second`},
+		{"ann", bus.LimitBytes, 20, `the account "ann" may publish 20 bytes a second`},
+		{"ann", bus.LimitFeeds, 0, `the account "ann" may make no feeds`},
+		{"ann", bus.LimitFeeds, 1, `the account "ann" may make 1 feed, and has made one`},
+		{"ann", bus.LimitFeeds, 2, `the account "ann" may make 2 feeds, and has made as many`},
+		{"ann", bus.LimitConnections, 0, `the account "ann" may have no connections, streams and waiting requests at a time`},
+		{"ann", bus.LimitConnections, 1, `the account "ann" may have 1 connection, stream or waiting request at a time, and has one`},
+		{"ann", bus.LimitSubscriptions, 0, `the account "ann" may have no subscriptions at a time`},
+		{bus.Anonymous, bus.LimitSubscriptions, 3, "whoever has no account may have 3 subscriptions at a time, and has as many"},
+	} {
+		if got := (&bus.LimitError{Account: test.account, Limit: test.limit, Most: test.most}).Error(); got != test.want {
+			t.Errorf("%s, want %s", got, test.want)
+		}
+	}
+}
+
 func TestARateLetsASecondsWorthComeAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &bustest.Memory{}

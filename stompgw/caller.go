@@ -35,14 +35,25 @@ func (c *conn) login(ctx context.Context, f *stomp.Frame) (*bus.Caller, error) {
 	caller, err := access.Login(ctx, string(login), string(passcode))
 	switch {
 	case errors.Is(err, bus.ErrCredentials):
-		c.server.Log.Info("STOMP client refused: wrong login or passcode", "session", c.name, "client", c.nc.RemoteAddr())
-		return nil, &fault{
-			message: "wrong login or passcode", detail: "send the headers login and passcode with CONNECT: an account's name and password, or a token as the passcode", ends: true,
+		message := "wrong login or passcode"
+		if len(login)+len(passcode) == 0 {
+			message = "this server asks for a login"
 		}
+		c.server.Log.Info("STOMP client refused: "+message, "session", c.name, "client", c.nc.RemoteAddr())
+		return nil, &fault{message: message, detail: c.waysIn(), ends: true}
 	case errors.Is(err, bus.ErrBusy):
 		return nil, &fault{message: err.Error(), detail: "connect again in some seconds; tokens are checked at once", ends: true}
 	}
 	return caller, err
+}
+
+// waysIn says how to log in.
+func (c *conn) waysIn() string {
+	ways := "send the headers login and passcode with CONNECT: an account's name and password, or a token as the passcode"
+	if c.server.ClientCertificates {
+		ways += "; over TLS, a certificate that names the account does without both"
+	}
+	return ways
 }
 
 // certifiedName returns whom the client's certificate names, if it has shown one that was verified.
@@ -65,7 +76,7 @@ func (c *conn) certified(name string) (*bus.Caller, error) {
 		c.server.Log.Info("STOMP client refused: its certificate names no account", "session", c.name, "client", c.nc.RemoteAddr(), "name", name)
 		return nil, &fault{
 			message: fmt.Sprintf("the certificate names %s (the common name of its subject), and there is no such account", quote([]byte(name))),
-			detail:  "take another certificate, or send the headers login and passcode with CONNECT; whoever runs the server makes the account: atommq user add NAME --no-password", ends: true,
+			detail:  "take another certificate, or send the headers login and passcode with CONNECT: an account's name and password, or a token as the passcode; whoever runs the server makes the account: atommq user add NAME --no-password", ends: true,
 		}
 	}
 	return caller, err

@@ -94,8 +94,31 @@ func TestAccountIsAskedFor(t *testing.T) {
 			> accept-version:1.2
 
 			< ERROR
-			< message:wrong login or passcode
+			< message:this server asks for a login
 			< session:{any}
+			<
+			< this server asks for a login.
+			< send the headers login and passcode with CONNECT: an account's name and password, or a token as the passcode.
+			<
+
+			<EOF
+		`},
+		{"empty", `
+			> CONNECT
+			> login:
+			> passcode:
+
+			< ERROR
+			< message:this server asks for a login
+
+			<EOF
+		`},
+		{"no passcode", `
+			> CONNECT
+			> login:me
+
+			< ERROR
+			< message:wrong login or passcode
 
 			<EOF
 		`},
@@ -112,6 +135,16 @@ func TestAccountIsAskedFor(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) { g.play(t, c.script) })
 	}
+}
+
+func TestCertificatesAreNamedWhereTheyAreTaken(t *testing.T) {
+	g := start(t, func(s *stompgw.Server) { s.Access, s.ClientCertificates = sharedAccess(t, "me", "s:cret"), true })
+	c := g.dial(t)
+	c.sendFrame("CONNECT", "accept-version:1.2")
+	if f := c.next(); !strings.Contains(string(f.Body), "or a token as the passcode; over TLS, a certificate that names the account does without both") {
+		t.Errorf("got %s", show(f))
+	}
+	c.expectEnd()
 }
 
 func TestConnectionWithoutCONNECTIsClosed(t *testing.T) {

@@ -76,19 +76,27 @@ func (c *conn) makeFeeds(ctx context.Context, t *transaction) error {
 
 // limitFault says what to do about a limit.
 func limitFault(e *bus.LimitError) *fault {
-	raise := "; whoever runs the server changes the limit: " + e.Changing()
+	raise := "whoever runs the server changes the limit: " + e.Changing()
 	f := &fault{message: e.Error()}
 	switch {
 	case e.Limit.IsRate():
 		f.detail = fmt.Sprintf("nothing of this frame was done; send it again after %d seconds, and fewer or smaller ones at a time", int64(math.Ceil(e.Wait.Seconds())))
 	case e.Limit == bus.LimitFeeds:
-		f.detail = "nothing of this frame was done; send to a feed that is there, or remove one that this account made" + raise
+		f.detail = "nothing of this frame was done; send to a feed that is there" + unlessNone(e, ", or remove one that this account made") + "; " + raise
 	case e.Limit == bus.LimitConnections:
-		f.detail, f.ends = "end another connection or stream of this account, and connect again"+raise, true
+		f.detail, f.ends = unlessNone(e, "end another connection or stream of this account, and connect again; ")+raise, true
 	default:
-		f.detail = "UNSUBSCRIBE from some first, in this or another connection of the account" + raise
+		f.detail = unlessNone(e, "UNSUBSCRIBE from some first, in this or another connection of the account; ") + raise
 	}
 	return f
+}
+
+// unlessNone returns advice to have less of something, where there may be any.
+func unlessNone(e *bus.LimitError, advice string) string {
+	if e.Most == 0 {
+		return ""
+	}
+	return advice
 }
 
 // addressOf returns the address of a client; the zero Addr for one that comes through a unix socket.

@@ -102,7 +102,7 @@ func TestAnAccountHasOnlySoManyConnections(t *testing.T) {
 		c.sendFrame("CONNECT", "accept-version:1.2", "host:test", "passcode:"+g.token["ann"])
 		return c.next()
 	}
-	if f := connect(); f.Command != stomp.ERROR || !strings.Contains(header(f, "message"), `the account "ann" may have 1 connections`) || !strings.Contains(string(f.Body), "atommq user limit ann connections=") {
+	if f := connect(); f.Command != stomp.ERROR || !strings.Contains(header(f, "message"), `the account "ann" may have 1 connection, stream or waiting request at a time, and has one`) || !strings.Contains(string(f.Body), "atommq user limit ann connections=") {
 		t.Errorf("a second connection: got %s", show(f))
 	}
 	g.as(t, "root") // the shared account has no limits
@@ -125,7 +125,7 @@ func TestAnAccountHasOnlySoManySubscriptions(t *testing.T) {
 	one.done("UNSUBSCRIBE", "id:2")
 	two.done("SUBSCRIBE", "id:1", "destination:/queue/y")
 	two.sendFrame("SUBSCRIBE", "id:2", "destination:/topic/z")
-	two.wantRefusal(`the account "ann" may have 2 subscriptions`, "UNSUBSCRIBE from some first")
+	two.wantRefusal(`the account "ann" may have 2 subscriptions at a time, and has as many`, "UNSUBSCRIBE from some first")
 	two.expectEnd()
 	// What ended with its connection does not count. The end is seen from here before it is counted.
 	for deadline := time.Now().Add(patience); ; {
@@ -161,7 +161,17 @@ func TestAnAccountMakesOnlySoManyFeeds(t *testing.T) {
 		for _, frame := range frames {
 			c.sendFrame(strings.Split(frame, "|")...)
 		}
-		c.wantRefusal(`the account "ann" may make 1 feeds`, "remove one that this account made")
+		c.wantRefusal(`the account "ann" may make 1 feed, and has made one`, "remove one that this account made")
+		c.expectEnd()
+	}
+	g.limit(t, "ann", bus.Limits{bus.LimitFeeds: 0, bus.LimitSubscriptions: 0})
+	for frame, words := range map[string][]string{
+		"SEND|destination:/topic/other":               {`the account "ann" may make no feeds`, "send to a feed that is there; whoever runs"},
+		"SUBSCRIBE|id:1|destination:/topic/elsewhere": {"may have no subscriptions at a time", "\nwhoever runs"},
+	} {
+		c := g.as(t, "ann")
+		c.sendFrame(strings.Split(frame, "|")...)
+		c.wantRefusal(words...)
 		c.expectEnd()
 	}
 	if list, err := g.Bus.Feeds(t.Context(), "", "temp", 10); err != nil || len(list) != 1 || list[0].Name != "mine" || list[0].Entries != 2 {

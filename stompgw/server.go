@@ -28,6 +28,8 @@ type Server struct {
 	BaseURL string // that links in whole entries begin with, without a slash at the end; default "http://localhost:8080"
 
 	Access *bus.Access // says who may do what; nil for everything to everybody
+	// ClientCertificates says that clients who speak TLS may show certificates, which name their accounts.
+	ClientCertificates bool
 
 	Limits stomp.Limits // of a frame
 

@@ -53,6 +53,8 @@ func (n *node) handler(s *settings, log *slog.Logger) (api.Handler, error) {
 		StreamLifetime: time.Duration(s.StreamLifetime),
 		HeartBeat:      time.Duration(s.StreamHeartBeat),
 		OpenMetrics:    s.Metrics.value == "all",
+
+		ClientCertificates: s.TLSClientCA != "",
 	}, err
 }
 
