@@ -3,7 +3,6 @@ package api
 import (
 	"net/http"
 	"strings"
-	"time"
 
 	"atommq/bus"
 	"atommq/feeds"
@@ -157,8 +156,14 @@ func (s *site) describeChoice(r *http.Request, c *choice, sel bus.Selection, v v
 		doc.Feed, doc.Collection = f.Feed, base+feeds.Path(c.own)
 		doc.Feed.UUID = "" // the part of a feed is not the feed
 	} else {
-		doc.Feed = feeds.Feed{Name: titleOf(sel), Updated: time.Unix(0, 0).UTC()}
+		doc.Feed = feeds.Feed{Name: titleOf(sel)}
 		doc.Collection = base + "/feeds"
+	}
+	if len(span.Entries) == 0 && doc.Feed.Updated.IsZero() {
+		var err error
+		if doc.Feed.Updated, err = s.bus.Made(r.Context()); err != nil {
+			return nil, err
+		}
 	}
 	for _, e := range span.Entries {
 		if e.Edited.After(doc.Feed.Updated) {

@@ -311,3 +311,21 @@ func TestScriptsInAtomDoNotRunInABrowser(t *testing.T) {
 		a.wantField(t, "Content-Security-Policy", sandbox[0])
 	}
 }
+
+func TestAListWithoutFeedsWasChangedWhenTheBusWasMade(t *testing.T) {
+	s := serve(t, Handler{})
+	made, err := s.bus.Made(t.Context())
+	if err != nil || time.Since(made) > time.Hour {
+		t.Fatalf("made %v, %v", made, err)
+	}
+	updated := "<updated>" + made.Format(time.RFC3339) + "</updated>"
+	for _, path := range []string{"/feeds", "/feeds?after=z", "/feeds?feed=none"} {
+		a := s.get(path).want(t, http.StatusOK)
+		a.wantText(t, updated)
+		s.get(path, "If-None-Match: "+a.Header.Get("Etag")).want(t, http.StatusNotModified)
+	}
+	s.get("/feeds", "Accept: application/json").want(t, http.StatusOK).wantText(t, `{"feeds":[]}`)
+	s.publish("x", "e")
+	past := s.get("/feeds?after=z").want(t, http.StatusOK)
+	past.wantText(t, updated)
+}

@@ -145,6 +145,8 @@ func (s *site) readList(r *http.Request, p span) (*feeds.List, error) {
 	}
 	if len(found) > 0 {
 		err = s.linkList(r, l, p, beyond)
+	} else {
+		l.Made, err = s.bus.Made(r.Context())
 	}
 	switch {
 	case beyond || stop == "":

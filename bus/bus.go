@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -63,6 +64,7 @@ type Bus struct {
 	lessor *lessor
 	stats  *stats
 
+	made      atomic.Pointer[time.Time] // as the store knows it, once it was asked
 	readiness readiness
 	committer committer
 	telling   sync.Mutex // held from learning of commits until everybody is told

@@ -3,10 +3,14 @@ package bus
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
-// Census counts what there is.
+// Census counts what there is, and tells since when.
 type Census interface {
+	// Made returns when the store was made, to the second. It never changes.
+	Made(ctx context.Context) (time.Time, error)
+
 	// Totals counts everything. It reads each feed's and each queue's account, but no entry.
 	Totals(ctx context.Context) (Totals, error)
 
@@ -28,6 +32,19 @@ type Totals struct {
 type QueueFigures struct {
 	*Queue
 	Backlog
+}
+
+// Made returns when the store was made: the same for every process, and for ever.
+func (b *Bus) Made(ctx context.Context) (time.Time, error) {
+	if made := b.made.Load(); made != nil {
+		return *made, nil
+	}
+	made, err := b.store.Made(ctx)
+	if err != nil {
+		return made, fmt.Errorf("find out when the store was made: %w", err)
+	}
+	b.made.Store(&made)
+	return made, nil
 }
 
 // Census counts what there is, and describes the limit longest queues, those first that most waits in. It costs a look at every

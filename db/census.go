@@ -3,9 +3,26 @@ package db
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"atommq/bus"
 )
+
+// A server keeps this time in the zone that sessions have.
+const readMade = "SELECT CAST(min(tstamp) /* AT TIME ZONE current_setting('TimeZone') AT TIME ZONE 'UTC' */ AS TEXT) FROM atommq_schema"
+
+// Made implements bus.Census: the first migration knows.
+func (s *Store) Made(ctx context.Context) (time.Time, error) {
+	var text string
+	if err := s.reader.GetContext(ctx, &text, readMade); err != nil {
+		return time.Time{}, fmt.Errorf("read when the schema was made: %w", translate(ctx, err))
+	}
+	made, err := time.Parse(time.DateTime, text[:min(len(text), len(time.DateTime))])
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read when the schema was made: %w", err)
+	}
+	return made, nil
+}
 
 // Postgres has sums of bigints as numeric.
 const readTotals = `SELECT f.feeds, f.entries, f.bytes, q.queues, q.waiting FROM

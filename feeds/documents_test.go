@@ -57,7 +57,7 @@ func TestDocumentsOfTheServer(t *testing.T) {
 		"feed-unborn.xml": AppendFeed(nil, unborn, member),
 		"tombstone.xml":   AppendDocument(nil, deleted, f, full.Collection),
 		"list.xml":        AppendList(nil, testList()),
-		"list-empty.xml":  AppendList(nil, &List{Base: "https://example.org"}),
+		"list-empty.xml":  AppendList(nil, &List{Base: "https://example.org", Made: testTime.Add(-time.Hour)}),
 		"service.xml":     AppendService(nil, testList()),
 		"list.json":       AppendListJSON(nil, testList()),
 		"list-empty.json": AppendListJSON(nil, &List{}),

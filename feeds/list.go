@@ -14,7 +14,8 @@ type List struct {
 	Next     string
 	Previous string
 	Feeds    []Feed
-	Prefixes bool // a service document has a workspace for each prefix of names, up to the first "/" or "."
+	Made     time.Time // when the bus was: its last change where the list has no feed
+	Prefixes bool      // a service document has a workspace for each prefix of names, up to the first "/" or "."
 }
 
 // AppendList appends the list of feeds as an Atom feed, an entry each.
@@ -56,10 +57,12 @@ func counted(n int64, one, many string) string {
 	return strconv.FormatInt(n, 10) + " " + many
 }
 
-// updated is the time of the last change to a feed of the list; the beginning of
-// Unix time when it has none, for it must not differ between two looks.
+// updated is the time of the last change to a feed of the list. It never differs between two looks at the same.
 func (l *List) updated() time.Time {
-	t := time.Unix(0, 0)
+	if len(l.Feeds) == 0 {
+		return l.Made
+	}
+	t := l.Feeds[0].Updated
 	for i := range l.Feeds {
 		if u := l.Feeds[i].Updated; u.After(t) {
 			t = u

@@ -119,3 +119,14 @@ func testReady(t *testing.T, s *suite) {
 		t.Errorf("Head = %d, want 1: being ready publishes nothing", head)
 	}
 }
+
+func testMade(t *testing.T, s *suite) {
+	made, err := s.Made(context.Background())
+	if age := time.Since(made); err != nil || age < -time.Second || age > time.Hour || made.Location() != time.UTC {
+		t.Fatalf("Made = %v, %v; want what was just now, in UTC", made, err)
+	}
+	s.must(publishing(entry("x", "a")))
+	if again, err := s.Made(context.Background()); err != nil || !again.Equal(made) {
+		t.Errorf("Made = %v, %v; want %v again", again, err, made)
+	}
+}

@@ -292,6 +292,7 @@ func testContext(t *testing.T, s *suite) {
 		"Waiting":        func() error { _, err := s.Waiting(ctx, 1, bus.Place{}, 1); return err },
 		"Fetch":          func() error { _, err := s.Fetch(ctx, []int64{1}); return err },
 		"Known":          func() error { _, err := s.Known(ctx, []int64{1}); return err },
+		"Made":           func() error { _, err := s.Made(ctx); return err },
 		"Ready":          func() error { return s.Ready(ctx) },
 		"Join":           func() error { _, err := s.Join(ctx); return err },
 		"Leave":          func() error { return s.Leave(ctx, 1) },

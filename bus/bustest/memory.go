@@ -40,6 +40,7 @@ type Memory struct {
 	media     map[int64]*memoryMedia
 	lastMedia int64
 	roll      bus.Roll
+	made      time.Time
 }
 
 var (

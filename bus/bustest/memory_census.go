@@ -4,9 +4,22 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"atommq/bus"
 )
+
+// Made implements bus.Census: a Memory is made when somebody asks.
+func (m *Memory) Made(ctx context.Context) (time.Time, error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return time.Time{}, err
+	}
+	if m.made.IsZero() {
+		m.made = time.Now().UTC().Truncate(time.Second)
+	}
+	return m.made, nil
+}
 
 // Totals implements bus.Census.
 func (m *Memory) Totals(ctx context.Context) (bus.Totals, error) {

@@ -93,6 +93,7 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"a claim sees edits before it in the commit", testClaimAfterEdits},
 		{"queues are known by id until they are dropped", testKnown},
 		{"a store that takes writes is ready", testReady},
+		{"a store knows when it was made", testMade},
 		{"expired work is passed over and counted", testExpired},
 		{"expired work counts as acked in a feed that keeps until then", testExpiredUntilAcked},
 		{"work does not expire while it is claimed", testClaimedMayExpire},
