@@ -25,7 +25,7 @@ func limitProblem(err error) *problemError {
 		Extra:  map[string]any{"limit": limit.Limit.String(), "most": limit.Most, "account": limit.Account},
 		cause:  err,
 	}
-	reason := strings.ToUpper(limit.Error()[:1]) + limit.Error()[1:]
+	reason := sentence(limit.Error())
 	switch {
 	case limit.Limit == bus.LimitFeeds:
 		p.Status = http.StatusForbidden
@@ -43,6 +43,9 @@ func limitProblem(err error) *problemError {
 	}
 	return p
 }
+
+// sentence begins a reason with a capital letter.
+func sentence(reason string) string { return strings.ToUpper(reason[:1]) + reason[1:] }
 
 // orDelete says how to make room for another feed, where that would help.
 func orDelete(limit *bus.LimitError) string {

@@ -179,6 +179,9 @@ func (s *site) pointToLists(r *http.Request, p *problemError) {
 		return
 	}
 	path := feeds.Path(feed)
+	if cut, form := cutSuffix(feed); form != "" && canName(cut) && r.Method == http.MethodGet && r.URL.EscapedPath() == path {
+		path = feeds.Path(cut) // a form of it was asked for, and a POST here would make a feed of this very name
+	}
 	switch {
 	case noQueue && s.caller(r).Rights(feed)&bus.RightConsume != 0 && s.isFeed(r, feed):
 		p.Detail += fmt.Sprintf(" The feed's queues are listed at %s/queues.", path)

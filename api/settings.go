@@ -63,6 +63,11 @@ func settingsOf(f *bus.Feed) *settingsJSON {
 
 // settings returns what the bus is to set.
 func (j *settingsJSON) settings() (set bus.Settings, err error) {
+	for i, n := range []int64{j.Keep.Age, j.Keep.Entries, j.Keep.Bytes} {
+		if n < 0 {
+			return set, badRequest("keep.%s: %d is out of range: give a whole number from 0 on, 0 for no bound. Nothing was changed.", []string{"age", "entries", "bytes"}[i], n)
+		}
+	}
 	if j.Keep.Age > math.MaxInt64/int64(time.Second) {
 		return set, badRequest("keep.age: %d seconds is more than can be counted. Give fewer, or 0 for no bound.", j.Keep.Age)
 	}
@@ -156,7 +161,7 @@ func (s *site) putSettings(w http.ResponseWriter, r *http.Request) error {
 	var refused *bus.SettingError
 	switch {
 	case errors.As(err, &refused):
-		return badRequest("%s. Nothing was changed.", refused.Reason)
+		return badRequest("%s. Nothing was changed.", sentence(refused.Reason))
 	case errors.Is(err, bus.ErrChanged):
 		return ofSettings.changedMeanwhile(former != nil)
 	case err != nil:
