@@ -9,7 +9,8 @@ import (
 // assignment is one NAME=value of an environment file.
 type assignment struct {
 	name, value string
-	line        int // from 1
+	line        int  // from 1
+	comment     bool // what may be meant as one stands in the value, without quotes
 }
 
 // readEnvironmentFile reads a file in the syntax of systemd.exec(5),
@@ -36,8 +37,9 @@ func readEnvironmentFile(path string) ([]assignment, error) {
 
 // environmentReader walks through an environment file.
 type environmentReader struct {
-	rest string
-	line int
+	rest    string
+	line    int
+	comment bool // as in the assignment that is read
 }
 
 // take returns the next n bytes and moves past them.
@@ -72,7 +74,9 @@ func (r *environmentReader) next() (a assignment, ok bool, err error) {
 		return a, false, fmt.Errorf("systemd reads no export: write %s=…", words[1])
 	}
 	r.take(len(name) + 1)
+	r.comment = false
 	a.value, err = r.value()
+	a.comment = r.comment
 	return a, err == nil, err
 }
 
@@ -88,7 +92,7 @@ func (r *environmentReader) toLineEnd() int {
 func (r *environmentReader) value() (string, error) {
 	var b strings.Builder
 	for {
-		r.take(len(r.rest) - len(strings.TrimLeft(r.rest, " \t\r")))
+		space := r.take(len(r.rest) - len(strings.TrimLeft(r.rest, " \t\r")))
 		if r.rest == "" || r.rest[0] == '\n' {
 			return b.String(), nil
 		}
@@ -98,7 +102,7 @@ func (r *environmentReader) value() (string, error) {
 				return "", err
 			}
 		default:
-			r.bare(&b)
+			r.bare(&b, space != "")
 		}
 	}
 }
@@ -127,8 +131,9 @@ func (r *environmentReader) quoted(b *strings.Builder) error {
 	return fmt.Errorf("no closing %c", quote)
 }
 
-// bare reads the rest of the line. White space at its end does not count.
-func (r *environmentReader) bare(b *strings.Builder) {
+// bare reads the rest of the line. White space at its end does not count. spaced says that there is some before it: behind
+// that, a # begins a comment for a shell, and for systemd does not.
+func (r *environmentReader) bare(b *strings.Builder, spaced bool) {
 	var piece strings.Builder
 	kept := 0
 	for r.rest != "" && r.rest[0] != '\n' {
@@ -140,7 +145,8 @@ func (r *environmentReader) bare(b *strings.Builder) {
 			}
 		}
 		piece.WriteString(c)
-		if escaped || !strings.Contains(" \t\r", c) {
+		r.comment = r.comment || c == "#" && spaced && !escaped
+		if spaced = !escaped && strings.Contains(" \t\r", c); !spaced {
 			kept = piece.Len()
 		}
 	}

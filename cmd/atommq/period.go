@@ -12,9 +12,21 @@ type period time.Duration
 
 func (p *period) Type() string { return "time" }
 
-// String leaves out units that are zero: "24h" for "24h0m0s".
+// String leaves out units that are zero, "24h" for "24h0m0s", and has days from two of them on: "30d" for "720h0m0s".
 func (p *period) String() string {
-	s := time.Duration(*p).String()
+	const day = 24 * time.Hour
+	d, days := time.Duration(*p), ""
+	if d >= 2*day && d/day <= mostDays {
+		days = strconv.Itoa(int(d/day)) + "d"
+		if d %= day; d == 0 {
+			return days
+		}
+	}
+	return days + withoutZeros(d)
+}
+
+func withoutZeros(d time.Duration) string {
+	s := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {
 		if strings.HasSuffix(s, zero) {
 			s = strings.TrimSuffix(s, zero[1:])

@@ -274,6 +274,9 @@ func readSettingsFile(path string) (map[string]assignment, error) {
 		if err := checkName(a.name, file); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, a.line, err)
 		}
+		if a.comment && isVariable(a.name) {
+			return nil, fmt.Errorf("%s:%d: %s: what follows the # is part of the value, for systemd too: give a comment a line of its own, or put the value in quotes", path, a.line, a.name)
+		}
 	}
 	return file, nil
 }

@@ -152,26 +152,36 @@ func TestEnvironmentFileReadsAsSystemdReadsIt(t *testing.T) {
 		`L=it's`,
 		`M=a=b`,
 		`N=windows` + "\r",
+		`O=value   # comment`,
+		`P="quoted" # comment`,
+		`Q= # comment`,
+		`R="quoted # value"`,
+		`S=#value a# b \#c`,
 	}, "\n"))
 	got, err := readEnvironmentFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []assignment{
-		{"A", "plain", 3},
-		{"B", "white space around", 4},
-		{"C", "  kept ", 5},
-		{"D", `single "quotes" \ and $dollar`, 6},
-		{"E", `double "quotes" \ $dollar \n`, 7},
-		{"F", "continued on the next line", 8},
-		{"G", "", 10},
-		{"H", "not#a comment", 11},
-		{"I", "two\nlines", 12},
-		{"J", "joined pieceshere", 14},
-		{"K", `back\slash `, 15},
-		{"L", "it's", 16},
-		{"M", "a=b", 17},
-		{"N", "windows", 18},
+		{"A", "plain", 3, false},
+		{"B", "white space around", 4, false},
+		{"C", "  kept ", 5, false},
+		{"D", `single "quotes" \ and $dollar`, 6, false},
+		{"E", `double "quotes" \ $dollar \n`, 7, false},
+		{"F", "continued on the next line", 8, false},
+		{"G", "", 10, false},
+		{"H", "not#a comment", 11, false},
+		{"I", "two\nlines", 12, false},
+		{"J", "joined pieceshere", 14, false},
+		{"K", `back\slash `, 15, false},
+		{"L", "it's", 16, false},
+		{"M", "a=b", 17, false},
+		{"N", "windows", 18, false},
+		{"O", "value   # comment", 19, true},
+		{"P", "quoted# comment", 20, true},
+		{"Q", "# comment", 21, true},
+		{"R", "quoted # value", 22, false},
+		{"S", "#value a# b #c", 23, false},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(assignment{})); diff != "" {
 		t.Error(diff)
@@ -196,6 +206,12 @@ func TestByteSizeTakesUnits(t *testing.T) {
 }
 
 func TestPeriodTakesUnits(t *testing.T) {
+	for text, written := range map[string]string{"24h": "24h", "1d": "24h", "36h": "36h", "48h": "2d", "720h": "30d", "30d": "30d", "61h30m": "2d13h30m", "7d1s": "7d1s"} {
+		var p period
+		if err := p.Set(text); err != nil || p.String() != written {
+			t.Errorf("%s is written as %s, %v; want %s", text, p.String(), err, written)
+		}
+	}
 	for text, want := range map[string]time.Duration{
 		"24h": 24 * time.Hour, "90s": 90 * time.Second, "1h30m": 90 * time.Minute, "10m": 10 * time.Minute, "1500ms": 1500 * time.Millisecond,
 		"7d": 7 * 24 * time.Hour, "1d12h": 36 * time.Hour, "100000d": 100_000 * 24 * time.Hour,

@@ -163,6 +163,8 @@ func seconds(s float64) string {
 		return d.Round(100 * time.Microsecond).String()
 	case d < time.Hour:
 		return d.Round(time.Second).String()
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%.1fh", d.Hours())
 	}
-	return fmt.Sprintf("%.1fh", d.Hours())
+	return fmt.Sprintf("%.1fd", d.Hours()/24)
 }

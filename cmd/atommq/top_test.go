@@ -190,3 +190,11 @@ func TestTopSaysWhatIsWrong(t *testing.T) {
 		s.Close()
 	}
 }
+
+func TestTopShowsTimesInFewCharacters(t *testing.T) {
+	for s, want := range map[float64]string{0: "0", 0.0123: "12.3ms", 75: "1m15s", 5400: "1.5h", 36 * 3600: "36.0h", 30 * 24 * 3600: "30.0d"} {
+		if got := seconds(s); got != want {
+			t.Errorf("%v seconds are shown as %s, want %s", s, got, want)
+		}
+	}
+}

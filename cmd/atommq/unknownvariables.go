@@ -8,19 +8,29 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// warnOfUnknown tells of variables in the environment that are called like settings and are none: whoever gave one believes that it counts.
+// warnOfUnknown tells of variables in the environment that are called like settings and are none, and of those that have a comment
+// in their value: whoever gave one believes that it counts, or does not.
 func warnOfUnknown(environment []string, log *slog.Logger) {
-	var unknown []string
+	var unknown, commented []string
 	for _, assignment := range environment {
 		name, value, _ := strings.Cut(assignment, "=")
 		if value != "" && strings.HasPrefix(name, variablePrefix) && !isVariable(name) && !isOrchestrators(name) {
 			unknown = append(unknown, name+nearest(name))
 		}
+		if strings.Contains(value, " #") && isVariable(name) && !isSecret(name) {
+			commented = append(commented, name)
+		}
 	}
 	if slices.Sort(unknown); unknown != nil {
 		log.Warn("variables that are no settings are ignored", "variables", strings.Join(unknown, ", "))
 	}
+	if slices.Sort(commented); commented != nil {
+		log.Warn("what follows a # is part of the value: systemd takes comments on lines of their own alone", "variables", strings.Join(commented, ", "))
+	}
 }
+
+// isSecret reports whether a variable's value is of somebody's choosing, and may hold anything.
+func isSecret(name string) bool { return name == variable("login") || name == variable("passcode") }
 
 // isVariable reports whether name is a setting's, or that of the file of settings.
 func isVariable(name string) bool { return slices.Contains(variables(), name) }

@@ -14,6 +14,7 @@ func TestVariablesThatAreNoSettingsAreWarnedOf(t *testing.T) {
 	}{
 		{nil, ""},
 		{[]string{"ATOMMQ_DB=x", "ATOMMQ_CONFIG=y", "ATOMMQ_URL=z", "HOME=/", "DB=x", "ATOMMQ_PASSCDOE="}, ""},
+		{[]string{"ATOMMQ_DB=/srv/a.db   # the bus", "ATOMMQ_PASSCODE=secret #1", "OTHER=a # b"}, `lines of their own alone" variables=ATOMMQ_DB` + "\n"},
 		{[]string{"ATOMMQ_PORT=tcp://10.0.0.1:8080", "ATOMMQ_SERVICE_HOST=10.0.0.1", "ATOMMQ_PORT_8080_TCP_ADDR=10.0.0.1"}, ""},
 		{[]string{"ATOMMQ_PASSCDOE=secret", "ATOMMQ_FOO=bar", "ATOMMQ_DB=x"}, `variables="ATOMMQ_FOO, ATOMMQ_PASSCDOE: did you mean ATOMMQ_PASSCODE?"`},
 	} {
