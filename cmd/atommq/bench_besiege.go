@@ -50,13 +50,9 @@ type besiegers struct {
 	in  io.WriteCloser
 }
 
-// startBesiegers returns once they are there.
-func startBesiegers(ctx context.Context, s *benchServer) (*besiegers, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
-	}
-	cmd := exec.CommandContext(ctx, self, "bench", "hostiles", s.address, s.stomp)
+// startBesiegers returns once they are there. program is this one.
+func startBesiegers(ctx context.Context, program string, s *benchServer) (*besiegers, error) {
+	cmd := exec.CommandContext(ctx, program, "bench", "hostiles", s.address, s.stomp)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -28,6 +28,10 @@ func benchHostile(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
 	server, err := b.startServer(ctx)
 	if err != nil {
 		return err
@@ -44,7 +48,7 @@ func benchHostile(ctx context.Context, b *bench) (err error) {
 			return err
 		}
 		b.say("well-behaved clients beside hostile ones")
-		err := beside(ctx, server, idlers, func(ctx context.Context) error { return beset.measure(ctx, server, b.time/benchRounds) })
+		err := beside(ctx, self, server, idlers, func(ctx context.Context) error { return beset.measure(ctx, server, b.time/benchRounds) })
 		if err == nil {
 			err = server.awaitFarewells(ctx)
 		}
@@ -102,7 +106,7 @@ func (s *benchServer) publishLarge(ctx context.Context) error {
 }
 
 // beside does something while hostile clients are at work, and others hold connections and do nothing.
-func beside(ctx context.Context, s *benchServer, idlers int, do func(context.Context) error) (err error) {
+func beside(ctx context.Context, program string, s *benchServer, idlers int, do func(context.Context) error) (err error) {
 	idle, err := dialBenchStomps(ctx, s.stomp, idlers/2)
 	defer idle.close()
 	if err != nil {
@@ -117,7 +121,7 @@ func beside(ctx context.Context, s *benchServer, idlers int, do func(context.Con
 	if err != nil {
 		return err
 	}
-	others, err := startBesiegers(ctx, s)
+	others, err := startBesiegers(ctx, program, s)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func TestHostileClientsAreCutOffAndOthersAreServedMeanwhile(t *testing.T) {
 		"dribbles headers": 10 * time.Second, "does not end CONNECT": 10 * time.Second,
 		"dribbles a body": 30 * time.Second, "does not end a frame": 30 * time.Second,
 	}
-	err = beside(t.Context(), server, min(benchIdlers, files-1000), func(ctx context.Context) error {
+	err = beside(t.Context(), "atommq", server, min(benchIdlers, files-1000), func(ctx context.Context) error {
 		var cutting sync.WaitGroup
 		for _, h := range hostiles {
 			if limit := limits[h.name]; limit > 0 {
