@@ -63,36 +63,76 @@ func processorTime(t *testing.T, p *process) time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// fairShare has one client on each of nodes consume a queue, and returns how many messages each got.
-func fairShare(t *testing.T, producer *process, nodes ...*process) (got []int) {
+// fairShare has one client on each of nodes consume a queue, and returns how many messages each got. They work at one pace, whatever the
+// machine does to their processes: who is ahead of the others waits, with what it has in hands. A node that is passed over then stops them all.
+func fairShare(t *testing.T, producer *process, nodes ...*process) []int {
 	t.Helper()
 	const messages = 600
 	send := connect(t, producer.Stomp)
-	counts := make([]int, len(nodes))
-	var mu sync.Mutex
-	var all sync.WaitGroup
-	all.Add(messages)
+	pace := newPace(len(nodes), messages)
 	for i, node := range nodes {
 		c := connect(t, node.Stomp)
-		c.must(t, stomp.SUBSCRIBE, "", "destination", "/queue/shared", "id", "1", "ack", "client-individual", "prefetch", "5")
+		c.must(t, stomp.SUBSCRIBE, "", "destination", "/queue/shared", "id", "1", "ack", "client-individual", "prefetch", strconv.Itoa(paceHands))
 		go func() {
 			for {
 				f, err := c.receive()
-				if err != nil || f.command != stomp.MESSAGE || c.send(stomp.ACK, "", "id", f.headers["ack"]) != nil {
+				if err != nil || f.command != stomp.MESSAGE {
 					return // the test is over, or finds too few
 				}
-				mu.Lock()
-				counts[i]++
-				mu.Unlock()
-				all.Done()
+				pace.got(i)
+				if c.send(stomp.ACK, "", "id", f.headers["ack"]) != nil {
+					return
+				}
 			}
 		}()
 	}
 	for i := range messages {
 		send.must(t, stomp.SEND, fmt.Sprint(i), "destination", "/queue/shared")
 	}
-	all.Wait()
-	mu.Lock()
-	defer mu.Unlock()
-	return slices.Clone(counts)
+	select {
+	case <-pace.all:
+	case <-time.After(processWait):
+		t.Errorf("the consumers have not got all messages after %v", processWait)
+	}
+	return pace.counts()
+}
+
+// pace holds those back who are ahead of others.
+type pace struct {
+	mu    sync.Mutex
+	moved *sync.Cond
+	had   []int
+	left  int
+	all   chan struct{} // closed once nothing is left
+}
+
+const (
+	paceHands = 5  // messages that one may have in hands
+	paceLead  = 20 // that one may be ahead
+)
+
+func newPace(workers, work int) *pace {
+	p := &pace{had: make([]int, workers), left: work, all: make(chan struct{})}
+	p.moved = sync.NewCond(&p.mu)
+	return p
+}
+
+// got counts what the i-th worker got, and returns once it is not ahead, or all that is left may be in somebody's hands.
+func (p *pace) got(i int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.had[i]++
+	if p.left--; p.left == 0 {
+		close(p.all)
+	}
+	p.moved.Broadcast()
+	for p.left > len(p.had)*paceHands && p.had[i] > slices.Min(p.had)+paceLead {
+		p.moved.Wait()
+	}
+}
+
+func (p *pace) counts() []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.had)
 }
