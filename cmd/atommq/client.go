@@ -111,7 +111,9 @@ func explain(c *api.Client, feed string, err error) error {
 	case refused.Status == http.StatusUnauthorized && c.Passcode == "" && c.HTTP != nil: // it says what is wrong with the certificate
 		return err
 	case refused.Status == http.StatusUnauthorized && c.Passcode == "":
-		return errors.New("the server asks who you are: give --login and --passcode (or ATOMMQ_LOGIN, ATOMMQ_PASSCODE)")
+		return errors.New("the server asks who you are: give --login and --passcode, or a token as --passcode alone (or ATOMMQ_LOGIN, ATOMMQ_PASSCODE)")
+	case refused.Status == http.StatusUnauthorized && c.Login == "":
+		return errors.New("the server knows no such token, or it has expired: correct --passcode, or give --login, too (or ATOMMQ_PASSCODE, ATOMMQ_LOGIN)")
 	case refused.Status == http.StatusUnauthorized:
 		return errors.New("the server knows no such account: correct --login and --passcode (or ATOMMQ_LOGIN, ATOMMQ_PASSCODE)")
 	}
