@@ -63,7 +63,7 @@ func (r *rawTable) sendsOverSocket() measure {
 				return fmt.Errorf("accept: %w", err)
 			}
 			defer conn.Close()
-			came := make([]byte, len(message))
+			came, receipt := make([]byte, len(message)), make([]byte, len(answer))
 			for {
 				if _, err := io.ReadFull(conn, came); err != nil {
 					return nil // there are no more
@@ -71,7 +71,7 @@ func (r *rawTable) sendsOverSocket() measure {
 				if err := r.transact(func() error { return r.offer(1) }); err != nil {
 					return err
 				}
-				if _, err := conn.Write(answer); err != nil {
+				if _, err := conn.Write(receipt); err != nil {
 					return fmt.Errorf("answer: %w", err)
 				}
 			}
