@@ -333,6 +333,20 @@ func TestNoCredentialsAreLogged(t *testing.T) {
 	}
 }
 
+func TestALoginThatFailsIsLoggedWithWhereItComesFrom(t *testing.T) {
+	var log bytes.Buffer
+	g := invite(t, Handler{Log: slog.New(slog.NewTextHandler(&log, nil))}, "ann x read,publish")
+	g.get("/feeds/x")
+	g.get("/feeds/x", g.as("ann"))
+	if log.Len() > 0 {
+		t.Errorf("no login failed, and the log has %s", &log)
+	}
+	g.get("/feeds/x", g.as("ann")+"x").want(t, http.StatusUnauthorized)
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "level=INFO") || !strings.Contains(got, "client=127.0.0.1") {
+		t.Errorf("of a token that is wrong, the log has %q", got)
+	}
+}
+
 func TestABrowserOnAnotherSiteMayNotPostInAnAccountsName(t *testing.T) {
 	g := invite(t, Handler{}, "ann x read,publish")
 	post := func(fields ...string) *answer {

@@ -372,7 +372,7 @@ func TestWhatIsPurgedWasCounted(t *testing.T) {
 	s.do(http.MethodPost, testQueue+"/purge", "").want(t, 400).wantText(t, "?count=N")
 	s.do(http.MethodPost, testQueue+"/purge?dry-run=1", "").want(t, 200).wantText(t, `{"dry_run":true,"count":3,"upto":4}`)
 	s.publish("x", "later")
-	s.do(http.MethodPost, testQueue+"/purge?count=3", "").want(t, 409).wantText(t, "You named 3, and 4 entries wait")
+	s.do(http.MethodPost, testQueue+"/purge?count=3", "").want(t, 409).wantText(t, "You named 3, and the number of entries that wait and that nobody has is 4")
 	s.do(http.MethodPost, testQueue+"/purge?count=3&upto=4", "").want(t, 200).wantText(t, `{"removed":3}`)
 	s.claim("?count=9", "later")
 }

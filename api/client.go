@@ -132,7 +132,7 @@ func (c *Client) Read(ctx context.Context, f *Following, limit int) (*Batch, err
 	if err != nil {
 		return nil, err
 	}
-	batch, _, err := c.page(ctx, target+"&limit="+strconv.Itoa(limit), f.After, 0)
+	batch, _, err := c.page(ctx, limited(target, limit), f.After, 0)
 	return batch, err
 }
 

@@ -70,6 +70,11 @@ func (f *Following) target() (string, error) {
 	return path + "?" + query.Encode(), nil
 }
 
+// limited returns a target with the number of entries to be given at most.
+func limited(target string, limit int) string {
+	return strings.Replace(target+"&limit="+strconv.Itoa(limit), "?&", "?", 1)
+}
+
 // follower follows for one call.
 type follower struct {
 	*Client
@@ -282,8 +287,7 @@ func parseEvent(e event) (*BatchEntry, error) {
 
 // poll reads a page, and has the server wait for one with something on it.
 func (f *follower) poll(ctx context.Context) error {
-	page := fmt.Sprintf("%s&limit=%d", f.target, followPage)
-	batch, waited, err := f.page(ctx, page, f.following.After, followWait)
+	batch, waited, err := f.page(ctx, limited(f.target, followPage), f.following.After, followWait)
 	if err != nil {
 		return err
 	}

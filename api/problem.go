@@ -228,6 +228,9 @@ func (s *site) logProblem(w http.ResponseWriter, r *http.Request, p *problemErro
 	if p.Status >= http.StatusInternalServerError && p.Status != http.StatusNotImplemented {
 		level = slog.LevelError
 	}
+	if p.Status == http.StatusUnauthorized && len(r.Header["Authorization"]) > 0 {
+		s.log.InfoContext(r.Context(), "HTTP client refused: wrong login, password or token", "request", requestID(w), "client", s.addressOf(r))
+	}
 	s.log.Log(r.Context(), level, "request failed", "request", requestID(w), "method", r.Method,
 		"path", r.URL.EscapedPath(), "status", p.Status, "error", err)
 }

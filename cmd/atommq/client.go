@@ -108,6 +108,8 @@ func explain(c *api.Client, feed string, err error) error {
 	switch {
 	case refused.Status == http.StatusNotFound:
 		return noSuchFeed(feed)
+	case refused.Status == http.StatusGone:
+		return fmt.Errorf("%w Here, Xlastid is --after", err)
 	case refused.Status == http.StatusUnauthorized && c.Passcode == "" && c.HTTP != nil: // it says what is wrong with the certificate
 		return err
 	case refused.Status == http.StatusUnauthorized && c.Passcode == "":

@@ -13,6 +13,9 @@ type assignment struct {
 	comment     bool // what may be meant as one stands in the value, without quotes
 }
 
+// byteOrderMark is what some editors put before UTF-8.
+const byteOrderMark = "\uFEFF"
+
 // readEnvironmentFile reads a file in the syntax of systemd.exec(5),
 // EnvironmentFile=: lines of NAME=value, comments after # or ; at the start of a line, values
 // bare, in single or in double quotes, continued after a backslash.
@@ -20,6 +23,9 @@ func readEnvironmentFile(path string) ([]assignment, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read settings: %w", err)
+	}
+	if strings.HasPrefix(string(text), byteOrderMark) {
+		return nil, fmt.Errorf("%s:1: begins with a byte order mark, which systemd takes for a part of the first name: save it without", path)
 	}
 	r := &environmentReader{rest: string(text), line: 1}
 	var all []assignment

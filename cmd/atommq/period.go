@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -66,4 +67,21 @@ func parsePeriod(value string) (time.Duration, error) {
 		return 0, errors.New("no time beside days")
 	}
 	return d + more, nil
+}
+
+// periodOrNone is a period, or 0 for none.
+type periodOrNone period
+
+func (p *periodOrNone) Type() string   { return (*period)(p).Type() }
+func (p *periodOrNone) String() string { return (*period)(p).String() }
+
+func (p *periodOrNone) Set(value string) error {
+	if value == "0" {
+		*p = 0
+		return nil
+	}
+	if err := (*period)(p).Set(value); err != nil {
+		return fmt.Errorf("%w, or 0 for none", err)
+	}
+	return nil
 }

@@ -99,7 +99,7 @@ func (n *node) eachQueue(ctx context.Context, do func(*bus.Queue) error) error {
 func queuesSetCommand() *cobra.Command {
 	var (
 		queue    string
-		timeout  = period(bus.DefaultAckTimeout)
+		timeout  = periodOrNone(bus.DefaultAckTimeout)
 		attempts = count{value: bus.DefaultAttempts}
 	)
 	cmd := &cobra.Command{
@@ -112,7 +112,7 @@ queue begins now if there is none: it gets what is published from now on, and se
 	}
 	s := declare(cmd, "db")
 	cmd.Flags().StringVar(&queue, "queue", bus.DefaultQueue, "`name` of the queue")
-	cmd.Flags().Var(&timeout, "ack-timeout", "`time` after which an entry that was not acknowledged goes to another consumer")
+	cmd.Flags().Var(&timeout, "ack-timeout", "`time` after which an entry that was not acknowledged goes to another consumer, 0 for never")
 	cmd.Flags().Var(&attempts, "attempts", "`number` of times that an entry is given to consumers before it becomes a dead letter")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var change bus.QueueSettings

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -281,9 +282,15 @@ func readSettingsFile(path string) (map[string]assignment, error) {
 	return file, nil
 }
 
+// misspeltPrefix is what a name begins with that may be misspelt in what they all begin with.
+const misspeltPrefix = "ATOM"
+
 // checkName refuses a variable in file that looks like a setting and is none.
 func checkName(name string, file map[string]assignment) error {
-	dressed := strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+	if name == variable("config") {
+		return errors.New("a file of settings names no other one")
+	}
+	dressed := strings.ToUpper(strings.ReplaceAll(strings.TrimLeft(name, "-"), "-", "_"))
 	bare := !strings.HasPrefix(dressed, variablePrefix)
 	if bare {
 		dressed = variablePrefix + dressed
@@ -296,7 +303,7 @@ func checkName(name string, file map[string]assignment) error {
 		return nil
 	case known:
 		return fmt.Errorf("%s is no setting: write %s=…", name, dressed)
-	case !bare:
+	case !bare || strings.HasPrefix(dressed, variablePrefix+misspeltPrefix) && nearest(name) != "":
 		return fmt.Errorf("there is no setting %s%s", name, nearest(name))
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,19 @@ func TestFlagsWinOverEnvironmentOverFile(t *testing.T) {
 	}
 }
 
+func TestEverySettingIsAFlagOfSomeCommand(t *testing.T) {
+	var taken func(*cobra.Command, string) bool
+	taken = func(c *cobra.Command, name string) bool {
+		return c.Flags().Lookup(name) != nil || slices.ContainsFunc(c.Commands(), func(sub *cobra.Command) bool { return taken(sub, name) })
+	}
+	root := newCommand()
+	for _, s := range settingsTable() {
+		if !taken(root, s.name) {
+			t.Errorf("no command takes --%s", s.name)
+		}
+	}
+}
+
 func TestConfigFileCanBeNamedInTheEnvironment(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "atommq.env")
 	writeFile(t, file, "ATOMMQ_MAX_BODY=1MiB\n")
@@ -81,6 +95,11 @@ func TestWrongSettingsNameTheirSource(t *testing.T) {
 		{"lower case", "atommq_http=:80\n", nil, file + ":1: atommq_http is no setting: write ATOMMQ_HTTP=…"},
 		{"the flag's name", "max-body=1\n", nil, file + ":1: max-body is no setting: write ATOMMQ_MAX_BODY=…"},
 		{"without the prefix", "FOO=bar\nHTTP=:80\n", nil, file + ":2: HTTP is no setting: write ATOMMQ_HTTP=…"},
+		{"without the prefix, beside the setting", "HTTP=:80\nATOMMQ_BD=x\nATOMMQ_HTTP=:81\n", nil, file + ":2: there is no setting ATOMMQ_BD"},
+		{"the flag", "--max-body=1\n", nil, file + ":1: --max-body is no setting: write ATOMMQ_MAX_BODY=…"},
+		{"a prefix misspelt", "ATOM_FEED=x\nATOMQ_DB=x\n", nil, file + ":2: there is no setting ATOMQ_DB: did you mean ATOMMQ_DB?"},
+		{"another file", "ATOMMQ_CONFIG=x\n", nil, file + ":1: a file of settings names no other one"},
+		{"a byte order mark", "\uFEFFATOMMQ_DB=x\n", nil, file + ":1: begins with a byte order mark, which systemd takes for a part of the first name: save it without"},
 		{"open quote", "A=1\nATOMMQ_DB=\"x\ny\n", nil, file + `:2: no closing "`},
 	}
 	for _, tt := range tests {

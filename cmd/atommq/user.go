@@ -123,9 +123,9 @@ func userAllowCommand() *cobra.Command {
 		Use:   "allow NAME RIGHTS FEEDS",
 		Short: "Give an account rights on feeds, beside those it has",
 		Long: `Allow takes the name of an account, or anonymous for whoever gives none; what anonymous may do,
-everybody may. It makes the database if there is none.`,
+everybody may. What anonymous may do can be said before there is a database, which it makes.`,
 		Example: `  atommq user allow ann read,publish 'orders*'`,
-	}, withAnyNode, func(had, given bus.Rights) bus.Rights { return had | given })
+	}, withNodeFor, func(had, given bus.Rights) bus.Rights { return had | given })
 }
 
 func userDenyCommand() *cobra.Command {
@@ -135,11 +135,19 @@ func userDenyCommand() *cobra.Command {
 		Long: `Deny takes back what atommq user allow gave for the same FEEDS, written the same way. Rules only give: what
 another rule allows stays allowed.`,
 		Example: `  atommq user deny ann publish 'orders*'`,
-	}, withNode, func(had, taken bus.Rights) bus.Rights { return had &^ taken })
+	}, func(string) nodeOpener { return withNode }, func(had, taken bus.Rights) bus.Rights { return had &^ taken })
+}
+
+// withNodeFor returns what opens the database to say something of an account: one that must be in it already is in none that is new.
+func withNodeFor(account string) nodeOpener {
+	if account == bus.Anonymous || account == bus.Everyone {
+		return withAnyNode
+	}
+	return withNode
 }
 
 // ruleCommand makes a command that changes a rule.
-func ruleCommand(cmd *cobra.Command, with nodeOpener, change func(had, named bus.Rights) bus.Rights) *cobra.Command {
+func ruleCommand(cmd *cobra.Command, opener func(account string) nodeOpener, change func(had, named bus.Rights) bus.Rights) *cobra.Command {
 	cmd.Args = asUsed
 	s := declare(cmd, "db")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -150,16 +158,17 @@ func ruleCommand(cmd *cobra.Command, with nodeOpener, change func(had, named bus
 		if err != nil {
 			return &misuse{err}
 		}
-		return with(cmd.Context(), s, func(n *node) error {
+		return opener(args[0])(cmd.Context(), s, func(n *node) error {
 			rule, err := n.ruleOf(cmd.Context(), args[0], args[2])
 			if err != nil {
 				return err
 			}
-			rule.Rights = change(rule.Rights, rights)
+			had := rule.Rights
+			rule.Rights = change(had, rights)
 			if err := n.store.SetRule(cmd.Context(), rule); err != nil {
 				return accountError(args[0], err)
 			}
-			if err := tellRule(cmd.OutOrStdout(), rule); err != nil || unquoted(args[2:]) == "" {
+			if err := tellRule(cmd.OutOrStdout(), rule, had); err != nil || unquoted(args[2:]) == "" {
 				return err
 			}
 			_, err = fmt.Fprintf(toPeople{cmd.ErrOrStderr()}, "%s is the name of a file here, too: where all feeds are meant, write '*' in quotes\n", args[2])
@@ -184,12 +193,17 @@ func (n *node) ruleOf(ctx context.Context, account, pattern string) (bus.Rule, e
 	return rule, nil
 }
 
-func tellRule(w io.Writer, r bus.Rule) error {
-	if r.Rights == 0 {
-		_, err := fmt.Fprintf(toPeople{w}, "%s has no rule for %s\n", r.Account, r.Feed)
+// tellRule says what rule there is now, where there was one with other rights.
+func tellRule(w io.Writer, r bus.Rule, had bus.Rights) (err error) {
+	switch {
+	case r.Rights == 0 && had == 0:
+		_, err = fmt.Fprintf(toPeople{w}, "%s had no rule for %s, written like that; atommq user list shows those that there are\n", r.Account, r.Feed)
+		return err
+	case r.Rights == 0:
+		_, err = fmt.Fprintf(toPeople{w}, "%s has no rule for %s any more\n", r.Account, r.Feed)
 		return err
 	}
-	_, err := fmt.Fprintf(toPeople{w}, "%s may %s in %s\n", r.Account, r.Rights, r.Feed)
+	_, err = fmt.Fprintf(toPeople{w}, "%s may %s in %s\n", r.Account, r.Rights, r.Feed)
 	return err
 }
 

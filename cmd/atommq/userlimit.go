@@ -42,7 +42,7 @@ itself, but for feeds. Those without an account are counted by their addresses, 
 		if err != nil {
 			return misusef("%w%s", err, unquoted(args[:2]))
 		}
-		with := withAnyNode
+		with := withNodeFor(args[0])
 		if len(change) == 0 {
 			with = withNode
 		}
