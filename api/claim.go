@@ -254,7 +254,7 @@ func (s *site) postAcks(w http.ResponseWriter, r *http.Request) error {
 	if len(missed) > 0 {
 		return &problemError{
 			Status: http.StatusConflict,
-			Detail: fmt.Sprintf("%d of %d claims are acked, and on disk; the others, listed as lost, were not held any more: acked before, or their deadline passed and somebody else has or had the entry.", acked, len(tokens)),
+			Detail: fmt.Sprintf("%d of %d claims are acked, and on disk; the others (who asks for application/json gets them listed as lost) were not held any more: acked before, or their deadline passed and somebody else has or had the entry.", acked, len(tokens)),
 			Extra:  map[string]any{"acked": acked, "lost": missed},
 		}
 	}
