@@ -221,22 +221,23 @@ func (c *commit) handOutOffered(op *bus.Op, h *harvest) error {
 	o, at := &op.Order, op.At.UnixMicro()
 	c.dirty = true
 	from, _ := c.worksOf(o.Queue)
+	deadline := int64(0)
+	if o.Lease > 0 {
+		deadline = at + o.Lease.Microseconds()
+	}
 	for left := c.works[from : from+h.offered]; len(left) > 0; {
 		n := insertOffered.fit(len(left))
 		c.args = c.args[:0]
 		c.bind(1, o.Node)
 		c.bind(2, o.Queue)
 		c.bind(3, left[0].id)
-		deadline := int64(0)
-		if o.Lease > 0 {
-			deadline = at + o.Lease.Microseconds()
-		}
 		c.bind(4, deadline)
 		for i := range left[:n] {
 			w := &left[i]
-			c.bindOffered(offeredShared+i*offeredParams, w, left[0].id+int64(i))
+			base := offeredShared + i*offeredParams
+			c.bindOffered(base, w, left[0].id+int64(i))
 			if o.Lease > 0 && w.ackTimeout > 0 {
-				c.bind(offeredShared+i*offeredParams+5, at+w.ackTimeout)
+				c.bind(base+5, at+w.ackTimeout)
 			}
 			h.claims = append(h.claims, bus.Claim{
 				Place: w.place(), Queue: o.Queue, Node: o.Node, Attempt: 1, Bytes: w.bytes, AckTimeout: span(w.ackTimeout),

@@ -47,9 +47,11 @@ func (c *conn) login(ctx context.Context, f *stomp.Frame) (*bus.Caller, error) {
 	return caller, err
 }
 
+const sendLogin = "send the headers login and passcode with CONNECT: an account's name and password, or a token as the passcode"
+
 // waysIn says how to log in.
 func (c *conn) waysIn() string {
-	ways := "send the headers login and passcode with CONNECT: an account's name and password, or a token as the passcode"
+	ways := sendLogin
 	if c.server.ClientCertificates {
 		ways += "; over TLS, a certificate that names the account does without both"
 	}
@@ -76,7 +78,7 @@ func (c *conn) certified(name string) (*bus.Caller, error) {
 		c.server.Log.Info("STOMP client refused: its certificate names no account", "session", c.name, "client", c.nc.RemoteAddr(), "name", name)
 		return nil, &fault{
 			message: fmt.Sprintf("the certificate names %s (the common name of its subject), and there is no such account", quote([]byte(name))),
-			detail:  "take another certificate, or send the headers login and passcode with CONNECT: an account's name and password, or a token as the passcode; whoever runs the server makes the account: atommq user add NAME --no-password", ends: true,
+			detail:  "take another certificate, or " + sendLogin + "; whoever runs the server makes the account: atommq user add NAME --no-password", ends: true,
 		}
 	}
 	return caller, err

@@ -194,16 +194,15 @@ func (n *node) ruleOf(ctx context.Context, account, pattern string) (bus.Rule, e
 }
 
 // tellRule says what rule there is now, where there was one with other rights.
-func tellRule(w io.Writer, r bus.Rule, had bus.Rights) (err error) {
+func tellRule(w io.Writer, r bus.Rule, had bus.Rights) error {
+	says := fmt.Sprintf("%s may %s in %s", r.Account, r.Rights, r.Feed)
 	switch {
 	case r.Rights == 0 && had == 0:
-		_, err = fmt.Fprintf(toPeople{w}, "%s had no rule for %s, written like that; atommq user list shows those that there are\n", r.Account, r.Feed)
-		return err
+		says = fmt.Sprintf("%s had no rule for %s, written like that; atommq user list shows those that there are", r.Account, r.Feed)
 	case r.Rights == 0:
-		_, err = fmt.Fprintf(toPeople{w}, "%s has no rule for %s any more\n", r.Account, r.Feed)
-		return err
+		says = fmt.Sprintf("%s has no rule for %s any more", r.Account, r.Feed)
 	}
-	_, err = fmt.Fprintf(toPeople{w}, "%s may %s in %s\n", r.Account, r.Rights, r.Feed)
+	_, err := fmt.Fprintln(toPeople{w}, says)
 	return err
 }
 
