@@ -1,6 +1,7 @@
 package db
 
 import (
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -38,43 +39,76 @@ func waitingIn(t *testing.T, s *Store, feed string) (ids []int64) {
 	return ids
 }
 
+// onBoth runs test on a file and on a server, with the check of what it leaves behind.
+func onBoth(t *testing.T, test func(t *testing.T, dsn string, check func(t testing.TB, s *Store))) {
+	t.Run("file", func(t *testing.T) { test(t, filepath.Join(t.TempDir(), "atommq.db"), checkAccounts) })
+	t.Run("server", func(t *testing.T) { test(t, dbtest.Start(t, "fsync=off").Database(t), checkServerAccounts) })
+}
+
 func TestAQueueSeesEveryEntryFromThenOnWhoeverMadeIt(t *testing.T) {
-	url := dbtest.Start(t, "fsync=off").Database(t)
-	one, two := openServerAt(t, url), openServerAt(t, url)
-	sureOf(t, one, "jobs")
-	if _, err := two.ConfigureQueue(t.Context(), "jobs", bus.DefaultQueue, bus.QueueSettings{}); err != nil {
-		t.Fatal(err)
-	}
-	ops := publishing(t, "jobs", 3)
-	mustCommit(t, one, ops...)
-	want := []int64{ops[0].Posts[0].Entry.ID, ops[1].Posts[0].Entry.ID, ops[2].Posts[0].Entry.ID}
-	if got := waitingIn(t, one, "jobs"); !slices.Equal(got, want) {
-		t.Errorf("%d wait, want %d", got, want)
-	}
-	checkServerAccounts(t, one)
+	onBoth(t, func(t *testing.T, dsn string, check func(t testing.TB, s *Store)) {
+		one, two := openAt(t, dsn), openAt(t, dsn)
+		sureOf(t, one, "jobs")
+		if _, err := two.ConfigureQueue(t.Context(), "jobs", bus.DefaultQueue, bus.QueueSettings{}); err != nil {
+			t.Fatal(err)
+		}
+		ops := publishing(t, "jobs", 3)
+		mustCommit(t, one, ops...)
+		want := []int64{ops[0].Posts[0].Entry.ID, ops[1].Posts[0].Entry.ID, ops[2].Posts[0].Entry.ID}
+		if got := waitingIn(t, one, "jobs"); !slices.Equal(got, want) {
+			t.Errorf("%d wait, want %d", got, want)
+		}
+		check(t, one)
+	})
 }
 
 func TestIdsFollowOnEachOtherWhoeverPublishes(t *testing.T) {
-	url := dbtest.Start(t, "fsync=off").Database(t)
-	one, two := openServerAt(t, url), openServerAt(t, url)
-	sureOf(t, one, "x")
-	sureOf(t, two, "x")
-	head, err := one.Head(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, s := range []*Store{one, two, one, one, one, two, two, one, two} {
-		op := publishing(t, "x", 1)[0]
-		mustCommit(t, s, op)
-		if head++; op.Posts[0].Entry.ID != head {
-			t.Errorf("publish %d gets the id %d, want %d", i, op.Posts[0].Entry.ID, head)
+	onBoth(t, func(t *testing.T, dsn string, check func(t testing.TB, s *Store)) {
+		one, two := openAt(t, dsn), openAt(t, dsn)
+		sureOf(t, one, "x")
+		sureOf(t, two, "x")
+		head, err := one.Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	checkServerAccounts(t, one)
+		for i, s := range []*Store{one, two, one, one, one, two, two, one, two} {
+			op := publishing(t, "x", 1)[0]
+			mustCommit(t, s, op)
+			if head++; op.Posts[0].Entry.ID != head {
+				t.Errorf("publish %d gets the id %d, want %d", i, op.Posts[0].Entry.ID, head)
+			}
+		}
+		check(t, one)
+	})
+}
+
+func TestWhatIsNotPublishedTakesNoID(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string, check func(t testing.TB, s *Store)) {
+		s := openAt(t, dsn)
+		sureOf(t, s, "x")
+		keyed := publishing(t, "x", 1)[0]
+		keyed.Posts[0].Key = "once"
+		mustCommit(t, s, keyed)
+		again := publishing(t, "x", 1)[0]
+		again.Posts[0].Key = "once"
+		fresh := publishing(t, "x", 1)[0]
+		mustCommit(t, s, again, fresh)
+		mustCommit(t, s, again)
+		next := publishing(t, "x", 1)[0]
+		mustCommit(t, s, next)
+		first := keyed.Posts[0].Entry.ID
+		if fresh.Posts[0].Entry.ID != first+1 || next.Posts[0].Entry.ID != first+2 {
+			t.Errorf("after %d come %d and %d", first, fresh.Posts[0].Entry.ID, next.Posts[0].Entry.ID)
+		}
+		if head, err := s.Head(t.Context()); err != nil || head != first+2 {
+			t.Errorf("the head is %d, want %d: %v", head, first+2, err)
+		}
+		check(t, s)
+	})
 }
 
 func TestAFeedThatACommitDropsGetsItsQueueAnew(t *testing.T) {
-	s := openServerAt(t, dbtest.Start(t, "fsync=off").Database(t))
+	s := openAt(t, dbtest.Start(t, "fsync=off").Database(t))
 	mustCommit(t, s, through(t, "jobs", 1)...)
 	sureOf(t, s, "jobs")
 	drop := &bus.Op{Kind: bus.OpDrop, Drop: "jobs", At: time.Now()}
@@ -90,7 +124,7 @@ func TestAFeedThatACommitDropsGetsItsQueueAnew(t *testing.T) {
 
 // What is written out in a statement is data, whatever it looks like.
 func TestTextsArriveAsTheyAre(t *testing.T) {
-	s := openServerAt(t, dbtest.Start(t, "fsync=off").Database(t))
+	s := openAt(t, dbtest.Start(t, "fsync=off").Database(t))
 	for _, text := range []string{`'`, `''`, `\`, `\'`, `'; DROP TABLE atommq_entry; --`, `{"a",NULL}`, `$1 ? $$ /* */ "`, "é☃\t\n\r"} {
 		op := publishing(t, "feed "+text, 1)[0]
 		e := op.Posts[0].Entry

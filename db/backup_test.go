@@ -182,7 +182,7 @@ func TestARestoreIsWhatWasBackedUp(t *testing.T) {
 	want := contents(t, source)
 	from, server := source, cluster.Database(t)
 	mustCopy(t, source, server)
-	ofServer := openServerAt(t, server) // which is in use
+	ofServer := openAt(t, server) // which is in use
 	for i, to := range []string{filepath.Join(dir, "file.db"), cluster.Database(t)} {
 		backup := filepath.Join(dir, string(rune('a'+i))+".db")
 		if _, err := (&Backup{From: from, To: backup}).Run(t.Context()); err != nil {

@@ -189,7 +189,7 @@ func TestACopyGoesOnAsTheBusDid(t *testing.T) {
 	server := cluster.Database(t)
 	mustCopy(t, source, server)
 	cluster.Execute(t, "test1", "UPDATE atommq_node SET seen = 0")
-	there := openServerAt(t, server)
+	there := openAt(t, server)
 	if queues, err := there.Recover(t.Context()); err != nil || len(queues) != 1 {
 		t.Errorf("Recover = %v, %v", queues, err)
 	}

@@ -33,7 +33,7 @@ func eachLoss(t *testing.T, cluster *dbtest.Cluster, try func(t *testing.T, s, o
 		t.Run(name, func(t *testing.T) {
 			url := cluster.Database(t)
 			p := dbtest.NewProxy(t, cluster)
-			s, other := openServerAt(t, p.URL(t, url)), openServerAt(t, url)
+			s, other := openAt(t, p.URL(t, url)), openAt(t, url)
 			try(t, s, other, func(ops ...*bus.Op) {
 				t.Helper()
 				doomed := doomCommits(p, fate)
@@ -137,7 +137,7 @@ func TestWhatIsLostInACommitIsFoundOut(t *testing.T) {
 	t.Run("dropped", func(t *testing.T) {
 		url := cluster.Database(t)
 		p := dbtest.NewProxy(t, cluster)
-		s := openServerAt(t, p.URL(t, url))
+		s := openAt(t, p.URL(t, url))
 		mustCommit(t, s, publishing(t, "x", 3)...)
 		doomCommits(p, dbtest.LoseAnswer)
 		mustCommit(t, s, &bus.Op{Kind: bus.OpDrop, Drop: "x"})
@@ -162,7 +162,7 @@ func joined(t *testing.T, s *Store) (node, queue int64) {
 func tellApart(t *testing.T, cluster *dbtest.Cluster) {
 	url := cluster.Database(t)
 	p := dbtest.NewProxy(t, cluster)
-	s, other := openServerAt(t, p.URL(t, url)), openServerAt(t, url)
+	s, other := openAt(t, p.URL(t, url)), openAt(t, url)
 	var done atomic.Bool
 	taken := make(chan error, 1)
 	p.Doom(func(query string) dbtest.Fate {
@@ -188,7 +188,7 @@ func tellApart(t *testing.T, cluster *dbtest.Cluster) {
 // tellOfDoubt loses every answer.
 func tellOfDoubt(t *testing.T, cluster *dbtest.Cluster) {
 	p := dbtest.NewProxy(t, cluster)
-	s := openServerAt(t, p.URL(t, cluster.Database(t)))
+	s := openAt(t, p.URL(t, cluster.Database(t)))
 	p.Doom(func(query string) dbtest.Fate {
 		if strings.HasSuffix(query, "COMMIT;") {
 			return dbtest.LoseAnswer

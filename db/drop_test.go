@@ -14,7 +14,7 @@ func TestWorkThatComesBackWhileItsFeedIsDroppedGoesWithIt(t *testing.T) {
 	cluster := dbtest.Start(t, "fsync=off", "deadlock_timeout=1h")
 	url := cluster.Database(t)
 	p := dbtest.NewProxy(t, cluster)
-	s, other := openServerAt(t, p.URL(t, url)), openServerAt(t, url)
+	s, other := openAt(t, p.URL(t, url)), openAt(t, url)
 	node, q := joined(t, s)
 	mustCommit(t, s, through(t, "work", 1)...)
 	release := acking(claimed(t, s, node, q, 1))

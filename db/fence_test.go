@@ -111,7 +111,7 @@ func (c *consumer) take(t *testing.T, n int) (ds []*bus.Delivery) {
 
 func TestANodeThatWasStruckOutLearnsOfItInTwoBeats(t *testing.T) {
 	t.Parallel()
-	s := openServerAt(t, dbtest.Start(t, "fsync=off").Database(t))
+	s := openAt(t, dbtest.Start(t, "fsync=off").Database(t))
 	lost := make(chan int64, 2)
 	s.OnLoss(func(node int64) { lost <- node })
 	node, err := s.Join(t.Context())

@@ -20,7 +20,7 @@ func TestWhatNobodyIsNotifiedOfIsSeenInASecond(t *testing.T) {
 		return dbtest.Pass
 	}
 	proxy.Doom(deaf)
-	s, other := openServerAt(t, proxy.URL(t, url)), openServerAt(t, url)
+	s, other := openAt(t, proxy.URL(t, url)), openAt(t, url)
 	hints := hinted(t, s)
 	for range 3 {
 		if took := awaitHint(t, other, hints); took > lookInterval+lookInterval/2 {

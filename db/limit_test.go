@@ -20,7 +20,7 @@ func TestNodesTogetherMakeNoMoreFeedsThanTheirMakerMay(t *testing.T) {
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		dsn := dbtest.Start(t, "fsync=off").Database(t)
-		makeFeedsTogether(t, openServerAt(t, dsn), openServerAt(t, dsn))
+		makeFeedsTogether(t, openAt(t, dsn), openAt(t, dsn))
 	})
 }
 

@@ -183,7 +183,7 @@ func TestPollersOfOtherProcessesSkipNothing(t *testing.T) {
 	}
 	cluster := dbtest.Start(t, "fsync=off", "max_connections=200", "shared_buffers=128MB")
 	url, dir := cluster.Database(t), t.TempDir()
-	closed := openServerAt(t, url) // the schema is there before all open it
+	closed := openAt(t, url) // the schema is there before all open it
 	var writers, pollers []*logProcess
 	for i := range pollingProcesses {
 		pollers = append(pollers, startLogTask(t, fmt.Sprintf("poll %s %s", url, filepath.Join(dir, fmt.Sprint("seen", i)))))

@@ -15,7 +15,7 @@ func TestNodesWorkThroughAPoolerOfSessionsAndRefuseOthers(t *testing.T) {
 	pooler := dbtest.StartPooler(t, cluster, "session")
 	url := cluster.Database(t)
 	share(t, pooler.URL(t, url), time.Second, func() func() { return func() {} })
-	s, other := openServerAt(t, pooler.URL(t, url)), openServerAt(t, url)
+	s, other := openAt(t, pooler.URL(t, url)), openAt(t, url)
 	hints := hinted(t, s)
 	if took := awaitHint(t, other, hints); took > lookInterval/2 {
 		t.Errorf("a hint came after %v through the pooler", took)

@@ -13,7 +13,7 @@ func BenchmarkPostgresCommit(b *testing.B) {
 	cluster := dbtest.Start(b)
 	for _, batch := range []int{1, 64, 1000} {
 		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
-			s := openServerAt(b, cluster.Database(b))
+			s := openAt(b, cluster.Database(b))
 			for b.Loop() {
 				b.StopTimer()
 				ops := publishing(b, "bench", batch)
@@ -30,7 +30,7 @@ func BenchmarkPostgresFlow(b *testing.B) {
 	cluster := dbtest.Start(b)
 	for _, batch := range []int{64, 1000} {
 		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
-			s := openServerAt(b, cluster.Database(b))
+			s := openAt(b, cluster.Database(b))
 			node, err := s.Join(b.Context())
 			if err != nil {
 				b.Fatal(err)

@@ -23,7 +23,7 @@ const unanalyzed = `
 func TestNoFrequentStatementScansOnAServer(t *testing.T) {
 	cluster := dbtest.Start(t, "fsync=off", "autovacuum=off")
 	for name, before := range map[string]string{"known as empty": "ANALYZE", "not known": unanalyzed, "grown since": "ANALYZE; " + unanalyzed, "known": unanalyzed + "; ANALYZE"} {
-		t.Run(name, func(t *testing.T) { checkServerPlans(t, openServerAt(t, cluster.Database(t)), before) })
+		t.Run(name, func(t *testing.T) { checkServerPlans(t, openAt(t, cluster.Database(t)), before) })
 	}
 }
 

@@ -11,21 +11,6 @@ import (
 	"atommq/db/dbtest"
 )
 
-// openServerAt opens the store that url names, for as long as the test runs.
-func openServerAt(t testing.TB, url string) *Store {
-	t.Helper()
-	s, err := Open(t.Context(), url, Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
-
 // mortal lets a node's sign of life grow old.
 type mortal struct {
 	*Store
@@ -46,11 +31,11 @@ func (m mortal) Die(node int64) {
 
 func TestPostgresKeepsThePromisesOfAStore(t *testing.T) {
 	cluster := dbtest.Start(t, "fsync=off", "max_connections=40")
-	bustest.TestStore(t, func(t *testing.T) bus.Store { return mortal{openServerAt(t, cluster.Database(t)), t} })
+	bustest.TestStore(t, func(t *testing.T) bus.Store { return mortal{openAt(t, cluster.Database(t)), t} })
 }
 
 func TestNamesThatNoTextCanHoldAreNotThere(t *testing.T) {
-	s := openServerAt(t, dbtest.Start(t, "fsync=off").Database(t))
+	s := openAt(t, dbtest.Start(t, "fsync=off").Database(t))
 	ctx := t.Context()
 	for _, name := range []string{"a\x00b", "\xff"} {
 		if _, err := s.Feed(ctx, name); !errors.Is(err, bus.ErrNoFeed) {
@@ -117,7 +102,7 @@ func TestTheFirstServerThatAnswersIsTaken(t *testing.T) {
 	q := where.Query()
 	q.Set("host", t.TempDir()+","+q.Get("host"))
 	where.RawQuery = q.Encode()
-	mustCommit(t, openServerAt(t, where.String()), publishing(t, "x", 1)...)
+	mustCommit(t, openAt(t, where.String()), publishing(t, "x", 1)...)
 }
 
 func TestAPasswordIsNotShown(t *testing.T) {

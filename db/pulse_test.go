@@ -13,7 +13,7 @@ import (
 
 func TestTheClaimsOfANodeThatWasKilledGoToOthersInTenSeconds(t *testing.T) {
 	url := dbtest.Start(t, "fsync=off").Database(t)
-	s := openServerAt(t, url)
+	s := openAt(t, url)
 	node, err := s.Join(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func awaitHint(t *testing.T, s *Store, hints <-chan time.Time) time.Duration {
 
 func TestServersTellOfCommitsByOthers(t *testing.T) {
 	url := dbtest.Start(t, "fsync=off").Database(t)
-	s, other := openServerAt(t, url), openServerAt(t, url)
+	s, other := openAt(t, url), openAt(t, url)
 	hints := hinted(t, s)
 	var took []time.Duration
 	for range 40 {
@@ -106,7 +106,7 @@ func TestServersTellOfCommitsByOthers(t *testing.T) {
 
 func TestALostNotificationIsMadeUpForInASecond(t *testing.T) {
 	url := dbtest.Start(t, "fsync=off").Database(t)
-	s, other := openServerAt(t, url), openServerAt(t, url)
+	s, other := openAt(t, url), openAt(t, url)
 	engine, deaf := other.writer.engine.(*postgres), s.writer.engine.(*postgres)
 	engine.herald.name = deaf.herald.name // so that s takes it for its own
 	hints := hinted(t, s)

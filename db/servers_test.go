@@ -93,7 +93,7 @@ func followUntil(t *testing.T, s *Store, done <-chan struct{}) (seen []int64) {
 // that all of them agree. There is trouble
 // from when the nodes are open until all have done, when it is ended.
 func share(t *testing.T, url string, while time.Duration, trouble func() (end func())) {
-	stores := []*Store{openServerAt(t, url), openServerAt(t, url)}
+	stores := []*Store{openAt(t, url), openAt(t, url)}
 	end := trouble()
 	defer end()
 	over, published := make(chan struct{}), make(chan struct{})
@@ -234,7 +234,7 @@ func claimUntil(t *testing.T, s *Store, queue int64, done <-chan struct{}) (acke
 
 func TestNodesShareAQueueAndAckEachEntryOnce(t *testing.T) {
 	url := dbtest.Start(t, "fsync=off").Database(t)
-	stores := []*Store{openServerAt(t, url), openServerAt(t, url), openServerAt(t, url)}
+	stores := []*Store{openAt(t, url), openAt(t, url), openAt(t, url)}
 	q, err := stores[0].ConfigureQueue(t.Context(), "shared", bus.DefaultQueue, bus.QueueSettings{})
 	if err != nil {
 		t.Fatal(err)

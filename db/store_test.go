@@ -11,9 +11,9 @@ import (
 )
 
 // openAt opens the store in the file at path, for as long as the test runs.
-func openAt(t testing.TB, path string) *Store {
+func openAt(t testing.TB, dsn string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), path, Config{})
+	s, err := Open(t.Context(), dsn, Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
