@@ -154,6 +154,8 @@ func TestWhoIsNotLetInIsToldWhatIsTaken(t *testing.T) {
 	}
 	g := invite(t, Handler{}, "ann x read")
 	g.get("/feeds").want(t, http.StatusUnauthorized).wantText(t, "This server asks who you are. "+ways)
+	s := serve(t, Handler{Access: shared(t, "me", "secret"), ClientCertificates: true})
+	s.get("/feeds").want(t, http.StatusUnauthorized).wantText(t, "This server asks who you are. Give its login and passcode, curl -u login:passcode ….\n")
 }
 
 // TestEveryRouteTakesItsRight asks for each resource as accounts that have one right each.

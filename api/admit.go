@@ -68,7 +68,7 @@ func (s *site) identify(r *http.Request) (*bus.Caller, error) {
 	}
 	given := r.Header["Authorization"]
 	if name, ok := bus.CertifiedName(r.TLS); ok && len(given) == 0 {
-		return s.certified(name)
+		return s.certified(r, name)
 	}
 	if len(given) == 0 {
 		if c := s.access.Anonymous(); c.Welcome() {
@@ -85,7 +85,7 @@ func (s *site) identify(r *http.Request) (*bus.Caller, error) {
 // authorized returns whom the field Authorization of a request lets in.
 func (s *site) authorized(r *http.Request, field string) (*bus.Caller, error) {
 	if token, ok := bearer(field); ok {
-		c, err := s.access.Token(token)
+		c, err := s.access.Token(r.Context(), token)
 		if errors.Is(err, bus.ErrCredentials) {
 			err = &problemError{
 				Status: http.StatusUnauthorized, Header: http.Header{"Www-Authenticate": wrongToken},
@@ -108,6 +108,9 @@ func (s *site) authorized(r *http.Request, field string) (*bus.Caller, error) {
 // waysIn says what lets somebody in here.
 func (s *site) waysIn() string {
 	const ways = "Give the name and password of an account, curl -u name:password …, or a token, curl -H 'Authorization: Bearer token' …"
+	if !s.access.HasAccounts() {
+		return "Give its login and passcode, curl -u login:passcode …."
+	}
 	if s.certificates {
 		return ways + "; or, over HTTPS, a certificate that names the account, curl --cert file --key file …."
 	}
@@ -115,8 +118,8 @@ func (s *site) waysIn() string {
 }
 
 // certified lets in the account that a certificate names.
-func (s *site) certified(name string) (*bus.Caller, error) {
-	c, err := s.access.Certified(name)
+func (s *site) certified(r *http.Request, name string) (*bus.Caller, error) {
+	c, err := s.access.Certified(r.Context(), name)
 	if errors.Is(err, bus.ErrCredentials) {
 		return nil, unauthorized("Your certificate names %q (the common name of its subject), and there is no such account. Whoever runs the server makes it: atommq user add NAME --no-password. Or come in otherwise. %s", name, s.waysIn())
 	}

@@ -22,7 +22,8 @@ type AccessConfig struct {
 	Log             *slog.Logger // default slog.Default()
 }
 
-// Access knows who may do what. It follows the store: a change by any process counts within two seconds.
+// Access knows who may do what. It follows the store: a change by any process counts within two seconds, and what lets
+// somebody in at once.
 //
 // Everything it knows is in memory, some 300 bytes for an account, a token or a rule. All its methods may be called from any goroutine;
 // OpenAccess starts one, which Close ends.
@@ -39,7 +40,9 @@ type Access struct {
 	begun     time.Time                // what meters count from
 	refused   [limitKinds]atomic.Int64 // because of limits
 
+	unknown  chan chan struct{} // who is not known, and waits for a look at the store
 	stop     context.CancelFunc
+	closing  <-chan struct{} // closed once stop was called
 	watching sync.WaitGroup
 }
 
@@ -83,7 +86,7 @@ func OpenAccess(ctx context.Context, store Accounts, config AccessConfig) (*Acce
 	}
 	a.now.Store(a.makeRoll(source, time.Now()))
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	a.stop = stop
+	a.unknown, a.stop, a.closing = make(chan chan struct{}), stop, background.Done()
 	a.watching.Go(func() { a.follow(background) })
 	return a, nil
 }
@@ -118,6 +121,9 @@ func (a *Access) Guarded() bool {
 	return a.shared != nil || len(source.Accounts) > 0 || len(source.Rules) > 0
 }
 
+// HasAccounts reports whether there is an account, beside the one that AccessConfig names.
+func (a *Access) HasAccounts() bool { return len(a.now.Load().accounts) > 0 }
+
 // Changed returns a channel that is closed when who may do what changes from then on.
 func (a *Access) Changed() <-chan struct{} { return a.now.Load().replaced }
 
@@ -126,13 +132,21 @@ func (a *Access) follow(ctx context.Context) {
 	tick := time.NewTicker(rollInterval)
 	defer tick.Stop()
 	failing := false
+	var looked time.Time
 	for {
+		var waiting []chan struct{}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case first := <-a.unknown:
+			waiting = a.muster(ctx, first, looked.Add(catchUpGap))
 		}
+		looked = time.Now()
 		err := a.refresh(ctx)
+		for _, one := range waiting {
+			close(one)
+		}
 		if err != nil && ctx.Err() == nil && !failing {
 			a.config.Log.Warn("cannot look for changes of accounts; those known before count", "error", err)
 		}

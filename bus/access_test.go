@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -116,7 +117,7 @@ func TestOnlyTheRightNamePasswordOrTokenLetsIn(t *testing.T) {
 			t.Errorf("%q lets in: %v, %v", test, c, err)
 		}
 	}
-	if c, err := a.Token(token); err != nil || !c.May(bus.RightPublish, "y") || !c.May(bus.RightRead, "news") || c.May(bus.RightRead, "y") {
+	if c, err := a.Token(t.Context(), token); err != nil || !c.May(bus.RightPublish, "y") || !c.May(bus.RightRead, "news") || c.May(bus.RightRead, "y") {
 		t.Errorf("the token's bearer is not bob: %v", err)
 	}
 }
@@ -137,17 +138,17 @@ func TestACertifiedNameIsItsAccountAsLongAsThatIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &bustest.Memory{}
 		open := openAccess(t, store, bus.AccessConfig{})
-		if c, err := open.Certified("ann"); err != nil || c != open.Anonymous() {
+		if c, err := open.Certified(t.Context(), "ann"); err != nil || c != open.Anonymous() {
 			t.Errorf("where everybody may do everything: %v, %v", c, err)
 		}
 		fill(t, store, []string{"ann:pw"}, "ann x read", "anonymous news read")
 		a := openAccess(t, store, bus.AccessConfig{Login: "root", Passcode: "shared"})
-		ann, err := a.Certified("ann")
+		ann, err := a.Certified(t.Context(), "ann")
 		if err != nil || ann.Account() != "ann" || !ann.May(bus.RightRead, "x") || ann.May(bus.RightPublish, "x") {
 			t.Fatalf("ann is refused: %v", err)
 		}
 		for _, name := range []string{"", "bob", "root", bus.Anonymous} {
-			if c, err := a.Certified(name); !errors.Is(err, bus.ErrCredentials) {
+			if c, err := a.Certified(t.Context(), name); !errors.Is(err, bus.ErrCredentials) {
 				t.Errorf("%q is let in: %v, %v", name, c, err)
 			}
 		}
@@ -372,8 +373,80 @@ func BenchmarkCaller(b *testing.B) {
 	defer a.Close()
 	b.Run("token", func(b *testing.B) {
 		for b.Loop() {
-			c, _ := a.Token(token)
+			c, _ := a.Token(b.Context(), token)
 			c.May(bus.RightRead, "news")
+		}
+	})
+}
+
+// counted counts how often the roll is looked at.
+type counted struct {
+	bus.Store
+	looks atomic.Int64
+}
+
+func (c *counted) RollRevision(ctx context.Context) (int64, error) {
+	c.looks.Add(1)
+	return c.Store.RollRevision(ctx)
+}
+
+func TestWhatLetsSomebodyInCountsFromWhenItIsMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &bustest.Memory{}
+		fill(t, store, []string{"ann:pw"})
+		a := openAccess(t, store, bus.AccessConfig{})
+		wrong := func() {
+			if _, err := a.Login(t.Context(), "ann", "guessed"); !errors.Is(err, bus.ErrCredentials) {
+				t.Errorf("a guess lets in: %v", err)
+			}
+		}
+		wrong()
+		fill(t, store, []string{"bob:pw", "tls"})
+		if _, err := a.Login(t.Context(), "bob", "pw"); err != nil {
+			t.Errorf("an account just made: %v", err)
+		}
+		wrong()
+		if _, err := a.Token(t.Context(), bobsToken(t, store, "laptop", time.Time{})); err != nil {
+			t.Errorf("a token just made: %v", err)
+		}
+		if _, err := a.Login(t.Context(), "", bobsToken(t, store, "phone", time.Time{})); err != nil {
+			t.Errorf("a token just made, as a passcode: %v", err)
+		}
+		fill(t, store, []string{"carl"})
+		if _, err := a.Certified(t.Context(), "carl"); err != nil {
+			t.Errorf("a certificate's account just made: %v", err)
+		}
+	})
+}
+
+func TestGuessesDoNotReachTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := &bustest.Memory{}
+		fill(t, memory, []string{"ann:pw"})
+		store := &counted{Store: memory}
+		a := openAccess(t, store, bus.AccessConfig{})
+		begun := time.Now()
+		var guessing sync.WaitGroup
+		for range 1000 {
+			guessing.Go(func() {
+				for range 3 {
+					token, _ := bus.NewToken()
+					if _, err := a.Token(t.Context(), token); !errors.Is(err, bus.ErrCredentials) {
+						t.Errorf("a guess lets in: %v", err)
+					}
+				}
+			})
+		}
+		guessing.Wait()
+		if took := time.Since(begun); took > 200*time.Millisecond {
+			t.Errorf("three guesses take %v", took)
+		}
+		if n := store.looks.Load(); n > 5 {
+			t.Errorf("%d looks at the store", n)
+		}
+		a.Close()
+		if _, err := a.Login(t.Context(), "bob", "pw"); !errors.Is(err, bus.ErrCredentials) {
+			t.Errorf("once it is closed: %v", err)
 		}
 	})
 }

@@ -153,7 +153,10 @@ func (a *Access) Anonymous() *Caller { return &a.nobody }
 // Where everybody may do everything, or there is no account but rules for those who have none, they are not looked at: many
 // clients always send some.
 func (a *Access) Login(ctx context.Context, login, passcode string) (*Caller, error) {
-	now := a.now.Load()
+	return a.letIn(ctx, func(now *roll) (*Caller, error) { return a.login(ctx, now, login, passcode) })
+}
+
+func (a *Access) login(ctx context.Context, now *roll, login, passcode string) (*Caller, error) {
 	if now.open {
 		return &a.nobody, nil
 	}
@@ -164,7 +167,7 @@ func (a *Access) Login(ctx context.Context, login, passcode string) (*Caller, er
 		return &Caller{access: a, account: login, shared: true}, nil
 	}
 	if looksLikeToken(passcode) {
-		if c, err := a.Token(passcode); err == nil && (login == "" || login == c.account) {
+		if c, err := a.bearer(now, passcode); err == nil && (login == "" || login == c.account) {
 			return c, nil
 		}
 	}
@@ -192,8 +195,11 @@ func (a *Access) nameless(now *roll) bool {
 }
 
 // Token lets the bearer of a token in: ErrCredentials if it is none. It is looked up by its hash, from which time tells nothing.
-func (a *Access) Token(token string) (*Caller, error) {
-	now := a.now.Load()
+func (a *Access) Token(ctx context.Context, token string) (*Caller, error) {
+	return a.letIn(ctx, func(now *roll) (*Caller, error) { return a.bearer(now, token) })
+}
+
+func (a *Access) bearer(now *roll, token string) (*Caller, error) {
 	if now.open {
 		return &a.nobody, nil
 	}
@@ -218,8 +224,11 @@ func CertifiedName(state *tls.ConnectionState) (name string, ok bool) {
 }
 
 // Certified lets in who has proven to be of a name, as by a certificate: ErrCredentials unless there is such an account.
-func (a *Access) Certified(name string) (*Caller, error) {
-	now := a.now.Load()
+func (a *Access) Certified(ctx context.Context, name string) (*Caller, error) {
+	return a.letIn(ctx, func(now *roll) (*Caller, error) { return a.certified(now, name) })
+}
+
+func (a *Access) certified(now *roll, name string) (*Caller, error) {
 	if now.open || a.nameless(now) {
 		return &a.nobody, nil
 	}

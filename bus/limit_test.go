@@ -252,7 +252,7 @@ func BenchmarkLimits(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer a.Close()
-		ann, err := a.Token(token)
+		ann, err := a.Token(b.Context(), token)
 		if err != nil {
 			b.Fatal(err)
 		}

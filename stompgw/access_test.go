@@ -28,8 +28,9 @@ func sharedAccess(t *testing.T, login, passcode string) *bus.Access {
 // guests are accounts, and a gateway for them. The account root, with the passcode r, may do everything.
 type guests struct {
 	*gateway
-	store *bustest.Memory
-	token map[string]string
+	store  *bustest.Memory
+	access *bus.Access
+	token  map[string]string
 }
 
 // invite runs a gateway with the rules "account feed rights".
@@ -61,6 +62,7 @@ func invite(t *testing.T, rules ...string) *guests {
 		t.Fatal(err)
 	}
 	t.Cleanup(access.Close)
+	g.access = access
 	g.gateway = start(t, func(s *stompgw.Server) { s.Access = access })
 	return g
 }

@@ -27,7 +27,7 @@ func (c *conn) login(ctx context.Context, f *stomp.Frame) (*bus.Caller, error) {
 	login, named := f.Get("login")
 	passcode, proven := f.Get("passcode")
 	if name, certified := certifiedName(c.nc); certified && len(login)+len(passcode) == 0 {
-		return c.certified(name)
+		return c.certified(ctx, name)
 	}
 	if caller := access.Anonymous(); !named && !proven && caller.Welcome() {
 		return caller, nil
@@ -51,6 +51,9 @@ const sendLogin = "send the headers login and passcode with CONNECT: an account'
 
 // waysIn says how to log in.
 func (c *conn) waysIn() string {
+	if !c.server.Access.HasAccounts() {
+		return "send the headers login and passcode with CONNECT"
+	}
 	ways := sendLogin
 	if c.server.ClientCertificates {
 		ways += "; over TLS, a certificate that names the account does without both"
@@ -72,8 +75,8 @@ func certifiedName(nc net.Conn) (name string, ok bool) {
 }
 
 // certified lets in the account that a certificate names.
-func (c *conn) certified(name string) (*bus.Caller, error) {
-	caller, err := c.server.Access.Certified(name)
+func (c *conn) certified(ctx context.Context, name string) (*bus.Caller, error) {
+	caller, err := c.server.Access.Certified(ctx, name)
 	if errors.Is(err, bus.ErrCredentials) {
 		c.server.Log.Info("STOMP client refused: its certificate names no account", "session", c.name, "client", c.nc.RemoteAddr(), "name", name)
 		return nil, &fault{

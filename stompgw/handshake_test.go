@@ -98,7 +98,7 @@ func TestAccountIsAskedFor(t *testing.T) {
 			< session:{any}
 			<
 			< this server asks for a login.
-			< send the headers login and passcode with CONNECT: an account's name and password, or a token as the passcode.
+			< send the headers login and passcode with CONNECT.
 			<
 
 			<EOF
@@ -138,7 +138,8 @@ func TestAccountIsAskedFor(t *testing.T) {
 }
 
 func TestCertificatesAreNamedWhereTheyAreTaken(t *testing.T) {
-	g := start(t, func(s *stompgw.Server) { s.Access, s.ClientCertificates = sharedAccess(t, "me", "s:cret"), true })
+	ann := invite(t, "ann x read")
+	g := start(t, func(s *stompgw.Server) { s.Access, s.ClientCertificates = ann.access, true })
 	c := g.dial(t)
 	c.sendFrame("CONNECT", "accept-version:1.2")
 	if f := c.next(); !strings.Contains(string(f.Body), "or a token as the passcode; over TLS, a certificate that names the account does without both") {

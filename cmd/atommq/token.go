@@ -16,9 +16,9 @@ func tokenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Give programs tokens in place of passwords",
-		Long: `Token works on the database itself, and may do so beside running servers, which follow within
-two seconds. A token lets its bearer in as its account: over HTTP as a Bearer token or as the password, over
-STOMP as the passcode. Only its SHA-256 is kept.`,
+		Long: `Token works on the database itself, and may do so beside running servers: a new token is
+taken at once, a removed one for two seconds at most. A token lets its bearer in as its account: over
+HTTP as a Bearer token or as the password, over STOMP as the passcode. Only its SHA-256 is kept.`,
 		Example: `  atommq token add ann laptop
   curl -H "Authorization: Bearer $TOKEN" http://localhost:8080/feeds/news`,
 		RunE: func(*cobra.Command, []string) error { return misusef("no command given") },

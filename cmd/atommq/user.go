@@ -18,9 +18,10 @@ func userCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "user",
 		Short: "Make accounts, and say what they may do",
-		Long: `User works on the database itself, and may do so beside running servers, which follow within
-two seconds. As long as there is neither an account nor a rule, everybody may do everything, and
-servers listen on this machine only. With the first one, nobody may do anything that no rule allows.
+		Long: `User works on the database itself, and may do so beside running servers: who is new is
+let in at once, all else counts within two seconds. As long as there is neither an account nor a
+rule, everybody may do everything, and servers listen on this machine only. With the first one,
+nobody may do anything that no rule allows.
 
 Rules name rights, with commas between them, and feeds: one by its name, or all that begin with what
 stands before a *.
