@@ -82,12 +82,6 @@ func (n *node) adminServices(d *door, metrics http.Handler, log *slog.Logger) se
 	return services{{d, a.server(d)}}
 }
 
-// isAdmin reports whether the service is for operators, and feeds are out of its reach.
-func (sv service) isAdmin() bool {
-	_, is := sv.server.(*http.Server)
-	return is
-}
-
 // server makes the HTTP server for d.
 func (a *adminServer) server(d *door) *http.Server {
 	mux := http.NewServeMux()

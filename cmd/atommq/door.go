@@ -26,11 +26,19 @@ func openDoor(ctx context.Context, scheme, flag, address string) (*door, error) 
 	if err := checkAddress(ctx, flag, address); err != nil {
 		return nil, err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	listener, err := new(net.ListenConfig).Listen(ctx, networkOf(address), address)
 	if err != nil {
 		return nil, cannotListen(flag, address, err)
 	}
 	return newDoor(scheme, listener), nil
+}
+
+// networkOf keeps 0.0.0.0 to IPv4: where Go is told "tcp", it stands for the addresses of IPv6, too, which nobody named.
+func networkOf(address string) string {
+	if at, err := netip.ParseAddrPort(address); err == nil && at.Addr().Is4() {
+		return "tcp4"
+	}
+	return "tcp"
 }
 
 // newDoor makes a door of a listener.
@@ -45,10 +53,13 @@ func newDoor(scheme string, l net.Listener) *door {
 // dialable writes an address as clients on this machine can use it.
 func dialable(address net.Addr) string {
 	at, err := netip.ParseAddrPort(address.String())
-	if err == nil && at.Addr().IsUnspecified() {
-		return fmt.Sprintf("localhost:%d", at.Port())
+	switch {
+	case err != nil || !at.Addr().IsUnspecified():
+		return address.String()
+	case at.Addr().Is4():
+		return fmt.Sprintf("127.0.0.1:%d", at.Port())
 	}
-	return address.String()
+	return fmt.Sprintf("localhost:%d", at.Port())
 }
 
 // reach says of an address that it stands for all of this machine: what dialable names reaches no further.
@@ -56,6 +67,9 @@ func reach(address net.Addr) string {
 	at, err := netip.ParseAddrPort(address.String())
 	if err != nil || !at.Addr().IsUnspecified() {
 		return ""
+	}
+	if at.Addr().Is4() {
+		return " (all IPv4 addresses)"
 	}
 	return " (all addresses)"
 }

@@ -70,7 +70,7 @@ func serveGateway(ctx context.Context, s *settings, out io.Writer, log *slog.Log
 	m := newMetrics(n, in.crowd, gateway, s.MetricsQueues.value, log)
 	defer in.certificate.keep(ctx)()
 	services := append(in.stomp.services(gateway), n.adminServices(admin, m.handler(log), log)...)
-	if err := n.guard(services, s); err != nil {
+	if err := n.guard(in, s); err != nil {
 		return err
 	}
 	return services.run(ctx, s, out, log)

@@ -122,9 +122,13 @@ func (n *node) close() error {
 	return errors.Join(n.bus.Close(), n.store.Close())
 }
 
-// openServed is openNode for a server. A database that it makes is told of: where the name is mistyped, nobody else works on it.
-func openServed(ctx context.Context, s *settings, log *slog.Logger) (*node, error) {
+// openServed is openNode for a server with such entrances. A database that it makes is told of: where the name is mistyped, nobody
+// else works on it. It makes none that guard would refuse to serve.
+func openServed(ctx context.Context, s *settings, in *entrances, log *slog.Logger) (*node, error) {
 	missing := mustExist("--db", s.DB) != nil
+	if at := in.exposed(); missing && at != nil && s.Passcode == "" {
+		return nil, tooOpen(at, s)
+	}
 	n, err := openNode(ctx, s, log)
 	if err == nil && missing {
 		log.Info("made a new database", "db", s.DB)

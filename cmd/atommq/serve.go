@@ -44,7 +44,7 @@ func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (e
 		return err
 	}
 	defer admin.close()
-	n, err := openServed(ctx, s, log)
+	n, err := openServed(ctx, s, in, log)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (e
 	}
 	defer in.certificate.keep(ctx)()
 	services := append(in.services(server, gateway), n.adminServices(admin, told, log)...)
-	if err := n.guard(services, s); err != nil {
+	if err := n.guard(in, s); err != nil {
 		return err
 	}
 	return services.run(ctx, s, out, log)

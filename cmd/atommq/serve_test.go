@@ -98,6 +98,14 @@ func refusesConnections(t *testing.T, server *process) {
 
 func TestAnAddressForEverybodyIsRefusedUntilSomebodyDecided(t *testing.T) {
 	all := []string{"--http", "0.0.0.0:0", "--stomp", "0.0.0.0:0"}
+	dir := t.TempDir()
+	out, err := exec.CommandContext(t.Context(), "atommq", append(all, "serve", "--db", filepath.Join(dir, "new.db"))...).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "make an account first") {
+		t.Errorf("a start in front of everybody: %v: %s", err, out)
+	}
+	if made, err := os.ReadDir(dir); err != nil || len(made) > 0 {
+		t.Errorf("the start that is refused makes %v: %v", made, err)
+	}
 	startServer(t, append(all, "--login", "me", "--passcode", "secret")...)
 	db := filepath.Join(t.TempDir(), "decided.db")
 	if out, err := exec.CommandContext(t.Context(), "atommq", "user", "allow", "anonymous", "read", "news", "--db", db).CombinedOutput(); err != nil {
@@ -121,7 +129,7 @@ func TestWhoServesAtAllAddressesSaysSo(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--http", "0.0.0.0:0", "--stomp", "127.0.0.1:0"}, `^AtomMQ serves http://localhost:\d+/ \(all addresses\) and stomp://127\.0\.0\.1:\d+\n$`},
+		{[]string{"--http", "0.0.0.0:0", "--stomp", "127.0.0.1:0"}, `^AtomMQ serves http://127\.0\.0\.1:\d+/ \(all IPv4 addresses\) and stomp://127\.0\.0\.1:\d+\n$`},
 		{[]string{"--http", "127.0.0.1:0", "--stomp", "[::]:0"}, `^AtomMQ serves http://127\.0\.0\.1:\d+/ and stomp://localhost:\d+ \(all addresses\)\n$`},
 		{[]string{"--http", ":0", "--stomp", "off", "--base-url", "https://mq.example"}, `^AtomMQ serves https://mq\.example/\n$`},
 	} {
@@ -129,6 +137,18 @@ func TestWhoServesAtAllAddressesSaysSo(t *testing.T) {
 		if !regexp.MustCompile(tt.want).MatchString(server.said) {
 			t.Errorf("%v: %q, want %s", tt.args, server.said, tt.want)
 		}
+	}
+}
+
+func TestAnIPv4AddressOpensNoOther(t *testing.T) {
+	server := startServer(t, "--http", "0.0.0.0:0", "--login", "me", "--passcode", "secret")
+	_, port, err := net.SplitHostPort(server.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if conn, err := net.Dial("tcp6", net.JoinHostPort("::1", port)); err == nil {
+		conn.Close()
+		t.Error("0.0.0.0 is reached over IPv6")
 	}
 }
 
