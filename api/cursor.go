@@ -109,6 +109,8 @@ func parseView(r *http.Request) (view, error) {
 			}
 			given = name
 			err = v.place(name, value)
+		default:
+			err = unknown(name, viewParameters)
 		}
 		if err != nil {
 			return v, err

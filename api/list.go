@@ -55,8 +55,8 @@ type span struct {
 }
 
 // parseSpan reads the paging parameters of the list at path, which gives usual
-// feeds to those who name no limit.
-func parseSpan(r *http.Request, path string, usual int) (span, error) {
+// feeds to those who name no limit. more names parameters that others read.
+func parseSpan(r *http.Request, path string, usual int, more ...string) (span, error) {
 	p := span{path: path, limit: usual, usual: usual}
 	seen, limited := "", false
 	for query := r.URL.RawQuery; query != ""; {
@@ -78,6 +78,8 @@ func parseSpan(r *http.Request, path string, usual int) (span, error) {
 			}
 			seen = name
 			p.after, p.before, err = bound(name, value)
+		default:
+			err = unknown(name, append(more, "after", "before", "format", "limit"))
 		}
 		if err != nil {
 			return p, err
@@ -245,7 +247,7 @@ func (s *site) getList(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p, err := parseSpan(r, "/feeds", defaultLimit)
+	p, err := parseSpan(r, "/feeds", defaultLimit, "category", "feed")
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,27 @@
+package api
+
+import (
+	"net/http"
+	"testing"
+)
+
+func TestAMisspeltParameterIsNotPassedOver(t *testing.T) {
+	s := serve(t, Handler{})
+	s.publishIn("x", "one")
+	for path, want := range map[string]string{
+		"/feeds/x?afer=2":           `"afer" is not a parameter here: did you mean after?`,
+		"/feeds/x?aftre=2":          "did you mean after?",
+		"/feeds/x?Limit=2":          "did you mean limit?",
+		"/feeds/x?startafter=2":     "did you mean start_after?",
+		"/feeds/x?start-at=2":       "did you mean start_at?",
+		"/feeds/x?limits=2&after=1": "did you mean limit? These are: after, category,",
+		"/feeds?limt=2":             "did you mean limit? These are: after, before, category, feed, format, limit.",
+		"/feeds?feeds=x":            "did you mean feed?",
+		"/service?afte=x":           "did you mean after?",
+	} {
+		s.get(path).want(t, http.StatusBadRequest).wantText(t, want)
+	}
+	for _, path := range []string{"/feeds/x?utm_source=letter", "/feeds/x?_=1764433334", "/feeds/x?page=2", "/feeds/x?", "/feeds?v=2", "/feeds/x?after=0&limit=5&format=json"} {
+		s.get(path).want(t, http.StatusOK)
+	}
+}
