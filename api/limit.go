@@ -52,7 +52,7 @@ func orDelete(limit *bus.LimitError) string {
 	if limit.Most == 0 {
 		return ""
 	}
-	return ", or DELETE one that this account made"
+	return ", or DELETE one that this account made, which takes the right admin"
 }
 
 // count counts a request against the limits of who sent it, and returns who that is: those without an account are told apart by

@@ -115,7 +115,7 @@ func TestAnAccountMakesOnlySoManyFeeds(t *testing.T) {
 	g.do(http.MethodDelete, "/feeds/mine", "", g.as("ann")).want(t, http.StatusNoContent)
 	g.do(http.MethodPost, "/feeds/other", entry("a"), atomType, g.as("ann")).want(t, http.StatusCreated)
 	over := func() *answer { return g.do(http.MethodPost, "/feeds/more", entry("a"), atomType, g.as("ann")) }
-	over().want(t, http.StatusForbidden).wantText(t, `403 Forbidden: The account "ann" may make 1 feed, and has made one. Nothing was done. Publish to a feed that is there, or DELETE one that this account made; whoever`)
+	over().want(t, http.StatusForbidden).wantText(t, `403 Forbidden: The account "ann" may make 1 feed, and has made one. Nothing was done. Publish to a feed that is there, or DELETE one that this account made, which takes the right admin; whoever`)
 	g.limit(t, "ann", bus.Limits{bus.LimitFeeds: 0, bus.LimitConnections: 0})
 	over().want(t, http.StatusForbidden).wantText(t, `403 Forbidden: The account "ann" may make no feeds. Nothing was done. Publish to a feed that is there; whoever`)
 	none := g.get("/feeds/there", asEvents, g.as("ann")).want(t, http.StatusTooManyRequests)

@@ -3,6 +3,7 @@ package db
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -83,6 +84,15 @@ func (l location) make() {
 	if f, err := os.OpenFile(l.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
 		_ = f.Close() // there is nothing in it
 	}
+}
+
+// mode returns who may do what with the file, which holds for those beside it, too.
+func (l location) mode() fs.FileMode {
+	info, err := os.Stat(l.path)
+	if err != nil {
+		return 0o600
+	}
+	return info.Mode().Perm()
 }
 
 // url returns the driver's data source name, with more parameters: "key=value".

@@ -3,6 +3,7 @@ package db
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
 
@@ -22,6 +23,7 @@ import (
 // the file can be read.
 type nodeLocks struct {
 	path string
+	mode fs.FileMode // of the file, if it is made
 
 	mu   sync.Mutex
 	file *os.File // nil until used
@@ -80,7 +82,7 @@ func (l *nodeLocks) held(node int64) (bool, error) {
 // open opens the file if it is not. Callers hold l.mu.
 func (l *nodeLocks) open(flag int) (err error) {
 	if l.file == nil {
-		l.file, err = os.OpenFile(l.path, os.O_RDONLY|flag, 0o644)
+		l.file, err = os.OpenFile(l.path, os.O_RDONLY|flag, l.mode)
 	}
 	return err
 }

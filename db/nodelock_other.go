@@ -4,6 +4,7 @@ package db
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"strconv"
 	"sync"
@@ -14,6 +15,7 @@ import (
 // a whole file of its own with flock, which has the same properties. Windows lacks it, and is not supported.
 type nodeLocks struct {
 	path string
+	mode fs.FileMode // of a file that is made
 
 	mu   sync.Mutex
 	mine map[int64]*os.File
@@ -23,7 +25,7 @@ type nodeLocks struct {
 func (l *nodeLocks) hold(node int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f, err := os.OpenFile(l.name(node), os.O_RDONLY|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(l.name(node), os.O_RDONLY|os.O_CREATE, l.mode)
 	if err != nil {
 		return err
 	}

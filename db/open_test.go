@@ -240,10 +240,13 @@ func TestNobodyButItsOwnerReadsADatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustCommit(t, s, publishing(t, "x", 1)...)
+	if _, err := s.Join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := (&Backup{From: path, To: backup}).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{path, path + "-wal", path + "-shm", backup} {
+	for _, file := range []string{path, path + "-wal", path + "-shm", path + "-nodes", backup} {
 		info, err := os.Stat(file)
 		if err != nil {
 			t.Fatal(err)

@@ -24,6 +24,9 @@ func noArguments(cmd *cobra.Command, given []string) error {
 // suggestion names the commands that may have been meant.
 func suggestion(cmd *cobra.Command, typed string) string {
 	cmd.SuggestionsMinimumDistance = 2
+	if len(typed) <= 3 { // of so few letters, two others are another word
+		cmd.SuggestionsMinimumDistance = 1
+	}
 	names := cmd.SuggestionsFor(typed)
 	if len(names) == 0 {
 		return ""

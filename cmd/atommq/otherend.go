@@ -93,5 +93,8 @@ func explainStranger(at string, refused *api.StatusError) error {
 }
 
 func notAtomMQ(at string) error {
+	if bus, _, inside := strings.Cut(at, "/feeds"); inside {
+		return fmt.Errorf("%s may be a feed of an AtomMQ, and is none itself: write --url %s/, and the feed's name by itself", at, bus)
+	}
 	return fmt.Errorf("%s is no AtomMQ: --url names another address", at)
 }
