@@ -37,7 +37,8 @@ type guests struct {
 	token  map[string]string
 }
 
-// invite runs a site with the rules "account feed rights", whose accounts have a token each, and ann the password "pässword:1".
+// invite runs a site with the rules "account feed rights", whose accounts have a token each, and
+// ann the password "pässword:1".
 func invite(t *testing.T, h Handler, rules ...string) *guests {
 	t.Helper()
 	g := &guests{store: new(bustest.Memory), token: make(map[string]string)}

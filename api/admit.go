@@ -61,7 +61,8 @@ func (s *site) admit(r *http.Request) (*http.Request, error) {
 	return r, nil
 }
 
-// identify looks at a request's credentials. Without any, it is anonymous, where such requests may do something.
+// identify looks at a request's credentials. Without any, it is anonymous, where such requests
+// may do something.
 func (s *site) identify(r *http.Request) (*bus.Caller, error) {
 	if s.access.Open() {
 		return s.access.Anonymous(), nil

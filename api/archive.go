@@ -17,7 +17,8 @@ import (
 
 var archiveForever = []string{"public, max-age=31536000, immutable"}
 
-// forever returns how long caches may keep what never changes in a feed: for good; those that many share, only what everybody may read.
+// forever returns how long caches may keep what never changes in a feed: for good; those that many
+// share, only what everybody may read.
 func (s *site) forever(feed string, everybodys []string) []string {
 	if s.access.Anonymous().May(bus.RightRead, feed) {
 		return everybodys
@@ -154,8 +155,8 @@ func (s *site) linkArchive(ctx context.Context, p *page) error {
 	return nil
 }
 
-// archiveTag returns the opaque ETag of a page of an archive: a digest of its entries' ids, of which each names one state
-// of one entry, and of what else the page is made from.
+// archiveTag returns the opaque ETag of a page of an archive: a digest of its entries' ids, of
+// which each names one state of one entry, and of what else the page is made from.
 func archiveTag(p *page) string {
 	d := fnv.New64a()
 	var b [128]byte

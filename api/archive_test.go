@@ -25,8 +25,8 @@ func (s *server) appendOnly() {
 	}
 }
 
-// archive walks from the feed's newest page back to its beginning, and returns the paths and the titles of its archive,
-// the oldest first, and the titles of the newest page.
+// archive walks from the feed's newest page back to its beginning, and returns the paths and the
+// titles of its archive, the oldest first, and the titles of the newest page.
 func (s *server) archive() (paths []string, pages [][]string, current []string) {
 	s.t.Helper()
 	newest := s.get("/feeds/x").want(s.t, http.StatusOK)
@@ -185,7 +185,8 @@ func TestPagesOfAFeedThatLetsGoAreNotCachedForGood(t *testing.T) {
 	s.get("/feeds/x?after=1&limit=2").want(t, http.StatusOK).wantField(t, "Cache-Control", "no-cache")
 }
 
-// Who begins at 0 asks for what is kept: with a cached answer, whose entries are pruned since, it would never get on.
+// Who begins at 0 asks for what is kept: with a cached answer, whose entries are pruned since, it
+// would never get on.
 func TestTheFirstPageByCursorIsNotCachedForGood(t *testing.T) {
 	s := serve(t, Handler{})
 	s.appendOnly()

@@ -14,7 +14,8 @@ const DefaultArchiveBytes = 16 << 20
 // archiveShare is the part of the cache that one page may take: an eighth.
 const archiveShare = 8
 
-// archiveKey names an archive page of an append-only feed, in one form: all that its bytes depend on, once it is final.
+// archiveKey names an archive page of an append-only feed, in one form: all that its bytes depend
+// on, once it is final.
 type archiveKey struct {
 	feed, title, subtitle string
 	author                feeds.Person
@@ -76,7 +77,8 @@ func (c *archiveCache) put(doc *archiveDoc) {
 	}
 }
 
-// keyOf returns the key of a page of f's archive. Its uuid tells a feed from one of the same name that was dropped.
+// keyOf returns the key of a page of f's archive. Its uuid tells a feed from one of the same name
+// that was dropped.
 func keyOf(f *bus.Feed, ids bus.Range, base, format string, form offer) archiveKey {
 	return archiveKey{f.UUID + f.Name, f.Title, f.Subtitle, f.Author, ids, f.Pruned, base, format, form.typ}
 }

@@ -62,13 +62,14 @@ func (s *site) baseOf(r *http.Request) string {
 // baseKey is where a request has the base that WithBase gave it.
 type baseKey struct{}
 
-// WithBase returns r with the URL that links begin with where no setting says so: what a web server says that speaks FastCGI or CGI. It has
-// no slash at its end, and CheckBaseURL has nothing against it.
+// WithBase returns r with the URL that links begin with where no setting says so: what a web server
+// says that speaks FastCGI or CGI. It has no slash at its end, and CheckBaseURL has nothing against it.
 func WithBase(r *http.Request, base string) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), baseKey{}, base))
 }
 
-// forwardedPrefix returns the path that the proxy says it took off; where it says nothing, that of the base URL.
+// forwardedPrefix returns the path that the proxy says it took off; where it says nothing, that
+// of the base URL.
 func (s *site) forwardedPrefix(h http.Header) string {
 	prefix := strings.TrimRight(lastOf(h["X-Forwarded-Prefix"]), "/")
 	if prefix != "" && isPrefix(prefix) {

@@ -15,7 +15,8 @@ const (
 	choiceScan = 10_000
 )
 
-// namesFeeds reports whether a query asks for feeds rather than for the list of them. What cannot be read asks for the list, which says so.
+// namesFeeds reports whether a query asks for feeds rather than for the list of them. What cannot
+// be read asks for the list, which says so.
 func namesFeeds(query string) bool {
 	for query != "" {
 		name, _, rest, err := nextPair(query)
@@ -97,8 +98,8 @@ func checkChoice(v *view) error {
 	return nil
 }
 
-// choicePosition returns the cursor to go on from: with a cursor, that up to which the page has everything; without one, the
-// newest entry's.
+// choicePosition returns the cursor to go on from: with a cursor, that up to which the page has
+// everything; without one, the newest entry's.
 func choicePosition(v *view, span *bus.Span, head int64) int64 {
 	switch {
 	case v.order == after:

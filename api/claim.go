@@ -67,7 +67,8 @@ func (s *site) postClaims(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// lease waits for work as long as the request says, and as the server lets readers wait, unless that is about to end.
+// lease waits for work as long as the request says, and as the server lets readers wait, unless
+// that is about to end.
 func (s *site) lease(w http.ResponseWriter, r *http.Request, c bus.LeaseConfig) ([]bus.LeasedEntry, error) {
 	if err := s.makeFeed(r, c.Feed); err != nil {
 		return nil, err
@@ -82,8 +83,8 @@ func (s *site) lease(w http.ResponseWriter, r *http.Request, c bus.LeaseConfig) 
 	defer s.live.leave(caller, nil, nil)
 	waits(w)
 	rc := http.NewResponseController(w)
-	// Where the connection takes no deadlines there are none to move. The request is read: a passed deadline would look as if
-	// the client had left.
+	// Where the connection takes no deadlines there are none to move. The request is read: a passed
+	// deadline would look as if the client had left.
 	_ = rc.SetReadDeadline(time.Time{})
 	_ = rc.SetWriteDeadline(time.Now().Add(c.Wait + writeTime(r)))
 	ctx, cancel := context.WithCancelCause(r.Context())

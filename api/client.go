@@ -26,7 +26,8 @@ type Client struct {
 	BaseURL         string       // "http://127.0.0.1:8080"
 	HTTP            *http.Client // default http.DefaultClient
 	Login, Passcode string       // HTTP Basic, when Passcode is set
-	// Retry is for how long Publish tries again while no answer comes, or one that says to try later; 0 for once only.
+	// Retry is for how long Publish tries again while no answer comes, or one that says to try
+	// later; 0 for once only.
 	Retry time.Duration
 }
 
@@ -43,8 +44,8 @@ type Batch struct {
 	More    bool  // there are entries after Last already
 }
 
-// BatchEntry is one entry, as far as the Atom model of golang.org/x/tools/blog/atom
-// goes, and XHTML: it has no categories or other extensions than STOMP's; URL leads to the whole entry. Of one that
+// BatchEntry is one entry, as far as the Atom model of golang.org/x/tools/blog/atom goes, and XHTML:
+// it has no categories or other extensions than STOMP's; URL leads to the whole entry. Of one that
 // was deleted (RFC 6721) there are ID, Updated, which is when that was, and the URL it had.
 type BatchEntry struct {
 	ID                 int64
@@ -75,8 +76,9 @@ var ErrForeign = errors.New("the answer is not AtomMQ's")
 // maxAnswer bounds what is read of one answer.
 const maxAnswer = 64 << 20
 
-// Publish posts body to a feed. With a key ("" for none) it may be repeated safely: the same
-// body is published once. So Publish itself repeats it while c.Retry lasts, under a key that it makes if there is none. Refusals are a *StatusError.
+// Publish posts body to a feed. With a key ("" for none) it may be repeated safely: the same body
+// is published once. So Publish itself repeats it while c.Retry lasts, under a key that it makes if
+// there is none. Refusals are a *StatusError.
 func (c *Client) Publish(ctx context.Context, feed, contentType string, body []byte, key string) (*Receipt, error) {
 	if key == "" && c.Retry > 0 {
 		key = rand.Text()
@@ -116,8 +118,8 @@ func (c *Client) publish(ctx context.Context, feed, contentType string, body []b
 	return &Receipt{ID: id, Location: resp.Header.Get("Location")}, nil
 }
 
-// After reads at most limit (1 to 1000) entries with ids above after. Refusals are a *StatusError: status 404 while there is no such feed, 410 where entries after
-// the cursor are no longer kept.
+// After reads at most limit (1 to 1000) entries with ids above after. Refusals are a *StatusError:
+// status 404 while there is no such feed, 410 where entries after the cursor are no longer kept.
 func (c *Client) After(ctx context.Context, feed string, after int64, limit int) (*Batch, error) {
 	if err := checkFeed(feed); err != nil {
 		return nil, err
@@ -126,7 +128,8 @@ func (c *Client) After(ctx context.Context, feed string, after int64, limit int)
 	return batch, err
 }
 
-// Read is After for all that f follows. Several feeds are one, in the order of ids, whether there are such or not.
+// Read is After for all that f follows. Several feeds are one, in the order of ids, whether there
+// are such or not.
 func (c *Client) Read(ctx context.Context, f *Following, limit int) (*Batch, error) {
 	target, err := f.target()
 	if err != nil {
@@ -136,7 +139,8 @@ func (c *Client) Read(ctx context.Context, f *Following, limit int) (*Batch, err
 	return batch, err
 }
 
-// page reads what comes after a cursor, and has the server wait for something for at most wait. waited tells whether it does so.
+// page reads what comes after a cursor, and has the server wait for something for at most wait.
+// waited tells whether it does so.
 func (c *Client) page(ctx context.Context, target string, after int64, wait time.Duration) (batch *Batch, waited bool, err error) {
 	req, err := c.to(ctx, http.MethodGet, target, nil)
 	if err != nil {

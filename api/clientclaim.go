@@ -43,7 +43,8 @@ type clientClaims struct {
 	Claims []claimJSON `json:"claims"`
 }
 
-// Claim claims work of a queue, which begins with it if there is none. No claims and no error: nothing waited, or came in time.
+// Claim claims work of a queue, which begins with it if there is none. No claims and no error:
+// nothing waited, or came in time.
 func (c *Client) Claim(ctx context.Context, cfg ClaimConfig) ([]*Claim, error) {
 	q := make(url.Values)
 	if cfg.Count > 0 {
@@ -101,8 +102,9 @@ func (j *claimJSON) claim() (*Claim, error) {
 	}, nil
 }
 
-// Ack says that the work is done: it is on the server's disk when Ack returns. A claim that was lost is a *StatusError: status 409 while the
-// entry is back in the queue or with somebody else, 410 when it is not in the queue any more.
+// Ack says that the work is done: it is on the server's disk when Ack returns. A claim that was
+// lost is a *StatusError: status 409 while the entry is back in the queue or with somebody else,
+// 410 when it is not in the queue any more.
 func (c *Client) Ack(ctx context.Context, claim *Claim) error {
 	if _, err := c.settle(ctx, http.MethodDelete, claim.ack, http.StatusNoContent); err != nil {
 		return fmt.Errorf("ack entry %d: %w", claim.ID, err)
@@ -118,7 +120,8 @@ func (c *Client) Nack(ctx context.Context, claim *Claim) error {
 	return nil
 }
 
-// Renew has the claim last for another ackTimeout from now on, 0 for that of the queue, and sets its Deadline. It fails as Ack does.
+// Renew has the claim last for another ackTimeout from now on, 0 for that of the queue, and sets
+// its Deadline. It fails as Ack does.
 func (c *Client) Renew(ctx context.Context, claim *Claim, ackTimeout time.Duration) error {
 	link := claim.renew
 	if ackTimeout > 0 {
@@ -136,7 +139,8 @@ func (c *Client) Renew(ctx context.Context, claim *Claim, ackTimeout time.Durati
 	return nil
 }
 
-// settle follows a link of a claim. It must lead to the server that the claim came from: the passcode goes there.
+// settle follows a link of a claim. It must lead to the server that the claim came from: the
+// passcode goes there.
 func (c *Client) settle(ctx context.Context, method, link string, status int) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, link, http.NoBody)
 	if err != nil {

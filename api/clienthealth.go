@@ -11,8 +11,8 @@ func (c *Client) Healthy(ctx context.Context) error {
 	return anonymous.well(ctx, healthPath)
 }
 
-// Ready asks whether the server's database takes writes, which takes an account where there are any. A server that is not ready
-// answers with a *StatusError of status 503.
+// Ready asks whether the server's database takes writes, which takes an account where there are
+// any. A server that is not ready answers with a *StatusError of status 503.
 func (c *Client) Ready(ctx context.Context) error { return c.well(ctx, readyPath) }
 
 func (c *Client) well(ctx context.Context, path string) error {

@@ -8,7 +8,8 @@ import (
 	"atommq/feeds"
 )
 
-// batchMessage is what an entry that came through STOMP keeps of its message: doc/stomp.md, "Messages and entries".
+// batchMessage is what an entry that came through STOMP keeps of its message: doc/stomp.md,
+// "Messages and entries".
 type batchMessage struct {
 	Type   string        `xml:"content-type,attr"`
 	Packed string        `xml:"base64,attr"`
@@ -33,8 +34,8 @@ func (m *batchMessage) message() *feeds.Message {
 	return out
 }
 
-// decoded returns a part of a message, which is base64 if packed, the attribute of that name, has it among its words. What is
-// no base64 stays as it is.
+// decoded returns a part of a message, which is base64 if packed, the attribute of that name, has
+// it among its words. What is no base64 stays as it is.
 func decoded(text, packed, part string) string {
 	if !slices.Contains(strings.Fields(packed), part) {
 		return text

@@ -91,8 +91,8 @@ func nothingYet(p *page, err error) bool {
 	return errors.Is(err, bus.ErrNoFeed) || err == nil && len(p.entries) == 0
 }
 
-// readLater reads a page again once there is something on it, or the time to wait for that is over. p is the empty one, nil while there
-// is no feed.
+// readLater reads a page again once there is something on it, or the time to wait for that is over.
+// p is the empty one, nil while there is no feed.
 func (s *site) readLater(w http.ResponseWriter, r *http.Request, p *page, name string, v view, wait time.Duration) (*page, error) {
 	if p != nil {
 		v = p.view // its cursor is an id

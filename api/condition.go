@@ -5,14 +5,16 @@ import (
 	"net/http"
 )
 
-// conditional is what the conditions of a change are about, RFC 9110 §13.1, in the words of the answer when one does not hold.
+// conditional is what the conditions of a change are about, RFC 9110 §13.1, in the words of the
+// answer when one does not hold.
 type conditional struct {
 	thing string // "queue"
 	state string // what an ETag names, with its verb: "queue's settings have"
 }
 
-// check evaluates the conditions of a change of the thing, which is there or not. bound says that the change is only for
-// the state that is there now, or for nothing being there. same matches the opaque tags of that state.
+// check evaluates the conditions of a change of the thing, which is there or not. bound says that
+// the change is only for the state that is there now, or for nothing being there. same matches the
+// opaque tags of that state.
 func (c conditional) check(r *http.Request, there bool, same func(tag string) bool) (bound bool, err error) {
 	match, noneMatch := r.Header["If-Match"], r.Header["If-None-Match"]
 	matched, ok := anyTag(match, func(tag string, weak bool) bool { return !weak && same(tag) })
@@ -50,7 +52,8 @@ func (c conditional) changed() error {
 	return failedCondition("The %s changed since the ETag in If-Match was given. GET this URL again, and send the request with the new ETag if you still want to.", c.state)
 }
 
-// changedMeanwhile says that a change was refused because the thing, which was there or not when the conditions were looked at, is not as it was.
+// changedMeanwhile says that a change was refused because the thing, which was there or not when
+// the conditions were looked at, is not as it was.
 func (c conditional) changedMeanwhile(there bool) error {
 	if there {
 		return c.changed()

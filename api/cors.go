@@ -16,7 +16,8 @@ const anyOrigin = "*"
 // corsAge is for how many seconds a browser may remember what is allowed.
 const corsAge = 600
 
-// CheckOrigin reports why text is no origin of pages: "https://example.org", with a port if need be, or "*" for all.
+// CheckOrigin reports why text is no origin of pages: "https://example.org", with a port if need
+// be, or "*" for all.
 func CheckOrigin(text string) error {
 	u, err := url.Parse(text)
 	if text == anyOrigin {
@@ -28,8 +29,8 @@ func CheckOrigin(text string) error {
 	return nil
 }
 
-// corsPolicy says to browsers which other sites' pages may read answers, and send requests. They do so without the credentials that the
-// browser has: a page needs a token of its own.
+// corsPolicy says to browsers which other sites' pages may read answers, and send requests. They do
+// so without the credentials that the browser has: a page needs a token of its own.
 func (s *site) corsPolicy(origins []string) (func(http.Handler) http.Handler, error) {
 	for _, origin := range origins {
 		if err := CheckOrigin(origin); err != nil {

@@ -10,7 +10,8 @@ import (
 	"atommq/bus"
 )
 
-// Field values of an answer that tells what is new only. Caches that do not know RFC 3229 must not keep it (§10.8.3).
+// Field values of an answer that tells what is new only. Caches that do not know RFC 3229 must not
+// keep it (§10.8.3).
 var (
 	imFeed    = []string{"feed"}
 	deltaOnly = []string{"no-store, im"}
@@ -31,8 +32,8 @@ func wantsDelta(lines []string) bool {
 	return false
 }
 
-// held returns the newest state of the feed that the request's ETags name, as its newest id, and the ETag; 0 for
-// none that this feed can have had and still knows all about.
+// held returns the newest state of the feed that the request's ETags name, as its newest id, and
+// the ETag; 0 for none that this feed can have had and still knows all about.
 func (p *page) held(r *http.Request) (id int64, tag string) {
 	anyTag(r.Header["If-None-Match"], func(t string, _ bool) bool {
 		n, err := parseID(state(t))
@@ -44,8 +45,8 @@ func (p *page) held(r *http.Request) (id int64, tag string) {
 	return id, tag
 }
 
-// delta returns of p, the newest page, what the client has not seen, newest first, and the ETag of what it has; nil where it
-// cannot be told or does not fit a page, so that the whole page has to do.
+// delta returns of p, the newest page, what the client has not seen, newest first, and the ETag of
+// what it has; nil where it cannot be told or does not fit a page, so that the whole page has to do.
 func (s *site) delta(r *http.Request, p *page) (d *page, base string, err error) {
 	if p.view.order != newestFirst || !wantsDelta(r.Header["A-Im"]) {
 		return nil, "", nil

@@ -25,8 +25,8 @@ type category struct {
 	any          bool // the scheme does not matter
 }
 
-// passes reports whether the filter lets e pass. What was deleted always does: it has no categories any more, and whoever was
-// shown it has to learn that it is gone.
+// passes reports whether the filter lets e pass. What was deleted always does: it has no categories
+// any more, and whoever was shown it has to learn that it is gone.
 func (f filter) passes(e *bus.Entry) bool {
 	if f.reader != nil && !f.reader.May(bus.RightRead, e.Feed) {
 		return false

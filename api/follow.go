@@ -38,9 +38,10 @@ type Following struct {
 	Lost func(error)
 }
 
-// Follow calls handle for each entry and tombstone after f.After, in order of id, each once, and waits for those to come. It reads
-// a stream of events or, where none comes through, polls; and tries again, ever less often, while there is no server. It returns what
-// handle returns; ctx's cause; and refusals, a *StatusError: 410 when entries after the cursor are no longer kept.
+// Follow calls handle for each entry and tombstone after f.After, in order of id, each once, and
+// waits for those to come. It reads a stream of events or, where none comes through, polls; and
+// tries again, ever less often, while there is no server. It returns what handle returns; ctx's
+// cause; and refusals, a *StatusError: 410 when entries after the cursor are no longer kept.
 func (c *Client) Follow(ctx context.Context, f *Following, handle func(*BatchEntry) error) error {
 	target, err := f.target()
 	if err != nil {
@@ -135,7 +136,8 @@ func (f *follower) read(ctx context.Context) error {
 // errNoStream says that streams do not come through to here.
 var errNoStream = errors.New("no stream")
 
-// stream reads a stream of events until it breaks. Where the server ends it, so that its reader comes back, there is no error.
+// stream reads a stream of events until it breaks. Where the server ends it, so that its reader
+// comes back, there is no error.
 func (f *follower) stream(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// choose returns the offer that the request asks for: by the suffix of its URL ("" for none) or the parameter
-// "format", for those who can set no header field, as who follows a link in a browser, and else by Accept. It
-// returns the parameter's value as well, for the links of the answer to keep.
+// choose returns the offer that the request asks for: by the suffix of its URL ("" for none) or the
+// parameter "format", for those who can set no header field, as who follows a link in a browser, and
+// else by Accept. It returns the parameter's value as well, for the links of the answer to keep.
 func choose(r *http.Request, suffix string, offers []offer) (form offer, format string, err error) {
 	format, given, err := formatOf(r.URL.RawQuery)
 	switch {

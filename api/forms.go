@@ -89,8 +89,8 @@ func cutSuffix(name string) (rest, format string) {
 	return name, format
 }
 
-// unsuffixed returns the feed that a URL names, and the form that its suffix asks for. A feed with the very name,
-// suffix included, comes first.
+// unsuffixed returns the feed that a URL names, and the form that its suffix asks for. A feed with
+// the very name, suffix included, comes first.
 //
 // A feed that may not be read does not count as one.
 func (s *site) unsuffixed(r *http.Request, name string) (feed, format string, err error) {

@@ -4,11 +4,10 @@
 //
 // # Concurrency
 //
-// The Routes that Handler.Routes returns serve any number of requests at
-// the same time. A connection holds at most one page of
-// entries, shared with the bus's cache where it can be, and one buffer. A stream over HTTP/1.1 has one goroutine, which
-// net/http's hands its connection to; Server.Shutdown ends it and waits. Nothing else starts one. A Client may be
-// used by any number of goroutines.
+// The Routes that Handler.Routes returns serve any number of requests at the same time. A connection
+// holds at most one page of entries, shared with the bus's cache where it can be, and one buffer. A
+// stream over HTTP/1.1 has one goroutine, which net/http's hands its connection to; Server.Shutdown
+// ends it and waits. Nothing else starts one. A Client may be used by any number of goroutines.
 package api
 
 import (
@@ -47,17 +46,19 @@ type Handler struct {
 	TrustedProxies []netip.Prefix
 	// MaxBody bounds a request's body in bytes, decompressed; default DefaultMaxBody.
 	MaxBody int64
-	// Receiving is memory that long bodies share while they come in, and until they are published: what a body takes beyond 64 KiB
-	// comes from it. nil for any.
+	// Receiving is memory that long bodies share while they come in, and until they are published:
+	// what a body takes beyond 64 KiB comes from it. nil for any.
 	Receiving *semaphore.Weighted
 	// ArchiveBytes is memory for archive pages of append-only feeds; default DefaultArchiveBytes.
 	ArchiveBytes int
-	// MaxMedia bounds what is neither Atom nor text in bytes, decompressed; default DefaultMaxMedia.
+	// MaxMedia bounds what is neither Atom nor text in bytes, decompressed; default
+	// DefaultMaxMedia.
 	MaxMedia int64
-	// Prefixes gives the service document a workspace for each prefix of the feeds' names, up to the first "/" or ".".
+	// Prefixes gives the service document a workspace for each prefix of the feeds' names, up to
+	// the first "/" or ".".
 	Prefixes bool
-	// CORSOrigins are the origins whose pages may use the server from a browser, "https://example.org"; "*" lets all
-	// sites' pages read. None by default.
+	// CORSOrigins are the origins whose pages may use the server from a browser,
+	// "https://example.org"; "*" lets all sites' pages read. None by default.
 	CORSOrigins []string
 	// Access says who may do what; /healthz is everybody's. nil for everything to everybody.
 	Access *bus.Access
@@ -71,7 +72,8 @@ type Handler struct {
 	MaxReaders int
 	// MaxWait bounds how long one request waits (Prefer: wait); default DefaultMaxWait.
 	MaxWait time.Duration
-	// StreamLifetime is after what time a stream's reader has to come back, give or take a quarter; default DefaultStreamLifetime.
+	// StreamLifetime is after what time a stream's reader has to come back, give or take a quarter;
+	// default DefaultStreamLifetime.
 	StreamLifetime time.Duration
 	// HeartBeat is the time between two writes to a stream; default DefaultHeartBeat.
 	HeartBeat time.Duration
@@ -90,8 +92,8 @@ type Pages interface {
 	Member(w http.ResponseWriter, p *feeds.Page) error
 	// Feeds writes a page of the list of feeds.
 	Feeds(w http.ResponseWriter, l *feeds.List) error
-	// Problem writes the page of an answer other than the one asked for, which says what to do about it.
-	// base is the URL that links begin with.
+	// Problem writes the page of an answer other than the one asked for, which says what to do
+	// about it. base is the URL that links begin with.
 	Problem(w http.ResponseWriter, base string, status int, detail string) error
 }
 

@@ -13,8 +13,8 @@ import (
 	"atommq/bus"
 )
 
-// limitProblem says what to do about a limit of the account, nil for another error: RFC 6585 §4. There is no sense in waiting
-// for a feed, so that is a 403.
+// limitProblem says what to do about a limit of the account, nil for another error: RFC 6585 §4.
+// There is no sense in waiting for a feed, so that is a 403.
 func limitProblem(err error) *problemError {
 	var limit *bus.LimitError
 	if !errors.As(err, &limit) {
@@ -55,8 +55,8 @@ func orDelete(limit *bus.LimitError) string {
 	return ", or DELETE one that this account made, which takes the right admin"
 }
 
-// count counts a request against the limits of who sent it, and returns who that is: those without an account are told apart by
-// their addresses.
+// count counts a request against the limits of who sent it, and returns who that is: those without
+// an account are told apart by their addresses.
 func (s *site) count(r *http.Request, c *bus.Caller) (*bus.Caller, error) {
 	if !c.Limited() {
 		return c, nil
@@ -73,8 +73,8 @@ func (s *site) makeFeed(r *http.Request, feed string) error {
 	return s.bus.MakeFeed(r.Context(), feed, s.caller(r))
 }
 
-// addressOf returns the address that a request comes from, as trusted proxies tell it; the zero Addr where there is none, as
-// behind a unix socket.
+// addressOf returns the address that a request comes from, as trusted proxies tell it; the zero
+// Addr where there is none, as behind a unix socket.
 func (s *site) addressOf(r *http.Request) netip.Addr {
 	host := hostOf(r.RemoteAddr)
 	if len(s.proxies) > 0 && s.trusts(host) {
@@ -84,8 +84,9 @@ func (s *site) addressOf(r *http.Request) netip.Addr {
 	return from
 }
 
-// forwardedFor returns the address that trusted proxies tell, in Forwarded (RFC 7239) or X-Forwarded-For; that of the nearest one, peer,
-// where they tell none. A proxy that writes one kind passes the other on from the client: where they disagree, neither is believed.
+// forwardedFor returns the address that trusted proxies tell, in Forwarded (RFC 7239) or
+// X-Forwarded-For; that of the nearest one, peer, where they tell none. A proxy that writes one
+// kind passes the other on from the client: where they disagree, neither is believed.
 func forwardedFor(h http.Header, peer string, trusted func(host string) bool) string {
 	var hops []string
 	for _, line := range h["Forwarded"] {

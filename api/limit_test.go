@@ -227,7 +227,8 @@ func TestTheClientWaitsAsLongAsALimitAsks(t *testing.T) {
 		if took := time.Since(begun); took < 40*time.Second || took > 42*time.Second {
 			t.Errorf("published after %v, want 40 s", took)
 		}
-		// A wait that is longer than it may try is not begun, and a server that is away for a guessed time is tried sooner.
+		// A wait that is longer than it may try is not begun, and a server that is away for a
+		// guessed time is tried sooner.
 		server = answers{refusal(http.StatusTooManyRequests, time.Now().Add(2*time.Minute).UTC().Format(http.TimeFormat))}
 		begun = time.Now()
 		if _, err := c.Publish(t.Context(), "x", "text/plain", nil, ""); err == nil || time.Since(begun) > 0 {

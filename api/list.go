@@ -166,8 +166,8 @@ const (
 	visibleMost = 20_000
 )
 
-// visible returns what bus.Feeds does of those that the request's sender may read. stop is the last name looked at where there are
-// too many others for one request, "" otherwise.
+// visible returns what bus.Feeds does of those that the request's sender may read. stop is the last
+// name looked at where there are too many others for one request, "" otherwise.
 func (s *site) visible(r *http.Request, after, before string, limit int) (list []*bus.Feed, stop string, err error) {
 	c := s.caller(r)
 	if c.MayEvery(bus.RightRead) {

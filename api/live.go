@@ -50,7 +50,8 @@ func newLive(h *Handler) *live {
 	return l
 }
 
-// enter counts a reader, if there is room for one and its caller may have one more. st is its stream, nil where it waits for one answer.
+// enter counts a reader, if there is room for one and its caller may have one more. st is its
+// stream, nil where it waits for one answer.
 func (l *live) enter(c *bus.Caller, st *stream) error {
 	if err := c.Enter(bus.LimitConnections); err != nil {
 		return err
@@ -117,7 +118,8 @@ func (l *live) end() {
 	}
 }
 
-// wait waits for the readers to leave. When ctx ends first, it cuts off those whose connections are not net/http's.
+// wait waits for the readers to leave. When ctx ends first, it cuts off those whose connections
+// are not net/http's.
 func (l *live) wait(ctx context.Context) error {
 	select {
 	case <-l.idle:

@@ -28,8 +28,8 @@ func (b explained) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// upload keeps the request's body, of p's type, as media that no entry has yet. Whatever its size, little of
-// it is in memory.
+// upload keeps the request's body, of p's type, as media that no entry has yet. Whatever its size,
+// little of it is in memory.
 func (s *site) upload(r *http.Request, p *posted, body io.Reader) (*bus.Media, error) {
 	m, err := s.bus.Upload(r.Context(), p.whole, explained{body}, s.maxMedia)
 	if errors.Is(err, bus.ErrTooLarge) {
@@ -85,8 +85,8 @@ func (s *site) mediaOf(r *http.Request) (feed, id string, m *bus.Media, err erro
 // mediaTag returns the opaque part of the ETag of m, which is one of its bytes.
 func mediaTag(m *bus.Media) string { return hex.EncodeToString(m.Digest[:16]) }
 
-// getMedia answers with media as they were sent. A browser shows them as from nowhere: what was uploaded as a page must not act
-// as one of this site.
+// getMedia answers with media as they were sent. A browser shows them as from nowhere: what was
+// uploaded as a page must not act as one of this site.
 func (s *site) getMedia(w http.ResponseWriter, r *http.Request) error {
 	_, _, m, err := s.mediaOf(r)
 	if err != nil {
@@ -120,8 +120,8 @@ func (s *site) getMedia(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// writeMedia sends a part of m, a chunk at a time. What cannot be read any more takes the connection with it, so that
-// nobody takes a part for the whole.
+// writeMedia sends a part of m, a chunk at a time. What cannot be read any more takes the
+// connection with it, so that nobody takes a part for the whole.
 func (s *site) writeMedia(w http.ResponseWriter, r *http.Request, m *bus.Media, part byteRange) {
 	for at := part.first; at <= part.last; {
 		chunk, err := s.bus.Chunk(r.Context(), m, at/bus.MediaChunk)
@@ -210,8 +210,8 @@ func (s *site) deleteMedia(w http.ResponseWriter, r *http.Request) error {
 // ofFile is what conditions are about, of the file that an entry links to.
 var ofFile = conditional{"file", "file has"}
 
-// mediaPrecondition evaluates the conditions of a change of m, and returns the number that the media must still have when
-// it is made, 0 for any.
+// mediaPrecondition evaluates the conditions of a change of m, and returns the number that the
+// media must still have when it is made, 0 for any.
 func mediaPrecondition(r *http.Request, m *bus.Media) (int64, error) {
 	match, noneMatch := r.Header["If-Match"], r.Header["If-None-Match"]
 	current := mediaTag(m)

@@ -7,7 +7,8 @@ import (
 	"atommq/bus"
 )
 
-// getMetrics answers programs on this machine, and others only where the operator wants that: metrics name feeds and queues.
+// getMetrics answers programs on this machine, and others only where the operator wants that:
+// metrics name feeds and queues.
 func (s *site) getMetrics(w http.ResponseWriter, r *http.Request) error {
 	if s.metrics == nil {
 		return &problemError{Status: http.StatusNotFound, Detail: "This server tells no metrics here; the operator's setting --metrics says whether it does."}
@@ -36,7 +37,8 @@ func (s *site) getMetrics(w http.ResponseWriter, r *http.Request) error {
 // forwarding are the fields by which proxies tell of whom they ask for.
 var forwarding = [...]string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Real-Ip", "Via"}
 
-// fromThisMachine reports whether a program on this machine asks for itself. A proxy on the same machine asks for anybody.
+// fromThisMachine reports whether a program on this machine asks for itself. A proxy on the same
+// machine asks for anybody.
 func fromThisMachine(r *http.Request) bool {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !at.Addr().Unmap().IsLoopback() {

@@ -10,8 +10,8 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// openAPI describes the interface to programs, https://spec.openapis.org/oas/v3.1.0. It is written by hand; tests hold it to
-// the routes, their methods, and the statuses that they see.
+// openAPI describes the interface to programs, https://spec.openapis.org/oas/v3.1.0. It is written
+// by hand; tests hold it to the routes, their methods, and the statuses that they see.
 //
 //go:embed openapi.json
 var openAPI []byte

@@ -87,8 +87,8 @@ func (p *page) position() (int64, bool) {
 	return 0, false
 }
 
-// modified returns when the page last changed: the zero time for a feed with settings of
-// its own, which tell no date, and for a page of the archive, which changes when an entry leaves it.
+// modified returns when the page last changed: the zero time for a feed with settings of its own,
+// which tell no date, and for a page of the archive, which changes when an entry leaves it.
 func (p *page) modified() time.Time {
 	f := p.source
 	if p.isArchive() || f.Title != "" || f.Subtitle != "" || f.Author != (feeds.Person{}) {
@@ -234,8 +234,8 @@ func (s *site) link(ctx context.Context, p *page) error {
 	return nil
 }
 
-// linkEnds sets the links to the first and the last page, where there are several (RFC 5005 §3). Pollers at a feed's end
-// get none.
+// linkEnds sets the links to the first and the last page, where there are several (RFC 5005 §3).
+// Pollers at a feed's end get none.
 func (p *page) linkEnds() {
 	if len(p.entries) == 0 || p.next == "" && p.previous == "" {
 		return

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// parameters has the query's parameters read by those whose names they have; others are refused: a request that changes
-// something must not pass over half of what it was told.
+// parameters has the query's parameters read by those whose names they have; others are refused: a
+// request that changes something must not pass over half of what it was told.
 func parameters(r *http.Request, known map[string]func(value string) error) error {
 	seen := make(map[string]bool)
 	for query := r.URL.RawQuery; query != ""; {

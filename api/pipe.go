@@ -21,7 +21,8 @@ func writeTime(r *http.Request) time.Duration {
 	return usualWriteTime
 }
 
-// responsePipe writes to whatever net/http, or who stands in for it, gives: FastCGI, HTTP/2, a proxy's recorder.
+// responsePipe writes to whatever net/http, or who stands in for it, gives: FastCGI, HTTP/2, a
+// proxy's recorder.
 type responsePipe struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -46,8 +47,9 @@ func (p *responsePipe) send(parts [][]byte) error {
 
 func (p *responsePipe) finish() error { return nil }
 
-// takenPipe writes to a connection that was taken over from net/http, which would hold more for it: buffers for a request
-// that will not come, and two goroutines. It needs none of that, nor a copy of what all readers get.
+// takenPipe writes to a connection that was taken over from net/http, which would hold more for it:
+// buffers for a request that will not come, and two goroutines. It needs none of that, nor a copy
+// of what all readers get.
 type takenPipe struct {
 	conn    net.Conn
 	time    time.Duration
@@ -55,7 +57,8 @@ type takenPipe struct {
 	chunked [24]byte
 }
 
-// takeOver takes the connection of an HTTP/1.1 request over, if it can be had: nil if not. Nothing was written yet.
+// takeOver takes the connection of an HTTP/1.1 request over, if it can be had: nil if not. Nothing
+// was written yet.
 func takeOver(w http.ResponseWriter, r *http.Request) *takenPipe {
 	if r.ProtoMajor != 1 || r.ProtoMinor != 1 {
 		return nil

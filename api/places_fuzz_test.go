@@ -10,7 +10,8 @@ import (
 	"atommq/bus"
 )
 
-// Places of archive pages, of queues and of lists are read as they are written in links, and in no other way that a cache would keep apart.
+// Places of archive pages, of queues and of lists are read as they are written in links, and in no
+// other way that a cache would keep apart.
 func FuzzPlaces(f *testing.F) {
 	f.Add("1-128", "5-42", "after=a%2Fb&limit=2")
 	f.Add("01-128", "256-0", "before=z&after=y")

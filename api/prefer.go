@@ -9,8 +9,8 @@ import (
 	"atommq/bus"
 )
 
-// waitOf returns how long the request would wait for an answer with something in it: RFC 7240 §4.3. A preference that cannot be
-// read counts as none, §2; of repeated ones the first counts.
+// waitOf returns how long the request would wait for an answer with something in it: RFC 7240 §4.3.
+// A preference that cannot be read counts as none, §2; of repeated ones the first counts.
 func waitOf(r *http.Request) time.Duration {
 	for _, line := range r.Header["Prefer"] {
 		for line != "" {
@@ -31,15 +31,16 @@ func waitOf(r *http.Request) time.Duration {
 	return 0
 }
 
-// applyWait returns for how long a request that prefers to wait does, at most the server's own bound, and says so in
-// Preference-Applied.
+// applyWait returns for how long a request that prefers to wait does, at most the server's own
+// bound, and says so in Preference-Applied.
 func (s *site) applyWait(w http.ResponseWriter, wait time.Duration) time.Duration {
 	wait = min(wait, s.live.maxWait)
 	w.Header()["Preference-Applied"] = []string{"wait=" + strconv.Itoa(int(wait/time.Second))}
 	return wait
 }
 
-// await waits until there is something after the cursor, for at most wait and at most the server's own bound. Nobody waits for a server that is about to end.
+// await waits until there is something after the cursor, for at most wait and at most the server's
+// own bound. Nobody waits for a server that is about to end.
 func (s *site) await(w http.ResponseWriter, r *http.Request, sel bus.Selection, f filter, after int64, wait time.Duration) error {
 	wait = s.applyWait(w, wait)
 	caller := s.caller(r)

@@ -167,8 +167,8 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeTo(w, body)
 }
 
-// pointToLists says, of a feed or a queue that is not there, where those are listed that the sender of r may see. Whether there is one
-// that may not be seen makes no difference.
+// pointToLists says, of a feed or a queue that is not there, where those are listed that the sender
+// of r may see. Whether there is one that may not be seen makes no difference.
 func (s *site) pointToLists(r *http.Request, p *problemError) {
 	noFeed, noQueue := errors.Is(p.cause, bus.ErrNoFeed), errors.Is(p.cause, bus.ErrNoQueue)
 	if !noFeed && !noQueue {

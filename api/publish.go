@@ -154,8 +154,8 @@ func fromBrowser(r *http.Request) bool {
 	return err == nil && formOf(body.typ) == formFields && prefersHTML(r.Header["Accept"], collectionForms[0])
 }
 
-// showFeed sends a browser to the page of the feed, where the new entry stands first: loading that again posts
-// nothing twice.
+// showFeed sends a browser to the page of the feed, where the new entry stands first: loading that
+// again posts nothing twice.
 func showFeed(w http.ResponseWriter, collection string, id int64) {
 	h := w.Header()
 	delete(h, "Content-Location")

@@ -105,7 +105,8 @@ func (s *site) writeQueue(w http.ResponseWriter, r *http.Request, status int, q 
 	return nil
 }
 
-// queueTag returns what the ETags of a queue have in common while it is the same with the same settings, however many entries wait in it.
+// queueTag returns what the ETags of a queue have in common while it is the same with the same
+// settings, however many entries wait in it.
 func queueTag(q *bus.Queue) string {
 	return digest(fmt.Appendf(nil, "%d %d %d %t", q.ID, q.AckTimeout, q.Attempts, q.Paused))
 }
@@ -113,8 +114,8 @@ func queueTag(q *bus.Queue) string {
 // ofQueue is what conditions are about, of a queue.
 var ofQueue = conditional{"queue", "queue's settings have"}
 
-// queuePrecondition evaluates the conditions of a change, and returns the queue as it must still be when the change is made, nil for any. q is nil
-// where there is none.
+// queuePrecondition evaluates the conditions of a change, and returns the queue as it must still be
+// when the change is made, nil for any. q is nil where there is none.
 func queuePrecondition(r *http.Request, q *bus.Queue) (*bus.Queue, error) {
 	current := ""
 	if q != nil {

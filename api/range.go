@@ -14,8 +14,8 @@ type byteRange struct{ first, last int64 }
 
 func (r byteRange) size() int64 { return r.last - r.first + 1 }
 
-// rangeOf returns the part of m that the request asks for, RFC 9110 §14.2: one range; several are as none, which is allowed, and
-// so is one that cannot be read.
+// rangeOf returns the part of m that the request asks for, RFC 9110 §14.2: one range; several are
+// as none, which is allowed, and so is one that cannot be read.
 func rangeOf(r *http.Request, m *bus.Media) (part byteRange, partial bool, err error) {
 	whole := byteRange{0, m.Size - 1}
 	lines := r.Header["Range"]
@@ -44,7 +44,8 @@ func rangeOf(r *http.Request, m *bus.Media) (part byteRange, partial bool, err e
 	return part, true, nil
 }
 
-// parseByteRange reads "first-last", "first-" or "-count" of size bytes. A range without any of them ends before it begins.
+// parseByteRange reads "first-last", "first-" or "-count" of size bytes. A range without any of
+// them ends before it begins.
 func parseByteRange(first, last string, size int64) (byteRange, bool) {
 	if first == "" {
 		count, ok := parseOffset(last)

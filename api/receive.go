@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// trustedLength is how much memory a Content-Length is good for before that much has come, and what every body may take; what it takes beyond
-// comes from the room that all share.
+// trustedLength is how much memory a Content-Length is good for before that much has come, and what
+// every body may take; what it takes beyond comes from the room that all share.
 const trustedLength = 64 << 10
 
 // receive reads the request's body, decompressed, up to the limit.

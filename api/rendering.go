@@ -40,7 +40,8 @@ const (
 	asJSONEvent
 )
 
-// formNames begin the keys of the renderings that bus.Entry keeps. Those of Atom and of items are the ones that pages use.
+// formNames begin the keys of the renderings that bus.Entry keeps. Those of Atom and of items are
+// the ones that pages use.
 var formNames = [...]string{asAtom: "", asItem: "json ", asLine: "line ", asAtomEvent: "sse ", asJSONEvent: "json sse "}
 
 // renew has the settings of feeds looked at again, with the next entry.
@@ -95,7 +96,8 @@ func appendEvent(m *feeds.Member, data []byte) []byte {
 	return append(appendData(dst, data), '\n')
 }
 
-// appendData appends text as lines of data. A line ends with CR, LF or both, as in XML, which tells them apart as little.
+// appendData appends text as lines of data. A line ends with CR, LF or both, as in XML, which tells
+// them apart as little.
 func appendData(dst, text []byte) []byte {
 	for {
 		i := bytes.IndexAny(text, "\r\n")

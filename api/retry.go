@@ -18,8 +18,8 @@ const (
 // pause is how long to wait before the next try.
 type pause time.Duration
 
-// wait waits, at least as long as the server asked for with err, and makes the next pause longer. It returns ctx's cause when
-// that ends first.
+// wait waits, at least as long as the server asked for with err, and makes the next pause longer.
+// It returns ctx's cause when that ends first.
 func (p *pause) wait(ctx context.Context, err error) error {
 	d := max(time.Duration(*p), firstPause)
 	*p = pause(min(2*d, longestPause))
@@ -29,8 +29,8 @@ func (p *pause) wait(ctx context.Context, err error) error {
 // longestAsked bounds how long a server is believed that asks for patience.
 const longestAsked = 10 * time.Minute
 
-// askedFor returns how long the server asked to wait because of a limit: sooner, it would refuse again. How long it takes until a server is
-// back that is away (503), it only guesses.
+// askedFor returns how long the server asked to wait because of a limit: sooner, it would refuse
+// again. How long it takes until a server is back that is away (503), it only guesses.
 func askedFor(err error) time.Duration {
 	refused, ok := errors.AsType[*StatusError](err)
 	if !ok || refused.Status != http.StatusTooManyRequests {

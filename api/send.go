@@ -187,8 +187,9 @@ func (out *output) write(p []byte) {
 	}
 }
 
-// html has render make a page, and sends it. atom is the URL of the Atom form. The page looks as the
-// program that made it has it look: so its ETag is a digest of it, behind the tag that out has, and it has no date.
+// html has render make a page, and sends it. atom is the URL of the Atom form. The page looks as
+// the program that made it has it look: so its ETag is a digest of it, behind the tag that out has,
+// and it has no date.
 func (out *output) html(atom string, render func(w http.ResponseWriter) error) error {
 	held := heldPage{header: make(http.Header), body: out.buf}
 	if err := render(&held); err != nil {

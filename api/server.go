@@ -15,9 +15,9 @@ type Server struct {
 	routes *Routes
 }
 
-// NewServer returns the server for routes, with a time limit on
-// everything a client can hold up. ReadTimeout and WriteTimeout are the time for the first
-// 256 KiB of a body and again for each further 256 KiB: a large one may take long, as long as it moves.
+// NewServer returns the server for routes, with a time limit on everything a client can hold up.
+// ReadTimeout and WriteTimeout are the time for the first 256 KiB of a body and again for each
+// further 256 KiB: a large one may take long, as long as it moves.
 func NewServer(routes *Routes, log *slog.Logger) *Server {
 	return &Server{&http.Server{
 		Handler:           routes,
@@ -33,8 +33,9 @@ func NewServer(routes *Routes, log *slog.Logger) *Server {
 // Stats tells what the server has done and who reads from it.
 func (s *Server) Stats() Stats { return s.routes.Stats() }
 
-// Shutdown tells the readers of streams to come back later, answers those who wait, and returns when all of them and all other
-// requests are finished. When ctx ends first, it cuts off the streams and returns an error.
+// Shutdown tells the readers of streams to come back later, answers those who wait, and returns
+// when all of them and all other requests are finished. When ctx ends first, it cuts off the
+// streams and returns an error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.live.end()
 	err := s.Server.Shutdown(ctx)

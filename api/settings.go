@@ -14,7 +14,8 @@ import (
 	"atommq/feeds"
 )
 
-// settingsJSON is what the owner of a feed decides about it. What a PUT leaves out becomes as it is for a new feed.
+// settingsJSON is what the owner of a feed decides about it. What a PUT leaves out becomes as it
+// is for a new feed.
 type settingsJSON struct {
 	Title      string          `json:"title"`
 	Subtitle   string          `json:"subtitle"`
@@ -89,7 +90,8 @@ func (j *settingsJSON) settings() (set bus.Settings, err error) {
 	}, nil
 }
 
-// settingsTag returns the opaque part of the ETag of a feed's settings: how often they were changed, and a digest of what they are.
+// settingsTag returns the opaque part of the ETag of a feed's settings: how often they were
+// changed, and a digest of what they are.
 func settingsTag(f *bus.Feed, body []byte) string {
 	return strconv.FormatInt(f.Revision, 10) + "-" + digest(append([]byte(f.UUID), body...))
 }
@@ -181,8 +183,8 @@ var (
 	ofSettings = conditional{"feed", "feed's settings have"}
 )
 
-// settingsPrecondition evaluates the conditions of a change, and returns the revision that the settings must still have
-// when it is made, nil for any. f is nil where there is no feed.
+// settingsPrecondition evaluates the conditions of a change, and returns the revision that the
+// settings must still have when it is made, nil for any. f is nil where there is no feed.
 func settingsPrecondition(r *http.Request, f *bus.Feed) (*int64, error) {
 	current := ""
 	if f != nil {

@@ -53,7 +53,8 @@ var queueObject = &settingsObject{
 	},
 }
 
-// decode reads body, which must be one object with known members: one that is not known would be without effect, which nobody would notice.
+// decode reads body, which must be one object with known members: one that is not known would be
+// without effect, which nobody would notice.
 func (o *settingsObject) decode(body []byte, to any) error {
 	switch text := bytes.TrimLeft(body, " \t\r\n"); {
 	case len(text) == 0:

@@ -8,8 +8,8 @@ import (
 // viewParameters are those that readers of entries may give.
 var viewParameters = []string{"after", "category", "data", "feed", "format", "last-event-id", "lastEventId", "limit", "newer-than", "older-than", "start_after", "start_at", "upto"}
 
-// unknown refuses a parameter that looks like a misspelt one of known: the answer would not be what was asked for. Others pass: who
-// shares links adds some of his own.
+// unknown refuses a parameter that looks like a misspelt one of known: the answer would not be what
+// was asked for. Others pass: who shares links adds some of his own.
 func unknown(name string, known []string) error {
 	if slices.Contains(known, name) {
 		return nil
@@ -27,7 +27,8 @@ func plain(name string) string {
 	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(name))
 }
 
-// isSlip reports whether typed is meant, but for a letter too many, too few or wrong, or two in the wrong order.
+// isSlip reports whether typed is meant, but for a letter too many, too few or wrong, or two in
+// the wrong order.
 func isSlip(typed, meant string) bool {
 	for typed != "" && meant != "" && typed[0] == meant[0] {
 		typed, meant = typed[1:], meant[1:]

@@ -16,8 +16,8 @@ import (
 	"atommq/feeds"
 )
 
-// patience is how long anybody may wait for an answer while others are slow. It is far from both what an
-// answer takes and the time that slow clients are given.
+// patience is how long anybody may wait for an answer while others are slow. It is far from both
+// what an answer takes and the time that slow clients are given.
 const patience = 10 * time.Second
 
 // dial opens a connection that does as little as it is told to.

@@ -38,8 +38,8 @@ type RequestCount struct {
 	Count  int64
 }
 
-// RouteTimes is how long the requests to a route took, in seconds, up to the end of the answer: without those that waited for
-// entries, or were streams.
+// RouteTimes is how long the requests to a route took, in seconds, up to the end of the answer:
+// without those that waited for entries, or were streams.
 type RouteTimes struct {
 	Route   string
 	Seconds bus.Histogram

@@ -110,7 +110,8 @@ func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form 
 	waits(w)
 	st.sub = s.bus.Follow(c.selection(), after)
 	st.sub.Bytes = streamBytes
-	// A cursor whose next entries are gone is told so by a status. Nothing is lost: the stream begins with these entries.
+	// A cursor whose next entries are gone is told so by a status. Nothing is lost: the stream
+	// begins with these entries.
 	page, changed, err := st.sub.Poll(r.Context(), streamEntries)
 	if err != nil {
 		st.close(nil)
@@ -128,8 +129,8 @@ func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form 
 	return nil
 }
 
-// runTaken runs a stream on a connection of its own. For net/http the request is over, and its context with it: a reader
-// that leaves is noticed by writing.
+// runTaken runs a stream on a connection of its own. For net/http the request is over, and its
+// context with it: a reader that leaves is noticed by writing.
 func (s *site) runTaken(st *stream, conn net.Conn, page []*bus.Entry, changed <-chan struct{}, request string) {
 	defer st.close(conn)
 	defer conn.Close()
@@ -186,8 +187,8 @@ func describeStream(h http.Header, form offer) {
 	h["X-Content-Type-Options"] = nosniff
 }
 
-// streamStart returns the cursor that a stream begins after. What an EventSource sends when it comes back outweighs the URL, which
-// stays the same.
+// streamStart returns the cursor that a stream begins after. What an EventSource sends when it
+// comes back outweighs the URL, which stays the same.
 func (s *site) streamStart(r *http.Request, c *choice) (int64, error) {
 	v, err := parseView(r)
 	if err != nil {
@@ -222,7 +223,8 @@ func (s *site) streamStart(r *http.Request, c *choice) (int64, error) {
 	return min(v.id, math.MaxInt64-1), nil
 }
 
-// run sends entries until the reader has left, which ends ctx or fails a write, or is to come back. The first ones are in page.
+// run sends entries until the reader has left, which ends ctx or fails a write, or is to come back.
+// The first ones are in page.
 func (st *stream) run(ctx context.Context, page []*bus.Entry, changed <-chan struct{}) error {
 	st.end = time.Now().Add(jittered(st.live.lifetime))
 	timer := time.NewTimer(st.live.beat)
@@ -283,7 +285,8 @@ func (st *stream) write(text []byte) error {
 	return st.to.send([][]byte{text})
 }
 
-// open begins the answer. An EventSource that loses its connection before the first event so knows where to go on.
+// open begins the answer. An EventSource that loses its connection before the first event so
+// knows where to go on.
 func (st *stream) open() error {
 	if st.isLines() {
 		return st.write([]byte("\n"))
@@ -325,7 +328,8 @@ func (st *stream) deliver(ctx context.Context, page []*bus.Entry) error {
 	return st.to.send(*out)
 }
 
-// beat writes what keeps the connection open and shows whether it is. The cursor of a quiet stream moves with it.
+// beat writes what keeps the connection open and shows whether it is. The cursor of a quiet
+// stream moves with it.
 func (st *stream) beat() error {
 	switch after := st.sub.After(); {
 	case time.Since(st.begun) < st.live.beat:
@@ -350,7 +354,8 @@ func (st *stream) farewell() error {
 	return st.to.finish()
 }
 
-// fail tells the reader why there is nothing more. Who comes back with the same cursor is told again, by a status.
+// fail tells the reader why there is nothing more. Who comes back with the same cursor is told
+// again, by a status.
 func (st *stream) fail(err error) error {
 	if errors.Is(err, bus.ErrClosed) {
 		return st.farewell()

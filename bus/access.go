@@ -17,16 +17,17 @@ const rollInterval = time.Second
 
 // AccessConfig holds the settings of an Access.
 type AccessConfig struct {
-	// Login and Passcode, when Passcode is set, are an account that all who know them share. It may do everything.
+	// Login and Passcode, when Passcode is set, are an account that all who know them share. It
+	// may do everything.
 	Login, Passcode string
 	Log             *slog.Logger // default slog.Default()
 }
 
-// Access knows who may do what. It follows the store: a change by any process counts within two seconds, and what lets
-// somebody in at once.
+// Access knows who may do what. It follows the store: a change by any process counts within two
+// seconds, and what lets somebody in at once.
 //
-// Everything it knows is in memory, some 300 bytes for an account, a token or a rule. All its methods may be called from any goroutine;
-// OpenAccess starts one, which Close ends.
+// Everything it knows is in memory, some 300 bytes for an account, a token or a rule. All its
+// methods may be called from any goroutine; OpenAccess starts one, which Close ends.
 type Access struct {
 	config    AccessConfig
 	store     Accounts // nil without one
@@ -65,8 +66,8 @@ type member struct {
 	meter    *meter // the same in all rolls that have the account
 }
 
-// OpenAccess reads who may do what from a store; nil for a bus without accounts, on which everybody may do everything unless
-// there is a passcode.
+// OpenAccess reads who may do what from a store; nil for a bus without accounts, on which everybody
+// may do everything unless there is a passcode.
 func OpenAccess(ctx context.Context, store Accounts, config AccessConfig) (*Access, error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
@@ -106,8 +107,8 @@ func (a *Access) Close() {
 // Open reports whether everybody may do everything.
 func (a *Access) Open() bool { return a.now.Load().open }
 
-// Shut has everybody kept out, from now on, where there are no accounts, no rules and no passcode. Before, everybody may
-// then do everything.
+// Shut has everybody kept out, from now on, where there are no accounts, no rules and no passcode.
+// Before, everybody may then do everything.
 func (a *Access) Shut() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

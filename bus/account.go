@@ -63,14 +63,15 @@ type Accounts interface {
 	// SetPassword gives an account another password: ErrNoAccount if there is no such account.
 	SetPassword(ctx context.Context, name, password string) error
 
-	// RemoveAccount removes an account with its tokens, rules and limits; ErrNoAccount. Its feeds stay, and belong to nobody.
+	// RemoveAccount removes an account with its tokens, rules and limits; ErrNoAccount. Its feeds
+	// stay, and belong to nobody.
 	RemoveAccount(ctx context.Context, name string) error
 }
 
 // Permissions keeps what accounts may do, and the tokens that stand for them.
 type Permissions interface {
-	// SetRule gives an account, or Anonymous, the rights on a pattern that r names, in place of those that it had, or takes
-	// the rule away when there are none: ErrNoAccount.
+	// SetRule gives an account, or Anonymous, the rights on a pattern that r names, in place of
+	// those that it had, or takes the rule away when there are none: ErrNoAccount.
 	SetRule(ctx context.Context, r Rule) error
 
 	// AddToken adds a token; ErrNoAccount, and ErrTokenExists if the account has one with this label.
@@ -83,8 +84,8 @@ type Permissions interface {
 // accountBytes bounds names of accounts and labels of tokens.
 const accountBytes = 64
 
-// CheckAccountName reports why name cannot name an account: it takes 1 to 64 bytes of printable UTF-8, without spaces and
-// colons, which HTTP Basic has behind a name.
+// CheckAccountName reports why name cannot name an account: it takes 1 to 64 bytes of printable
+// UTF-8, without spaces and colons, which HTTP Basic has behind a name.
 func CheckAccountName(name string) error {
 	switch {
 	case name == Anonymous:

@@ -8,27 +8,28 @@ import (
 	"slices"
 )
 
-// Range is ids from First to Last, both in it. Those of archive pages have a power of two of ids, and begin at a
-// multiple of their size.
+// Range is ids from First to Last, both in it. Those of archive pages have a power of two of ids,
+// and begin at a multiple of their size.
 type Range struct{ First, Last int64 }
 
 // Archive is a page of a feed that is full: nothing will come into it.
 //
-// The borders of pages stand in the ids themselves. Of the ranges of ids around an entry whose size is a power of two, which
-// begin at a multiple of it and reach back to nothing that was pruned, the largest that holds no more than 100 entries
-// and 4 MiB is its page; it is full once the feed has an id behind it. So pages take no table, no count of what lies before
-// them, and no more than their neighbours to find. Ids only rise: nothing comes into a range that lies behind, and the wider one that
-// held too much keeps holding too much, so that the borders of an append-only feed never move. In other
-// feeds entries leave, by edits and deletions, which put them at the head: there two pages can become one, and the former
-// spans still read as what is left in them.
+// The borders of pages stand in the ids themselves. Of the ranges of ids around an entry whose size
+// is a power of two, which begin at a multiple of it and reach back to nothing that was pruned, the
+// largest that holds no more than 100 entries and 4 MiB is its page; it is full once the feed has
+// an id behind it. So pages take no table, no count of what lies before them, and no more than
+// their neighbours to find. Ids only rise: nothing comes into a range that lies behind, and the
+// wider one that held too much keeps holding too much, so that the borders of an append-only feed
+// never move. In other feeds entries leave, by edits and deletions, which put them at the head:
+// there two pages can become one, and the former spans still read as what is left in them.
 type Archive struct {
 	Feed *Feed
 	Range
 	Entries  []*Entry // oldest first
 	Previous Range    // the page before it, the zero Range for none
 	Next     Range    // the full page behind it, likewise
-	// Final says that neither the page nor its neighbours can change, unless somebody prunes the feed: it keeps all, and
-	// the page behind this one is full, too.
+	// Final says that neither the page nor its neighbours can change, unless somebody prunes the
+	// feed: it keeps all, and the page behind this one is full, too.
 	Final bool
 }
 
@@ -56,8 +57,8 @@ func (s Range) isPage() bool {
 // begins returns the first id of s that an entry can have.
 func (s Range) begins() int64 { return max(s.First, 1) }
 
-// window is a piece of a feed, oldest entry first, which reaches as far around what it is asked about
-// as a page could.
+// window is a piece of a feed, oldest entry first, which reaches as far around what it is asked
+// about as a page could.
 type window []*Entry
 
 // in returns the entries of s.
@@ -91,8 +92,8 @@ func (w window) page(id int64, f *Feed) Range {
 	return s
 }
 
-// Archive returns the page of a feed's archive that has the span. It returns ErrNoArchive, or a *GapError where
-// entries of it were pruned.
+// Archive returns the page of a feed's archive that has the span. It returns ErrNoArchive, or a
+// *GapError where entries of it were pruned.
 func (b *Bus) Archive(ctx context.Context, feed string, s Range) (*Archive, error) {
 	own, err := b.archived(ctx, Query{Feed: feed, After: s.begins() - 1})
 	if err != nil {

@@ -31,8 +31,8 @@ func (b *Bus) watch(ctx context.Context, n Notifier) {
 	}
 }
 
-// tidy is the janitor: it removes idempotency keys past their window, what feeds no longer keep, and
-// media that no entry has.
+// tidy is the janitor: it removes idempotency keys past their window, what feeds no longer keep,
+// and media that no entry has.
 func (b *Bus) tidy(ctx context.Context) {
 	for pause(ctx, tidyEvery) {
 		chores := []struct {

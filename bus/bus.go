@@ -7,12 +7,12 @@
 //
 // # Concurrency
 //
-// Every method of a Bus may be called from any goroutine. Open starts the
-// committer, which writes to the log, unless a caller who waits for the outcome finds it idle
-// and does so itself; the watcher, which alone listens to the Notifier; the keeper, which
-// takes back claims; the rescuer, which takes over those of nodes that died; the lessor, which ends leases; and the janitor, which removes what nobody keeps: old idempotency keys, entries, media.
-// Close stops them and waits. A Subscription belongs to one goroutine at a
-// time and starts none: its caller's goroutine is the follower.
+// Every method of a Bus may be called from any goroutine. Open starts the committer, which writes to
+// the log, unless a caller who waits for the outcome finds it idle and does so itself; the watcher,
+// which alone listens to the Notifier; the keeper, which takes back claims; the rescuer, which takes
+// over those of nodes that died; the lessor, which ends leases; and the janitor, which removes what
+// nobody keeps: old idempotency keys, entries, media. Close stops them and waits. A Subscription
+// belongs to one goroutine at a time and starts none: its caller's goroutine is the follower.
 package bus
 
 import (

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// Caller is somebody who was let in. What it may do follows the roll: an account that is removed, a password that is changed and a
-// token that is taken away or ends leave its callers with no rights. The nil Caller has none either.
+// Caller is somebody who was let in. What it may do follows the roll: an account that is removed, a
+// password that is changed and a token that is taken away or ends leave its callers with no rights.
+// The nil Caller has none either.
 type Caller struct {
 	access *Access
 	// Account is the name of the account, "" for whoever gave none.
@@ -56,8 +57,9 @@ func (c *Caller) MaySome(right Rights, prefix string) bool {
 // narrowMost bounds the feeds and prefixes that stand for one prefix.
 const narrowMost = 100
 
-// Readable returns which of these feeds, and of those that begin with one of these prefixes, the caller may read, as a selection that
-// has few others in it: what begins with a prefix has still to be asked for, by May.
+// Readable returns which of these feeds, and of those that begin with one of these prefixes, the
+// caller may read, as a selection that has few others in it: what begins with a prefix has still to
+// be asked for, by May.
 func (c *Caller) Readable(feeds, prefixes []string) Selection {
 	s := c.standing()
 	if s.every || s.grants.MayEvery(RightRead) {
@@ -147,11 +149,12 @@ func (m *member) admits(c *Caller, now *roll) bool {
 // Anonymous returns whoever comes without an account.
 func (a *Access) Anonymous() *Caller { return &a.nobody }
 
-// Login lets somebody in who gives a login and a passcode: the shared account's, an account's name and password, or a token
-// as the passcode, with its account's name or none. ErrCredentials if they are wrong; ErrBusy when too many ask at once.
+// Login lets somebody in who gives a login and a passcode: the shared account's, an account's name
+// and password, or a token as the passcode, with its account's name or none. ErrCredentials if they
+// are wrong; ErrBusy when too many ask at once.
 //
-// Where everybody may do everything, or there is no account but rules for those who have none, they are not looked at: many
-// clients always send some.
+// Where everybody may do everything, or there is no account but rules for those who have none, they
+// are not looked at: many clients always send some.
 func (a *Access) Login(ctx context.Context, login, passcode string) (*Caller, error) {
 	return a.letIn(ctx, func(now *roll) (*Caller, error) { return a.login(ctx, now, login, passcode) })
 }
@@ -194,7 +197,8 @@ func (a *Access) nameless(now *roll) bool {
 	return a.shared == nil && len(now.accounts) == 0 && !now.anonymous.none()
 }
 
-// Token lets the bearer of a token in: ErrCredentials if it is none. It is looked up by its hash, from which time tells nothing.
+// Token lets the bearer of a token in: ErrCredentials if it is none. It is looked up by its hash,
+// from which time tells nothing.
 func (a *Access) Token(ctx context.Context, token string) (*Caller, error) {
 	return a.letIn(ctx, func(now *roll) (*Caller, error) { return a.bearer(now, token) })
 }
@@ -214,8 +218,8 @@ func (a *Access) bearer(now *roll, token string) (*Caller, error) {
 	return &Caller{access: a, account: t.Account, token: &digest, meter: now.accounts[t.Account].meter}, nil
 }
 
-// CertifiedName returns whom the certificate of a TLS client names, if it has shown one that was verified: the common name of its
-// subject. state is nil where TLS is not spoken.
+// CertifiedName returns whom the certificate of a TLS client names, if it has shown one that was
+// verified: the common name of its subject. state is nil where TLS is not spoken.
 func CertifiedName(state *tls.ConnectionState) (name string, ok bool) {
 	if state == nil || len(state.VerifiedChains) == 0 {
 		return "", false
@@ -223,7 +227,8 @@ func CertifiedName(state *tls.ConnectionState) (name string, ok bool) {
 	return state.VerifiedChains[0][0].Subject.CommonName, true
 }
 
-// Certified lets in who has proven to be of a name, as by a certificate: ErrCredentials unless there is such an account.
+// Certified lets in who has proven to be of a name, as by a certificate: ErrCredentials unless
+// there is such an account.
 func (a *Access) Certified(ctx context.Context, name string) (*Caller, error) {
 	return a.letIn(ctx, func(now *roll) (*Caller, error) { return a.certified(now, name) })
 }

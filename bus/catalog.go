@@ -37,8 +37,8 @@ func (b *Bus) Feeds(ctx context.Context, after, before string, limit int) ([]*Fe
 	return list, nil
 }
 
-// Configure changes a feed's settings, making the feed if there is none. Errors: that of feeds.CheckName; a *SettingError;
-// ErrChanged when s.IfRevision is not the feed's.
+// Configure changes a feed's settings, making the feed if there is none. Errors: that of
+// feeds.CheckName; a *SettingError; ErrChanged when s.IfRevision is not the feed's.
 func (b *Bus) Configure(ctx context.Context, name string, s Settings) (*Feed, error) {
 	if err := feeds.CheckName(name); err != nil {
 		return nil, err
@@ -72,8 +72,8 @@ func (b *Bus) Prune(ctx context.Context, name string, upTo int64) (int, error) {
 	}
 }
 
-// DropFeed removes a feed with its entries, drafts, settings, queues and work: ErrNoFeed if there is none. ifID is the newest id that
-// the feed must have, 0 for any: ErrChanged if it has another.
+// DropFeed removes a feed with its entries, drafts, settings, queues and work: ErrNoFeed if there
+// is none. ifID is the newest id that the feed must have, 0 for any: ErrChanged if it has another.
 //
 // A large feed goes in many small transactions; under a condition in one, as it goes as a whole or not at all.
 func (b *Bus) DropFeed(ctx context.Context, feed string, ifID int64) error {

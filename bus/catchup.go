@@ -7,14 +7,15 @@ import (
 )
 
 const (
-	// catchUpGap is the least time between two looks at the store for those whom a node does not know, however many try to guess.
+	// catchUpGap is the least time between two looks at the store for those whom a node does not
+	// know, however many try to guess.
 	catchUpGap = 50 * time.Millisecond
 	// catchUpPatience is for how long somebody waits for such a look.
 	catchUpPatience = time.Second
 )
 
-// letIn tries to let somebody in, and once more if the store has news when that fails: an account, a password or a token counts from
-// when it is made, although a node looks only now and then.
+// letIn tries to let somebody in, and once more if the store has news when that fails: an account,
+// a password or a token counts from when it is made, although a node looks only now and then.
 func (a *Access) letIn(ctx context.Context, try func(now *roll) (*Caller, error)) (*Caller, error) {
 	now := a.now.Load()
 	c, err := try(now)

@@ -14,8 +14,9 @@ type Census interface {
 	// Totals counts everything. It reads each feed's and each queue's account, but no entry.
 	Totals(ctx context.Context) (Totals, error)
 
-	// Longest returns at most limit queues, those that most waits in first; of equal ones, the first in bytewise order
-	// of feed and name. Queues that nothing waits in are left out. It reads each queue's account.
+	// Longest returns at most limit queues, those that most waits in first; of equal ones, the
+	// first in bytewise order of feed and name. Queues that nothing waits in are left out. It reads
+	// each queue's account.
 	Longest(ctx context.Context, limit int) ([]*Queue, error)
 }
 
@@ -47,8 +48,8 @@ func (b *Bus) Made(ctx context.Context) (time.Time, error) {
 	return made, nil
 }
 
-// Census counts what there is, and describes the limit longest queues, those first that most waits in. It costs a look at every
-// feed and queue, and at the work of those that it describes.
+// Census counts what there is, and describes the limit longest queues, those first that most waits
+// in. It costs a look at every feed and queue, and at the work of those that it describes.
 func (b *Bus) Census(ctx context.Context, limit int) (Totals, []QueueFigures, error) {
 	sum, err := b.store.Totals(ctx)
 	if err != nil {

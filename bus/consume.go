@@ -15,8 +15,8 @@ type ConsumerConfig struct {
 	Prefetch    int           // deliveries that it holds at once, 1 to 1,000,000
 	AckTimeout  time.Duration // of deliveries whose message names none; 0 for the queue's
 	Name        string        // of the consumer, for dead letters
-	// Ready is called when Take has something to give, and not again before Take was called, and when the consumer was
-	// robbed: from any goroutine, with no lock that Take needs. It must not block.
+	// Ready is called when Take has something to give, and not again before Take was called, and when
+	// the consumer was robbed: from any goroutine, with no lock that Take needs. It must not block.
 	Ready func()
 }
 
@@ -81,8 +81,8 @@ func checkNames(feed, queue string) error {
 	return nil
 }
 
-// Take appends to into at most limit deliveries, in order, that were handed to c and not yet taken. Their
-// ack timeouts begin.
+// Take appends to into at most limit deliveries, in order, that were handed to c and not yet taken.
+// Their ack timeouts begin.
 func (c *Consumer) Take(into []*Delivery, limit int) []*Delivery {
 	d := c.queue.desk()
 	d.mu.Lock()
@@ -104,13 +104,13 @@ func (c *Consumer) Take(into []*Delivery, limit int) []*Delivery {
 	return into
 }
 
-// Close ends c and gives back what it holds: what was not taken as if never handed out, the rest with its
-// attempt counted, but never as a dead letter: a worker that is restarted is no fault of what it had not come to.
-// It does not wait for that. It may be called again.
+// Close ends c and gives back what it holds: what was not taken as if never handed out, the rest
+// with its attempt counted, but never as a dead letter: a worker that is restarted is no fault of
+// what it had not come to. It does not wait for that. It may be called again.
 func (c *Consumer) Close() { c.close(false) }
 
-// Abandon is Close for a consumer whose client broke off. What it took first, it was likely to be working
-// on: if that has used up its attempts, it becomes a dead letter.
+// Abandon is Close for a consumer whose client broke off. What it took first, it was likely to be
+// working on: if that has used up its attempts, it becomes a dead letter.
 func (c *Consumer) Abandon() { c.close(true) }
 
 func (c *Consumer) close(broken bool) {
@@ -120,8 +120,8 @@ func (c *Consumer) close(broken bool) {
 	b.intake.call()
 }
 
-// Load reads the entries of deliveries that have none. One whose entry is gone, deleted or edited since, keeps
-// nil: ack it.
+// Load reads the entries of deliveries that have none. One whose entry is gone, deleted or edited
+// since, keeps nil: ack it.
 func (b *Bus) Load(ctx context.Context, ds []*Delivery) error {
 	ids := make([]int64, 0, len(ds))
 	for _, d := range ds {

@@ -14,8 +14,8 @@ const (
 	nameBytes  = 255 // of a feed's name, at most
 )
 
-// DeadFeed returns the name of the feed that dead letters go to, entries that used up their attempts in a queue of
-// this feed: its own with ".dead" behind it, cut where the name would be too long.
+// DeadFeed returns the name of the feed that dead letters go to, entries that used up their attempts
+// in a queue of this feed: its own with ".dead" behind it, cut where the name would be too long.
 func DeadFeed(feed string) string {
 	end := min(len(feed), nameBytes-len(deadSuffix))
 	for end < len(feed) && !utf8.RuneStart(feed[end]) {
@@ -29,8 +29,8 @@ func IsDeadFeed(name string) bool {
 	return len(name) > len(deadSuffix) && strings.HasSuffix(name, deadSuffix)
 }
 
-// LivingFeed returns the name of the feed whose dead letters go to this one. Where that was too long to stand in the
-// name whole, it is the part that does; rules for those that begin so decide.
+// LivingFeed returns the name of the feed whose dead letters go to this one. Where that was too
+// long to stand in the name whole, it is the part that does; rules for those that begin so decide.
 func LivingFeed(dead string) string { return strings.TrimSuffix(dead, deadSuffix) }
 
 // The causes of dead letters.
@@ -74,7 +74,8 @@ const (
 	deadExpires  = "dead-expires"     // when the entry would have expired, in milliseconds since 1970; 0 for never
 )
 
-// deadLetter returns what takes the place of entry, which was claimed from a queue for the last time: nil if that cannot be.
+// deadLetter returns what takes the place of entry, which was claimed from a queue for the last
+// time: nil if that cannot be.
 func deadLetter(entry *Entry, c *Claim, queue QueueName, cause, consumer string) *letter {
 	if entry == nil {
 		return nil
@@ -118,8 +119,8 @@ func (e *Delivery) loaded() *Entry {
 	return e.Entry
 }
 
-// usedUp reports whether an attempt was the last of those that a queue of feed has. Dead letters have any number: there is nowhere
-// else for them.
+// usedUp reports whether an attempt was the last of those that a queue of feed has. Dead letters
+// have any number: there is nowhere else for them.
 func usedUp(feed string, attempt, limit int) bool {
 	return limit > 0 && attempt >= limit && !strings.HasSuffix(feed, deadSuffix)
 }
@@ -149,11 +150,12 @@ func (t *ticket) settle(e *Delivery, v Verdict) {
 	t.settles = append(t.settles, e)
 }
 
-// loggedLetters is how many dead letters of one commit the log tells of one by one: a consumer that refuses everything
-// makes thousands.
+// loggedLetters is how many dead letters of one commit the log tells of one by one: a consumer that
+// refuses everything makes thousands.
 const loggedLetters = 20
 
-// collectLetters keeps the dead letters that t made, before it is its owner's again. Whatever was settled before made none.
+// collectLetters keeps the dead letters that t made, before it is its owner's again. Whatever was
+// settled before made none.
 func (m *batch) collectLetters(t *ticket, err error) {
 	if err != nil || t.op.Err != nil {
 		return

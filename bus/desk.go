@@ -101,8 +101,9 @@ func (d *desk) find(feed, name string) *workQueue {
 	return nil
 }
 
-// enter adds a consumer to the queue of feed that q describes. feed is a string that the caller keeps anyway. It reports
-// whether something may wait for the consumer: not where others have been handed all there was.
+// enter adds a consumer to the queue of feed that q describes. feed is a string that the caller
+// keeps anyway. It reports whether something may wait for the consumer: not where others have been
+// handed all there was.
 func (d *desk) enter(c *Consumer, feed string, q *Queue) (due bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -176,7 +177,8 @@ func (d *desk) leave(c *Consumer, broken bool) {
 	d.stir(w)
 }
 
-// rejoinSoon has the keeper enter this node anew: the store does not know node, under which it acted. Callers hold d.mu.
+// rejoinSoon has the keeper enter this node anew: the store does not know node, under which it
+// acted. Callers hold d.mu.
 func (d *desk) rejoinSoon(node int64) {
 	if node == d.node {
 		d.struckOut = true

@@ -7,9 +7,9 @@ import (
 	"atommq/feeds"
 )
 
-// Replace gives an entry new content and a new id: it moves to the head of the
-// log. ifID is the id it must have, 0 for any. It returns the entry as it is now. A draft stays one as long as
-// e is one, and is published when e is none.
+// Replace gives an entry new content and a new id: it moves to the head of the log. ifID is the id
+// it must have, 0 for any. It returns the entry as it is now. A draft stays one as long as e is
+// one, and is published when e is none.
 //
 // Errors: ErrNoEntry, ErrDeleted, ErrChanged, ErrAppendOnly; ErrIDChanged when e
 // names another atom:id; ErrPublished when e is a draft and the entry is none; those of Publish.
@@ -24,8 +24,8 @@ func (b *Bus) Replace(ctx context.Context, feed, uuid string, e *feeds.Entry, if
 	return b.edit(ctx, OpReplace, Posting{Entry: entryOf(feed, uuid, e), Draft: e.Draft, Rank: Priority(0).rank()}, ifID)
 }
 
-// Remove deletes an entry and leaves a tombstone at the head of the log, which it returns; of a draft it leaves nothing.
-// ifID is the id that the entry must have, 0 for any.
+// Remove deletes an entry and leaves a tombstone at the head of the log, which it returns; of a
+// draft it leaves nothing. ifID is the id that the entry must have, 0 for any.
 //
 // Errors: ErrNoEntry, ErrDeleted, ErrChanged, ErrAppendOnly; those of Publish.
 func (b *Bus) Remove(ctx context.Context, feed, uuid string, ifID int64) (*Entry, error) {

@@ -22,8 +22,8 @@ type form struct {
 	next  *form
 }
 
-// maxForms bounds the renderings kept with an entry: Atom, JSON, those as events, and MESSAGE frames. Base URLs come
-// from configuration and trusted proxies, so there are few; a surplus is rendered anew.
+// maxForms bounds the renderings kept with an entry: Atom, JSON, those as events, and MESSAGE frames.
+// Base URLs come from configuration and trusted proxies, so there are few; a surplus is rendered anew.
 const maxForms = 6
 
 // Form returns the entry's rendering under key, made by render the first time.
@@ -46,7 +46,8 @@ func (e *Entry) Form(key string, render func(m *feeds.Member) []byte) []byte {
 	return b
 }
 
-// Categories returns the entry's categories, which are read from it the first time. The result must not be changed.
+// Categories returns the entry's categories, which are read from it the first time. The result
+// must not be changed.
 func (e *Entry) Categories() []feeds.Category {
 	if known := e.categories.Load(); known != nil {
 		return *known

@@ -2,8 +2,8 @@ package bus
 
 import "time"
 
-// lost takes note that others may hand out anew what node has: its consumers give that up, and who has taken some of it is told. The
-// keeper then enters the node anew.
+// lost takes note that others may hand out anew what node has: its consumers give that up, and who
+// has taken some of it is told. The keeper then enters the node anew.
 func (d *desk) lost(node int64) {
 	d.mu.Lock()
 	if node != d.node || d.struckOut {
@@ -29,7 +29,8 @@ func (d *desk) startOver(node int64) {
 	tell(robbed)
 }
 
-// surrender takes all deliveries from their consumers, and returns those that had taken any. Callers hold d.mu.
+// surrender takes all deliveries from their consumers, and returns those that had taken any.
+// Callers hold d.mu.
 func (d *desk) surrender() (robbed []*Consumer) {
 	for w := range d.queues.all() {
 		for c, n := w.turn, w.consumers; n > 0; c, n = c.next, n-1 {
@@ -43,8 +44,8 @@ func (d *desk) surrender() (robbed []*Consumer) {
 	return robbed
 }
 
-// loseAll takes all deliveries from c but those that a transaction has, which will fail, and reports whether c had
-// taken any. Callers hold d.mu.
+// loseAll takes all deliveries from c but those that a transaction has, which will fail, and
+// reports whether c had taken any. Callers hold d.mu.
 func (d *desk) loseAll(c *Consumer) (taken bool) {
 	c.untaken = nil
 	for e := c.held.first; e != nil; {
@@ -66,6 +67,7 @@ func tell(robbed []*Consumer) {
 	}
 }
 
-// Robbed reports whether what c had taken and not settled may be with others now, because this node was cut off from the store, or
-// taken for dead: whoever works on it is to be told. Ready is called when it happens. c goes on with new work.
+// Robbed reports whether what c had taken and not settled may be with others now, because this node
+// was cut off from the store, or taken for dead: whoever works on it is to be told. Ready is called
+// when it happens. c goes on with new work.
 func (c *Consumer) Robbed() bool { return c.robbed.Load() }

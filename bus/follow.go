@@ -46,8 +46,9 @@ func (s *Subscription) Next(ctx context.Context, limit int) ([]*Entry, error) {
 	}
 }
 
-// Poll is Next without the waiting. Where it returns no entries, changed is closed once there may be some: then poll
-// again. Where nothing has changed, that costs no query. It does not tell that the bus is being closed; Done does.
+// Poll is Next without the waiting. Where it returns no entries, changed is closed once there may
+// be some: then poll again. Where nothing has changed, that costs no query. It does not tell that
+// the bus is being closed; Done does.
 func (s *Subscription) Poll(ctx context.Context, limit int) (entries []*Entry, changed <-chan struct{}, err error) {
 	if s.bus.isClosing() {
 		return nil, nil, ErrClosed
@@ -125,8 +126,8 @@ func (s *Subscription) choose(recent []*Entry, known int64, limit int) (chosen [
 	return chosen
 }
 
-// After returns the cursor: everything up to it that is followed has been returned. Where several feeds are followed, it moves
-// with the log even if nothing is published to them.
+// After returns the cursor: everything up to it that is followed has been returned. Where several
+// feeds are followed, it moves with the log even if nothing is published to them.
 func (s *Subscription) After() int64 { return s.after }
 
 // Done returns a channel that is closed when the bus is: then nothing comes any more.

@@ -37,7 +37,8 @@ func TestASelectionTakesWhatItNames(t *testing.T) {
 	}
 }
 
-// followMany follows a selection until it has seen the entry titled end, and checks that nothing comes twice or out of order.
+// followMany follows a selection until it has seen the entry titled end, and checks that nothing
+// comes twice or out of order.
 func followMany(t *testing.T, b *bus.Bus, s bus.Selection) (seen []string) {
 	sub := b.Follow(s, 0)
 	defer sub.Close()

@@ -33,8 +33,8 @@ func (g *Grants) add(pattern string, rights Rights) {
 	}
 }
 
-// Rights returns what may be done with a feed. The dead letters of a feed follow it: whoever may read, consume, edit or
-// administer x may do so with x.dead, and whoever may consume x may read it.
+// Rights returns what may be done with a feed. The dead letters of a feed follow it: whoever may
+// read, consume, edit or administer x may do so with x.dead, and whoever may consume x may read it.
 func (g *Grants) Rights(feed string) Rights {
 	rights := g.every
 	if rights == allRights {
@@ -52,8 +52,8 @@ func (g *Grants) Rights(feed string) Rights {
 	return rights
 }
 
-// ofDead returns what rights on a feed give on its dead letters. Publishing is not among it: dead letters are the
-// server's to write.
+// ofDead returns what rights on a feed give on its dead letters. Publishing is not among it: dead
+// letters are the server's to write.
 func (r Rights) ofDead() Rights {
 	dead := r &^ RightPublish
 	if r&RightConsume != 0 {
@@ -89,8 +89,9 @@ func (g *Grants) MaySome(right Rights, prefix string) bool {
 // touches reports whether feed, or the feed of its dead letters, begins with prefix.
 func touches(feed, prefix string) bool { return strings.HasPrefix(feed+deadSuffix, prefix) }
 
-// within returns names of feeds, and how others begin, that have all readable feeds among them whose names begin with prefix, and as
-// few others as that can say: prefix itself where it would take more than limit.
+// within returns names of feeds, and how others begin, that have all readable feeds among them
+// whose names begin with prefix, and as few others as that can say: prefix itself where it would
+// take more than limit.
 func (g *Grants) within(prefix string, limit int) (feeds, prefixes []string) {
 	if g.every.ofDead()&RightRead != 0 {
 		return nil, []string{prefix}

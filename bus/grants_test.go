@@ -117,7 +117,8 @@ func BenchmarkRights(b *testing.B) {
 	}
 }
 
-// What is refused names the command that would allow it, with names in it that who asks has made up; an operator copies it.
+// What is refused names the command that would allow it, with names in it that who asks has made
+// up; an operator copies it.
 func TestACommandIsOneWhateverNamesAreInIt(t *testing.T) {
 	for _, names := range [][2]string{
 		{"ann", "orders*"}, {"ann", "x'; touch pwned; echo '"}, {"$(touch${IFS}pwned)", "`touch pwned`"}, {"a'b", "$(touch pwned)"}, {"-x", "\"\\"}, {"ä", "ü ö"}, {"a|b", "~"},

@@ -2,8 +2,8 @@ package bus
 
 import "sync/atomic"
 
-// Histogram counts values by their size. Counts[i] is how many are at most Bounds[i] and above the bound before; the last
-// count, one more than there are bounds, is of those above all of them.
+// Histogram counts values by their size. Counts[i] is how many are at most Bounds[i] and above the
+// bound before; the last count, one more than there are bounds, is of those above all of them.
 type Histogram struct {
 	Bounds []float64
 	Counts []uint64

@@ -59,8 +59,8 @@ func (h *hub) begin() {
 	h.mu.Unlock()
 }
 
-// apply takes a commit of this node into the tails: its ops, and the entries that left their feeds. It
-// returns what there is to announce.
+// apply takes a commit of this node into the tails: its ops, and the entries that left their feeds.
+// It returns what there is to announce.
 func (h *hub) apply(ops []*Op, left []departure) (n news) {
 	var changes []change
 	for _, op := range ops {
@@ -74,8 +74,9 @@ func (h *hub) apply(ops []*Op, left []departure) (n news) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(changes) > 0 && !h.seen.add(changes[0].entry.ID, changes[len(changes)-1].entry.ID) {
-		// The other process's hint may still be on its way, and a follower that saw these entries first would skip the
-		// earlier ones: whoever is told of these reads the store. Those who follow other feeds wait for the hint.
+		// The other process's hint may still be on its way, and a follower that saw these entries
+		// first would skip the earlier ones: whoever is told of these reads the store. Those who
+		// follow other feeds wait for the hint.
 		n.foreign, n.feeds = true, feedsOf(changes)
 		h.distrust(changes[0].entry.ID - 1)
 	}
@@ -130,8 +131,8 @@ func (h *hub) look(ctx context.Context) look {
 	return look{names: names, all: more || err != nil, head: head}
 }
 
-// absorb takes in what a look has shown, and returns what there is to announce. Every tail is loaded anew when it is
-// next used, which costs one look at its feed where nothing has changed.
+// absorb takes in what a look has shown, and returns what there is to announce. Every tail is
+// loaded anew when it is next used, which costs one look at its feed where nothing has changed.
 func (h *hub) absorb(l look) news {
 	n := news{foreign: true, feeds: l.names, all: l.all}
 	h.mu.Lock()

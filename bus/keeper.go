@@ -106,8 +106,8 @@ func (b *Bus) tryAgain(ctx context.Context) {
 	b.intake.call()
 }
 
-// toTryAgain returns the queues to make anew, once that is due, and has releases repeated, and orders made for all
-// queues that may have work.
+// toTryAgain returns the queues to make anew, once that is due, and has releases repeated, and
+// orders made for all queues that may have work.
 func (d *desk) toTryAgain() (dropped []QueueName, due bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -154,8 +154,8 @@ func (b *Bus) complain(ctx context.Context, what string, err error) {
 // stirredBatch is how many queues one look at releases asks for.
 const stirredBatch = 1000
 
-// lookForStirred wants orders for the queues that any node gave work back to. The watcher calls it when another
-// process wrote, and the keeper in case a hint was lost.
+// lookForStirred wants orders for the queues that any node gave work back to. The watcher calls it
+// when another process wrote, and the keeper in case a hint was lost.
 func (b *Bus) lookForStirred(ctx context.Context) {
 	d := b.desk
 	d.looking.Lock()
@@ -205,7 +205,8 @@ func (b *Bus) rejoin(ctx context.Context) {
 	b.intake.call()
 }
 
-// stirQueues wants orders for those of the queues that have consumers here. It reports whether any order is wanted.
+// stirQueues wants orders for those of the queues that have consumers here. It reports whether any
+// order is wanted.
 func (d *desk) stirQueues(ids []int64) (any bool) {
 	found := make(map[int64]bool, len(ids))
 	for _, id := range ids {

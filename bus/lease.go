@@ -25,9 +25,10 @@ type LeasedEntry struct {
 	Token string
 }
 
-// Lease hands out entries of a queue, which it makes if there is none, to a caller that need not come back to this
-// node: any node settles a lease, it survives this one, and after its deadline the entry goes to somebody else. What waits is handed out at
-// once. Where nothing does, the caller is one of the queue's consumers for as long as c.Wait says.
+// Lease hands out entries of a queue, which it makes if there is none, to a caller that need not
+// come back to this node: any node settles a lease, it survives this one, and after its deadline
+// the entry goes to somebody else. What waits is handed out at once. Where nothing does, the caller
+// is one of the queue's consumers for as long as c.Wait says.
 //
 // When ctx ends before Lease returns, nothing is handed out.
 func (b *Bus) Lease(ctx context.Context, c LeaseConfig) ([]LeasedEntry, error) {
@@ -63,8 +64,8 @@ func (b *Bus) openQueue(ctx context.Context, name QueueName) (*Queue, error) {
 	return q, err
 }
 
-// timeout is how long leases last whose publisher named no ack timeout. There is always an end: nobody would
-// notice that who holds one is gone.
+// timeout is how long leases last whose publisher named no ack timeout. There is always an end:
+// nobody would notice that who holds one is gone.
 func (c *LeaseConfig) timeout(q *Queue) time.Duration {
 	switch {
 	case c.AckTimeout > 0:
@@ -203,7 +204,8 @@ func (b *Bus) hand(ctx context.Context, list []LeasedEntry) ([]LeasedEntry, erro
 	return list, nil
 }
 
-// loadLeased reads the entries, and seals the tokens. What is gone meanwhile is left out; its lease went with it.
+// loadLeased reads the entries, and seals the tokens. What is gone meanwhile is left out; its
+// lease went with it.
 func (b *Bus) loadLeased(ctx context.Context, list []LeasedEntry) ([]LeasedEntry, error) {
 	seal, err := b.leaseSeal(ctx)
 	if err != nil {

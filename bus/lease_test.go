@@ -141,8 +141,8 @@ func TestATokenThatNobodyMadeSettlesNothing(t *testing.T) {
 	})
 }
 
-// Who may settle what one queue handed out may do nothing to another's: neither take its entries away, nor have them become dead letters
-// of a feed of their own.
+// Who may settle what one queue handed out may do nothing to another's: neither take its entries
+// away, nor have them become dead letters of a feed of their own.
 func TestATokenOfAnotherQueueSettlesNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
 		ctx := context.Background()

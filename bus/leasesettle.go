@@ -16,21 +16,23 @@ const (
 	LostGone           // the entry is not in the queue any more: it was acked, or removed
 )
 
-// Ack settles leases for good: the entries leave the queue. lost tells for each token whether the lease was held; those that were are
-// acked, on disk, whatever became of the others. ErrNoClaim, and nothing done, where a token is none.
+// Ack settles leases for good: the entries leave the queue. lost tells for each token whether the
+// lease was held; those that were are acked, on disk, whatever became of the others. ErrNoClaim,
+// and nothing done, where a token is none.
 func (b *Bus) Ack(ctx context.Context, name QueueName, tokens ...string) (lost []LeaseLoss, err error) {
 	lost, _, err = b.settleLeases(ctx, name, tokens, Acked, 0)
 	return lost, err
 }
 
-// Nack lets the entries wait in their places again, the attempt counted; those that used up theirs become dead letters. It
-// answers as Ack does.
+// Nack lets the entries wait in their places again, the attempt counted; those that used up theirs
+// become dead letters. It answers as Ack does.
 func (b *Bus) Nack(ctx context.Context, name QueueName, tokens ...string) (lost []LeaseLoss, err error) {
 	lost, _, err = b.settleLeases(ctx, name, tokens, Released, 0)
 	return lost, err
 }
 
-// Renew has leases last for another ackTimeout, 0 for that of the queue, from now on, and returns the new deadline. It answers as Ack does.
+// Renew has leases last for another ackTimeout, 0 for that of the queue, from now on, and returns
+// the new deadline. It answers as Ack does.
 func (b *Bus) Renew(ctx context.Context, name QueueName, ackTimeout time.Duration, tokens ...string) (lost []LeaseLoss, deadline time.Time, err error) {
 	return b.settleLeases(ctx, name, tokens, Leased, ackTimeout)
 }
@@ -84,8 +86,8 @@ func (b *Bus) trySettleLeases(ctx context.Context, name QueueName, tokens []stri
 	return lost, deadline, nil
 }
 
-// settleAll gives the same verdict on leases, and tells at what time, and which were not held any more. Those that are released for the
-// last time become dead letters, one by one: their entries may be large.
+// settleAll gives the same verdict on leases, and tells at what time, and which were not held any more.
+// Those that are released for the last time become dead letters, one by one: their entries may be large.
 func (b *Bus) settleAll(ctx context.Context, leases []Lease, v Verdict, lasts time.Duration, cause string) (missed []bool, at time.Time, err error) {
 	missed = make([]bool, len(leases))
 	t := &ticket{op: Op{Kind: OpPublish}}

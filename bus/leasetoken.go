@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// seal makes the tokens that name leases. A token says which claim it is, so that any node knows without a look, and is
-// sealed with the secret of the log, so that nobody makes one up.
+// seal makes the tokens that name leases. A token says which claim it is, so that any node knows
+// without a look, and is sealed with the secret of the log, so that nobody makes one up.
 type seal struct{ secret []byte }
 
 const (

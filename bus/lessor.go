@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	// leaseLook is how often a node looks for leases that it does not know of: another may have made them, and died.
+	// leaseLook is how often a node looks for leases that it does not know of: another may have
+	// made them, and died.
 	leaseLook = 2 * time.Second
 	// leaseGrace leaves leases to the node that made them, at most: several nodes know of one that ends soon.
 	leaseGrace = 60 * time.Millisecond
@@ -135,7 +136,8 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// end gives leases back, as dead letters where their attempts are used up. What somebody else did before has no effect again.
+// end gives leases back, as dead letters where their attempts are used up. What somebody else did
+// before has no effect again.
 func (b *Bus) end(ctx context.Context, due []Lease) error {
 	_, _, err := b.settleAll(ctx, due, Released, 0, causeTimeout)
 	return err

@@ -10,7 +10,8 @@ import (
 // Limit is something of which an account may take only so much.
 type Limit uint8
 
-// The limits there are. The rates and what is held at a time are counted by each node for itself, feeds in the store.
+// The limits there are. The rates and what is held at a time are counted by each node for itself,
+// feeds in the store.
 const (
 	LimitRequests      Limit = iota // a second: HTTP requests, and STOMP's CONNECT, SEND and SUBSCRIBE
 	LimitBytes                      // a second: bodies of what is published
@@ -50,7 +51,8 @@ const Everyone = "*"
 // Unlimited says that there is no limit, where one is expected.
 const Unlimited = -1
 
-// Limits say how much an account may take: from 0 on, rates from 1 on, or Unlimited. What is not in it is as Everyone has it.
+// Limits say how much an account may take: from 0 on, rates from 1 on, or Unlimited. What is not in
+// it is as Everyone has it.
 type Limits map[Limit]int64
 
 // Quotas keeps how much accounts may take, and whose the feeds are.
@@ -58,9 +60,9 @@ type Quotas interface {
 	// SetLimits gives an account, Anonymous or Everyone limits in place of those that it had: ErrNoAccount.
 	SetLimits(ctx context.Context, account string, l Limits) error
 
-	// MakeFeed makes a feed that belongs to owner, an account's name or Anonymous, until it is dropped or the account
-	// removed. Where there is such a feed, whoever made it, nothing happens. ErrFeedsMade when owner would have
-	// more than most feeds then; Unlimited is any number.
+	// MakeFeed makes a feed that belongs to owner, an account's name or Anonymous, until it is
+	// dropped or the account removed. Where there is such a feed, whoever made it, nothing happens.
+	// ErrFeedsMade when owner would have more than most feeds then; Unlimited is any number.
 	MakeFeed(ctx context.Context, name, owner string, most int64) error
 }
 

@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// Listener learns of what is committed. Its methods are called from one goroutine at a time, after the
-// publishers were answered; they must not block and must not call the bus.
+// Listener learns of what is committed. Its methods are called from one goroutine at a time, after
+// the publishers were answered; they must not block and must not call the bus.
 type Listener interface {
 	// Committed brings what this node committed: entries and tombstones, in order of id, over all feeds.
 	Committed(entries []*Entry)
 
-	// Changed says that other processes wrote to these feeds, or, with all set, perhaps to any: read them.
-	// What this node wrote at the same time may be among it, and may come in Committed as well.
+	// Changed says that other processes wrote to these feeds, or, with all set, perhaps to any: read
+	// them. What this node wrote at the same time may be among it, and may come in Committed as well.
 	Changed(feeds []string, all bool)
 }
 
@@ -53,8 +53,8 @@ func (b *Bus) announceForeign(l look) {
 	b.announce(b.hub.absorb(l))
 }
 
-// announce tells followers, consumers and listeners. Callers hold b.telling, since they learned the news: whoever
-// is told of an entry has been told of all before it, or to read them.
+// announce tells followers, consumers and listeners. Callers hold b.telling, since they learned the
+// news: whoever is told of an entry has been told of all before it, or to read them.
 func (b *Bus) announce(n news) {
 	for _, w := range n.wakes {
 		close(w)

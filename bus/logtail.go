@@ -12,8 +12,9 @@ const (
 	logLoad    = 1024 // what other processes wrote is read up to so many entries back
 )
 
-// logTail is the end of the log over all feeds, in one order: what those read who follow several at once. It is kept
-// while there are any. The hub's mutex guards it, except that entries within entries' length never change.
+// logTail is the end of the log over all feeds, in one order: what those read who follow several at
+// once. It is kept while there are any. The hub's mutex guards it, except that entries within
+// entries' length never change.
 type logTail struct {
 	entries []*Entry // every one with an id above floor, up to known, but for those that were edited since
 	floor   int64
@@ -44,7 +45,8 @@ func (l *logTail) add(e *Entry) {
 	l.known = e.ID
 }
 
-// trim forgets the older half when there are too many entries for the bounds. What is left is copied, as tails do.
+// trim forgets the older half when there are too many entries for the bounds. What is left is
+// copied, as tails do.
 func (l *logTail) trim(limit int) {
 	if len(l.entries) <= logEntries && l.bytes <= limit {
 		return
@@ -124,8 +126,8 @@ func (h *hub) changed(w *watch) <-chan struct{} {
 	return w.wake
 }
 
-// newer returns all entries above an id, and the id up to which they are all there is; ok is false when memory does not
-// reach back that far. It knows of everything that had been announced when it was called.
+// newer returns all entries above an id, and the id up to which they are all there is; ok is false when
+// memory does not reach back that far. It knows of everything that had been announced when it was called.
 func (h *hub) newer(ctx context.Context, after int64) (entries []*Entry, known int64, ok bool, err error) {
 	head := h.head.Load()
 	h.mu.Lock()
@@ -141,7 +143,8 @@ func (h *hub) newer(ctx context.Context, after int64) (entries []*Entry, known i
 	return entries, h.log.known, ok, nil
 }
 
-// loadLog reads what other processes wrote, up to head at least unless that is too much for one reading. One caller reads for all.
+// loadLog reads what other processes wrote, up to head at least unless that is too much for one
+// reading. One caller reads for all.
 func (h *hub) loadLog(ctx context.Context, head int64) error {
 	select {
 	case h.log.loading <- struct{}{}:
@@ -173,7 +176,8 @@ func (h *hub) loadLog(ctx context.Context, head int64) error {
 	return nil
 }
 
-// joinLog takes over what was read behind the log's tail, which is everything up to head unless the reading was cut short. Callers hold h.mu.
+// joinLog takes over what was read behind the log's tail, which is everything up to head unless the
+// reading was cut short. Callers hold h.mu.
 func (h *hub) joinLog(entries []*Entry, head int64, short bool) {
 	l := &h.log
 	before := l.bytes

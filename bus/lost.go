@@ -2,8 +2,8 @@ package bus
 
 import "time"
 
-// losses are the deliveries that were taken from their consumers and are on their way back to the queue. The
-// desk's lock guards them.
+// losses are the deliveries that were taken from their consumers and are on their way back to the
+// queue. The desk's lock guards them.
 type losses struct {
 	list     []*Delivery     // that no ticket releases yet
 	failed   []*Delivery     // whose release could not be written
@@ -11,8 +11,8 @@ type losses struct {
 	underway map[int64]int32 // by queue, those that no commit has released: nothing is claimed meanwhile, or what lies behind them would come first
 }
 
-// giveUp takes e from its consumer, for the given cause or without anybody's fault, and back to the queue; release sends
-// it on its way. Callers hold d.mu.
+// giveUp takes e from its consumer, for the given cause or without anybody's fault, and back to the
+// queue; release sends it on its way. Callers hold d.mu.
 func (d *desk) giveUp(e *Delivery, cause string) {
 	if e.consumer != nil {
 		d.lose(e)

@@ -27,8 +27,8 @@ type Media struct {
 // MediaStore keeps media in chunks. An upload is staged outside of any commit, however long
 // its bytes take to come in, and becomes an entry's media by an op.
 type MediaStore interface {
-	// Stage keeps the next chunk of an upload, for which it returns a number: given 0, it begins one. at is
-	// the time. ErrNoMedia if there is no such upload any more.
+	// Stage keeps the next chunk of an upload, for which it returns a number: given 0, it begins
+	// one. at is the time. ErrNoMedia if there is no such upload any more.
 	Stage(ctx context.Context, media, seq int64, chunk []byte, at time.Time) (int64, error)
 
 	// Media returns what an entry links to: ErrNoMedia if that is nothing, or there is no such entry.
@@ -42,8 +42,9 @@ type MediaStore interface {
 	Sweep(ctx context.Context, t time.Time, limit int) (removed int, err error)
 }
 
-// Upload reads body to its end and keeps it as media that no entry has yet. It holds two chunks in memory: one comes in
-// while the other is written. ErrTooLarge when body has more than limit bytes; what body's reader returns.
+// Upload reads body to its end and keeps it as media that no entry has yet. It holds two chunks in
+// memory: one comes in while the other is written. ErrTooLarge when body has more than limit bytes;
+// what body's reader returns.
 func (b *Bus) Upload(ctx context.Context, typ string, body io.Reader, limit int64) (*Media, error) {
 	m := &Media{Type: typ}
 	sum := sha256.New()
@@ -100,8 +101,8 @@ func (s *stager) wait() error {
 	return nil
 }
 
-// fill reads a whole chunk, or the last part of body. A body that ends too early is told by its own error, which io.ReadFull
-// would not tell from the end.
+// fill reads a whole chunk, or the last part of body. A body that ends too early is told by its own
+// error, which io.ReadFull would not tell from the end.
 func fill(body io.Reader, chunk []byte) (n int, last bool, err error) {
 	for n < len(chunk) {
 		m, err := body.Read(chunk[n:])
@@ -125,8 +126,8 @@ func (b *Bus) Media(ctx context.Context, feed, uuid string) (*Media, error) {
 	return m, nil
 }
 
-// Chunk returns chunk number seq of m, from 0, MediaChunk bytes but for the last: ErrNoMedia when m was replaced or removed
-// a while ago. The result is the caller's.
+// Chunk returns chunk number seq of m, from 0, MediaChunk bytes but for the last: ErrNoMedia when m
+// was replaced or removed a while ago. The result is the caller's.
 func (b *Bus) Chunk(ctx context.Context, m *Media, seq int64) ([]byte, error) {
 	chunk, err := b.store.Chunk(ctx, m.ID, seq)
 	if err != nil {
@@ -135,8 +136,9 @@ func (b *Bus) Chunk(ctx context.Context, m *Media, seq int64) ([]byte, error) {
 	return chunk, nil
 }
 
-// ReplaceMedia gives an entry the upload m in place of the media it has, and a new id: it moves to the head of the
-// log. ifMedia is the number of the media that it must have, 0 for any. It returns the entry as it is now.
+// ReplaceMedia gives an entry the upload m in place of the media it has, and a new id: it moves to
+// the head of the log. ifMedia is the number of the media that it must have, 0 for any. It returns
+// the entry as it is now.
 //
 // Errors: ErrNoMedia; those of Replace.
 func (b *Bus) ReplaceMedia(ctx context.Context, feed, uuid string, m *Media, ifMedia int64) (*Entry, error) {

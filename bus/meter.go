@@ -7,15 +7,17 @@ import (
 
 // meter counts what one account takes on this node. Nobody waits for a lock to be counted.
 type meter struct {
-	// owed is, by rate, until when what was taken is paid off, in time since the Access was opened: the rate says how long each
-	// byte or request takes. (GCRA, "leaky bucket as a meter": one number is the whole bucket, whatever rate is set meanwhile, and
-	// what is larger than the bucket can be taken, and is owed. golang.org/x/time/rate refuses that.)
+	// owed is, by rate, until when what was taken is paid off, in time since the Access was opened:
+	// the rate says how long each byte or request takes. (GCRA, "leaky bucket as a meter": one
+	// number is the whole bucket, whatever rate is set meanwhile, and what is larger than the
+	// bucket can be taken, and is owed. golang.org/x/time/rate refuses that.)
 	owed [LimitBytes + 1]atomic.Int64
 	// held is what there is at a time, by limit; those of rates are not used.
 	held [limitKinds]atomic.Int64
 }
 
-// burst is how much may come at once: what the rate gives in this time. What is larger is taken when nothing is owed.
+// burst is how much may come at once: what the rate gives in this time. What is larger is taken
+// when nothing is owed.
 const burst = time.Second
 
 // longestDebt bounds what one taking may owe, so that nothing overflows.
@@ -26,8 +28,8 @@ func costOf(n, rate int64) time.Duration {
 	return time.Duration(min(float64(n)/float64(rate)*float64(time.Second), float64(longestDebt)))
 }
 
-// take takes what costs so much, at a time since the Access was opened, and returns how long it takes until that is within
-// the rate. When that is longer than patience, nothing is taken.
+// take takes what costs so much, at a time since the Access was opened, and returns how long it
+// takes until that is within the rate. When that is longer than patience, nothing is taken.
 func (m *meter) take(l Limit, now, cost, patience time.Duration) (wait time.Duration, taken bool) {
 	owed := &m.owed[l]
 	for {
@@ -67,8 +69,8 @@ func (c *Caller) most(l Limit) int64 {
 	return Unlimited
 }
 
-// Take takes n requests or bytes, and returns how long the caller has to wait before it goes on. When that is longer than patience it
-// takes nothing, and returns a *LimitError that says how long.
+// Take takes n requests or bytes, and returns how long the caller has to wait before it goes on.
+// When that is longer than patience it takes nothing, and returns a *LimitError that says how long.
 func (c *Caller) Take(l Limit, n int64, patience time.Duration) (time.Duration, error) {
 	most := c.most(l)
 	if most < 0 {
@@ -88,8 +90,8 @@ func (c *Caller) Charge(l Limit, n int64) {
 	}
 }
 
-// Enter counts one more connection or subscription, until Leave. A *LimitError if there may be no more. Those without limits are
-// counted, too, for the time when they have one.
+// Enter counts one more connection or subscription, until Leave. A *LimitError if there may be no
+// more. Those without limits are counted, too, for the time when they have one.
 func (c *Caller) Enter(l Limit) error {
 	if c == nil || c.meter == nil {
 		return nil

@@ -99,8 +99,8 @@ func (d *desk) anticipateSettled(e *Delivery, v Verdict) {
 	}
 }
 
-// newOrder asks for as much as a commit may publish at most: with less, a queue would fall behind producers that are as fast as its
-// consumers, and what waits costs reading it again.
+// newOrder asks for as much as a commit may publish at most: with less, a queue would fall behind
+// producers that are as fast as its consumers, and what waits costs reading it again.
 func (d *desk) newOrder(w *workQueue) *order {
 	var o *order
 	if n := len(d.free); n > 0 {
@@ -113,8 +113,8 @@ func (d *desk) newOrder(w *workQueue) *order {
 	return o
 }
 
-// handOut gives what a commit claimed to consumers. published holds the commit's entries in order of id. It reports whether
-// there is more to claim.
+// handOut gives what a commit claimed to consumers. published holds the commit's entries in order
+// of id. It reports whether there is more to claim.
 func (d *desk) handOut(m *batch, published []*Entry, err error) (again bool) {
 	d.mu.Lock()
 	d.remember(published)

@@ -43,9 +43,10 @@ func (p *presence) remove(feed string) {
 	delete(p.until, feed)
 }
 
-// MakeFeed makes a feed that belongs to the caller, if there is none: a *LimitError when the caller may make no more. Whoever
-// publishes, or makes a queue, on somebody's behalf calls it first. Feeds of those who have no account belong to Anonymous
-// together; those of the shared account, and of a bus on which nobody has limits, to nobody.
+// MakeFeed makes a feed that belongs to the caller, if there is none: a *LimitError when the caller
+// may make no more. Whoever publishes, or makes a queue, on somebody's behalf calls it first. Feeds
+// of those who have no account belong to Anonymous together; those of the shared account, and of a
+// bus on which nobody has limits, to nobody.
 func (b *Bus) MakeFeed(ctx context.Context, feed string, by *Caller) error {
 	if !by.owns() || b.present.has(feed) {
 		return nil

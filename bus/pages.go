@@ -16,9 +16,9 @@ const (
 	keptFor       = 5 * time.Second
 )
 
-// pages lets those who lag on the same feed share what is read for them: those who fall behind do so at
-// about the same place, and a page of the log that is read and rendered for one serves the others.
-// It is kept for a few seconds only, because of entries that are deleted meanwhile.
+// pages lets those who lag on the same feed share what is read for them: those who fall behind do
+// so at about the same place, and a page of the log that is read and rendered for one serves the
+// others. It is kept for a few seconds only, because of entries that are deleted meanwhile.
 type pages struct {
 	bus *Bus
 
@@ -51,8 +51,9 @@ type page struct {
 
 func newPages(b *Bus) *pages { return &pages{bus: b, logs: make(map[logName]*pagedLog)} }
 
-// ReadShared is Read for those who follow, oldest first, and have fallen behind: they share what is read for them. What it returns may be some
-// seconds old, so that entries come in the state they had then. Slice.Feed is nil.
+// ReadShared is Read for those who follow, oldest first, and have fallen behind: they share what is
+// read for them. What it returns may be some seconds old, so that entries come in the state they
+// had then. Slice.Feed is nil.
 func (b *Bus) ReadShared(ctx context.Context, q Query) (*Slice, error) { return b.pages.next(ctx, q) }
 
 // next returns what comes next for a follow, as Bus.Read does. More is also set where that is not known.
@@ -113,7 +114,8 @@ func limited(entries []*Entry, q Query) []*Entry {
 	return entries
 }
 
-// readPage reads a page, and keeps it for others, or for the caller's next call, if there is more than q asks for.
+// readPage reads a page, and keeps it for others, or for the caller's next call, if there is more
+// than q asks for.
 func (p *pages) readPage(ctx context.Context, name logName, q Query) (*Slice, error) {
 	wide := q
 	wide.Limit, wide.Bytes = sharedEntries, sharedBytes

@@ -35,6 +35,6 @@ func passwordIs(hash, password string) bool {
 	return bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) == nil && right
 }
 
-// nobodysPassword is compared with where there is no account, or one without a password: a stranger must not tell from
-// the time which names there are.
+// nobodysPassword is compared with where there is no account, or one without a password: a stranger
+// must not tell from the time which names there are.
 const nobodysPassword = "$2a$10$aZ/2xO40QLrEFC4eQCrC7u9xgfq/51uiRwCf3rqfhfcE6rcBTnDCO"

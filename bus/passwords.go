@@ -19,8 +19,8 @@ const (
 	hashingMost = 100
 )
 
-// passwords checks passwords. bcrypt takes tens of milliseconds on purpose: it runs on half of the processors at most, and a
-// password that was right is remembered for a minute, as a keyed hash.
+// passwords checks passwords. bcrypt takes tens of milliseconds on purpose: it runs on half of the
+// processors at most, and a password that was right is remembered for a minute, as a keyed hash.
 type passwords struct {
 	key     [sha256.Size]byte
 	running chan struct{} // holds one for each that runs

@@ -9,8 +9,8 @@ import (
 // prefixFeeds is how many feeds' descriptions are read at once to find gaps.
 const prefixFeeds = 1000
 
-// readPrefix reads a page over all feeds whose names begin alike. It comes from the store: those who follow
-// prefixes are few, and the tails hold one feed each.
+// readPrefix reads a page over all feeds whose names begin alike. It comes from the store: those
+// who follow prefixes are few, and the tails hold one feed each.
 func (b *Bus) readPrefix(ctx context.Context, q Query) (*Slice, error) {
 	wider := q
 	wider.Limit++

@@ -17,8 +17,9 @@ import (
 type Post struct {
 	Feed  string
 	Entry *feeds.Entry
-	// UUID is the permanent name that the entry had elsewhere, in its canonical form; "" makes a new one. No entry, draft or
-	// tombstone of this bus may have it: whoever gives one looks first, and nobody else publishes under it meanwhile.
+	// UUID is the permanent name that the entry had elsewhere, in its canonical form; "" makes a
+	// new one. No entry, draft or tombstone of this bus may have it: whoever gives one looks first,
+	// and nobody else publishes under it meanwhile.
 	UUID string
 	// Key is an idempotency key, "" for none. Posts of one call that share feed
 	// and key are one unit: published together, once.
@@ -26,8 +27,8 @@ type Post struct {
 	// Media is the upload that the entry links to, nil for none. Such a post is published alone.
 	Media *Media
 
-	// Queue names the queue that the entry is sent through, "" for none: it begins with this entry if the feed does not have
-	// it, and a feed that begins with this entry keeps entries until acked.
+	// Queue names the queue that the entry is sent through, "" for none: it begins with this entry if
+	// the feed does not have it, and a feed that begins with this entry keeps entries until acked.
 	Queue      string
 	Priority   Priority
 	AckTimeout time.Duration // for whoever gets the entry from a queue; 0 leaves it to them
@@ -59,10 +60,10 @@ type Published struct {
 // Publish appends posts to their feeds, all or none, and returns once they are
 // on disk, in the order given. It makes feeds that do not exist.
 //
-// Errors: that of feeds.CheckName; ErrKeyReused; ErrNoMedia when an upload is gone; ErrTooLarge when the posts pass
-// Config.PendingBytes or Config.BatchEntries; ErrClosed; the store's. The context's cause when
-// it ends first: the entries may or may not have been published then, which
-// a key makes safe to repeat. A caller who finds nobody committing commits itself, and is not
+// Errors: that of feeds.CheckName; ErrKeyReused; ErrNoMedia when an upload is gone; ErrTooLarge
+// when the posts pass Config.PendingBytes or Config.BatchEntries; ErrClosed; the store's. The
+// context's cause when it ends first: the entries may or may not have been published then, which a
+// key makes safe to repeat. A caller who finds nobody committing commits itself, and is not
 // interrupted while it does.
 func (b *Bus) Publish(ctx context.Context, posts ...Post) ([]Published, error) {
 	if len(posts) == 0 {
@@ -111,9 +112,9 @@ func entryOf(feed, uuid string, e *feeds.Entry) *Entry {
 	}}
 }
 
-// sealUnits numbers the postings of each unit and gives them the digest of all its
-// bytes as they were given, those of media included, so that a repetition with an entry more, fewer or changed is told apart. Who sends
-// a request again may trace that one anew.
+// sealUnits numbers the postings of each unit and gives them the digest of all its bytes as they
+// were given, those of media included, so that a repetition with an entry more, fewer or changed is
+// told apart. Who sends a request again may trace that one anew.
 func sealUnits(posts []Posting, given []Post) {
 	sums := make(map[Unit]hash.Hash)
 	count := make(map[Unit]int)

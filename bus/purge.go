@@ -37,8 +37,9 @@ func (b *Bus) countReady(ctx context.Context, q *Queue, upTo int64) (c Counted, 
 	return c, nil
 }
 
-// Purge removes what CountReady has counted, in small commits, as if it were acked, and returns how much it removed, also
-// when it failed half-way. What consumers have stays theirs. ErrCount, and nothing removed, when there is another number by now.
+// Purge removes what CountReady has counted, in small commits, as if it were acked, and returns how
+// much it removed, also when it failed half-way. What consumers have stays theirs. ErrCount, and
+// nothing removed, when there is another number by now.
 func (b *Bus) Purge(ctx context.Context, name QueueName, seen Counted) (removed int64, err error) {
 	q, err := b.Queue(ctx, name.Feed, name.Name)
 	if err != nil {
@@ -72,8 +73,9 @@ func (b *Bus) purge(ctx context.Context, q *Queue, c Counted, seen *Queue) (remo
 	return removed, nil
 }
 
-// DropQueue removes a queue with its work, also what consumers have; the queue's Waiting must be waiting. Consumers that are still there make it
-// anew, empty. ErrCount, and nothing done, when another number waits; ErrChanged when the queue is not as seen, nil for any, but for what waits.
+// DropQueue removes a queue with its work, also what consumers have; the queue's Waiting must be
+// waiting. Consumers that are still there make it anew, empty. ErrCount, and nothing done, when
+// another number waits; ErrChanged when the queue is not as seen, nil for any, but for what waits.
 func (b *Bus) DropQueue(ctx context.Context, name QueueName, waiting int64, seen *Queue) error {
 	q, err := b.Queue(ctx, name.Feed, name.Name)
 	if err != nil {

@@ -24,8 +24,9 @@ func (b *Bus) Queues(ctx context.Context, after QueueName, limit int) ([]*Queue,
 	return list, nil
 }
 
-// ConfigureQueue changes a queue's settings, making the queue and its feed if there are none. They hold at once for
-// the consumers on this node, and within seconds for those on others. ErrChanged, and nothing done, when the queue is not as s.If is.
+// ConfigureQueue changes a queue's settings, making the queue and its feed if there are none. They
+// hold at once for the consumers on this node, and within seconds for those on others. ErrChanged,
+// and nothing done, when the queue is not as s.If is.
 func (b *Bus) ConfigureQueue(ctx context.Context, feed, queue string, s QueueSettings) (*Queue, error) {
 	if err := checkNames(feed, queue); err != nil {
 		return nil, err
@@ -40,9 +41,9 @@ func (b *Bus) ConfigureQueue(ctx context.Context, feed, queue string, s QueueSet
 	return q, nil
 }
 
-// Browse returns entries of a queue that were not acked, in the order of claims, after a place (the zero Place is
-// the beginning), at most limit, without handing them out; and the place to go on from. No entries: that was all.
-// ErrNoQueue if there is no such queue.
+// Browse returns entries of a queue that were not acked, in the order of claims, after a place (the
+// zero Place is the beginning), at most limit, without handing them out; and the place to go on
+// from. No entries: that was all. ErrNoQueue if there is no such queue.
 func (b *Bus) Browse(ctx context.Context, feed, queue string, after Place, limit int) ([]*Entry, Place, error) {
 	q, err := b.Queue(ctx, feed, queue)
 	if err != nil {

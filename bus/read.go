@@ -12,15 +12,16 @@ type Slice struct {
 	More    bool     // there are further ones, in that direction
 }
 
-// Read returns a page of a feed: entries and tombstones. A page at the feed's end comes from memory.
-// The page may hold fewer entries than q.Limit although there are more, when they are large:
-// Config.PageBytes bounds it where q.Bytes does not.
+// Read returns a page of a feed: entries and tombstones. A page at the feed's end comes from
+// memory. The page may hold fewer entries than q.Limit although there are more, when they are
+// large: Config.PageBytes bounds it where q.Bytes does not.
 //
 // With q.Newest unset, q.After is a cursor: entries between it and the oldest one
 // kept must not be passed over in silence, and *GapError says that some were. A
 // cursor of 0 is the beginning of what is kept. ErrNoFeed if there is no such feed.
 //
-// With q.Prefix the page is of all feeds whose names begin so, of which there may be none; Slice.Feed is nil then.
+// With q.Prefix the page is of all feeds whose names begin so, of which there may be none;
+// Slice.Feed is nil then.
 func (b *Bus) Read(ctx context.Context, q Query) (*Slice, error) {
 	if q.Bytes <= 0 {
 		q.Bytes = b.config.PageBytes

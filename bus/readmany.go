@@ -11,13 +11,14 @@ import (
 type Span struct {
 	Entries []*Entry // in the order that the query asked for
 	More    bool     // there are further ones, in that direction
-	// Last is the id up to which the page has everything above the query's After: the cursor to go on from. It may lie
-	// beyond the last entry. With Newest it is the id down to which it has everything.
+	// Last is the id up to which the page has everything above the query's After: the cursor to go on
+	// from. It may lie beyond the last entry. With Newest it is the id down to which it has everything.
 	Last int64
 }
 
-// ReadMany returns a page of several feeds, as Read does of one: q's Feed and Prefix are not looked at. Feeds that do not
-// exist are empty. A *GapError says of which feed entries after the cursor are no longer kept.
+// ReadMany returns a page of several feeds, as Read does of one: q's Feed and Prefix are not looked
+// at. Feeds that do not exist are empty. A *GapError says of which feed entries after the cursor
+// are no longer kept.
 func (b *Bus) ReadMany(ctx context.Context, s Selection, q Query) (*Span, error) {
 	if q.Bytes <= 0 {
 		q.Bytes = b.config.PageBytes

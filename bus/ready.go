@@ -12,8 +12,8 @@ import (
 // readyFor is how long an answer of the store holds: however many ask, it makes one write in that time.
 const readyFor = time.Second
 
-// refusedFor is how long a store counts as not ready that refused a commit, unless it took another since: where a disk is full, the
-// few bytes of the readiness write may find room that no entry finds.
+// refusedFor is how long a store counts as not ready that refused a commit, unless it took another
+// since: where a disk is full, the few bytes of the readiness write may find room that no entry finds.
 const refusedFor = 10 * time.Second
 
 // readiness asks the store whether it takes writes, one question at a time.
@@ -53,8 +53,9 @@ type question struct {
 	at   time.Time
 }
 
-// Ready reports whether the store takes writes: ErrUnavailable when it has not answered by the end of ctx, ErrClosed, and the
-// store's errors, those of a commit that failed of late among them. An answer may be a second old.
+// Ready reports whether the store takes writes: ErrUnavailable when it has not answered by the end
+// of ctx, ErrClosed, and the store's errors, those of a commit that failed of late among them. An
+// answer may be a second old.
 func (b *Bus) Ready(ctx context.Context) error {
 	q := b.readiness.ask(b.store)
 	if q == nil {
@@ -74,7 +75,8 @@ func (b *Bus) Ready(ctx context.Context) error {
 	return nil
 }
 
-// ask returns the question under way, or the last one while its answer holds, or else a new one. It returns nil after close.
+// ask returns the question under way, or the last one while its answer holds, or else a new one. It
+// returns nil after close.
 func (r *readiness) ask(store Health) *question {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -7,9 +7,9 @@ const recentPart = 4
 
 // recent holds entries that this node published, so that those which are claimed soon after need not be read.
 //
-// When it is full it takes in no more until a part of what it holds was claimed: a queue hands out first what it had first, so
-// to keep the newest of a backlog that is longer than all this would be to find none, ever. Where that is not claimed while
-// many others go by, it makes way for them.
+// When it is full it takes in no more until a part of what it holds was claimed: a queue hands out
+// first what it had first, so to keep the newest of a backlog that is longer than all this would be
+// to find none, ever. Where that is not claimed while many others go by, it makes way for them.
 type recent struct {
 	entries []recentEntry // in order of id
 	bytes   int           // cost of entries
@@ -66,7 +66,8 @@ func (r *recent) makeRoom() {
 	r.entries, r.claimed, r.passed = kept, 0, 0
 }
 
-// claim returns the entry with this id, which is handed out, nil when it is not held. Another queue may still find it.
+// claim returns the entry with this id, which is handed out, nil when it is not held. Another queue
+// may still find it.
 func (r *recent) claim(id int64) *Entry {
 	i, ok := slices.BinarySearchFunc(r.entries, id, func(e recentEntry, id int64) int { return byID(e.Entry, id) })
 	if !ok {

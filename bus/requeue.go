@@ -22,12 +22,13 @@ type Requeued struct {
 	Skipped int64 // entries that stay, because they are no dead letters of this feed
 }
 
-// Requeue sends dead letters that wait in a queue of a dead-letter feed, at most limit, back to the queues that they came from, and no others. Each
-// goes back in the transaction that removes it: once, also when this node dies half-way. Where the feed still has the entry that a
-// letter was made of, that waits in its queue again; else the letter is published there without what was added to it.
+// Requeue sends dead letters that wait in a queue of a dead-letter feed, at most limit, back to the
+// queues that they came from, and no others. Each goes back in the transaction that removes it: once,
+// also when this node dies half-way. Where the feed still has the entry that a letter was made of,
+// that waits in its queue again; else the letter is published there without what was added to it.
 //
-// ErrCount, and nothing done, when not seen of them wait that nobody has; ErrPaused when the queue is paused; ErrNotDead where what waits
-// is work, and no dead letters.
+// ErrCount, and nothing done, when not seen of them wait that nobody has; ErrPaused when the queue
+// is paused; ErrNotDead where what waits is work, and no dead letters.
 func (b *Bus) Requeue(ctx context.Context, name QueueName, seen, limit int64) (done Requeued, err error) {
 	if !IsDeadFeed(name.Feed) {
 		return done, fmt.Errorf("requeue from %q of %q: %w", name.Name, name.Feed, ErrNotDead)
@@ -111,8 +112,8 @@ func (b *Bus) requeueOne(ctx context.Context, l *Lease) (sent bool, err error) {
 	return !t.op.Settle[0].Lost, nil
 }
 
-// undead returns what a dead letter was made of, and the id that it had. What has expired meanwhile never does: whoever sends it back wants it to be
-// handed out.
+// undead returns what a dead letter was made of, and the id that it had. What has expired meanwhile
+// never does: whoever sends it back wants it to be handed out.
 func undead(letter *Entry, rank uint8, now time.Time) (p Posting, id int64, ok bool) {
 	entry, header, ok := unannotate(&letter.Member)
 	if !ok {

@@ -216,7 +216,8 @@ func TestDeadLettersOfAPausedQueueStay(t *testing.T) {
 	})
 }
 
-// A letter that says it is of another feed than its feed stands for would let whoever may post dead letters post anywhere.
+// A letter that says it is of another feed than its feed stands for would let whoever may post dead
+// letters post anywhere.
 func TestALetterGoesToNoOtherFeedThanItsOwn(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, store *bustest.Memory) {
 		publish(t, b, queued("1"))

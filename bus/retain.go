@@ -16,12 +16,12 @@ type Keep struct {
 
 // Retention tells what feeds keep too much of.
 type Retention interface {
-	// Limited returns at most limit feeds that do not keep everything, in bytewise order of name, the first ones after
-	// the name after.
+	// Limited returns at most limit feeds that do not keep everything, in bytewise order of name,
+	// the first ones after the name after.
 	Limited(ctx context.Context, after string, limit int) ([]*Feed, error)
 
-	// Surplus looks at the oldest limit entries and tombstones of a feed and returns the id of the newest that
-	// f.Keep leaves out at the time now, 0 for none.
+	// Surplus looks at the oldest limit entries and tombstones of a feed and returns the id of the
+	// newest that f.Keep leaves out at the time now, 0 for none.
 	Surplus(ctx context.Context, f *Feed, now time.Time, limit int) (upTo int64, err error)
 }
 

@@ -50,8 +50,8 @@ func (d *desk) idsOf(queues []*workQueue) []int64 {
 	return ids
 }
 
-// learn takes over what the store knows of queues, which were asked for by ids. What it does not know was dropped: it
-// begins anew for those who consume it.
+// learn takes over what the store knows of queues, which were asked for by ids. What it does not
+// know was dropped: it begins anew for those who consume it.
 func (d *desk) learn(queues []*workQueue, ids []int64, known []*Queue) {
 	found := make(map[int64]*Queue, len(known))
 	for _, q := range known {

@@ -54,8 +54,9 @@ func (r Rights) String() string {
 	return strings.Join(words, ",")
 }
 
-// Allowing returns the command by which whoever runs the bus gives an account the first of these rights. Whatever names are in it,
-// a shell takes it for this command and nothing else: who asks for rights may have made them up.
+// Allowing returns the command by which whoever runs the bus gives an account the first of these
+// rights. Whatever names are in it, a shell takes it for this command and nothing else: who asks
+// for rights may have made them up.
 func Allowing(account string, rights Rights, pattern string) string {
 	word, _, _ := strings.Cut(rights.String(), ",")
 	return fmt.Sprintf("atommq user allow %s %s %s", accountWord(account), word, shellQuoted(pattern))
@@ -74,7 +75,8 @@ func special(c rune) bool {
 	return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("._@", c))
 }
 
-// shellQuoted makes text one word of a POSIX shell: nothing is special between single quotes but the single quote itself.
+// shellQuoted makes text one word of a POSIX shell: nothing is special between single quotes but
+// the single quote itself.
 func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // whole adds what RightAdmin has in it.

@@ -6,7 +6,8 @@ import (
 	"unicode"
 )
 
-// Rights are read as they are written, and what may name an account or feeds breaks no line and no command that is shown.
+// Rights are read as they are written, and what may name an account or feeds breaks no line and no
+// command that is shown.
 func FuzzRights(f *testing.F) {
 	for _, text := range []string{"read,publish", " admin", "read,,edit", "consume,consume", "anonymous", "orders*", "a'b", "-x", "$(id)"} {
 		f.Add(text, text, text)
@@ -30,7 +31,8 @@ func FuzzRights(f *testing.F) {
 	})
 }
 
-// shellWords takes a command apart as a POSIX shell does, and fails where anything but quotes, words and spaces would be special.
+// shellWords takes a command apart as a POSIX shell does, and fails where anything but quotes,
+// words and spaces would be special.
 func shellWords(t *testing.T, line string) (words []string) {
 	t.Helper()
 	var word strings.Builder

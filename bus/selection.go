@@ -16,8 +16,8 @@ type Selection struct {
 // Only selects one feed.
 func Only(feed string) Selection { return Selection{feeds: []string{feed}} }
 
-// Select selects feeds by name and by prefix. The empty prefix is every feed's. What is selected twice
-// counts once.
+// Select selects feeds by name and by prefix. The empty prefix is every feed's. What is selected
+// twice counts once.
 func Select(feeds, prefixes []string) Selection {
 	var s Selection
 	for _, p := range slices.Sorted(slices.Values(prefixes)) {

@@ -70,8 +70,8 @@ type Catalog interface {
 	// after the name after or, when before is not empty, the last ones before it.
 	Feeds(ctx context.Context, after, before string, limit int) ([]*Feed, error)
 
-	// Configure changes a feed's settings, making the feed if there is none. ErrChanged when s names
-	// another revision than the feed has.
+	// Configure changes a feed's settings, making the feed if there is none. ErrChanged when s
+	// names another revision than the feed has.
 	Configure(ctx context.Context, name string, s Settings) (*Feed, error)
 
 	// Prune removes at most limit of a feed's entries and tombstones with ids up to
@@ -88,12 +88,13 @@ type Queues interface {
 	// Queue returns a queue of a feed as it is now: ErrNoQueue if there is none.
 	Queue(ctx context.Context, feed, name string) (*Queue, error)
 
-	// Queues returns at most limit queues in bytewise order of feed and name, the first ones after the
-	// queue that after names.
+	// Queues returns at most limit queues in bytewise order of feed and name, the first ones after
+	// the queue that after names.
 	Queues(ctx context.Context, after QueueName, limit int) ([]*Queue, error)
 
 	// ConfigureQueue changes a queue's settings. It makes the queue, and its feed, if there is
-	// none: the queue sees every entry from then on. ErrChanged, and nothing done, when the queue is not as s.If is.
+	// none: the queue sees every entry from then on. ErrChanged, and nothing done, when the queue
+	// is not as s.If is.
 	ConfigureQueue(ctx context.Context, feed, name string, s QueueSettings) (*Queue, error)
 
 	// Waiting returns at most limit of a queue's entries that were not acked, those that a consumer
@@ -111,15 +112,16 @@ type Claims interface {
 	// committed before.
 	Leases(ctx context.Context, limit int) ([]Lease, error)
 
-	// LeaseSecret returns what the names of leases are sealed with: at least 16 bytes, the same for every
-	// process and for ever.
+	// LeaseSecret returns what the names of leases are sealed with: at least 16 bytes, the same for
+	// every process and for ever.
 	LeaseSecret(ctx context.Context) ([]byte, error)
 
-	// Backlog returns how it stands with a queue's work. It reads the claims and no more of what waits
-	// than it must.
+	// Backlog returns how it stands with a queue's work. It reads the claims and no more of what
+	// waits than it must.
 	Backlog(ctx context.Context, queue int64) (Backlog, error)
 
-	// CountReady counts a queue's work on entries with ids up to upTo that nobody has, paused or not. It reads all of it.
+	// CountReady counts a queue's work on entries with ids up to upTo that nobody has, paused or
+	// not. It reads all of it.
 	CountReady(ctx context.Context, queue, upTo int64) (int64, error)
 }
 
@@ -132,13 +134,13 @@ type Nodes interface {
 	// Leave returns a node's claims to their queues, their attempts counted, and strikes it out.
 	Leave(ctx context.Context, node int64) error
 
-	// Recover does so for every node whose process is gone, and returns the ids of the queues that got
-	// work back. It costs next to nothing when there is none.
+	// Recover does so for every node whose process is gone, and returns the ids of the queues that
+	// got work back. It costs next to nothing when there is none.
 	Recover(ctx context.Context) (queues []int64, err error)
 
-	// Stirred tells what releases by any node brought back: the ids of at most limit queues that got work
-	// back since mark, each once, those that got it last at the end, and the mark to go on from. A mark below 0 asks for
-	// the newest mark alone. A dropped queue need not be named.
+	// Stirred tells what releases by any node brought back: the ids of at most limit queues that
+	// got work back since mark, each once, those that got it last at the end, and the mark to go on
+	// from. A mark below 0 asks for the newest mark alone. A dropped queue need not be named.
 	Stirred(ctx context.Context, mark int64, limit int) (queues []int64, next int64, err error)
 
 	// Known returns those of the queues with these ids that there are, as they are now, in order of id.
@@ -150,8 +152,9 @@ type Health interface {
 	// Ready makes a write as Commit does, which changes nothing, and returns once it is on disk.
 	Ready(ctx context.Context) error
 
-	// OnLoss has call called with each node of this process that others may from now on take for dead, or have: when it could
-	// give no sign of life in time, or finds itself struck out. Any goroutine may call it, once for a node.
+	// OnLoss has call called with each node of this process that others may from now on take for
+	// dead, or have: when it could give no sign of life in time, or finds itself struck out. Any
+	// goroutine may call it, once for a node.
 	OnLoss(call func(node int64))
 }
 
@@ -196,7 +199,8 @@ type Feed struct {
 	Owner string
 }
 
-// KeepsAll reports whether nothing leaves f but by pruning or removing it: it is append-only, and no rule of its own lets entries go.
+// KeepsAll reports whether nothing leaves f but by pruning or removing it: it is append-only, and
+// no rule of its own lets entries go.
 func (f *Feed) KeepsAll() bool { return f.AppendOnly && !f.UntilAcked && f.Keep == (Keep{}) }
 
 // Settings are the properties of a feed that its owner chooses. A nil field is left as it is.
@@ -232,18 +236,20 @@ const (
 
 // Op is one atomic piece of a commit. A store sets the entries' ids and Err.
 //
-// What it means for queues: OpPublish writes work for every queue that the feed has by then. OpReplace
-// gives the entry's remaining work, claimed or not, its new id, to be handed out anew
-// with no attempt counted; a queue that has acked the entry does not get it again. OpRemove
-// removes the entry's work. A claim that lost its work so is settled by any verdict without effect.
+// What it means for queues: OpPublish writes work for every queue that the feed has by then.
+// OpReplace gives the entry's remaining work, claimed or not, its new id, to be handed out anew
+// with no attempt counted; a queue that has acked the entry does not get it again. OpRemove removes
+// the entry's work. A claim that lost its work so is settled by any verdict without effect.
 //
-// OpRequeue, where the settlement has an effect, gives work to the one queue that its posting names, which it makes if need be.
-// The work is on the entry of the posting's feed that has the id Again, if that is still there: the posting's Entry becomes it, marked as
-// Replayed, and gets no work a second time; it has the rank that it has in the feed's other queues, if any. Else the posting's Entry is published, and no other queue gets it.
+// OpRequeue, where the settlement has an effect, gives work to the one queue that its posting
+// names, which it makes if need be. The work is on the entry of the posting's feed that has the id
+// Again, if that is still there: the posting's Entry becomes it, marked as Replayed, and gets no
+// work a second time; it has the rank that it has in the feed's other queues, if any. Else the
+// posting's Entry is published, and no other queue gets it.
 //
-// What it means for drafts: OpPublish keeps a Posting that says Draft where only Find finds it, without an id. OpReplace changes
-// it there or, when the Posting does not say Draft, publishes it, as OpPublish would, and sets Born. OpRemove removes it
-// without a trace.
+// What it means for drafts: OpPublish keeps a Posting that says Draft where only Find finds it,
+// without an id. OpReplace changes it there or, when the Posting does not say Draft, publishes it,
+// as OpPublish would, and sets Born. OpRemove removes it without a trace.
 type Op struct {
 	Kind  OpKind
 	Posts []Posting
@@ -251,17 +257,17 @@ type Op struct {
 	Settle []Settlement
 	Order  Order  // of OpClaim
 	Drop   string // of OpDrop: a feed's name
-	// Open, with OpOpen, names a queue: the store sets its other fields. A queue and a feed that do not
-	// exist are made.
+	// Open, with OpOpen, names a queue: the store sets its other fields. A queue and a feed that do
+	// not exist are made.
 	Open  *Queue
 	Purge *Purge // of OpPurge and OpDropQueue
 	Again int64  // of OpRequeue
-	// Media, with OpPublish of one posting, is the upload that becomes its media: ErrNoMedia if it is gone, or has an
-	// entry already. With OpMedia, that which becomes it from now on.
+	// Media, with OpPublish of one posting, is the upload that becomes its media: ErrNoMedia if it
+	// is gone, or has an entry already. With OpMedia, that which becomes it from now on.
 	Media *Media
-	// IfID, with OpReplace and OpRemove, is the id that the entry must have, with OpMedia the number that
-	// its media must have, with OpDrop the newest id of the feed:
-	// ErrChanged if it has another. 0 takes any.
+	// IfID, with OpReplace and OpRemove, is the id that the entry must have, with OpMedia the
+	// number that its media must have, with OpDrop the newest id of the feed: ErrChanged if it has
+	// another. 0 takes any.
 	IfID int64
 	// At is the time of the commit. It becomes Edited, and Published and Updated where
 	// the entry has none; OpReplace keeps the former Published instead.
@@ -277,9 +283,9 @@ type Op struct {
 // Posting is one entry of an Op, with the idempotency key it came under.
 type Posting struct {
 	// Entry is written with the ID that the store gives it. After OpReplace and OpRemove, every
-	// field is as the store now has it. When Replayed is set, it is
-	// replaced by the entry first published under Key as it is now, a tombstone perhaps (or, when it
-	// was pruned since, by one with only Feed, UUID and ID set).
+	// field is as the store now has it. When Replayed is set, it is replaced by the entry first
+	// published under Key as it is now, a tombstone perhaps (or, when it was pruned since, by one
+	// with only Feed, UUID and ID set).
 	Entry *Entry
 	// Key is the idempotency key, "" for none. Postings of one op that share
 	// feed and key are one unit: Seq numbers them from 0.

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// How much of a feed's end one tail may hold, and how much of it is read when it is
-// first asked for. A tail holds the largest page that the HTTP interface gives, if its entries are small.
+// How much of a feed's end one tail may hold, and how much of it is read when it is first asked
+// for. A tail holds the largest page that the HTTP interface gives, if its entries are small.
 const (
 	tailEntries = 1024
 	loadEntries = 256

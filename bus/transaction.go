@@ -14,9 +14,9 @@ type Transaction struct {
 	Acks  []*Delivery
 	Nacks []*Delivery // released, their attempt counted; the last attempt makes a dead letter
 
-	// Done is called once, when the transaction is on disk or has failed: from the committer, in the order
-	// of submission, before anything of it is delivered. It must not block and must not call the bus. The
-	// transaction is the caller's again from then on.
+	// Done is called once, when the transaction is on disk or has failed: from the committer, in
+	// the order of submission, before anything of it is delivered. It must not block and must not
+	// call the bus. The transaction is the caller's again from then on.
 	Done func(*Transaction)
 
 	// Published and Err are the outcome. Errors: those of Publish, and ErrClaimLost when a delivery
@@ -27,10 +27,11 @@ type Transaction struct {
 	ticket ticket
 }
 
-// Submit queues transactions for the committer, in order, each on its own all or none, and returns without waiting
-// for the disk. It waits while Config.PendingBytes are queued: so a producer faster than the disk is slowed.
-// A transaction that cannot be queued gets its Err, and Done, at once. When Submit returns an error, ctx's cause or ErrClosed, the
-// transactions that were not queued have got it, too: Done is called for every one.
+// Submit queues transactions for the committer, in order, each on its own all or none, and returns
+// without waiting for the disk. It waits while Config.PendingBytes are queued: so a producer faster
+// than the disk is slowed. A transaction that cannot be queued gets its Err, and Done, at once.
+// When Submit returns an error, ctx's cause or ErrClosed, the transactions that were not queued
+// have got it, too: Done is called for every one.
 func (b *Bus) Submit(ctx context.Context, ts ...*Transaction) error {
 	defer b.intake.signal()
 	for i, t := range ts {
@@ -51,9 +52,9 @@ func (b *Bus) Submit(ctx context.Context, ts ...*Transaction) error {
 	return nil
 }
 
-// Do runs one transaction and waits for its outcome: its Err. When nobody else is writing, it is committed in
-// the caller's own goroutine, which spares two hand-overs. Done is called, too, where it is set.
-// When ctx ends before it is queued, nothing was done; after that Do waits for the outcome.
+// Do runs one transaction and waits for its outcome: its Err. When nobody else is writing, it is
+// committed in the caller's own goroutine, which spares two hand-overs. Done is called, too, where it
+// is set. When ctx ends before it is queued, nothing was done; after that Do waits for the outcome.
 func (b *Bus) Do(ctx context.Context, t *Transaction) error {
 	w := make(waiter, 1)
 	then := t.Done
@@ -181,7 +182,8 @@ func (t *Transaction) delivery(i int) *Delivery {
 	return t.Nacks[i-len(t.Acks)]
 }
 
-// hold makes the deliveries that t settles its own: ErrClaimLost, and none of them, when one is not held any more.
+// hold makes the deliveries that t settles its own: ErrClaimLost, and none of them, when one is
+// not held any more.
 func (d *desk) hold(t *Transaction) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -13,7 +13,8 @@ const (
 	sweepInterval = time.Second
 )
 
-// visitors are those who come without an account, by their addresses. An address is forgotten when it owes and holds nothing.
+// visitors are those who come without an account, by their addresses. An address is forgotten when
+// it owes and holds nothing.
 type visitors struct {
 	mu    sync.Mutex
 	from  map[netip.Addr]*Caller
@@ -21,8 +22,8 @@ type visitors struct {
 	crowd Caller // who comes when there are too many: they share one count
 }
 
-// Origin returns what an address counts as, where addresses are counted: an IPv6 network of 64 bits is one. The zero Addr is an
-// address, too.
+// Origin returns what an address counts as, where addresses are counted: an IPv6 network of 64 bits
+// is one. The zero Addr is an address, too.
 func Origin(from netip.Addr) netip.Addr {
 	from = from.Unmap().WithZone("")
 	if from.Is6() {

@@ -25,8 +25,8 @@ const (
 	DefaultAttempts   = 10
 )
 
-// QueueSettings are the properties of a queue that its owner chooses. A nil field is left as it is, or
-// as its default in a queue that is new.
+// QueueSettings are the properties of a queue that its owner chooses. A nil field is left as it is,
+// or as its default in a queue that is new.
 type QueueSettings struct {
 	AckTimeout *time.Duration
 	Attempts   *int
@@ -46,12 +46,12 @@ type Place struct {
 	ID   int64
 }
 
-// LeaseNode stands for a node in the claims that belong to none: leases. Each has a deadline, after which
-// any node may release it.
+// LeaseNode stands for a node in the claims that belong to none: leases. Each has a deadline, after
+// which any node may release it.
 const LeaseNode = -1
 
-// Claim is an entry handed to one consumer of a queue. Node and Attempt are its fence: whoever gets the
-// entry after it has another of the two.
+// Claim is an entry handed to one consumer of a queue. Node and Attempt are its fence: whoever gets
+// the entry after it has another of the two.
 type Claim struct {
 	Place
 	Queue      int64
@@ -81,15 +81,16 @@ type Order struct {
 	Node  int64
 	Queue int64
 	Count int // at least 1
-	// Lease, with LeaseNode, is how long the claims last from the commit's time on, where the publisher named no ack
-	// timeout; otherwise 0.
+	// Lease, with LeaseNode, is how long the claims last from the commit's time on, where the
+	// publisher named no ack timeout; otherwise 0.
 	Lease time.Duration
 	Feed  string // of the queue, for the Bus alone
 
-	// Claims is set by the store: at most Count, the first ones waiting, by rank and id, as everything
-	// before this op in the commit left them. Fewer than Count: no more is waiting, or the queue is paused, which hands out nothing. Entries past their Expires are
-	// passed over; they are gone from the queue as if acked, counted in Expired. After thousands of them the
-	// store may stop short, so that other ops need not wait: More says that something may wait nevertheless.
+	// Claims is set by the store: at most Count, the first ones waiting, by rank and id, as
+	// everything before this op in the commit left them. Fewer than Count: no more is waiting, or
+	// the queue is paused, which hands out nothing. Entries past their Expires are passed over; they
+	// are gone from the queue as if acked, counted in Expired. After thousands of them the store may
+	// stop short, so that other ops need not wait: More says that something may wait nevertheless.
 	Claims  []Claim
 	Expired int
 	More    bool
@@ -117,15 +118,16 @@ type Settlement struct {
 	// Gone is set by the store: the entry left its feed, which keeps entries until acked, with the
 	// last queue's ack.
 	Gone bool
-	// Lost is set by the store where the verdict is Leased, or on a lease: the claim was not held any more, and
-	// the verdict had no effect.
+	// Lost is set by the store where the verdict is Leased, or on a lease: the claim was not held
+	// any more, and the verdict had no effect.
 	Lost bool
 }
 
 // Purge asks for work to be removed that nobody has.
 type Purge struct {
 	Queue int64
-	// If is this queue as it must be, but for what waits in it: ErrChanged otherwise, and nothing is removed. nil takes any.
+	// If is this queue as it must be, but for what waits in it: ErrChanged otherwise, and nothing
+	// is removed. nil takes any.
 	If    *Queue
 	UpTo  int64 // work on entries with higher ids stays
 	After Place // what stands up to here stays

@@ -49,7 +49,8 @@ func (s *Snapshot) Feeds(ctx context.Context) (all []feeds.Feed, err error) {
 	return all, rows.Err()
 }
 
-// Page returns at most limit entries of a feed with ids above after, and no more than bytes and one entry, in order.
+// Page returns at most limit entries of a feed with ids above after, and no more than bytes and one
+// entry, in order.
 func (s *Snapshot) Page(ctx context.Context, feed string, after int64, limit, bytes int) (page []*bus.Entry, err error) {
 	query := fmt.Sprintf("SELECT %s FROM atommq_entry WHERE feed = %s AND id > %s AND deleted = 0 ORDER BY id LIMIT %d",
 		entryColumns, s.side.param(1), s.side.param(2), limit)

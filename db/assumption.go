@@ -2,10 +2,11 @@ package db
 
 import "database/sql/driver"
 
-// assumption is what a commit begins with unasked: which queues feeds have. In a file, what it reads of the counter says whether any came
-// or went. On a server, its first statement checks that under the
-// counter's lock, and everything else need not wait for an answer: each way to the server and back takes as long
-// as writing some ten entries, and other nodes wait meanwhile. What the counter says need not be known: see shift.
+// assumption is what a commit begins with unasked: which queues feeds have. In a file, what it
+// reads of the counter says whether any came or went. On a server, its first statement checks that
+// under the counter's lock, and everything else need not wait for an answer: each way to the server
+// and back takes as long as writing some ten entries, and other nodes wait meanwhile. What the
+// counter says need not be known: see shift.
 type assumption struct {
 	sure   bool // it held the last time
 	last   int64
@@ -60,14 +61,16 @@ func (a *assumption) queuesOf(feed string) (queues []queueRef, known bool) {
 	return queues, known
 }
 
-// shift is how far the ids that a commit gives out lie from those that they turn out to be, as long as that is not known: it counts
-// from where its node last saw the counter, and its statements add what other nodes took since, which the first of them finds out.
+// shift is how far the ids that a commit gives out lie from those that they turn out to be, as long
+// as that is not known: it counts from where its node last saw the counter, and its statements add
+// what other nodes took since, which the first of them finds out.
 type shift struct {
 	unknown bool
 	by      int64 // once it is known
 }
 
-// lockCounter locks the counter as readCounter does, fails unless there are ?1 stirs, and keeps for the transaction how far it is from ?2.
+// lockCounter locks the counter as readCounter does, fails unless there are ?1 stirs, and keeps for
+// the transaction how far it is from ?2.
 const lockCounter = `SELECT last_id, 1 / CASE WHEN stirs = ?1 THEN 1 ELSE 0 END, set_config('atommq.shift', CAST(last_id - ?2 AS TEXT), true)
 	FROM atommq_log FOR UPDATE`
 

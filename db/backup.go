@@ -12,22 +12,22 @@ import (
 	"atommq/bus"
 )
 
-// Backup writes a whole bus, as it is at one moment, into a new file of SQLite, while others work on it. Until the file is
-// complete, checked and on the disk, it has another name.
+// Backup writes a whole bus, as it is at one moment, into a new file of SQLite, while others work
+// on it. Until the file is complete, checked and on the disk, it has another name.
 type Backup struct {
 	From  string // a database
 	To    string // a file
 	Force bool   // put it in the place of a file that is there
-	// Progress is told now and then how far the backup is, from one goroutine at a time; nil for nobody. In the phase
-	// "copy pages" it counts those of the file.
+	// Progress is told now and then how far the backup is, from one goroutine at a time; nil for
+	// nobody. In the phase "copy pages" it counts those of the file.
 	Progress func(Progress)
 }
 
 // partial is what a file is named until it is complete.
 func partial(path string) string { return path + ".partial" }
 
-// Run returns what the backup holds. Nothing is left of one that fails; one that is killed leaves its partial file, which the
-// next one to the same file removes.
+// Run returns what the backup holds. Nothing is left of one that fails; one that is killed leaves
+// its partial file, which the next one to the same file removes.
 func (b *Backup) Run(ctx context.Context) (_ []Copied, err error) {
 	if err := b.mayWrite(); err != nil {
 		return nil, err
@@ -182,8 +182,8 @@ func (b *Backup) publish(part string) error {
 	return syncFile(filepath.Dir(b.To))
 }
 
-// rename overwrites nothing that came meanwhile, unless it is told to. What lies beside a former database of that name must not be
-// taken for a part of this one.
+// rename overwrites nothing that came meanwhile, unless it is told to. What lies beside a former
+// database of that name must not be taken for a part of this one.
 func (b *Backup) rename(part string) error {
 	if b.Force {
 		if err := removeBeside(b.To); err != nil {

@@ -9,8 +9,8 @@ import (
 	"atommq/bus/bustest"
 )
 
-// BenchmarkPublishBesideBackup is what one publisher waits for each entry while nothing else is done, while backups are made of 200,000
-// entries, one after the other, and while VACUUM INTO makes them.
+// BenchmarkPublishBesideBackup is what one publisher waits for each entry while nothing else is done,
+// while backups are made of 200,000 entries, one after the other, and while VACUUM INTO makes them.
 func BenchmarkPublishBesideBackup(b *testing.B) {
 	path := filled(b, 200_000)
 	for name, backup := range map[string]func(to string) error{

@@ -18,7 +18,8 @@ import (
 // bulk is enough entries for a backup to take several steps.
 const bulk = 20_000
 
-// filled makes a file with so many entries in the feed "bulk", and a queue with work of which a node that died has a part.
+// filled makes a file with so many entries in the feed "bulk", and a queue with work of which a
+// node that died has a part.
 func filled(t testing.TB, entries int) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "atommq.db")

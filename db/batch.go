@@ -14,9 +14,9 @@ import (
 	"github.com/lib/pq"
 )
 
-// batch is statements that are sent to PostgreSQL together, once the outcome of one is needed: each way there and back
-// takes as long as writing some ten entries. The driver sends several at once only as one text, so they are executed by
-// name with their parameters written out.
+// batch is statements that are sent to PostgreSQL together, once the outcome of one is needed: each
+// way there and back takes as long as writing some ten entries. The driver sends several at once
+// only as one text, so they are executed by name with their parameters written out.
 type batch struct {
 	text     []byte
 	rows     []func(v []driver.Value) // for each of its statements that return rows, in order
@@ -44,7 +44,8 @@ func (b *batch) begin() {
 	b.text = append(b.text, "BEGIN;"...)
 }
 
-// commit sends what was added, and the end of the transaction. An error that is a refusal says that it was undone.
+// commit sends what was added, and the end of the transaction. An error that is a refusal says
+// that it was undone.
 func (b *batch) commit(conn driver.Conn) error {
 	b.text = append(b.text, "COMMIT;"...)
 	_, err := b.send(conn)

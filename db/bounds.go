@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// PostgreSQL keeps no text that is not UTF-8, or has a NUL in it, and refuses to compare with it. Cursors and prefixes
-// may be any bytes.
+// PostgreSQL keeps no text that is not UTF-8, or has a NUL in it, and refuses to compare with it.
+// Cursors and prefixes may be any bytes.
 
 // legible returns how much of s, from its start, a text can hold.
 func legible(s string) int {
@@ -21,8 +21,8 @@ func legible(s string) int {
 	return len(s)
 }
 
-// legibleCursor returns a text that the same names come after as after s: the part that can be read. When what follows is not UTF-8,
-// names that begin as s does may come again.
+// legibleCursor returns a text that the same names come after as after s: the part that can be
+// read. When what follows is not UTF-8, names that begin as s does may come again.
 func legibleCursor(s string) string { return s[:legible(s)] }
 
 // legibleBound returns the first text, in bytewise order, that is not before s, and whether there is one.

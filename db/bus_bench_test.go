@@ -27,8 +27,8 @@ func busOn(b *testing.B, dsn string) *bus.Bus {
 	return node
 }
 
-// BenchmarkBusQueue takes messages of 200 bytes through a queue: published, handed out and acked, with a
-// producer and a consumer that keep thousands under way.
+// BenchmarkBusQueue takes messages of 200 bytes through a queue: published, handed out and acked,
+// with a producer and a consumer that keep thousands under way.
 func BenchmarkBusQueue(b *testing.B) {
 	b.Run("SQLite", func(b *testing.B) { benchmarkQueue(b, busOn(b, filepath.Join(b.TempDir(), "bench.db"))) })
 	b.Run("PostgreSQL", func(b *testing.B) { benchmarkQueue(b, busOn(b, dbtest.Start(b).Database(b))) })
@@ -108,8 +108,8 @@ func make200() []byte {
 	return body
 }
 
-// BenchmarkBusPublish has 64 callers publish entries of 200 bytes, each waiting for its own: what many
-// publishers share of a commit and its sync of the disk.
+// BenchmarkBusPublish has 64 callers publish entries of 200 bytes, each waiting for its own: what
+// many publishers share of a commit and its sync of the disk.
 func BenchmarkBusPublish(b *testing.B) {
 	b.Run("SQLite", func(b *testing.B) { benchmarkPublish(b, busOn(b, filepath.Join(b.TempDir(), "bench.db"))) })
 	b.Run("PostgreSQL", func(b *testing.B) { benchmarkPublish(b, busOn(b, dbtest.Start(b).Database(b))) })

@@ -14,7 +14,8 @@ import (
 	"atommq/migrations"
 )
 
-// Check looks for what contradicts itself in a database. It reads it as it is at one moment, while others work on it.
+// Check looks for what contradicts itself in a database. It reads it as it is at one moment, while
+// others work on it.
 type Check struct {
 	DSN string
 	// Found is told of each fault, from one goroutine.

@@ -11,15 +11,17 @@ import (
 const (
 	// checkpointPages is how many pages in SQLite's write-ahead log are worth writing to the database.
 	checkpointPages = 1000
-	// checkpointAtMost is from how many pages on whoever commits does it, which he has to wait for: the log begins anew only once all of it is
-	// in the database, and others always add to it while the checkpointer works. The index of so many fits in one piece of shared memory.
+	// checkpointAtMost is from how many pages on whoever commits does it, which he has to wait for:
+	// the log begins anew only once all of it is in the database, and others always add to it while
+	// the checkpointer works. The index of so many fits in one piece of shared memory.
 	checkpointAtMost = 4000
 	// checkpointPause is how long the checkpointer leaves the log alone.
 	checkpointPause = 20 * time.Millisecond
 )
 
-// checkpointer writes what is committed from the write-ahead log to the database, on a connection of its own. SQLite would do so in some
-// of the commits, for which publishers then waited much longer than for the others.
+// checkpointer writes what is committed from the write-ahead log to the database, on a connection
+// of its own. SQLite would do so in some of the commits, for which publishers then waited much
+// longer than for the others.
 type checkpointer struct {
 	location location
 	config   Config

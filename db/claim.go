@@ -74,8 +74,8 @@ func (c *commit) isQueue(id int64) (known bool, err error) {
 	return known, err
 }
 
-// front finds what is at the front of a queue: first what waits in the table, then what this commit offers, which need
-// not be written before it is claimed.
+// front finds what is at the front of a queue: first what waits in the table, then what this commit
+// offers, which need not be written before it is claimed.
 func (c *commit) front(o *bus.Order, at int64) (h harvest, err error) {
 	if err := c.flushAhead(); err != nil {
 		return h, err
@@ -199,8 +199,8 @@ func (c *commit) handOut(op *bus.Op, claims []bus.Claim) error {
 	return c.writer.exec(deleteReady, o.Queue, rank, id)
 }
 
-// insertOffered makes claims for node ?1 of queue ?2 that end at ?4 unless they say otherwise, from id ?3 on. As in insertReady, only what
-// does not follow from the row before is bound.
+// insertOffered makes claims for node ?1 of queue ?2 that end at ?4 unless they say otherwise, from
+// id ?3 on. As in insertReady, only what does not follow from the row before is bound.
 var insertOffered = makeChunks("INSERT INTO atommq_claim (node, queue, rank, id, attempts, bytes, ack_timeout, expires, deadline) VALUES ",
 	func(b *strings.Builder, i int) {
 		p := func(n int) string { return "?" + strconv.Itoa(offeredShared+i*offeredParams+n) }

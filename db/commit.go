@@ -127,9 +127,10 @@ func (c *commit) run(pieces iter.Seq[[]*bus.Op]) error {
 
 const readCounter = "SELECT last_id, stirs FROM atommq_log /* FOR UPDATE */"
 
-// count locks the counter of ids and reads it, as later does. Nobody else can until the transaction ends, so ids
-// appear in the order they are taken. Beside that it has all commits that change more than claims wait for each
-// other, so that they find no half of another's. Commits that only claim and settle need not.
+// count locks the counter of ids and reads it, as later does. Nobody else can until the transaction
+// ends, so ids appear in the order they are taken. Beside that it has all commits that change more
+// than claims wait for each other, so that they find no half of another's. Commits that only claim
+// and settle need not.
 func (c *commit) count() error {
 	if c.counting {
 		return nil
@@ -155,8 +156,9 @@ func (c *commit) counter(last, stirs int64) {
 // exclude does so for a transaction that is not a commit.
 func (w *writer) exclude() error { return w.query(readCounter, nil, func([]driver.Value) {}) }
 
-// needsCounter reports whether a commit with op among its ops needs the counter before it does anything. What gives work back counts a
-// stir in the end, and must not have locked claims by then that somebody wants who has the counter.
+// needsCounter reports whether a commit with op among its ops needs the counter before it does
+// anything. What gives work back counts a stir in the end, and must not have locked claims by then
+// that somebody wants who has the counter.
 func needsCounter(op *bus.Op) bool {
 	switch op.Kind {
 	case bus.OpClaim:
@@ -210,7 +212,8 @@ func (c *commit) write(ops []*bus.Op) error {
 	return c.flushAhead()
 }
 
-// fullPiece is how much may wait to be written with what the next pieces bring, where a statement takes any number of rows.
+// fullPiece is how much may wait to be written with what the next pieces bring, where a statement
+// takes any number of rows.
 const fullPiece = 1000
 
 // apply does one op. A rule that refuses it is not an error of the commit.

@@ -15,8 +15,9 @@ import (
 	"atommq/migrations"
 )
 
-// Copy moves a whole bus from one database to another: every row of every table, as it is. Whatever the schema has is copied,
-// table by table in the order of keys, so that a copy that broke off goes on behind the last row that is there.
+// Copy moves a whole bus from one database to another: every row of every table, as it is. Whatever
+// the schema has is copied, table by table in the order of keys, so that a copy that broke off goes
+// on behind the last row that is there.
 type Copy struct {
 	From, To string
 	// Progress is told now and then how far the copy is, from one goroutine at a time; nil for nobody.
@@ -40,9 +41,9 @@ type Copied struct {
 	Digest string `json:"sha256,omitempty"` // of the rows, in the order of keys; "" where it was not asked for
 }
 
-// Run copies, and compares both databases when it is done. It refuses databases that somebody else uses, and a target that
-// holds anything but a part of the same copy. What it has when it fails is gone on from when it is run again; until
-// it has succeeded, no node opens the target.
+// Run copies, and compares both databases when it is done. It refuses databases that somebody else
+// uses, and a target that holds anything but a part of the same copy. What it has when it fails is
+// gone on from when it is run again; until it has succeeded, no node opens the target.
 func (c *Copy) Run(ctx context.Context) (_ []Copied, err error) {
 	from, err := openSource(ctx, c.From)
 	if err != nil {
@@ -272,8 +273,8 @@ func (s *copySide) digest(ctx context.Context, table *copyTable, each func()) (C
 	return Copied{table.name, rows, fmt.Sprintf("%x", sum.Sum(nil))}, err
 }
 
-// common returns the tables with the columns that both sides have. The time at which a node was last heard of is
-// on servers only.
+// common returns the tables with the columns that both sides have. The time at which a node was
+// last heard of is on servers only.
 func common(from, to []*copyTable) (tables []*copyTable, err error) {
 	for _, f := range from {
 		i := slices.IndexFunc(to, func(t *copyTable) bool { return t.name == f.name })

@@ -16,8 +16,8 @@ import (
 	"atommq/migrations"
 )
 
-// stuff makes a file in which every table has rows, and every column values of its own, whatever the schema has. A table of one row
-// keeps it.
+// stuff makes a file in which every table has rows, and every column values of its own, whatever
+// the schema has. A table of one row keeps it.
 func stuff(t *testing.T, path string, rows int) {
 	t.Helper()
 	d, err := sql.Open("sqlite3", path)

@@ -66,8 +66,8 @@ func (copyServer) picture(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
-// lock implements copyDialect. It keeps nodes from writing, and reads what there is as one picture, by keys. A node that was stopped
-// a moment ago may still be there, for the server.
+// lock implements copyDialect. It keeps nodes from writing, and reads what there is as one picture,
+// by keys. A node that was stopped a moment ago may still be there, for the server.
 func (copyServer) lock(ctx context.Context, conn *sql.Conn) error {
 	if _, err := conn.ExecContext(ctx, "SET lock_timeout = '2s'"); err != nil {
 		return err

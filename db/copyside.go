@@ -276,8 +276,8 @@ func (s *copySide) lastKey(ctx context.Context, table *copyTable) ([]any, error)
 	return key, err
 }
 
-// each calls row with the rows behind the key after, nil for all, in the order of keys. Its values are valid during the call,
-// except that texts and bytes are row's to keep.
+// each calls row with the rows behind the key after, nil for all, in the order of keys. Its values
+// are valid during the call, except that texts and bytes are row's to keep.
 func (s *copySide) each(ctx context.Context, table *copyTable, after []any, row func([]any) error) error {
 	var order, params []string
 	for i, column := range table.key {

@@ -55,12 +55,12 @@ func (d *sessionDialer) DialContext(ctx context.Context, network, address string
 	return d.last, nil
 }
 
-// answerLimit is how long a server may keep a session waiting: longer than it waits for any lock. One that hangs, as when its disk
-// does or its standby is gone, keeps its connections open.
+// answerLimit is how long a server may keep a session waiting: longer than it waits for any lock.
+// One that hangs, as when its disk does or its standby is gone, keeps its connections open.
 const answerLimit = 12 * time.Second
 
-// boundedConn is a connection that fails when the other side does not go on for too long. Until limit is set, the deadlines are
-// the driver's.
+// boundedConn is a connection that fails when the other side does not go on for too long. Until
+// limit is set, the deadlines are the driver's.
 type boundedConn struct {
 	net.Conn
 	limit time.Duration

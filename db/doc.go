@@ -1,5 +1,5 @@
-// Package db keeps the bus in a database: in one file of SQLite, or on a PostgreSQL server. The statements are written once;
-// the few ways in which the two differ are fields of the writer.
+// Package db keeps the bus in a database: in one file of SQLite, or on a PostgreSQL server. The
+// statements are written once; the few ways in which the two differ are fields of the writer.
 //
 // # Concurrency
 //

@@ -11,8 +11,8 @@ import (
 	"github.com/lib/pq"
 )
 
-// doubtPatience is how long the outcome of a COMMIT is asked for, the answer to which was lost: about as long as a standby may take
-// to take over.
+// doubtPatience is how long the outcome of a COMMIT is asked for, the answer to which was lost:
+// about as long as a standby may take to take over.
 const doubtPatience = 10 * time.Second
 
 // doubtError says that a transaction may have been committed or not.
@@ -27,14 +27,15 @@ func (e *doubtError) Unwrap() error { return e.err }
 // errUndone is what asking for an outcome may come to, beside nil for a transaction that was carried out.
 var errUndone = errors.New("the transaction was undone")
 
-// isRefusal reports whether a COMMIT that failed with err is undone for sure: the server said so, and did not die over it.
+// isRefusal reports whether a COMMIT that failed with err is undone for sure: the server said so,
+// and did not die over it.
 func isRefusal(err error) bool {
 	e, ok := errors.AsType[*pq.Error](err)
 	return ok && e.Severity == "ERROR"
 }
 
-// mark tells afterwards whether a commit was carried out: each leaves one in a row that is its store's, among the idempotency keys. It is
-// the key of no feed.
+// mark tells afterwards whether a commit was carried out: each leaves one in a row that is its
+// store's, among the idempotency keys. It is the key of no feed.
 type mark struct {
 	store string // the key
 	count uint64 // of this store's commits, and of attempts at them
@@ -52,13 +53,15 @@ func (m *mark) digest() (d [32]byte) {
 const (
 	upsertMark = `INSERT INTO atommq_key (feed, key, seq, digest, uuid, id, used) VALUES ('', ?, 0, ?, '', ?, ?)
 		ON CONFLICT (feed, key, seq) DO UPDATE SET digest = excluded.digest, id = excluded.id, used = excluded.used`
-	// traceMark waits for the end of a commit that left one, should the server not know yet that its client is gone. It writes:
-	// so the answer comes once standbys that are waited for have it, and all before it.
+	// traceMark waits for the end of a commit that left one, should the server not know yet that
+	// its client is gone. It writes: so the answer comes once standbys that are waited for have it,
+	// and all before it.
 	traceMark = `INSERT INTO atommq_key AS k (feed, key, seq, digest, uuid, id, used) VALUES ('', ?, 0, ?, '', 0, ?)
 		ON CONFLICT (feed, key, seq) DO UPDATE SET used = excluded.used RETURNING k.digest, k.id`
 )
 
-// keepUntil is until when a mark that is left now is kept. It changes once a day, so that the row stays in its place in the index.
+// keepUntil is until when a mark that is left now is kept. It changes once a day, so that the row
+// stays in its place in the index.
 func (*mark) keepUntil() int64 {
 	return time.Now().Truncate(24 * time.Hour).Add(48 * time.Hour).UnixMicro()
 }

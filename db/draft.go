@@ -6,8 +6,8 @@ import (
 	"atommq/bus"
 )
 
-// draftColumns are those of entryColumns, as a draft has them. Its id says how often it was edited; times that its author
-// left out show as that of the last edit.
+// draftColumns are those of entryColumns, as a draft has them. Its id says how often it was edited;
+// times that its author left out show as that of the last edit.
 const (
 	draftColumns = `-1 - edits, feed, uuid, atom_id, title, CASE WHEN published = 0 THEN edited ELSE published END,
 	CASE WHEN updated = 0 THEN edited ELSE updated END, edited, absent, edits, CAST(0 AS BIGINT), '', xml`

@@ -6,8 +6,8 @@ import (
 	"atommq/bus"
 )
 
-// dropFeed removes all that a feed has, its queues after their work. Its idempotency keys stay for their time: what was
-// published under one is not published again because it is gone.
+// dropFeed removes all that a feed has, its queues after their work. Its idempotency keys stay for
+// their time: what was published under one is not published again because it is gone.
 var dropFeed = []string{
 	"DELETE FROM atommq_ready WHERE queue IN (SELECT id FROM atommq_queue WHERE feed = ?)",
 	"DELETE FROM atommq_claim WHERE " + everyNode + " AND queue IN (SELECT id FROM atommq_queue WHERE feed = ?)",

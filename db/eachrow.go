@@ -9,9 +9,9 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// eachRow calls row with the values of each row that query finds, as long as it says that it wants more. It asks SQLite's
-// driver without database/sql, which converts and copies each value and starts a goroutine for each context
-// that may end. ctx is heeded between rows; a page is short.
+// eachRow calls row with the values of each row that query finds, as long as it says that it wants
+// more. It asks SQLite's driver without database/sql, which converts and copies each value and
+// starts a goroutine for each context that may end. ctx is heeded between rows; a page is short.
 func (r *reader) eachRow(ctx context.Context, query string, args []any, row func(v []driver.Value) bool) error {
 	conn, err := r.Conn(ctx)
 	if err != nil {
@@ -35,7 +35,8 @@ func (r *reader) eachRow(ctx context.Context, query string, args []any, row func
 	})
 }
 
-// walk calls row with the values of each row, which are valid during the call, as long as it wants more, and closes rows.
+// walk calls row with the values of each row, which are valid during the call, as long as it wants
+// more, and closes rows.
 func walk(rows driver.Rows, row func(v []driver.Value) (more bool)) error {
 	defer rows.Close()
 	values := make([]driver.Value, len(rows.Columns()))

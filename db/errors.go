@@ -48,7 +48,8 @@ func translate(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", kind, err)
 }
 
-// ErrDamaged says of a file of SQLite that its pages are not what was written. No time mends it; it is an ErrUnavailable.
+// ErrDamaged says of a file of SQLite that its pages are not what was written. No time mends it; it
+// is an ErrUnavailable.
 var ErrDamaged error = damagedError{}
 
 type damagedError struct{}
@@ -62,8 +63,8 @@ func isDamaged(err error) bool {
 	return ok && (e.Code == sqlite3.ErrCorrupt || e.Code == sqlite3.ErrNotADB)
 }
 
-// kindOfFault returns the domain's error for one of SQLite, which calls a disk full only where the system says ENOSPC to a write, and
-// all else that files refuse an I/O error.
+// kindOfFault returns the domain's error for one of SQLite, which calls a disk full only where the
+// system says ENOSPC to a write, and all else that files refuse an I/O error.
 func kindOfFault(e sqlite3.Error) error {
 	if e.Code == sqlite3.ErrIoErr || e.Code == sqlite3.ErrCantOpen {
 		switch e.SystemErrno {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unansweredLimit is how long what was sent may go unanswered by the other side's kernel, in milliseconds, which
-// keep-alives do not look to: TCP would try for a quarter of an hour.
+// unansweredLimit is how long what was sent may go unanswered by the other side's kernel, in
+// milliseconds, which keep-alives do not look to: TCP would try for a quarter of an hour.
 const unansweredLimit = 6000
 
 // giveUp sets it.

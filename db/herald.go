@@ -13,8 +13,8 @@ import (
 // channel is what nodes are notified on.
 const channel = "atommq"
 
-// herald tells other processes of this one's commits, after they were answered: calls that come while it does
-// are one.
+// herald tells other processes of this one's commits, after they were answered: calls that come
+// while it does are one.
 type herald struct {
 	db    *sql.DB
 	name  string // of this store among those on the database
@@ -36,7 +36,8 @@ func (h *herald) call() {
 	}
 }
 
-// heraldPause is how long calls are gathered after a notification: each costs the server as much as a small commit.
+// heraldPause is how long calls are gathered after a notification: each costs the server as much
+// as a small commit.
 const heraldPause = 5 * time.Millisecond
 
 // heraldWait is how long a notification may take.
@@ -80,8 +81,8 @@ func (p *postgres) watch(ctx context.Context, changed func()) error {
 	return err
 }
 
-// follow calls changed at the start, for each notification by another process, after a loss of the connection, and
-// every second.
+// follow calls changed at the start, for each notification by another process, after a loss of the
+// connection, and every second.
 func (p *postgres) follow(ctx context.Context, l *pq.Listener, listening <-chan error, changed func()) error {
 	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
@@ -105,8 +106,8 @@ func (p *postgres) follow(ctx context.Context, l *pq.Listener, listening <-chan 
 	}
 }
 
-// foreign reports whether n, or one of those that wait in more, is of another process, or tells that some may
-// have been lost: nil.
+// foreign reports whether n, or one of those that wait in more, is of another process, or tells
+// that some may have been lost: nil.
 func (p *postgres) foreign(n *pq.Notification, more <-chan *pq.Notification) bool {
 	for foreign := false; ; {
 		foreign = foreign || n == nil || n.Extra != p.herald.name

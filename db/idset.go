@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A byID is one statement on the rows with certain ids, in three forms: for ids that follow each
-// other, which costs two parameters and one walk, for any few and, where there are arrays, for any number.
+// A byID is one statement on the rows with certain ids, in three forms: for ids that follow each other,
+// which costs two parameters and one walk, for any few and, where there are arrays, for any number.
 type byID struct {
 	fixed int // parameters that come before the ids
 	span  string
@@ -29,8 +29,8 @@ func makeByID(fixed int, head, tail string) *byID {
 	return s
 }
 
-// bindIDs binds ids, which c.cut has returned, as the last parameters of s, and returns its text. A list
-// is as long as the next power of two; what is not bound is NULL, which no id is.
+// bindIDs binds ids, which c.cut has returned, as the last parameters of s, and returns its text. A
+// list is as long as the next power of two; what is not bound is NULL, which no id is.
 func (c *commit) bindIDs(s *byID, ids []int64) string {
 	if streak(ids) == len(ids) {
 		c.bind(s.fixed+1, ids[0])
@@ -51,7 +51,8 @@ func (c *commit) bindIDs(s *byID, ids []int64) string {
 	return s.list[bits.Len(uint(len(ids)-1))]
 }
 
-// query returns the text of s for ids, which cut has returned, with all its arguments, where they are the ids alone.
+// query returns the text of s for ids, which cut has returned, with all its arguments, where they
+// are the ids alone.
 func (s *byID) query(ids []int64) (text string, args []any) {
 	if streak(ids) == len(ids) {
 		return s.span, []any{ids[0], ids[len(ids)-1]}
@@ -78,7 +79,8 @@ func (c *commit) cut(ids []int64) int {
 	return cut(ids)
 }
 
-// cut returns how many of ids, which rise, one statement takes that has no array: those that follow each other, or a list.
+// cut returns how many of ids, which rise, one statement takes that has no array: those that follow
+// each other, or a list.
 func cut(ids []int64) int {
 	n := streak(ids)
 	if n >= shortSpan {

@@ -12,8 +12,9 @@ import (
 	"atommq/feeds"
 )
 
-// BenchmarkAcrossNodes publishes 1,000 entries of 200 bytes a second on one node, and reports how long each takes from there
-// to a follower on another one, its commit included. Run it with -benchtime 10000x, which is 10 seconds.
+// BenchmarkAcrossNodes publishes 1,000 entries of 200 bytes a second on one node, and reports how
+// long each takes from there to a follower on another one, its commit included. Run it with
+// -benchtime 10000x, which is 10 seconds.
 func BenchmarkAcrossNodes(b *testing.B) {
 	url := dbtest.Start(b).Database(b)
 	one, other := busOn(b, url), busOn(b, url)

@@ -26,8 +26,8 @@ func (c *commit) lease(v verdict, ids []int64) error {
 	return nil
 }
 
-// notLost returns those of ids whose claims are there, and notes the verdicts on the others as lost, and those that come
-// second on a claim which the first one ends.
+// notLost returns those of ids whose claims are there, and notes the verdicts on the others as
+// lost, and those that come second on a claim which the first one ends.
 func (c *commit) notLost(alike []verdict, ids []int64) ([]int64, error) {
 	held, _, err := c.stillHeld(alike[0], ids)
 	if err != nil {

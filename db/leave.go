@@ -84,8 +84,9 @@ func (c *commit) removeAlike(alike []acked) error {
 	return err
 }
 
-// The entries of feed ?1 that no queue of it waits for with rank ?2. The plus keeps SQLite from walking the feed. The offset
-// keeps PostgreSQL from reading all work of the queues instead of looking for that of the few entries, by the whole key.
+// The entries of feed ?1 that no queue of it waits for with rank ?2. The plus keeps SQLite from
+// walking the feed. The offset keeps PostgreSQL from reading all work of the queues instead of
+// looking for that of the few entries, by the whole key.
 var selectUnwanted = makeByID(2, "SELECT id, octet_length(xml) FROM atommq_entry WHERE +feed = ?1"+
 	" AND NOT EXISTS (SELECT 1 FROM atommq_queue AS q WHERE q.feed = ?1 AND EXISTS (SELECT 1 FROM atommq_ready AS r"+
 	" WHERE r.queue = q.id AND r.rank = ?2 AND r.id = atommq_entry.id /* OFFSET 0 */) /* OFFSET 0 */)"+

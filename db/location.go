@@ -75,8 +75,8 @@ func (l location) check() error {
 	return nil
 }
 
-// make makes the file, for nobody but its owner to read, if there is none: SQLite has its other files as this one. What it cannot make,
-// SQLite says better.
+// make makes the file, for nobody but its owner to read, if there is none: SQLite has its other
+// files as this one. What it cannot make, SQLite says better.
 func (l location) make() {
 	if l.params.Has("mode") || l.params.Has("vfs") {
 		return
@@ -132,8 +132,9 @@ func (l location) migrator(cfg Config) string {
 	return l.url(fmt.Sprintf("_busy_timeout=%d", wait.Milliseconds()), "_synchronous="+cfg.Synchronous)
 }
 
-// nodes names the file of the nodes' locks, beside the database. Like SQLite's own, it is named after the file that symbolic links
-// lead to: processes that call the database by different names must find the same locks.
+// nodes names the file of the nodes' locks, beside the database. Like SQLite's own, it is named
+// after the file that symbolic links lead to: processes that call the database by different names
+// must find the same locks.
 func (l location) nodes() string { return l.real() + "-nodes" }
 
 // real is the path that symbolic links lead to.

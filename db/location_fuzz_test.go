@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// A file that is named by a URL is the one that the driver is told, and what else the URL says does not change what AtomMQ relies on.
+// A file that is named by a URL is the one that the driver is told, and what else the URL says does
+// not change what AtomMQ relies on.
 func FuzzLocation(f *testing.F) {
 	for _, dsn := range []string{"atommq.db", "file:a%20b.db?mode=ro", "file:///tmp/x.db#f", "file://host/x", "file::memory:", ":memory:", "file:x?_synchronous=OFF&cache=private", "a?b#c%d", "file:%zz", "file:x?a=%zz", "\x00"} {
 		f.Add(dsn)

@@ -10,17 +10,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nodeLocks tells which nodes live. A node holds a lock on the byte with its number in a file beside the
-// database, and the kernel lets go of it when the process ends, by whatever cause: so a node without its lock is
-// dead at once, and one that was only stopped or starved for a while, which any deadline would take for dead, is not.
+// nodeLocks tells which nodes live. A node holds a lock on the byte with its number in a file
+// beside the database, and the kernel lets go of it when the process ends, by whatever cause: so a
+// node without its lock is dead at once, and one that was only stopped or starved for a while,
+// which any deadline would take for dead, is not.
 //
-// The locks belong to the open file and not to the process, as POSIX locks would: two stores in one process
-// see each other's, and closing the file elsewhere in the process frees none. No byte needs to exist to be
-// locked: the file stays empty. It is made by the first hold and never removed, because those
-// who have it open would then hold locks that nobody sees.
+// The locks belong to the open file and not to the process, as POSIX locks would: two stores in one
+// process see each other's, and closing the file elsewhere in the process frees none. No byte needs
+// to exist to be locked: the file stays empty. It is made by the first hold and never removed,
+// because those who have it open would then hold locks that nobody sees.
 //
-// A lock for reading does as well as one for writing, where nobody but its holder wants the byte, and asks only that
-// the file can be read.
+// A lock for reading does as well as one for writing, where nobody but its holder wants the byte,
+// and asks only that the file can be read.
 type nodeLocks struct {
 	path string
 	mode fs.FileMode // of the file, if it is made

@@ -11,8 +11,9 @@ import (
 	"syscall"
 )
 
-// nodeLocks tells which nodes live, as on Linux, where there are no locks of bytes that belong to the open file: each node locks
-// a whole file of its own with flock, which has the same properties. Windows lacks it, and is not supported.
+// nodeLocks tells which nodes live, as on Linux, where there are no locks of bytes that belong to
+// the open file: each node locks a whole file of its own with flock, which has the same properties.
+// Windows lacks it, and is not supported.
 type nodeLocks struct {
 	path string
 	mode fs.FileMode // of a file that is made

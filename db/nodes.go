@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// Join implements bus.Nodes. Who sees the node in the table finds its lock held: it is taken inside the transaction.
+// Join implements bus.Nodes. Who sees the node in the table finds its lock held: it is taken inside
+// the transaction.
 func (s *Store) Join(ctx context.Context) (node int64, err error) {
 	err = s.writer.write(ctx, func() error {
 		if node != 0 { // of an attempt before
@@ -73,7 +74,8 @@ type nodeRow struct {
 	Gone bool
 }
 
-// alive reports whether a node may hold claims. One that could not finish leaving may not, though its process lives.
+// alive reports whether a node may hold claims. One that could not finish leaving may not, though
+// its process lives.
 func (s *Store) alive(node nodeRow) (bool, error) {
 	if node.Gone {
 		return false, nil
@@ -84,8 +86,8 @@ func (s *Store) alive(node nodeRow) (bool, error) {
 // strikeBatch is how many claims one transaction returns, so that publishers wait little behind it.
 const strikeBatch = 1000
 
-// strikeOut returns a node's claims to their queues, in small transactions, and removes it. From the first
-// one on it can neither claim nor settle.
+// strikeOut returns a node's claims to their queues, in small transactions, and removes it. From
+// the first one on it can neither claim nor settle.
 func (s *Store) strikeOut(ctx context.Context, node int64) (queues []int64, err error) {
 	for more := true; more; {
 		var some []int64
@@ -110,7 +112,8 @@ const (
 	deleteBatch = "DELETE" + ofBatch
 )
 
-// strikeSome returns a batch of a node's claims, and the queues they went to; with the last one it removes the node.
+// strikeSome returns a batch of a node's claims, and the queues they went to; with the last one it
+// removes the node.
 func (w *writer) strikeSome(node int64) (queues []int64, more bool, err error) {
 	if err := w.exclude(); err != nil {
 		return nil, false, err
@@ -146,7 +149,8 @@ func (w *writer) strikeSome(node int64) (queues []int64, more bool, err error) {
 	return queues, more, err
 }
 
-// lockNode waits for the end of the commit under way that goes by node being there, which has it locked, and keeps others out.
+// lockNode waits for the end of the commit under way that goes by node being there, which has it
+// locked, and keeps others out.
 func (w *writer) lockNode(node int64) error {
 	return w.query("SELECT id FROM atommq_node WHERE id = ? /* FOR UPDATE */", number([]driver.Value{node}), func([]driver.Value) {})
 }

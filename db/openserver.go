@@ -36,7 +36,8 @@ func openServer(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	return newStore(w, &reader{DB: sqlx.NewDb(pool, "postgres"), text: texts.text}, &pulse{db: side}), nil
 }
 
-// admit finds out whether the database may be worked on. The session that writes is opened: as long as it lasts, no copy begins.
+// admit finds out whether the database may be worked on. The session that writes is opened: as long
+// as it lasts, no copy begins.
 func (p *postgres) admit(ctx context.Context, pool, side *sql.DB, existing bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,7 +59,8 @@ func OpenServer(dsn string) (*sql.DB, error) {
 	return server.pool(readerSession, 0), nil
 }
 
-// pool returns a pool of sessions that begin with setting, and wait for each part of an answer for limit at most.
+// pool returns a pool of sessions that begin with setting, and wait for each part of an answer
+// for limit at most.
 func (s *server) pool(setting string, limit time.Duration) *sql.DB {
 	c := s.connector(setting)
 	c.unprepared, c.limit = true, limit
@@ -85,8 +87,9 @@ func checkServer(ctx context.Context, pool, side *sql.DB, existing bool) error {
 	return err
 }
 
-// sharesSessions reports whether something between here and the server gives two connections one session, or one connection
-// several: then what is set, prepared or listened to is found in another one, or by others.
+// sharesSessions reports whether something between here and the server gives two connections one
+// session, or one connection several: then what is set, prepared or listened to is found in another
+// one, or by others.
 func sharesSessions(ctx context.Context, two *sql.DB) (bool, error) {
 	var conns [2]*sql.Conn
 	for i := range conns {

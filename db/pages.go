@@ -10,9 +10,9 @@ import (
 // pagesAtOnce is how many pages of a file are copied between two looks at the context.
 const pagesAtOnce = 512
 
-// copyPages makes the file behind to what the file behind from is in its transaction. Because that one has begun before,
-// all pages are of one moment, and what others write meanwhile does not have it begin anew. Until the last page is
-// there, to is as it was.
+// copyPages makes the file behind to what the file behind from is in its transaction. Because that
+// one has begun before, all pages are of one moment, and what others write meanwhile does not have
+// it begin anew. Until the last page is there, to is as it was.
 func copyPages(ctx context.Context, from, to *sql.Conn, tell func(done, of int64)) error {
 	return to.Raw(func(target any) error {
 		return from.Raw(func(source any) error {

@@ -6,8 +6,8 @@ import (
 	"atommq/bus"
 )
 
-// repeatable returns pieces in a form that goes through them from the start each time, though each is asked for
-// once, if transactions are run again. done ends it.
+// repeatable returns pieces in a form that goes through them from the start each time, though each
+// is asked for once, if transactions are run again. done ends it.
 func (w *writer) repeatable(pieces iter.Seq[[]*bus.Op]) (again iter.Seq[[]*bus.Op], done func()) {
 	if !w.repeats {
 		return pieces, func() {}

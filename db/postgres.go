@@ -25,8 +25,8 @@ type postgres struct {
 // patience is how long a transaction is tried again while the database cannot be reached, or asks for it.
 const patience = 3 * time.Second
 
-// transact implements engine. It tries again what a lost connection or a deadlock undid. When the answer to a COMMIT is
-// lost, it asks the database what became of it.
+// transact implements engine. It tries again what a lost connection or a deadlock undid. When the
+// answer to a COMMIT is lost, it asks the database what became of it.
 func (p *postgres) transact(ctx context.Context, t transaction) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

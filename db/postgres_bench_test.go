@@ -8,7 +8,8 @@ import (
 	"atommq/db/dbtest"
 )
 
-// BenchmarkPostgresCommit publishes entries of 200 bytes in batches, each entry an op, as BenchmarkCommit does.
+// BenchmarkPostgresCommit publishes entries of 200 bytes in batches, each entry an op, as
+// BenchmarkCommit does.
 func BenchmarkPostgresCommit(b *testing.B) {
 	cluster := dbtest.Start(b)
 	for _, batch := range []int{1, 64, 1000} {

@@ -16,8 +16,8 @@ const (
 	pgNow = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 
 	pulseInterval = 2 * time.Second
-	// silence is how long a node may give no sign of life before others take it for dead: with the time between two looks, its claims
-	// are with others within 10 s. It gives them up itself a little before.
+	// silence is how long a node may give no sign of life before others take it for dead: with the time
+	// between two looks, its claims are with others within 10 s. It gives them up itself a little before.
 	silence     = 7 * time.Second
 	giveUpAfter = silence - pulseCheck
 	pulseCheck  = 250 * time.Millisecond
@@ -25,8 +25,8 @@ const (
 	beat = "UPDATE atommq_node SET seen = " + pgNow + " WHERE id = ANY ($1) AND gone = 0 RETURNING id"
 )
 
-// pulse shows other processes that the nodes of this one live: it renews their rows in the table. A process
-// that is stopped, or cut off from the database, is soon taken for dead.
+// pulse shows other processes that the nodes of this one live: it renews their rows in the table. A
+// process that is stopped, or cut off from the database, is soon taken for dead.
 type pulse struct {
 	db *sql.DB
 

@@ -77,8 +77,8 @@ func (c *commit) purgeRank(queue, rank int64, ids []int64) error {
 	return err
 }
 
-// dropQueueWork removes the work of a queue. What is handed out or released meanwhile, on a server, moves from one table
-// to the other.
+// dropQueueWork removes the work of a queue. What is handed out or released meanwhile, on a server,
+// moves from one table to the other.
 var dropQueueWork = []string{
 	"DELETE FROM atommq_ready WHERE queue = ? RETURNING rank, id",
 	"DELETE FROM atommq_claim WHERE " + everyNode + " AND queue = ? RETURNING rank, id",

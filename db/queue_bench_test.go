@@ -69,8 +69,8 @@ func BenchmarkQueueCycle(b *testing.B) {
 	}
 }
 
-// BenchmarkQueueFlow does the same as a busy bus does: each commit takes the acks of what the one before
-// handed out, new entries, and an order.
+// BenchmarkQueueFlow does the same as a busy bus does: each commit takes the acks of what the one
+// before handed out, new entries, and an order.
 func BenchmarkQueueFlow(b *testing.B) {
 	for _, batch := range queueBatches {
 		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
@@ -90,8 +90,8 @@ func BenchmarkQueueFlow(b *testing.B) {
 	}
 }
 
-// BenchmarkQueueRaw is the yardstick: what BenchmarkQueueFlow comes to for SQLite, in as few statements as can be,
-// without looking at what they find.
+// BenchmarkQueueRaw is the yardstick: what BenchmarkQueueFlow comes to for SQLite, in as few
+// statements as can be, without looking at what they find.
 func BenchmarkQueueRaw(b *testing.B) {
 	for _, batch := range queueBatches {
 		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {

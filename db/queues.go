@@ -123,7 +123,8 @@ func (w *writer) configureQueue(feed, name string, set bus.QueueSettings) error 
 	return w.exec(setQueue, timeout, attempts, paused, feed, name)
 }
 
-// pauseOrResume tells the nodes that a queue is paused from now on, or not: then its work is as good as given back.
+// pauseOrResume tells the nodes that a queue is paused from now on, or not: then its work is as
+// good as given back.
 func (w *writer) pauseOrResume(feed, name string, paused bool) error {
 	if paused {
 		return w.exec(countStir) // they remember what queues there are, and which of them are paused

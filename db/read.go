@@ -47,8 +47,9 @@ func scanEntry(rows rowOf) (*bus.Entry, error) {
 }
 
 const (
-	// Names stand in the comparison and in the order, so that no index but that of feeds will do: PostgreSQL would walk through the
-	// ids of all feeds where it takes a feed for a large part of them, or does not know which one it is.
+	// Names stand in the comparison and in the order, so that no index but that of feeds will do:
+	// PostgreSQL would walk through the ids of all feeds where it takes a feed for a large part of
+	// them, or does not know which one it is.
 	within     = "(feed, id) > (?1, ?2) AND (feed, id) < (?1, ?3)"
 	readOldest = "SELECT " + entryColumns + " FROM atommq_entry WHERE " + within + " ORDER BY feed, id LIMIT ?4"
 	readNewest = "SELECT " + entryColumns + " FROM atommq_entry WHERE " + within + " ORDER BY feed DESC, id DESC LIMIT ?4"
@@ -170,7 +171,8 @@ func (s *Store) Head(ctx context.Context) (int64, error) {
 	return head, nil
 }
 
-// changedSpan is how many new ids Changed looks through at most. An index over the feeds' newest ids would answer at once, but cost every commit a page.
+// changedSpan is how many new ids Changed looks through at most. An index over the feeds' newest
+// ids would answer at once, but cost every commit a page.
 const changedSpan = 50_000
 
 // Changed implements bus.Log. Past changedSpan new entries, there is more than

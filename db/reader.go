@@ -8,8 +8,8 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// reader reads, on any of several connections. What PostgreSQL refuses to look for, because no text can hold it, is
-// not there.
+// reader reads, on any of several connections. What PostgreSQL refuses to look for, because no text
+// can hold it, is not there.
 type reader struct {
 	*sqlx.DB
 	text   func(query string) string // as the database takes it
@@ -37,8 +37,8 @@ func (r *reader) SelectContext(ctx context.Context, dest any, query string, args
 	return err
 }
 
-// selectOften does so by a statement that stays prepared: for what is asked many times a second. Others would fare worse with a plan that
-// knows no values.
+// selectOften does so by a statement that stays prepared: for what is asked many times a second.
+// Others would fare worse with a plan that knows no values.
 func (r *reader) selectOften(ctx context.Context, dest any, query string, args ...any) error {
 	s, err := r.keep(ctx, query) //nolint:sqlclosecheck // it is closed with the pool
 	if err != nil {

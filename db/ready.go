@@ -31,8 +31,8 @@ func (c *commit) offer(p *bus.Posting, queues []queueRef, id int64) {
 	}
 }
 
-// insertReady writes work, from queue ?1 and id ?2 on. A parameter costs a call into C, so only what
-// does not follow from the row before is bound: most rows differ in their bytes alone.
+// insertReady writes work, from queue ?1 and id ?2 on. A parameter costs a call into C, so only
+// what does not follow from the row before is bound: most rows differ in their bytes alone.
 var insertReady = makeChunks("INSERT INTO atommq_ready (queue, rank, id, attempts, bytes, ack_timeout, expires) VALUES ",
 	func(b *strings.Builder, i int) {
 		p := func(n int) string { return "?" + strconv.Itoa(workShared+i*workParams+n) }

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Repair counts anew what Check finds counted wrongly, in one transaction, while others work on the database, and returns a line for
-// each counter that it set.
+// Repair counts anew what Check finds counted wrongly, in one transaction, while others work on the
+// database, and returns a line for each counter that it set.
 func (s *Store) Repair(ctx context.Context) (repaired []string, err error) {
 	err = s.writer.write(ctx, func() error {
 		r := repair{writer: s.writer}
@@ -25,8 +25,9 @@ func (s *Store) Repair(ctx context.Context) (repaired []string, err error) {
 	return repaired, nil
 }
 
-// repair is one under way. It takes locks in the order in which commits do; a row is counted once its lock is held, in a statement of its
-// own, so that whoever changed it before is counted, and who waits for the lock adds to what was counted.
+// repair is one under way. It takes locks in the order in which commits do; a row is counted once
+// its lock is held, in a statement of its own, so that whoever changed it before is counted, and
+// who waits for the lock adds to what was counted.
 type repair struct {
 	writer *writer
 	done   []string

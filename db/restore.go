@@ -13,14 +13,15 @@ import (
 	"atommq/migrations"
 )
 
-// Restore makes a database what a backup is. The database must be one that nothing was ever published to, or
-// none, and nobody may work on it; killed on the way, it is as it was. Claims in the backup are those of nodes that are gone: the
-// first node that opens the database returns them to their queues.
+// Restore makes a database what a backup is. The database must be one that nothing was ever
+// published to, or none, and nobody may work on it; killed on the way, it is as it was. Claims in
+// the backup are those of nodes that are gone: the first node that opens the database returns them
+// to their queues.
 type Restore struct {
 	From string // a file
 	To   string // a database
-	// LastID is an id that may have been given since the backup, 0 for none: what is published from now on gets ids above it, so
-	// that no reader who has seen it takes the new for what it has.
+	// LastID is an id that may have been given since the backup, 0 for none: what is published from
+	// now on gets ids above it, so that no reader who has seen it takes the new for what it has.
 	LastID int64
 	// Progress is told as of a Backup.
 	Progress func(Progress)
@@ -138,8 +139,8 @@ func (r *Restore) raise(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
-// openFree opens a file that holds nothing, or makes it, and keeps others out. Its journal is one that
-// lets it go back to nothing.
+// openFree opens a file that holds nothing, or makes it, and keeps others out. Its journal is one
+// that lets it go back to nothing.
 func openFree(ctx context.Context, loc location) (_ *copySide, err error) {
 	if info, err := os.Stat(loc.path); err == nil && info.Mode().Perm()&0o200 == 0 {
 		return nil, fmt.Errorf("may not be written: %w", bus.ErrReadOnly)

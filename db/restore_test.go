@@ -130,7 +130,8 @@ func TestARestoreVerifiesTheBackupFirst(t *testing.T) {
 	}
 }
 
-// A trigger in a file that came from somebody else would go on to write to every bus that was restored from it: an account, say.
+// A trigger in a file that came from somebody else would go on to write to every bus that was
+// restored from it: an account, say.
 func TestABackupWithMoreInItThanTablesIsRefused(t *testing.T) {
 	for _, hidden := range []string{
 		"CREATE TRIGGER t AFTER INSERT ON atommq_entry BEGIN DELETE FROM atommq_feed; END",

@@ -77,7 +77,8 @@ func parseServer(dsn string) (*server, error) {
 	return s, nil
 }
 
-// InSchema returns dsn, a URL of PostgreSQL, with schema as the one that AtomMQ's tables are made and looked for in.
+// InSchema returns dsn, a URL of PostgreSQL, with schema as the one that AtomMQ's tables are made
+// and looked for in.
 func InSchema(dsn, schema string) (string, error) {
 	u, err := url.Parse(joinPorts(dsn))
 	if err != nil {
@@ -115,18 +116,21 @@ func joinPorts(dsn string) string {
 
 // What a session is set to once it is connected: PgBouncer takes no settings with the connection.
 const (
-	// Every statement of the store finds its rows through an index, in its order where it needs only the first of them. The planner, which
-	// knows the tables as they were minutes ago, or not at all, must not take them for empty, nor a feed for so short that its rows may
-	// as well be collected and sorted. It must not compile either what it then thinks dear.
+	// Every statement of the store finds its rows through an index, in its order where it needs
+	// only the first of them. The planner, which knows the tables as they were minutes ago, or not
+	// at all, must not take them for empty, nor a feed for so short that its rows may as well be
+	// collected and sorted. It must not compile either what it then thinks dear.
 	planning = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off; "
-	// A node that is cut off in a transaction must not stop the others for longer than it may keep claims. What is acknowledged is on disk.
-	// Its lock, which it has for as long as the session lasts, keeps a copy of the whole database away, as a copy does the writer.
+	// A node that is cut off in a transaction must not stop the others for longer than it may keep
+	// claims. What is acknowledged is on disk. Its lock, which it has for as long as the session
+	// lasts, keeps a copy of the whole database away, as a copy does the writer.
 	writerSession = planning + `SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '10s';
 		SET standard_conforming_strings = on;
 		SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
 		DO $$ BEGIN IF NOT pg_try_advisory_lock_shared(` + presence + `) THEN
 			RAISE EXCEPTION 'atommq copy works on the database' USING ERRCODE = '` + objectInUse + `'; END IF; END $$`
-	// presence is what nodes, and copies, of AtomMQ's tables in the schema lock: "atmq" in ASCII, and the schema.
+	// presence is what nodes, and copies, of AtomMQ's tables in the schema lock: "atmq" in
+	// ASCII, and the schema.
 	presence      = "1635020145, hashtext(current_schema())"
 	readerSession = planning
 	// A notification is a hint, and a sign of life is soon followed by another: neither waits for the disk.

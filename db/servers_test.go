@@ -14,8 +14,8 @@ import (
 	"atommq/db/dbtest"
 )
 
-// publishUntil publishes entries one by one under keys of their own until done is closed, each again until it is
-// acknowledged, and returns their ids.
+// publishUntil publishes entries one by one under keys of their own until done is closed, each
+// again until it is acknowledged, and returns their ids.
 func publishUntil(t *testing.T, s *Store, name string, done <-chan struct{}) (ids []int64) {
 	for i := 0; ; i++ {
 		select {
@@ -89,9 +89,9 @@ func followUntil(t *testing.T, s *Store, done <-chan struct{}) (seen []int64) {
 	}
 }
 
-// share has publishers on two nodes, and readers on the other of the two each, for a while, and checks
-// that all of them agree. There is trouble
-// from when the nodes are open until all have done, when it is ended.
+// share has publishers on two nodes, and readers on the other of the two each, for a while, and
+// checks that all of them agree. There is trouble from when the nodes are open until all have done,
+// when it is ended.
 func share(t *testing.T, url string, while time.Duration, trouble func() (end func())) {
 	stores := []*Store{openAt(t, url), openAt(t, url)}
 	end := trouble()
@@ -198,7 +198,8 @@ func TestNodesGoOnAfterTheServerCrashed(t *testing.T) {
 	})
 }
 
-// claimUntil claims and acks until done is closed and the queue is empty, and returns what it acked for certain.
+// claimUntil claims and acks until done is closed and the queue is empty, and returns what it
+// acked for certain.
 func claimUntil(t *testing.T, s *Store, queue int64, done <-chan struct{}) (acked []int64) {
 	node, err := s.Join(t.Context())
 	if err != nil {

@@ -53,7 +53,8 @@ func (c *commit) holds(s *bus.Settlement) (held bool, err error) {
 	return held, err
 }
 
-// settle leaves carrying out the verdicts to settleClaims. A lease is settled after the verdict that made it one.
+// settle leaves carrying out the verdicts to settleClaims. A lease is settled after the verdict
+// that made it one.
 func (c *commit) settle(settle []bus.Settlement, at int64) error {
 	for i := range settle {
 		switch s := &settle[i]; {
@@ -69,8 +70,8 @@ func (c *commit) settle(settle []bus.Settlement, at int64) error {
 	return nil
 }
 
-// settleClaims carries out the verdicts that came since it last did. Of several on one claim, the first counts:
-// after it the claim's row is gone.
+// settleClaims carries out the verdicts that came since it last did. Of several on one claim, the
+// first counts: after it the claim's row is gone.
 func (c *commit) settleClaims() error {
 	pending := c.verdicts[c.settled:]
 	slices.SortFunc(pending, func(a, b verdict) int {
@@ -124,8 +125,8 @@ func upTo(alike []verdict, id int64) int {
 	return n
 }
 
-// The condition on claims that differ in the entry alone. Its attempts are its fence: a claim returned and
-// handed out anew has others.
+// The condition on claims that differ in the entry alone. Its attempts are its fence: a claim
+// returned and handed out anew has others.
 const ofClaims = " FROM atommq_claim WHERE node = ?1 AND queue = ?2 AND rank = ?3 AND attempts = ?4 AND "
 
 var (
@@ -134,7 +135,8 @@ var (
 		" SELECT queue, rank, id, attempts - ?5, bytes, ack_timeout, expires"+ofClaims, " /* FOR UPDATE */")
 )
 
-// settleSome carries out verdicts that differ in the entry alone on claims with ids, as many as one statement takes.
+// settleSome carries out verdicts that differ in the entry alone on claims with ids, as many as one
+// statement takes.
 func (c *commit) settleSome(alike []verdict, ids []int64) error {
 	if v := alike[0]; v.Node == bus.LeaseNode || v.Verdict == bus.Leased {
 		var err error
@@ -210,8 +212,8 @@ var (
 	heldClaims  = makeByID(4, "SELECT id"+ofClaims, " ORDER BY id /* FOR UPDATE */")
 )
 
-// stillHeld returns those of ids whose claims there are, and the bytes of their entries. Nearly always it is all of
-// them, which a count tells without reading each.
+// stillHeld returns those of ids whose claims there are, and the bytes of their entries. Nearly
+// always it is all of them, which a count tells without reading each.
 func (c *commit) stillHeld(v verdict, ids []int64) (held []int64, bytes int64, err error) {
 	var n int64
 	count := func(v []driver.Value) { n, bytes = v[0].(int64), v[1].(int64) }
@@ -226,7 +228,8 @@ func (c *commit) stillHeld(v verdict, ids []int64) (held []int64, bytes int64, e
 
 var takeHeld = makeByID(4, "DELETE"+ofClaims, " RETURNING id, bytes")
 
-// takeClaims does so and removes them, where a statement takes any number: each is looked for once, and need not be locked first.
+// takeClaims does so and removes them, where a statement takes any number: each is looked for once,
+// and need not be locked first.
 func (c *commit) takeClaims(v verdict, ids []int64) (held []int64, bytes int64, err error) {
 	c.bindClaims(v)
 	err = c.writer.query(c.bindIDs(takeHeld, ids), c.args, func(v []driver.Value) {

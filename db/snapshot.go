@@ -67,8 +67,9 @@ func (l location) hasEmptyLog() bool {
 	return errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0
 }
 
-// removeLog removes the log, and its index, that reading made beside a file which nobody works on: a connection that may only read makes
-// both, and cannot remove them. One that may write does when it is the last to close: whoever came meanwhile keeps what is theirs.
+// removeLog removes the log, and its index, that reading made beside a file which nobody works on:
+// a connection that may only read makes both, and cannot remove them. One that may write does when
+// it is the last to close: whoever came meanwhile keeps what is theirs.
 func (l location) removeLog() {
 	if _, err := os.Stat(l.real() + "-shm"); err != nil {
 		return
@@ -126,8 +127,8 @@ func (s *copySide) sound(ctx context.Context) error {
 	return s.harmless(ctx)
 }
 
-// harmless refuses a file that has more in it than tables: a trigger would go on to do what its maker wanted, in every bus that
-// the file is restored to.
+// harmless refuses a file that has more in it than tables: a trigger would go on to do what its
+// maker wanted, in every bus that the file is restored to.
 func (s *copySide) harmless(ctx context.Context) error {
 	var kind, name string
 	err := s.conn.QueryRowContext(ctx, "SELECT type, name FROM sqlite_schema WHERE type IN ('trigger', 'view') LIMIT 1").Scan(&kind, &name)

@@ -61,12 +61,12 @@ var (
 // Open opens the database that dsn names. An error is one line that says what to do; it wraps
 // bus.ErrNewerSchema, ErrReadOnly, ErrFull or ErrUnavailable where they fit, or this package's own.
 //
-// A file name or a file: URL with SQLite's parameters names a file, which is made if there is none, and
-// migrated. It gets the permissions that the process's umask leaves. One that may only be read is opened
-// for that; whatever writes then fails with bus.ErrReadOnly.
+// A file name or a file: URL with SQLite's parameters names a file, which is made if there is none,
+// and migrated. It gets the permissions that the process's umask leaves. One that may only be read
+// is opened for that; whatever writes then fails with bus.ErrReadOnly.
 //
-// A postgres: URL names a database of PostgreSQL, which must be there. An empty one gets its tables; one that an
-// older AtomMQ made, which may be working on it, is refused until somebody migrates it.
+// A postgres: URL names a database of PostgreSQL, which must be there. An empty one gets its tables;
+// one that an older AtomMQ made, which may be working on it, is refused until somebody migrates it.
 func Open(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

@@ -7,9 +7,10 @@ import (
 	"atommq/bus"
 )
 
-// takeFront moves the first rows of queue ?1, at most ?2, to node ?3, and returns them; those that expired by ?4 it removes. The
-// rows are found again by where they lie, whatever the planner thinks of the queue's length. Claims that are leases last for ?5
-// microseconds from ?4 on, unless their publisher asked otherwise; 0 is for others.
+// takeFront moves the first rows of queue ?1, at most ?2, to node ?3, and returns them; those that
+// expired by ?4 it removes. The rows are found again by where they lie, whatever the planner thinks
+// of the queue's length. Claims that are leases last for ?5 microseconds from ?4 on, unless their
+// publisher asked otherwise; 0 is for others.
 const (
 	takeFront = `WITH moved AS (DELETE FROM atommq_ready WHERE ctid = ANY (ARRAY (
 			SELECT ctid FROM atommq_ready WHERE queue = ?1 AND ` + isOpen + ` ORDER BY rank, id LIMIT ?2 FOR UPDATE`
@@ -27,9 +28,9 @@ const isReady = "SELECT 1 FROM atommq_ready WHERE queue = ?1 AND " + isOpen + " 
 
 // takeWork hands out what waits at the front of a queue, where others do so too.
 //
-// What others are taking is passed over. When that leaves too little, they may be waited for, because nobody would tell
-// of what they leave when their transaction fails. But only by those who have taken nothing, lest two wait for each
-// other; the rest look again, soon.
+// What others are taking is passed over. When that leaves too little, they may be waited for,
+// because nobody would tell of what they leave when their transaction fails. But only by those who
+// have taken nothing, lest two wait for each other; the rest look again, soon.
 func (c *commit) takeWork(o *bus.Order, at int64) (h harvest, err error) {
 	if err := c.flush(); err != nil {
 		return h, err

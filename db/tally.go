@@ -124,8 +124,8 @@ func (c *commit) newest(ch change) driver.Value {
 	return c.own(ch.id)
 }
 
-// updateFeeds writes the tally, which the commit does not add to any more, in the order of names: commits that wait for
-// each other's feeds all take them in that.
+// updateFeeds writes the tally, which the commit does not add to any more, in the order of names:
+// commits that wait for each other's feeds all take them in that.
 func (c *commit) updateFeeds() error {
 	sort.Sort(&c.feeds)
 	for done := 0; done < len(c.feeds.names); {

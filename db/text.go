@@ -18,8 +18,9 @@ func (t *pgTexts) text(query string) string {
 	return made
 }
 
-// pgText returns a statement as PostgreSQL takes it: with what stands between comment marks, without the plus that keeps SQLite
-// from an index, and with its names for parameters. No statement has any of these in a literal.
+// pgText returns a statement as PostgreSQL takes it: with what stands between comment marks,
+// without the plus that keeps SQLite from an index, and with its names for parameters. No statement
+// has any of these in a literal.
 func pgText(query string) string {
 	query = strings.NewReplacer("/* ", "", " */", "", "+feed", "feed").Replace(query)
 	var b strings.Builder

@@ -9,8 +9,8 @@ import (
 // writer is what the store's transactions are written with, in whichever database.
 type writer struct {
 	engine
-	// asArrays says that many rows are inserted as one array for each column, which PostgreSQL takes in
-	// one statement; SQLite has no arrays, and takes a statement for up to 64 rows.
+	// asArrays says that many rows are inserted as one array for each column, which PostgreSQL
+	// takes in one statement; SQLite has no arrays, and takes a statement for up to 64 rows.
 	asArrays bool
 	// skipsLocked says that others claim at the same time, from the same queue perhaps.
 	skipsLocked bool
@@ -21,22 +21,24 @@ type writer struct {
 // engine runs transactions that write, one at a time.
 type engine interface {
 	statements
-	// transact runs a transaction: committed and on disk when it returns nil, otherwise undone, unless the error says that nobody
-	// knows. It may run the work again from its beginning, after undoing it, where the database asks for that.
+	// transact runs a transaction: committed and on disk when it returns nil, otherwise undone,
+	// unless the error says that nobody knows. It may run the work again from its beginning, after
+	// undoing it, where the database asks for that.
 	transact(ctx context.Context, t transaction) error
 	// watch is Watch of bus.Notifier.
 	watch(ctx context.Context, changed func()) error
 	close() error
 }
 
-// statements runs statements in the transaction under way. args name parameters by their ordinal; the others
-// are NULL. Values are int64, bool, string, []byte, arrayText or nil.
+// statements runs statements in the transaction under way. args name parameters by their ordinal;
+// the others are NULL. Values are int64, bool, string, []byte, arrayText or nil.
 //
-// The texts are written once, for both databases. What stands between comment marks is for PostgreSQL, where others
-// write at the same time, and the rows of a decision must be locked; SQLite has one writer.
+// The texts are written once, for both databases. What stands between comment marks is for
+// PostgreSQL, where others write at the same time, and the rows of a decision must be locked;
+// SQLite has one writer.
 type statements interface {
-	// later runs query before any other statement that follows, at the latest with the end of the transaction; its errors
-	// come then, and row, nil for none, is called as query does.
+	// later runs query before any other statement that follows, at the latest with the end of the
+	// transaction; its errors come then, and row, nil for none, is called as query does.
 	later(query string, args []driver.NamedValue, row func(v []driver.Value)) error
 	// sync returns once everything that later put off is done.
 	sync() error
@@ -49,8 +51,8 @@ type statements interface {
 // transaction is what is done in one.
 type transaction struct {
 	work func() error
-	// done finds out, in a transaction of its own, whether work was done of which nobody knows. Without it, work is
-	// run again then: it does no harm, done twice.
+	// done finds out, in a transaction of its own, whether work was done of which nobody knows.
+	// Without it, work is run again then: it does no harm, done twice.
 	done func() (bool, error)
 }
 

@@ -6,8 +6,9 @@ import (
 	"unicode"
 )
 
-// Accepts lists the media ranges that a collection takes, RFC 5023 §8.3.4, "application/*+json" included, which stands
-// for every type with that suffix. nil stands for all there is; an empty list, for nothing.
+// Accepts lists the media ranges that a collection takes, RFC 5023 §8.3.4, "application/*+json"
+// included, which stands for every type with that suffix. nil stands for all there is; an empty
+// list, for nothing.
 type Accepts []string
 
 // Limits of what is said of a feed.
@@ -17,7 +18,8 @@ const (
 	maxSetting    = 1000 // bytes of a text
 )
 
-// allAccepts is what a collection takes unless it says otherwise. */* takes in the rest; but clients look for theirs.
+// allAccepts is what a collection takes unless it says otherwise. */* takes in the rest; but
+// clients look for theirs.
 var allAccepts = Accepts{
 	"application/atom+xml", typeEntry, typeFeed, "application/xml", "text/*",
 	"application/json", "application/*+json", "application/x-www-form-urlencoded", "*/*",
@@ -34,8 +36,8 @@ func (a Accepts) Ranges() []string {
 // Field returns them as the value of a field like Accept-Post.
 func (a Accepts) Field() string { return strings.Join(a.Ranges(), ", ") }
 
-// Allow reports whether a takes typ, a media type in lower case. kind is "entry" or "feed" for an Atom document, which a range
-// can name by its parameter "type"; "" for any other.
+// Allow reports whether a takes typ, a media type in lower case. kind is "entry" or "feed" for an
+// Atom document, which a range can name by its parameter "type"; "" for any other.
 func (a Accepts) Allow(typ, kind string) bool {
 	if a == nil {
 		return true

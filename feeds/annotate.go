@@ -2,8 +2,8 @@ package feeds
 
 import "fmt"
 
-// Annotate returns the entry of a live member with further headers for those who read it as a message,
-// before those it has. Everything else in it stays as it is.
+// Annotate returns the entry of a live member with further headers for those who read it as a
+// message, before those it has. Everything else in it stays as it is.
 func Annotate(m *Member, header []Field) (*Entry, error) {
 	msg, err := MessageOf(m)
 	if err != nil {

@@ -16,8 +16,8 @@ type Categories struct {
 // IsZero reports whether nothing is said about categories: all are taken.
 func (c *Categories) IsZero() bool { return !c.Fixed && c.Scheme == "" && len(c.List) == 0 }
 
-// Allow reports whether an entry may have cat. An entry's category without a scheme may be one of the
-// collection's scheme, whose clients often leave it out.
+// Allow reports whether an entry may have cat. An entry's category without a scheme may be one of
+// the collection's scheme, whose clients often leave it out.
 func (c *Categories) Allow(cat Category) bool {
 	if !c.Fixed {
 		return true

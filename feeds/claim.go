@@ -19,7 +19,8 @@ const (
 	RelRenew = "urn:atommq:renew"
 )
 
-// AppendClaimed is AppendMember with an element claim, and links that settle it, behind what else the server manages.
+// AppendClaimed is AppendMember with an element claim, and links that settle it, behind what else
+// the server manages.
 func AppendClaimed(dst []byte, m *Member, f *Feed, collection string, c *Claimed) []byte {
 	prefix, inner := rootTag(m.XML)
 	w := writer{dst: append(dst, m.XML[:inner]...), prefix: prefix}

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// cloudEvent is an event of CloudEvents 1.0 in its JSON format, as https://www.http-feeds.org/ uses it:
-// that has the attribute "method"; "title" is an extension of ours.
+// cloudEvent is an event of CloudEvents 1.0 in its JSON format, as https://www.http-feeds.org/ uses
+// it: that has the attribute "method"; "title" is an extension of ours.
 type cloudEvent struct {
 	SpecVersion string          `json:"specversion"`
 	ID          string          `json:"id"`
@@ -29,9 +29,9 @@ type cloudEvent struct {
 // eventType is the type of all events: what is published is the publisher's to name, and stands in the data.
 const eventType = "atommq.entry"
 
-// AppendCloudEvent appends a member as a CloudEvent: its id is the member's id, so that it is a cursor and that an edit
-// is an event of its own; its subject is the atom:id, which stays. JSON is the data itself, other text a
-// string, other bytes data_base64. A tombstone has the method DELETE.
+// AppendCloudEvent appends a member as a CloudEvent: its id is the member's id, so that it is a
+// cursor and that an edit is an event of its own; its subject is the atom:id, which stays. JSON is
+// the data itself, other text a string, other bytes data_base64. A tombstone has the method DELETE.
 func AppendCloudEvent(dst []byte, m *Member, collection string) []byte {
 	e := cloudEvent{
 		SpecVersion: "1.0", ID: strconv.FormatInt(m.ID, 10), Source: collection, Type: eventType,

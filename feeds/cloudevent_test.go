@@ -8,7 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// specEvent is an event as https://github.com/cloudevents/spec has it in JSON, with the attributes that we write.
+// specEvent is an event as https://github.com/cloudevents/spec has it in JSON, with the
+// attributes that we write.
 type specEvent struct {
 	SpecVersion     string          `json:"specversion"`
 	ID              string          `json:"id"`

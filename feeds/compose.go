@@ -31,13 +31,13 @@ const (
 // neither text nor XML, goes as base64 (RFC 4287 §4.1.3.3). It returns a *NoteError for a
 // type that content may not have, and a *LimitError.
 //
-// Base64 is what RFC 4287 asks for JSON too; so that people can read it nevertheless, a JSON
-// note without a summary gets its own text as one, cut to 280 characters (RFC 4287 §4.1.2 demands one beside base64),
-// and one without a title that of its object: its member "title", "name" or "subject", or else its own text without white
-// space, cut to 60 characters. Text that XML
-// cannot carry (control characters, bytes that are not UTF-8) has the type
-// application/octet-stream, because under text/plain a reader would show the base64 itself.
-// XML goes in line without its XML declaration; with a DOCTYPE, or malformed, as base64.
+// Base64 is what RFC 4287 asks for JSON too; so that people can read it nevertheless, a JSON note
+// without a summary gets its own text as one, cut to 280 characters (RFC 4287 §4.1.2 demands one
+// beside base64), and one without a title that of its object: its member "title", "name" or
+// "subject", or else its own text without white space, cut to 60 characters. Text that XML cannot
+// carry (control characters, bytes that are not UTF-8) has the type application/octet-stream,
+// because under text/plain a reader would show the base64 itself. XML goes in line without its XML
+// declaration; with a DOCTYPE, or malformed, as base64.
 func Compose(n Note) (*Entry, error) {
 	b := bodyOf(&n)
 	w := writer{dst: make([]byte, 0, 512+len(b.source)*9/8)}
@@ -129,8 +129,8 @@ func isJSONType(media string) bool {
 // digestLength characters.
 func (b *body) head() []byte { return b.source[:min(len(b.source), 4096)] }
 
-// title returns the beginning of the content as one line of plain text, what a JSON object calls itself or
-// its beginning, or the content's type.
+// title returns the beginning of the content as one line of plain text, what a JSON object calls
+// itself or its beginning, or the content's type.
 func (b *body) title(media string) string {
 	var line string
 	switch {

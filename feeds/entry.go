@@ -19,13 +19,12 @@ const (
 
 // Entry is one parsed atom:entry.
 type Entry struct {
-	// XML is what was posted, in UTF-8, with these differences only: no byte
-	// order mark, XML declaration or white space around it; without the
-	// elements the server manages, which a client sends back when it edits
-	// (app:edited, the link "edit", the link "self" to a member's URI, the id
-	// extension), and without what Trace tells; and with a root start tag that always binds the default namespace, and is never an
-	// empty-element tag. So it reads the same alone and inside a feed that
-	// makes Atom its default namespace.
+	// XML is what was posted, in UTF-8, with these differences only: no byte order mark, XML
+	// declaration or white space around it; without the elements the server manages, which a client
+	// sends back when it edits (app:edited, the link "edit", the link "self" to a member's URI, the
+	// id extension), and without what Trace tells; and with a root start tag that always binds the
+	// default namespace, and is never an empty-element tag. So it reads the same alone and inside a
+	// feed that makes Atom its default namespace.
 	XML []byte
 
 	ID        string    // atom:id as posted, "" when absent

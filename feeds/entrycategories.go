@@ -2,7 +2,8 @@ package feeds
 
 import "bytes"
 
-// CategoriesOf returns the categories of a member: those of its atom:source are no concern of it. A deleted one has none.
+// CategoriesOf returns the categories of a member: those of its atom:source are no concern of it. A
+// deleted one has none.
 func CategoriesOf(m *Member) []Category {
 	if m.Deleted || !bytes.Contains(m.XML, []byte("category")) {
 		return nil // as most entries, which so need not be parsed

@@ -19,7 +19,7 @@ const (
 	// NamespaceMQ is that of the extension element <id>, which carries an
 	// entry's id, the value of Xlastid.
 	NamespaceMQ = "urn:atommq"
-	// NamespaceStomp is that of the extension element <message>, which keeps what a STOMP
-	// client sent beside the body: the attribute content-type, and a <header name="…"> for each header.
+	// NamespaceStomp is that of the extension element <message>, which keeps what a STOMP client
+	// sent beside the body: the attribute content-type, and a <header name="…"> for each header.
 	NamespaceStomp = "urn:atommq:stomp"
 )

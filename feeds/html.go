@@ -27,8 +27,8 @@ func stripHTML(b []byte) []byte {
 	}
 }
 
-// codeEnd returns the length of what stands in the element whose start tag, b[:end], begins a script
-// or a stylesheet; up to the end when it is not closed.
+// codeEnd returns the length of what stands in the element whose start tag, b[:end], begins a
+// script or a stylesheet; up to the end when it is not closed.
 func codeEnd(b []byte, end int) int {
 	for _, name := range [...]string{"script", "style"} {
 		if !hasTagName(b[1:], name) {

@@ -27,9 +27,9 @@ type jsonFeedLinks struct {
 	NextArchive string `json:"next_archive_url,omitempty"`
 }
 
-// AppendJSONFeed appends a page as a JSON Feed 1.1 document. item appends one member, as AppendJSONItem does.
-// Tombstones stand only where the page is read by cursor: who knows nothing of "_atommq" takes one for an item
-// without content.
+// AppendJSONFeed appends a page as a JSON Feed 1.1 document. item appends one member, as
+// AppendJSONItem does. Tombstones stand only where the page is read by cursor: who knows nothing of
+// "_atommq" takes one for an item without content.
 func AppendJSONFeed(dst []byte, p *Page, item func(dst []byte, m *Member) []byte) []byte {
 	head := jsonFeed{
 		Version: "https://jsonfeed.org/version/1.1", Title: p.Feed.title(), HomePageURL: p.Alternate, FeedURL: p.Self,

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// jsonItem is an item of JSON Feed 1.1, https://www.jsonfeed.org/version/1.1/. One of the contents always
-// stands, as that asks for.
+// jsonItem is an item of JSON Feed 1.1, https://www.jsonfeed.org/version/1.1/. One of the contents
+// always stands, as that asks for.
 type jsonItem struct {
 	ID            string           `json:"id"`
 	URL           string           `json:"url,omitempty"`
@@ -52,14 +52,14 @@ type jsonExtension struct {
 	Headers map[string]string `json:"headers,omitempty"` // that a STOMP client sent; of repeated ones the first
 }
 
-// AppendJSONItem appends a member as an item of JSON Feed 1.1, in one line without its end. f gives the
-// author of an entry without one, collection is the absolute URL of the feed.
+// AppendJSONItem appends a member as an item of JSON Feed 1.1, in one line without its end. f gives
+// the author of an entry without one, collection is the absolute URL of the feed.
 //
-// HTML and XHTML are its content_html, the latter written as HTML; whatever else is UTF-8, JSON and XML
-// among it, its content_text. Other bytes are an attachment with a data: URL, content that stands
-// elsewhere is one with its own URL, and the summary is the text then. The member "_atommq" has the id, the feed's
-// name, the member's URL, the content's media type, and what a STOMP client sent as headers; of a
-// deleted entry there is that with "deleted", and when it was.
+// HTML and XHTML are its content_html, the latter written as HTML; whatever else is UTF-8, JSON and
+// XML among it, its content_text. Other bytes are an attachment with a data: URL, content that
+// stands elsewhere is one with its own URL, and the summary is the text then. The member "_atommq"
+// has the id, the feed's name, the member's URL, the content's media type, and what a STOMP client
+// sent as headers; of a deleted entry there is that with "deleted", and when it was.
 func AppendJSONItem(dst []byte, m *Member, f *Feed, collection string) []byte {
 	item := jsonItem{
 		ID:     m.AtomURI(),
@@ -188,7 +188,8 @@ func (item *jsonItem) show(t Text) bool {
 	return true
 }
 
-// fields returns the headers by name: of repeated ones the first counts (STOMP 1.2, "Repeated Header Entries").
+// fields returns the headers by name: of repeated ones the first counts (STOMP 1.2, "Repeated
+// Header Entries").
 func (m *Message) fields() map[string]string {
 	all := make(map[string]string, len(m.Header))
 	for _, h := range m.Header {

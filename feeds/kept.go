@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// An entry in an archive that AtomMQ exports is whole for any reader of Atom, and can be taken back as it was: behind its
-// start tag stands <mq:kept>, which says what is not in the entry's own XML, then as many bytes of elements as it says that the server
-// filled in, then the rest of the entry.
+// An entry in an archive that AtomMQ exports is whole for any reader of Atom, and can be taken back
+// as it was: behind its start tag stands <mq:kept>, which says what is not in the entry's own XML,
+// then as many bytes of elements as it says that the server filled in, then the rest of the entry.
 const keptOpen = `<mq:kept xmlns:mq="` + NamespaceMQ + `"`
 
-// AppendKept appends the element of a live entry as an archive has it. f gives the author of an entry without one; media is where
-// the media lie that it links to.
+// AppendKept appends the element of a live entry as an archive has it. f gives the author of an
+// entry without one; media is where the media lie that it links to.
 func AppendKept(dst []byte, m *Member, f *Feed, media string) ([]byte, error) {
 	start, end, err := rootSpan(m)
 	if err != nil {
@@ -101,8 +101,8 @@ func rootSpan(m *Member) (start, end int, err error) {
 // ErrNotKept says that an entry is not one that AtomMQ exported, or was changed since.
 var ErrNotKept = errors.New("not as it was exported")
 
-// Unkeep returns the entry that AppendKept wrote into an archive of which e was parsed, byte for byte, with its uuid: ErrNotKept
-// for any other entry.
+// Unkeep returns the entry that AppendKept wrote into an archive of which e was parsed, byte for
+// byte, with its uuid: ErrNotKept for any other entry.
 func Unkeep(e *Entry) (*Member, error) {
 	_, inner := rootTag(e.XML)
 	if !bytes.HasPrefix(e.XML[inner:], []byte(keptOpen)) {

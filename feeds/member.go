@@ -187,8 +187,8 @@ func (m *Member) mediaURL(collection string) string {
 	return collection + entriesURL + m.UUID + mediaURL
 }
 
-// contentType reports whether content may say that it has the media type typ: composite ones it may not
-// (RFC 4287 §4.1.3.1).
+// contentType reports whether content may say that it has the media type typ: composite ones it may
+// not (RFC 4287 §4.1.3.1).
 func contentType(typ string) bool {
 	media, ok := mediaType([]byte(typ))
 	return ok && !strings.HasPrefix(media, "multipart/") && !strings.HasPrefix(media, "message/")

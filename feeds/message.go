@@ -23,16 +23,16 @@ type Field struct{ Name, Value string }
 // headerTitle is the header that titles are made of, and that tells them.
 const headerTitle = "title"
 
-// ComposeMessage makes the entry that carries m, as Parse would read it. A title of "" is
-// that of the first header "title" which is not blank, or else made from the body. Any bytes are taken
-// in names, values, type and body, and MessageOf gives them back exactly.
+// ComposeMessage makes the entry that carries m, as Parse would read it. A title of "" is that of
+// the first header "title" which is not blank, or else made from the body. Any bytes are taken in
+// names, values, type and body, and MessageOf gives them back exactly.
 //
-// The body is readable text wherever its bytes are text, and its type is not that of an image or the
-// like; XML that XML can hold unchanged stands in line; the rest is base64. Type and headers
+// The body is readable text wherever its bytes are text, and its type is not that of an image or
+// the like; XML that XML can hold unchanged stands in line; the rest is base64. Type and headers
 // stand in an element of their own, see NamespaceStomp.
 //
-// The entry is some 200 bytes and 40 for each header larger than the message. Base64 makes
-// four bytes of three, "&" and a carriage return five of one; a header that is the title, and the type
+// The entry is some 200 bytes and 40 for each header larger than the message. Base64 makes four
+// bytes of three, "&" and a carriage return five of one; a header that is the title, and the type
 // of a body that goes under it, stand twice. It returns a *LimitError for headers of millions of
 // bytes; a body has no limit here.
 func ComposeMessage(title string, m *Message) (*Entry, error) {

@@ -77,8 +77,8 @@ func isText(s string) bool {
 	return true
 }
 
-// isInline reports whether doc, which is text, is an XML document that can stand in an entry, and come back
-// from there byte for byte: it has no XML declaration, no DOCTYPE, and no line end for a
+// isInline reports whether doc, which is text, is an XML document that can stand in an entry, and
+// come back from there byte for byte: it has no XML declaration, no DOCTYPE, and no line end for a
 // parser to change. Half of what libxml2 takes leaves room for the entry around it.
 func isInline(doc []byte) bool {
 	if len(doc) > maxRun/2 || hasDeclaration(doc) || bytes.IndexByte(doc, '\r') >= 0 {

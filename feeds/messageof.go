@@ -10,12 +10,13 @@ import (
 // what it was given. What an HTTP client has since edited keeps the headers it left, the
 // new content is the body, and the sender's type stands unless the content's own contradicts it.
 //
-// Of an entry born in Atom, the body is the content, or the summary where there is none: text
-// as text/plain, html as text/html, xhtml as application/xhtml+xml, XML and base64 media under their
+// Of an entry born in Atom, the body is the content, or the summary where there is none: text as
+// text/plain, html as text/html, xhtml as application/xhtml+xml, XML and base64 media under their
 // type. Content that is elsewhere has an empty body, and its URL in the header content-src. The
-// headers are title, author, author-email, author-uri (of the first author), summary
-// (plain text), category (terms, parted by commas), link (the first alternate) as far as there is
-// one, and atom-id, published, updated (RFC 3339). Whatever the entry was born in, traceparent and tracestate are the last ones, if it has them.
+// headers are title, author, author-email, author-uri (of the first author), summary (plain text),
+// category (terms, parted by commas), link (the first alternate) as far as there is one, and
+// atom-id, published, updated (RFC 3339). Whatever the entry was born in, traceparent and
+// tracestate are the last ones, if it has them.
 //
 // Body may be a part of m.XML, and must not be changed. Names are those that stand in the entry: an
 // HTTP client can have written any, so the transport does well to look out for its own.

@@ -4,7 +4,8 @@ package feeds
 type Document struct {
 	Entries []*Entry
 	Batch   bool // its root was <feed>
-	// Of a feed document: the name that an archive of AtomMQ gives the feed, and its title, where that is plain text.
+	// Of a feed document: the name that an archive of AtomMQ gives the feed, and its title, where
+	// that is plain text.
 	Feed, Title string
 }
 
@@ -20,8 +21,9 @@ func Parse(doc []byte, charset string, lim Limits) (*Document, error) {
 	return ParseFor(nil, doc, charset, lim)
 }
 
-// ParseFor does so for a document that is to replace m, nil for none. Where that links to media, the content is the server's: the
-// document's is left out, if it is what a client was given, or else a *SyntaxError.
+// ParseFor does so for a document that is to replace m, nil for none. Where that links to media,
+// the content is the server's: the document's is left out, if it is what a client was given, or
+// else a *SyntaxError.
 func ParseFor(m *Member, doc []byte, charset string, lim Limits) (*Document, error) {
 	lim = lim.withDefaults()
 	if len(doc) > lim.Bytes {

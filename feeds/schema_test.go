@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// validate holds documents, by name, to a grammar in testdata/schema. It returns what jing says, "" where all are valid.
+// validate holds documents, by name, to a grammar in testdata/schema. It returns what jing says, ""
+// where all are valid.
 func validate(t *testing.T, schema string, docs map[string][]byte) string {
 	t.Helper()
 	if _, err := exec.LookPath("jing"); err != nil {
@@ -37,8 +38,8 @@ func validate(t *testing.T, schema string, docs map[string][]byte) string {
 	return strings.ReplaceAll(string(out), dir, "")
 }
 
-// outside are documents in which their publisher says what RFC 4287 does not allow, and which are taken nevertheless: its
-// grammar refuses them from whatever server.
+// outside are documents in which their publisher says what RFC 4287 does not allow, and which are
+// taken nevertheless: its grammar refuses them from whatever server.
 var outside = map[string]string{
 	"crlf":               "an attribute without a namespace on <content>",
 	"foreign":            "an <entry> within the entry",

@@ -2,8 +2,8 @@ package feeds
 
 import "strings"
 
-// AppendService appends an RFC 5023 service document that holds the list's feeds, in one workspace or
-// one for each prefix.
+// AppendService appends an RFC 5023 service document that holds the list's feeds, in one workspace
+// or one for each prefix.
 func AppendService(dst []byte, l *List) []byte {
 	w := writer{dst: dst, prefix: []byte("atom")}
 	w.raw(xmlHeader + `<service xmlns="` + NamespaceApp + `" xmlns:atom="` + NamespaceAtom + `">`)
@@ -30,8 +30,8 @@ type workspace struct {
 	feeds []*Feed
 }
 
-// workspaces groups the list's feeds, in the order of their first. There is always one. The first is that of
-// feeds whose names have no prefix.
+// workspaces groups the list's feeds, in the order of their first. There is always one. The first
+// is that of feeds whose names have no prefix.
 func (l *List) workspaces() []workspace {
 	spaces := []workspace{{title: generator}}
 	index := map[string]int{"": 0}

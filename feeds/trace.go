@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// The headers by which a publisher says what trace an entry belongs to, by HTTP and by STOMP, and by which its readers learn
-// it: W3C Trace Context. The second has what vendors add to the first, and counts only beside it.
+// The headers by which a publisher says what trace an entry belongs to, by HTTP and by STOMP, and
+// by which its readers learn it: W3C Trace Context. The second has what vendors add to the first,
+// and counts only beside it.
 const (
 	HeaderTrace      = "traceparent"
 	HeaderTraceState = "tracestate"
@@ -39,8 +40,9 @@ type Trace struct {
 	State  string // what vendors add to it; never without a Parent
 }
 
-// NewTrace returns the trace that a traceparent and the lines of a tracestate tell of. A traceparent that is none leaves nothing, a
-// tracestate that is none, or longer than 32 members and 512 bytes, only the traceparent.
+// NewTrace returns the trace that a traceparent and the lines of a tracestate tell of. A
+// traceparent that is none leaves nothing, a tracestate that is none, or longer than 32 members and
+// 512 bytes, only the traceparent.
 func NewTrace(parent string, state ...string) Trace {
 	if !IsTrace(parent) {
 		return Trace{}
@@ -93,8 +95,9 @@ func isStateMember(s string) bool {
 	return true
 }
 
-// IsTrace reports whether s is a traceparent (W3C Trace Context §3.2): two digits of version, but for ff, 32 of the trace, 16 of
-// the parent, neither all zero, and 2 of flags, in lower case. A later version may have more behind that.
+// IsTrace reports whether s is a traceparent (W3C Trace Context §3.2): two digits of version, but
+// for ff, 32 of the trace, 16 of the parent, neither all zero, and 2 of flags, in lower case. A
+// later version may have more behind that.
 func IsTrace(s string) bool {
 	if len(s) < traceLength || len(s) > longestTrace || strings.HasPrefix(s, "ff") {
 		return false
@@ -130,8 +133,8 @@ func WithTrace(xml []byte, trace Trace) []byte {
 	return append(out, xml[inner:]...)
 }
 
-// trace reads an element that keeps a part of a trace, and leaves it out: Entry.Trace has it. One that is none is dropped: nobody's
-// entry is refused for how somebody traces.
+// trace reads an element that keeps a part of a trace, and leaves it out: Entry.Trace has it. One
+// that is none is dropped: nobody's entry is refused for how somebody traces.
 func (p *parser) trace(d *draft, t token) error {
 	name, inner := string(t.name.localPart()), p.pos
 	if err := p.cut(d, t); err != nil {

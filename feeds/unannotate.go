@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Unannotate undoes Annotate: it returns the entry as it was, and the headers, which must be those of names and in their
-// order. An error says that m was not annotated so.
+// Unannotate undoes Annotate: it returns the entry as it was, and the headers, which must be those
+// of names and in their order. An error says that m was not annotated so.
 func Unannotate(m *Member, names ...string) (*Entry, []Field, error) {
 	msg, err := MessageOf(m)
 	if err != nil {

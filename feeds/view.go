@@ -69,7 +69,8 @@ func Inspect(m *Member) (*View, error) {
 	return v, nil
 }
 
-// viewing returns a parser of a member's XML, with no limits in the way of what Parse took, and gave attributes.
+// viewing returns a parser of a member's XML, with no limits in the way of what Parse took, and
+// gave attributes.
 func viewing(m *Member) parser {
 	p := parser{scanner: newScanner(m.XML, 0, Limits{Depth: maxDepth, Attributes: math.MaxInt})}
 	p.maxBound = math.MaxInt

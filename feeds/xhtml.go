@@ -29,9 +29,9 @@ type htmlElement struct {
 	code bool   // whose text HTML reads as it stands
 }
 
-// appendHTML appends what is in an XHTML div, whose source declares every namespace that it uses, as
-// HTML. References in it are resolved where a base is in force; markup of other vocabularies than HTML, SVG and
-// MathML is left out, but not its text.
+// appendHTML appends what is in an XHTML div, whose source declares every namespace that it uses,
+// as HTML. References in it are resolved where a base is in force; markup of other vocabularies
+// than HTML, SVG and MathML is left out, but not its text.
 func appendHTML(dst, div []byte, base string) []byte {
 	p := parser{scanner: newScanner(div, 0, Limits{Depth: maxDepth, Attributes: math.MaxInt})}
 	p.maxBound = math.MaxInt

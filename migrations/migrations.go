@@ -65,7 +65,8 @@ func Ensure(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// Check fails with ErrNone, a *NewerError or an *OlderError unless db has the newest schema. It changes nothing.
+// Check fails with ErrNone, a *NewerError or an *OlderError unless db has the newest schema. It
+// changes nothing.
 func Check(ctx context.Context, db *sql.DB) error {
 	steps, err := Status(ctx, db)
 	if err != nil {
@@ -87,10 +88,10 @@ func Check(ctx context.Context, db *sql.DB) error {
 	return older
 }
 
-// Up brings the SQLite or PostgreSQL database db to the newest schema and returns the steps
-// that it took, none when there was nothing to do. It fails with
-// a *NewerError on a database that a newer AtomMQ has migrated. On SQLite, the busy
-// timeout of db's connections bounds how long it waits for another process; on PostgreSQL, ctx does.
+// Up brings the SQLite or PostgreSQL database db to the newest schema and returns the steps that it
+// took, none when there was nothing to do. It fails with a *NewerError on a database that a newer
+// AtomMQ has migrated. On SQLite, the busy timeout of db's connections bounds how long it waits for
+// another process; on PostgreSQL, ctx does.
 func Up(ctx context.Context, db *sql.DB) (steps []Migration, err error) {
 	err = transact(ctx, db, "COMMIT", func(p *goose.Provider) error {
 		results, err := p.Up(ctx)

@@ -23,8 +23,8 @@ const serverSchema = `SELECT format('%s.%s %s %s %s %s', c.relname, a.attname, f
 	UNION ALL SELECT conrelid::regclass || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid::regclass::text LIKE 'atommq%'
 	ORDER BY 1`
 
-// testdata/postgres/v1.sql, v2.sql … are what pg_dump wrote of databases with each schema, without settings of the session. They are
-// never regenerated, as those of files.
+// testdata/postgres/v1.sql, v2.sql … are what pg_dump wrote of databases with each schema, without
+// settings of the session. They are never regenerated, as those of files.
 func TestEveryVersionOnAServerMigrates(t *testing.T) {
 	cluster := dbtest.Start(t, "fsync=off")
 	made := open(t, cluster.Database(t))

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// CheckVersion fails with a *NewerError or an *OlderError unless found is the newest version known here: for
-// databases that may only be read, in which Status cannot look.
+// CheckVersion fails with a *NewerError or an *OlderError unless found is the newest version known
+// here: for databases that may only be read, in which Status cannot look.
 func CheckVersion(found int64) error {
 	known, err := newest()
 	switch {

@@ -124,8 +124,8 @@ func (c *conn) ackTopic(a ackFrame) bool {
 	return c.topics.ackMessage(a.subscription, a.value)
 }
 
-// ackLost answers an acknowledgement of what the client does not hold. If it did once, only those who
-// want to know are told: a claim may be lost while its ACK is on its way.
+// ackLost answers an acknowledgement of what the client does not hold. If it did once, only those
+// who want to know are told: a claim may be lost while its ACK is on its way.
 func (c *conn) ackLost(ctx context.Context, t *transaction, a ackFrame, r receipt) error {
 	why, delivered := c.notHeld(a)
 	switch {
@@ -193,8 +193,9 @@ func (c *conn) settleHeld(ctx context.Context, hs []*held, r receipt, refuse boo
 	}
 }
 
-// joinLast adds hs to the operation collected last, if that is alike and nobody waits for either: one operation for
-// many ACKs costs the bus less than one for each. Should one of them be lost, each is settled on its own.
+// joinLast adds hs to the operation collected last, if that is alike and nobody waits for either:
+// one operation for many ACKs costs the bus less than one for each. Should one of them be lost,
+// each is settled on its own.
 func (c *conn) joinLast(hs []*held, r receipt, refuse bool) bool {
 	o := c.group.last
 	if o == nil || o.held == nil || o.whole || o.receipt.wanted || r.wanted ||

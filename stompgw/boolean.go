@@ -6,8 +6,8 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// parseBoolean takes a header that is true or false, in any case: Python's clients send True. What it is
-// where the client leaves it out, otherwise says.
+// parseBoolean takes a header that is true or false, in any case: Python's clients send True. What
+// it is where the client leaves it out, otherwise says.
 func parseBoolean(f *stomp.Frame, name string, otherwise bool) (bool, error) {
 	value, found := f.Get(name)
 	switch {

@@ -12,8 +12,8 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// identify returns who connects: the account of the headers login and passcode or, without both, of the certificate or, without
-// one, whoever has none, counted by address.
+// identify returns who connects: the account of the headers login and passcode or, without both, of
+// the certificate or, without one, whoever has none, counted by address.
 func (c *conn) identify(ctx context.Context, f *stomp.Frame) (*bus.Caller, error) {
 	caller, err := c.login(ctx, f)
 	if err == nil && caller == c.server.Access.Anonymous() {
@@ -87,8 +87,8 @@ func (c *conn) certified(ctx context.Context, name string) (*bus.Caller, error) 
 	return caller, err
 }
 
-// permit reports why the session may not use any of these rights on a feed. The feeds behind temp queues are for whoever
-// was told of one.
+// permit reports why the session may not use any of these rights on a feed. The feeds behind temp
+// queues are for whoever was told of one.
 func (c *conn) permit(rights bus.Rights, feed string) error {
 	if c.caller.Rights(feed)&rights != 0 || isTempFeed(feed) {
 		return nil

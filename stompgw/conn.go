@@ -215,8 +215,8 @@ func isFault(err error) bool {
 	return errors.As(err, &f) || errors.As(err, &broken) || errors.As(err, &limit)
 }
 
-// report tells the client what was wrong with a frame, after everything that is due for those before it. It
-// reports whether the session ends with it.
+// report tells the client what was wrong with a frame, after everything that is due for those
+// before it. It reports whether the session ends with it.
 func (c *conn) report(ctx context.Context, err error, r receipt) (ends bool) {
 	if err := c.settle(ctx); err != nil {
 		return true

@@ -10,8 +10,8 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// handleControl answers a SEND to a control destination, of ocamlmq's making: the RECEIPT has the number, and without
-// one nothing happens.
+// handleControl answers a SEND to a control destination, of ocamlmq's making: the RECEIPT has the
+// number, and without one nothing happens.
 func (c *conn) handleControl(ctx context.Context, name string, f *stomp.Frame, r receipt) error {
 	asked, err := c.control(name, f)
 	if err != nil || !r.wanted {

@@ -87,8 +87,8 @@ func (w *writer) deliverTaken(ctx context.Context, s *queueSubscription) error {
 	return nil
 }
 
-// takeLimit returns how many deliveries to take: about as many as the buffer has room for, going by the size of
-// those before.
+// takeLimit returns how many deliveries to take: about as many as the buffer has room for, going by
+// the size of those before.
 func (w *writer) takeLimit() int {
 	room := int64(bufferBytes - len(w.buf))
 	return int(min(room/max(w.average, 1)+1, takeLimit))

@@ -76,7 +76,8 @@ func faultOf(err error) (f *fault, known bool) {
 	}, false
 }
 
-// robbed is what clients are told of whom the server, cut off from its database, has to expect that others work on what they hold.
+// robbed is what clients are told of whom the server, cut off from its database, has to expect that
+// others work on what they hold.
 func robbed() *fault {
 	return &fault{
 		message: "the server lost touch with its database",
@@ -114,7 +115,8 @@ func busFaults() []busFault {
 	}
 }
 
-// append writes the ERROR frame; receipt is that of the frame at fault, if it had one, session what the log calls the session, "" for nothing.
+// append writes the ERROR frame; receipt is that of the frame at fault, if it had one, session what
+// the log calls the session, "" for nothing.
 func (f *fault) append(dst []byte, v stomp.Version, receipt receipt, session string) []byte {
 	dst = stomp.AppendCommand(dst, stomp.ERROR)
 	dst = stomp.AppendHeader(dst, v, "message", f.message)

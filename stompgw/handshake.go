@@ -71,8 +71,8 @@ func (c *conn) begin(v stomp.Version, client heartBeat) {
 	c.wake()
 }
 
-// heartBeat is what one side says of its heart-beats (1.1 and 1.2, "Heart-beating"): how often it can send
-// them and how often it wants to get them; 0 for never.
+// heartBeat is what one side says of its heart-beats (1.1 and 1.2, "Heart-beating"): how often it
+// can send them and how often it wants to get them; 0 for never.
 type heartBeat struct{ sends, wants time.Duration }
 
 func parseHeartBeat(f *stomp.Frame) (heartBeat, error) {

@@ -23,8 +23,8 @@ func (c *conn) hangUp() {
 	partFrom(c.nc)
 }
 
-// partFrom closes nc once its client had time to read. What arrives meanwhile is read and forgotten: closing with
-// it unread resets the connection, and the client may lose the ERROR that tells it why.
+// partFrom closes nc once its client had time to read. What arrives meanwhile is read and forgotten:
+// closing with it unread resets the connection, and the client may lose the ERROR that tells it why.
 func partFrom(nc net.Conn) {
 	defer nc.Close()
 	half, ok := nc.(interface{ CloseWrite() error })
@@ -48,8 +48,8 @@ func refuse(nc net.Conn, f *fault, session string) {
 	}
 }
 
-// answerInClear tells a client that speaks STOMP where TLS is spoken what is wrong: without TLS, which is all that it
-// understands.
+// answerInClear tells a client that speaks STOMP where TLS is spoken what is wrong: without TLS,
+// which is all that it understands.
 func answerInClear(err error) {
 	var plain tls.RecordHeaderError
 	if !errors.As(err, &plain) || plain.Conn == nil {

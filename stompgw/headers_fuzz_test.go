@@ -11,7 +11,8 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// Whatever value a client gives a header, what is taken of it keeps within the bounds that the gateway relies on.
+// Whatever value a client gives a header, what is taken of it keeps within the bounds that the
+// gateway relies on.
 func FuzzHeaders(f *testing.F) {
 	for _, value := range []string{
 		"/queue/jobs", "/topic/a*", "/temp-queue/x", "/control/count-msgs/queue/x", "/queue/", "4", "10", "2.5", "1e300", "NaN", "-0", "0x1p-1074",

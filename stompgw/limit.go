@@ -11,11 +11,12 @@ import (
 	"atommq/bus"
 )
 
-// longestWait is how long a client is slowed that sends faster than its account may, by not reading on: until then it sees a slow
-// server, and need not know of limits.
+// longestWait is how long a client is slowed that sends faster than its account may, by not reading
+// on: until then it sees a slow server, and need not know of limits.
 const longestWait = 10 * time.Second
 
-// pay takes what a frame costs the account, and waits as long as its rate asks. What came before is committed meanwhile.
+// pay takes what a frame costs the account, and waits as long as its rate asks. What came before is
+// committed meanwhile.
 func (c *conn) pay(ctx context.Context, l bus.Limit, n int64) error {
 	wait, err := c.caller.Take(l, n, longestWait)
 	if err != nil || wait == 0 {
@@ -55,8 +56,8 @@ func (c *conn) enter(ctx context.Context, caller *bus.Caller) error {
 	return c.pay(ctx, bus.LimitRequests, 1)
 }
 
-// makeFeed makes a feed in the name of the account, if there is none. Those of temp queues count for nobody: they end with their
-// connection.
+// makeFeed makes a feed in the name of the account, if there is none. Those of temp queues count
+// for nobody: they end with their connection.
 func (c *conn) makeFeed(ctx context.Context, feed string) error {
 	if isTempFeed(feed) {
 		return nil

@@ -32,9 +32,10 @@ func newMessages(b *bus.Bus, baseURL string) messages {
 var forms = [3]string{"stomp 1.0", "stomp 1.1", "stomp 1.2"}
 
 // tail returns everything of a MESSAGE that stands behind the headers which differ by subscription
-// (subscription, destination, ack, redelivered): the other headers, the body, and what ends the frame. It is
-// rendered once for each entry, version and shape; whole asks for the entry itself as the body.
-// Callers begin with the command and their headers, which win over the sender's, and must not change the result.
+// (subscription, destination, ack, redelivered): the other headers, the body, and what ends the
+// frame. It is rendered once for each entry, version and shape; whole asks for the entry itself as
+// the body. Callers begin with the command and their headers, which win over the sender's, and must
+// not change the result.
 func (m *messages) tail(ctx context.Context, e *bus.Entry, v stomp.Version, whole bool) []byte {
 	if whole && !e.Deleted {
 		return e.Form(m.whole[v], func(member *feeds.Member) []byte { return m.wholeTail(ctx, member, v) })
@@ -94,8 +95,9 @@ func isOurs(name string) bool {
 	return false
 }
 
-// appendMessage appends the tail. When there is an expiry, it comes first, where expired looks for it.
-// Of repeated headers the first counts (1.2, "Repeated Header Entries"), so those of the server come before the sender's.
+// appendMessage appends the tail. When there is an expiry, it comes first, where expired looks for
+// it. Of repeated headers the first counts (1.2, "Repeated Header Entries"), so those of the server
+// come before the sender's.
 func appendMessage(dst []byte, v stomp.Version, e *feeds.Member, m *feeds.Message) []byte {
 	dst = slices.Grow(dst, tailRoom(m))
 	if at, ok := expiry(e, m); ok {
@@ -140,8 +142,8 @@ func tailRoom(m *feeds.Message) int {
 	return n
 }
 
-// expiry returns the time from which on a message is not delivered, in milliseconds since 1970. A dead letter has none: it only tells that of the message
-// that it was made of.
+// expiry returns the time from which on a message is not delivered, in milliseconds since 1970. A
+// dead letter has none: it only tells that of the message that it was made of.
 func expiry(e *feeds.Member, m *feeds.Message) (at int64, ok bool) {
 	if bus.LivingFeed(e.Feed) != e.Feed && len(m.Header) > 0 && m.Header[0].Name == bus.DeadCause {
 		return 0, false

@@ -49,8 +49,8 @@ func (c *conn) add(ctx context.Context, o *operation) {
 	}
 }
 
-// submit hands what was collected to the bus. An operation that the client waits for, with nothing else
-// under way, is committed in this goroutine, and the RECEIPT written from here too.
+// submit hands what was collected to the bus. An operation that the client waits for, with nothing
+// else under way, is committed in this goroutine, and the RECEIPT written from here too.
 func (c *conn) submit(ctx context.Context) {
 	g := &c.group
 	if g.empty() {

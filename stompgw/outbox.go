@@ -59,8 +59,8 @@ func (o *outbox) swap() items {
 // drop lets go of all it holds.
 func (o *outbox) drop() { o.items, o.entries, o.bytes = items{}, 0, 0 }
 
-// items is a list in pieces, which come from a pool: so a long one is not copied as it grows, and a connection that
-// has nothing to deliver keeps no memory for it.
+// items is a list in pieces, which come from a pool: so a long one is not copied as it grows, and a
+// connection that has nothing to deliver keeps no memory for it.
 type items struct{ first, last *piece }
 
 // piece is some items of a list, of a kilobyte together.

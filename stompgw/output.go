@@ -71,8 +71,8 @@ func (c *conn) room() []byte {
 	return c.out
 }
 
-// fail appends an ERROR and reports whether the session ends with it: always from 1.1 on ("ERROR": the server
-// MUST close the connection just after).
+// fail appends an ERROR and reports whether the session ends with it: always from 1.1 on ("ERROR":
+// the server MUST close the connection just after).
 func (c *conn) fail(f *fault, r receipt) (ends bool) {
 	c.logError(f)
 	c.mu.Lock()
@@ -155,8 +155,8 @@ func (c *conn) settle(ctx context.Context) error {
 	return nil
 }
 
-// stopDelivering waits until nothing more is delivered, and everything that was is acknowledged that
-// need not be by the client.
+// stopDelivering waits until nothing more is delivered, and everything that was is acknowledged
+// that need not be by the client.
 func (c *conn) stopDelivering() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

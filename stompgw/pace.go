@@ -18,7 +18,8 @@ type pace struct {
 // framePiece is how much of a frame has to come in the time for one.
 const framePiece = 256 << 10
 
-// deadline returns until when the next bytes have to come, zero for any time. inFrame says that they belong to a frame that has begun.
+// deadline returns until when the next bytes have to come, zero for any time. inFrame says that
+// they belong to a frame that has begun.
 func (p *pace) deadline(now time.Time, inFrame bool) (by time.Time) {
 	switch {
 	case !inFrame:

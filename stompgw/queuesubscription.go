@@ -60,7 +60,8 @@ func (s *queueSubscription) destination() string { return s.text[s.idLength:] }
 
 func (s *queueSubscription) is(k subscriptionKind) bool { return s.kind&k != 0 }
 
-// notify has the writer take what the consumer has, or ends the session when the consumer was robbed of what the client has.
+// notify has the writer take what the consumer has, or ends the session when the consumer was
+// robbed of what the client has.
 func (s *queueSubscription) notify() {
 	c := s.conn
 	c.mu.Lock()
@@ -98,8 +99,8 @@ func (c *conn) beginSubscription(s *queueSubscription, r receipt) {
 	}
 }
 
-// close ends s and gives back what it holds, but for what the writer has in hand: that is written, and acknowledged
-// where it need not be by the client.
+// close ends s and gives back what it holds, but for what the writer has in hand: that is written,
+// and acknowledged where it need not be by the client.
 func (s *queueSubscription) close() {
 	c := s.conn
 	c.mu.Lock()

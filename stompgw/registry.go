@@ -1,8 +1,9 @@
 package stompgw
 
-// registry finds the follows of a feed, or of a prefix. Those of one feed are linked in a ring, the first of them
-// stands in a table. At a million follows the tables are the larger part of what the registry takes, so
-// they hold nothing but pointers; being many and small, they grow without anybody waiting for it.
+// registry finds the follows of a feed, or of a prefix. Those of one feed are linked in a ring, the
+// first of them stands in a table. At a million follows the tables are the larger part of what the
+// registry takes, so they hold nothing but pointers; being many and small, they grow without
+// anybody waiting for it.
 type registry struct {
 	tables [256]feedTable // by the hash's lower bits
 	size   int            // follows in it

@@ -47,7 +47,8 @@ func (s *sender) keep(text []byte) string {
 	return s.texts.String()[from:]
 }
 
-// setTrace takes the traceparent and the tracestate of a frame: the first ones count. Those that are none are dropped.
+// setTrace takes the traceparent and the tracestate of a frame: the first ones count. Those that
+// are none are dropped.
 func (s *sender) setTrace(f *stomp.Frame, parent []byte) {
 	if s.trace.Parent == "" && feeds.IsTrace(string(parent)) {
 		state, _ := f.Get(feeds.HeaderTraceState)
@@ -204,8 +205,8 @@ func parseAckTimeout(value []byte) (time.Duration, error) {
 	return max(time.Duration(seconds*float64(time.Second)), time.Millisecond), nil
 }
 
-// parseExpires takes milliseconds since 1970, after now; 0 is never. Seconds, taken for milliseconds, would all be
-// in the past, and the message lost.
+// parseExpires takes milliseconds since 1970, after now; 0 is never. Seconds, taken for
+// milliseconds, would all be in the past, and the message lost.
 func parseExpires(value []byte, now time.Time) (time.Time, error) {
 	ms, err := strconv.ParseInt(string(value), 10, 64)
 	const year1973 = 100_000_000_000

@@ -37,8 +37,8 @@ type Server struct {
 	MaxSubscriptions int // of a connection; default 1,000,000
 	MaxTempQueues    int // of a connection; default 100
 	MaxTransactions  int // open at once, of a connection; default 100
-	// TransactionFrames and TransactionBytes bound what the open transactions of a connection hold together;
-	// default 2,000 frames, and 16 MiB of them.
+	// TransactionFrames and TransactionBytes bound what the open transactions of a connection hold
+	// together; default 2,000 frames, and 16 MiB of them.
 	TransactionFrames, TransactionBytes int
 	// PendingBytes bounds the frames of a connection that are not on disk yet, 512 bytes counted
 	// for each beside its own; it is not read further meanwhile. Default 2 MiB.
@@ -238,9 +238,9 @@ func shuttingDown() *fault {
 	return &fault{message: "the server is shutting down", detail: "connect again later", ends: true}
 }
 
-// Shutdown ends what Serve and ServeConn do: it takes no more connections, and each session finishes the
-// frames that it took, tells its client with an ERROR, and closes. When ctx ends first,
-// connections are cut off, and it returns ctx's cause. It may be called again.
+// Shutdown ends what Serve and ServeConn do: it takes no more connections, and each session
+// finishes the frames that it took, tells its client with an ERROR, and closes. When ctx ends
+// first, connections are cut off, and it returns ctx's cause. It may be called again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.init()
 	s.mu.Lock()

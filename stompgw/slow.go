@@ -23,7 +23,8 @@ var slownessWords = [slownesses]string{"connect", "frame", "heart_beat", "unread
 // countSlow counts a connection that is cut off.
 func (s *Server) countSlow(with slowness) { s.stats.slow[with].Add(1) }
 
-// countUnread counts a connection that is cut off because writing to it failed, if it did because the client does not read.
+// countUnread counts a connection that is cut off because writing to it failed, if it did because
+// the client does not read.
 func (s *Server) countUnread(err error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		s.countSlow(slowReading)

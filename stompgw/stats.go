@@ -14,8 +14,9 @@ type Stats struct {
 	Messages    int64 // MESSAGE frames
 	Errors      int64 // ERROR frames
 	Refused     int64 // connections for which there was no room
-	// Slow is connections that were cut off because their clients were too slow, by what with: "connect", "frame", "heart_beat", "unread"
-	// (they did not read), "live" (they did not read what is not stored).
+	// Slow is connections that were cut off because their clients were too slow, by what with:
+	// "connect", "frame", "heart_beat", "unread" (they did not read), "live" (they did not read
+	// what is not stored).
 	Slow map[string]int64
 
 	Topics  int // subscriptions to topics now

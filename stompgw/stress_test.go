@@ -28,7 +28,8 @@ func (d *done) settled(n string) {
 	}
 }
 
-// Consumers that refuse, vanish and come again get everything, and nothing that a RECEIPT said is acknowledged comes back.
+// Consumers that refuse, vanish and come again get everything, and nothing that a RECEIPT said is
+// acknowledged comes back.
 func TestNothingIsLostAndNoReceiptedAckComesBack(t *testing.T) {
 	g := start(t)
 	const producers, each = 4, 250
@@ -67,8 +68,8 @@ func TestNothingIsLostAndNoReceiptedAckComesBack(t *testing.T) {
 	}
 }
 
-// consume is the life of one connection: it acknowledges some messages, refuses some, and vanishes. It reports whether
-// there is more to do.
+// consume is the life of one connection: it acknowledges some messages, refuses some, and vanishes.
+// It reports whether there is more to do.
 func (d *done) consume(t *testing.T, g *gateway) bool {
 	c := g.connect(t, "1.2")
 	defer c.nc.Close()

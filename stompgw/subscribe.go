@@ -112,7 +112,8 @@ func (c *conn) parseSubscribe(f *stomp.Frame) (s subscription, err error) {
 	return s, err
 }
 
-// subscriptionID returns the id of a subscription, or what stands for it in 1.0, where the client may give none.
+// subscriptionID returns the id of a subscription, or what stands for it in 1.0, where the
+// client may give none.
 func (c *conn) subscriptionID(f *stomp.Frame, to destination) (id string, unnamed bool, err error) {
 	value, found := f.Get("id")
 	switch {

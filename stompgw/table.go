@@ -10,8 +10,8 @@ var seed = maphash.MakeSeed()
 
 func hashOf(key string) uint32 { return uint32(maphash.String(seed, key)) }
 
-// table is a set of pointers that are found by a key, as K says: open addressing with linear probing, between half and
-// three quarters full. Its zero value is empty.
+// table is a set of pointers that are found by a key, as K says: open addressing with linear
+// probing, between half and three quarters full. Its zero value is empty.
 type table[E comparable, K keying[E]] struct {
 	slots []E
 	used  int
@@ -50,8 +50,8 @@ func (byID[E]) differs(E, uint32) bool { return false }
 
 const firstSlots = 4
 
-// home is where a hash belongs if the slot is free: where it stands among all hashes. So any number of
-// slots will do, and tables need not double.
+// home is where a hash belongs if the slot is free: where it stands among all hashes. So any number
+// of slots will do, and tables need not double.
 func (t *table[E, K]) home(hash uint32) int { return int(uint64(hash) * uint64(len(t.slots)) >> 32) }
 
 func (t *table[E, K]) after(slot int) int {

@@ -28,8 +28,8 @@ func isTempFeed(name string) bool {
 	return found && len(secret) >= shortest && strings.Trim(secret, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }
 
-// checkAsker refuses what would begin a temp queue anew once its session has ended: nobody would take
-// the answer, and nobody would remove the feed.
+// checkAsker refuses what would begin a temp queue anew once its session has ended: nobody would
+// take the answer, and nobody would remove the feed.
 func (c *conn) checkAsker(ctx context.Context, feed string) error {
 	if !isTempFeed(feed) {
 		return nil
@@ -60,8 +60,8 @@ func (c *conn) tempQueue(name string) (*tempQueue, error) {
 	return t, nil
 }
 
-// replyAddress returns what a reply-to header that names a temp queue is for those who get it, and has
-// what they send there delivered to the client.
+// replyAddress returns what a reply-to header that names a temp queue is for those who get it, and
+// has what they send there delivered to the client.
 func (c *conn) replyAddress(ctx context.Context, text []byte) (string, error) {
 	to, err := parseDestination(text)
 	if err != nil {

@@ -101,7 +101,8 @@ func (t *topics) Committed(entries []*bus.Entry) {
 	}
 }
 
-// announce pushes entries feed by feed, as they come: so each follow's lock is taken once for several of them.
+// announce pushes entries feed by feed, as they come: so each follow's lock is taken once for
+// several of them.
 func (t *topics) announce(entries []*bus.Entry) {
 	var woken wakes
 	t.mu.RLock()
@@ -179,7 +180,8 @@ func (t *topics) enter(s *follow, after int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if after == fromNow {
-		// An entry up to here may be announced yet. It was committed before, and what comes after is announced after.
+		// An entry up to here may be announced yet. It was committed before, and what comes after
+		// is announced after.
 		after = t.bus.Head()
 	}
 	s.after = after

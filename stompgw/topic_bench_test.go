@@ -59,8 +59,8 @@ func anew(entries []*bus.Entry, id int64) []*bus.Entry {
 	return out
 }
 
-// BenchmarkFanOut pushes entries to a number of connections, each with one subscription, and renders the
-// frames, without sockets: what it tells is the time of one delivery.
+// BenchmarkFanOut pushes entries to a number of connections, each with one subscription, and
+// renders the frames, without sockets: what it tells is the time of one delivery.
 func BenchmarkFanOut(b *testing.B) {
 	for _, connections := range []int{1, 10, 100, 1000} {
 		b.Run(strconv.Itoa(connections), func(b *testing.B) {
@@ -94,7 +94,8 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 }
 
-// BenchmarkSubscribe subscribes ten connections to topics of their own, and tells what a subscription takes in memory.
+// BenchmarkSubscribe subscribes ten connections to topics of their own, and tells what a
+// subscription takes in memory.
 func BenchmarkSubscribe(b *testing.B) {
 	t := openTopics(b)
 	followers := make([]follower, 10)

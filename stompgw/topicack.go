@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// ack takes the value of an id header, as 1.2 has it: that of the ack header of a MESSAGE.
-// NACK is the same: the log has the message as it had it before. It reports whether such a message was waiting for it.
+// ack takes the value of an id header, as 1.2 has it: that of the ack header of a MESSAGE. NACK is the
+// same: the log has the message as it had it before. It reports whether such a message was waiting for it.
 func (f *follower) ack(value []byte) (found bool) {
 	number, id, _ := bytes.Cut(value, []byte("@"))
 	number, ours := bytes.CutPrefix(number, []byte("t"))
@@ -37,8 +37,8 @@ func (f *follower) ackOf(id []byte, message int64) bool {
 	return s != nil && s.is(isAcked) && f.settle(s, message)
 }
 
-// settle takes an ACK of s. A follow without a window does not keep account of them: any message that it
-// may have got will do.
+// settle takes an ACK of s. A follow without a window does not keep account of them: any message
+// that it may have got will do.
 func (f *follower) settle(s *follow, message int64) bool {
 	f.mu.Lock()
 	l := s.lag

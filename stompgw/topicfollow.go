@@ -8,7 +8,8 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// follow is one topic subscription of a connection. There may be millions: it takes 64 bytes, and as many as its texts.
+// follow is one topic subscription of a connection. There may be millions: it takes 64 bytes, and
+// as many as its texts.
 type follow struct {
 	owner      *follower
 	text       string  // the id, then the feed or prefix
@@ -36,8 +37,8 @@ const (
 	isAcked = isIndividual | isCumulative
 )
 
-// lag is what a follow needs that reads from the log: because it wants what was before, or because its
-// connection had no room.
+// lag is what a follow needs that reads from the log: because it wants what was before, or because
+// its connection had no room.
 type lag struct {
 	newest int64  // id of the newest entry announced; all up to it can be read
 	again  bool   // there may be more to read than newest tells
@@ -144,7 +145,8 @@ func (s *follow) appendHead(dst []byte, v stomp.Version, e *bus.Entry) []byte {
 	return dst
 }
 
-// appendAck adds the header whose value an ACK of 1.2 sends back: t, the message's id, @, the subscription's id.
+// appendAck adds the header whose value an ACK of 1.2 sends back: t, the message's id, @, the
+// subscription's id.
 func (s *follow) appendAck(dst []byte, v stomp.Version, id int64) []byte {
 	if !s.is(isPlain) {
 		return stomp.AppendHeader(dst, v, "ack", "t"+strconv.FormatInt(id, 10)+"@"+s.id())

@@ -21,8 +21,9 @@ const (
 // follower is the topic side of one connection. Its methods may be called from any
 // goroutine, next from one at a time.
 //
-// A follow is live: what is published is pushed to the outbox. When that has no room, the follow lags: it is queued,
-// and next reads it from the log, after the outbox, in turn with the others, until nothing is missing.
+// A follow is live: what is published is pushed to the outbox. When that has no room, the follow
+// lags: it is queued, and next reads it from the log, after the outbox, in turn with the others,
+// until nothing is missing.
 type follower struct {
 	topics  *topics
 	version stomp.Version
@@ -52,16 +53,16 @@ type follower struct {
 	denied string // a feed that may not be read any more, "" for none
 }
 
-// attach makes f ready. wake is called when next has something to give, and not again before next was called: from
-// any goroutine, with no lock held. It must not block.
+// attach makes f ready. wake is called when next has something to give, and not again before next
+// was called: from any goroutine, with no lock held. It must not block.
 func (f *follower) attach(t *topics, v stomp.Version, wake func()) {
 	f.topics, f.version, f.wake = t, v, wake
 	f.waiting = true
 }
 
-// next appends MESSAGE frames, about room bytes of them: one frame may pass it. more tells that there may be
-// further ones at once. After an error (a *bus.GapError, a *cutOffError, a *fault, the bus's, ctx's cause) the session ends
-// with an ERROR; dst holds whole frames then, too.
+// next appends MESSAGE frames, about room bytes of them: one frame may pass it. more tells that
+// there may be further ones at once. After an error (a *bus.GapError, a *cutOffError, a *fault, the
+// bus's, ctx's cause) the session ends with an ERROR; dst holds whole frames then, too.
 func (f *follower) next(ctx context.Context, dst []byte, room int) (out []byte, more bool, err error) {
 	for limit := len(dst) + room; len(dst) < limit; {
 		if f.hand.empty() {
@@ -167,7 +168,8 @@ func (f *follower) rest() {
 	f.lagging = nil
 }
 
-// logMayCome reports whether a follow can be read: older entries of the first one have left the outbox. Callers hold f.mu.
+// logMayCome reports whether a follow can be read: older entries of the first one have left the
+// outbox. Callers hold f.mu.
 func (f *follower) logMayCome() bool {
 	if len(f.lagging) == 0 {
 		return false
@@ -220,7 +222,8 @@ func (f *follower) read(ctx context.Context, s *follow) error {
 	return nil
 }
 
-// goOn lets a follow that was read be read again, wait for ACKs or for what is published, or go live. Callers hold f.mu.
+// goOn lets a follow that was read be read again, wait for ACKs or for what is published, or go
+// live. Callers hold f.mu.
 func (f *follower) goOn(s *follow, more bool) {
 	l := s.lag
 	l.again = l.again || more
@@ -244,7 +247,8 @@ func (f *follower) enqueue(s *follow) {
 // fallBehind makes a live follow read from the log. Callers hold f.mu.
 func (f *follower) fallBehind(s *follow) { s.lag = &lag{swap: f.outbox.swaps} }
 
-// push gives s the entries of its feed that were committed just now, in order of id. It reports whether the writer is to be woken.
+// push gives s the entries of its feed that were committed just now, in order of id. It reports
+// whether the writer is to be woken.
 func (f *follower) push(s *follow, entries []*bus.Entry) (wake bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -321,7 +325,8 @@ func (f *follower) end() {
 	f.giveRoom()
 }
 
-// rouse reports whether the writer waits although there is something for it, and notes that it is being woken. Callers hold f.mu.
+// rouse reports whether the writer waits although there is something for it, and notes that it is
+// being woken. Callers hold f.mu.
 func (f *follower) rouse() bool {
 	wake := f.waiting && (!f.outbox.items.empty() || len(f.lagging) > 0 || f.cut)
 	if wake {

@@ -30,8 +30,8 @@ func (e *cutOffError) Error() string {
 }
 
 // broadcast brings a message that is not stored to those who are subscribed now. It copies what it
-// needs of m. Where a subscriber has no room it waits, for at most a second in all; who makes none is cut off.
-// The error is ctx's cause, or why m cannot be an entry.
+// needs of m. Where a subscriber has no room it waits, for at most a second in all; who makes none
+// is cut off. The error is ctx's cause, or why m cannot be an entry.
 func (t *topics) broadcast(ctx context.Context, feed string, m *feeds.Message) error {
 	if t.count(feed) == 0 {
 		return nil
@@ -177,7 +177,8 @@ func (f *follower) giveUp(s *follow, e transient) (wake bool) {
 	return f.rouse()
 }
 
-// cutOff says from where on nothing stored is missed: before the oldest entry not delivered. Callers hold f.mu.
+// cutOff says from where on nothing stored is missed: before the oldest entry not delivered.
+// Callers hold f.mu.
 func (f *follower) cutOff() error {
 	resume := f.last
 	for i := range f.outbox.items.all() {

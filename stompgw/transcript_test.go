@@ -189,9 +189,10 @@ func show(f *stomp.Frame) string {
 }
 
 // play speaks a literal transcript. Each block is a frame, its lines marked with the client they
-// belong to (none for the only one) and a sign: > sends, < expects. In what is expected, headers that are
-// not listed may be there too; "!name" must not, and the line "…" ends the comparison before the body.
-// {name} stands for a value that is remembered. "x<EOF" expects the end of the connection, "x>FIN" closes it.
+// belong to (none for the only one) and a sign: > sends, < expects. In what is expected, headers
+// that are not listed may be there too; "!name" must not, and the line "…" ends the comparison
+// before the body. {name} stands for a value that is remembered. "x<EOF" expects the end of the
+// connection, "x>FIN" closes it.
 func (g *gateway) play(t *testing.T, script string) {
 	t.Helper()
 	p := player{t: t, gateway: g, clients: make(map[string]*client), values: make(map[string]string)}

@@ -22,8 +22,8 @@ var subprotocols = [...]string{"v12.stomp", "v11.stomp", "v10.stomp"}
 // kind that the client sent last; a frame that is not UTF-8 is always binary, because a text
 // message cannot carry it (RFC 6455 §5.6).
 //
-// A browser connects on behalf of the pages that origins lets in, or of the site's own where it is nil.
-// Programs that are no browser send no Origin and are not asked.
+// A browser connects on behalf of the pages that origins lets in, or of the site's own where it is
+// nil. Programs that are no browser send no Origin and are not asked.
 func (s *Server) WebSocket(origins *http.CrossOriginProtection) http.Handler {
 	if origins == nil {
 		origins = http.NewCrossOriginProtection()

@@ -103,8 +103,7 @@ func (c *webSocketConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// send sends a message. A large one may take as long as it needs, as long as pieces of it are taken in
-// time.
+// send sends a message. A large one may take as long as it needs, as long as pieces of it are taken in time.
 func (c *webSocketConn) send(frame []byte) error {
 	kind := c.kindOf(frame)
 	if len(frame) <= pieceToWrite {

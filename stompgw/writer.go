@@ -151,8 +151,8 @@ func (c *conn) put(b []byte) error {
 	return nil
 }
 
-// writeDirect writes what answers the client, from the reader's goroutine, if
-// nobody else writes: a client that waits for each receipt is answered without a hand-over between goroutines.
+// writeDirect writes what answers the client, from the reader's goroutine, if nobody else writes: a
+// client that waits for each receipt is answered without a hand-over between goroutines.
 func (c *conn) writeDirect() {
 	c.mu.Lock()
 	c.direct = false
@@ -180,8 +180,8 @@ func (c *conn) writeDirect() {
 	}
 }
 
-// idle waits until there is something to write, and sends a heart-beat when nothing was written for so long
-// that the client expects one.
+// idle waits until there is something to write, and sends a heart-beat when nothing was written for
+// so long that the client expects one.
 func (w *writer) idle(beat *idleTimer) {
 	w.mu.Lock()
 	interval, last := w.beat, w.written

@@ -105,8 +105,8 @@ func (p *Pages) fill(c *card, v *feeds.View, at place) {
 	c.sayJSONOnce(v, at)
 }
 
-// sayJSONOnce leaves out a summary that is the beginning of the JSON below it, and on a feed page JSON
-// that is the title already. A server makes both of JSON that brings neither.
+// sayJSONOnce leaves out a summary that is the beginning of the JSON below it, and on a feed page
+// JSON that is the title already. A server makes both of JSON that brings neither.
 func (c *card) sayJSONOnce(v *feeds.View, at place) {
 	if _, kind := classify(v.Content.Type); kind != kindJSON {
 		return

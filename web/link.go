@@ -20,8 +20,8 @@ func resolve(self, base string) *url.URL {
 	return u
 }
 
-// pathOf returns the path of an absolute URL, as it is escaped there: a page can be reached under another
-// name than its links have, and posts to the server that it came from.
+// pathOf returns the path of an absolute URL, as it is escaped there: a page can be reached under
+// another name than its links have, and posts to the server that it came from.
 func pathOf(absolute string) string {
 	u, err := url.Parse(absolute)
 	if err != nil {

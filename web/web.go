@@ -1,8 +1,9 @@
 // Package web renders the pages a browser gets.
 //
 // A page is plain HTML, and works without scripts. Its one stylesheet and its one script, which
-// follows the feed and takes keys, stand inline: its Content-Security-Policy lets nothing else load or
-// run, and lets it speak to its own server only. What publishers wrote is text, or HTML reduced to an allow-list.
+// follows the feed and takes keys, stand inline: its Content-Security-Policy lets nothing else load
+// or run, and lets it speak to its own server only. What publishers wrote is text, or HTML reduced
+// to an allow-list.
 //
 // A Pages keeps no state between calls and is safe for concurrent use.
 package web
@@ -45,8 +46,8 @@ func New() (*Pages, error) {
 	return &Pages{templates: t, sanitiser: newSanitiser(), policy: contentPolicy(stylesheet, script)}, nil
 }
 
-// contentPolicy allows the one inline stylesheet and the one inline script, the icons that the page and its stylesheet carry
-// as data: URLs, and to read from and post to the page's own server.
+// contentPolicy allows the one inline stylesheet and the one inline script, the icons that the page
+// and its stylesheet carry as data: URLs, and to read from and post to the page's own server.
 func contentPolicy(style, script string) string {
 	return "default-src 'none'; style-src " + hashSource(style) + "; script-src " + hashSource(script) +
 		"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

@@ -286,8 +286,8 @@ func testConcurrentClaims(t *testing.T, s *suite) {
 	s.wantWaiting(q)
 }
 
-// work claims and acks until the queue is empty and nothing more comes, and returns what it got. Every
-// fifth claim it releases first.
+// work claims and acks until the queue is empty and nothing more comes, and returns what it got.
+// Every fifth claim it releases first.
 func work(t *testing.T, s *suite, at time.Time, node, queue int64, published <-chan struct{}) []int64 {
 	var got []int64
 	for last := false; ; {

@@ -55,7 +55,8 @@ func testPurgeUntilAcked(_ *testing.T, s *suite) {
 	s.wantAccount(5)
 }
 
-// refusesChanged makes sure that nothing of q, a queue that something waits in, is removed unless it is as it was seen.
+// refusesChanged makes sure that nothing of q, a queue that something waits in, is removed unless
+// it is as it was seen.
 func (s *suite) refusesChanged(q, other *bus.Queue) {
 	s.Helper()
 	three, ctx := 3, context.Background()
@@ -109,7 +110,8 @@ func testDropQueue(t *testing.T, s *suite) {
 	}
 }
 
-// requeuing makes an op that sends the dead letter that c is about back as e, to the queue q, or as the entry again.
+// requeuing makes an op that sends the dead letter that c is about back as e, to the queue q, or as
+// the entry again.
 func requeuing(c bus.Claim, e *bus.Entry, again int64) *bus.Op {
 	op := settling(bus.Acked, c)
 	op.Kind, op.Again = bus.OpRequeue, again

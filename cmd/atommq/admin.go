@@ -43,7 +43,8 @@ func adminSettings() []setting {
 	}
 }
 
-// openAdminDoor opens the address of --admin, nil for none. Another address than one of this machine's own has to be meant.
+// openAdminDoor opens the address of --admin, nil for none. Another address than one of this
+// machine's own has to be meant.
 func openAdminDoor(ctx context.Context, s *settings) (*door, error) {
 	if isOff(s.Admin) {
 		return nil, nil
@@ -128,7 +129,8 @@ func sayOK(w http.ResponseWriter) {
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-// local lets in who asks from this machine, whatever the address: a profile holds what is in memory, passwords among it.
+// local lets in who asks from this machine, whatever the address: a profile holds what is in
+// memory, passwords among it.
 func (a *adminServer) local(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if at, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !at.Addr().Unmap().IsLoopback() {
@@ -139,8 +141,8 @@ func (a *adminServer) local(next http.Handler) http.Handler {
 	})
 }
 
-// onlyByAddress refuses requests that call this machine by a name of somebody else's making: a page on the web could have its own name
-// lead here, and read the answers (DNS rebinding).
+// onlyByAddress refuses requests that call this machine by a name of somebody else's making: a page
+// on the web could have its own name lead here, and read the answers (DNS rebinding).
 func onlyByAddress(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isForeignName(hostname(r.Host)) {

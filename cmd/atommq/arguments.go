@@ -57,7 +57,8 @@ func asIn(cmd *cobra.Command) string {
 	return ", as in " + first
 }
 
-// unquoted says what may have become of a * where arguments are the names of files here: shells put those in its place.
+// unquoted says what may have become of a * where arguments are the names of files here: shells put
+// those in its place.
 func unquoted(given []string) string {
 	for _, arg := range given {
 		if _, err := os.Lstat(arg); err != nil {

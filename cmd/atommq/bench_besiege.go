@@ -43,8 +43,8 @@ func besiege(ctx context.Context, web, stomp string, out io.Writer) error {
 	return others.Wait() // what becomes of hostile clients is their own affair
 }
 
-// besiegers are hostile clients in a process of their own, as they would be on machines of their own: so they share no scheduler with
-// those whose delays are measured.
+// besiegers are hostile clients in a process of their own, as they would be on machines of their
+// own: so they share no scheduler with those whose delays are measured.
 type besiegers struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser

@@ -12,7 +12,8 @@ import (
 	"atommq/db"
 )
 
-// database returns what --db would call a new, empty database: a file in the section's directory, or a schema of the server's.
+// database returns what --db would call a new, empty database: a file in the section's directory,
+// or a schema of the server's.
 func (b *bench) database(ctx context.Context, name string) (string, error) {
 	if b.server == "" {
 		return filepath.Join(b.dir, name+".db"), nil

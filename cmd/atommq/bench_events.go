@@ -19,8 +19,8 @@ const (
 	benchLead      = 500 // entries that the publisher is ahead of the slowest reader, at most: the readers stay live
 )
 
-// benchEvents measures how many Server-Sent Events reach 100 readers of a feed, beside bare sockets into which the same bytes
-// are written.
+// benchEvents measures how many Server-Sent Events reach 100 readers of a feed, beside bare sockets
+// into which the same bytes are written.
 func benchEvents(ctx context.Context, b *bench) (err error) {
 	site, err := b.openSite(ctx)
 	if err != nil {

@@ -21,8 +21,9 @@ const (
 	benchLargeFeed   = "/feeds/large"
 )
 
-// benchHostile measures how long well-behaved clients wait while nobody else is there, and while hostile and idle ones are: the same clients,
-// in turn, on one server, which is a process of its own and shares the processors with all of them.
+// benchHostile measures how long well-behaved clients wait while nobody else is there, and while
+// hostile and idle ones are: the same clients, in turn, on one server, which is a process of its
+// own and shares the processors with all of them.
 func benchHostile(ctx context.Context, b *bench) (err error) {
 	files, err := openableFiles()
 	if err != nil {

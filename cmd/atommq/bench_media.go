@@ -18,8 +18,8 @@ const (
 	mega            = 1e6
 )
 
-// benchMedia measures one file of 1 GiB, to a server that is a process of its own and back, and by how much that makes
-// it grow; beside the same chunks written with no server around them.
+// benchMedia measures one file of 1 GiB, to a server that is a process of its own and back, and by
+// how much that makes it grow; beside the same chunks written with no server around them.
 func benchMedia(ctx context.Context, b *bench) (err error) {
 	b.say("writing 1 GiB of raw chunks")
 	raw, err := rawChunks(ctx, b.dir)
@@ -59,8 +59,8 @@ func benchMedia(ctx context.Context, b *bench) (err error) {
 	return nil
 }
 
-// rawChunks writes as many chunks as a file of benchMediaBytes has to a SQLite file, a transaction for each, and returns the
-// rate in MB/s.
+// rawChunks writes as many chunks as a file of benchMediaBytes has to a SQLite file, a transaction
+// for each, and returns the rate in MB/s.
 func rawChunks(ctx context.Context, dir string) (rate float64, err error) {
 	raw, err := sql.Open("sqlite3", "file:"+filepath.Join(dir, "chunks.db")+"?_journal_mode=WAL&_synchronous=FULL")
 	if err != nil {
@@ -150,7 +150,8 @@ func (s *benchServer) downloadMedia(ctx context.Context) error {
 	return err
 }
 
-// watched does work and returns how long it took, and the most memory in MiB that the server was seen with meanwhile.
+// watched does work and returns how long it took, and the most memory in MiB that the server was
+// seen with meanwhile.
 func (s *benchServer) watched(work func() error) (took time.Duration, peak float64, err error) {
 	begun := time.Now()
 	done := make(chan error, 1)

@@ -58,8 +58,8 @@ func benchMemory(ctx context.Context, b *bench) (err error) {
 	return nil
 }
 
-// benchServerCommand is serve for the benchmark: it gives back the memory that it does not use each time it is sent a line, and
-// answers with one. By itself a program in Go does so within minutes.
+// benchServerCommand is serve for the benchmark: it gives back the memory that it does not use each
+// time it is sent a line, and answers with one. By itself a program in Go does so within minutes.
 func benchServerCommand() *cobra.Command {
 	cmd := serveCommand()
 	cmd.Use, cmd.Hidden = "server", true
@@ -171,8 +171,8 @@ func (s *benchServer) publishFeeds(ctx context.Context, n int) error {
 	return callers.Wait()
 }
 
-// settle has the server give back the memory that it does not use, and returns its resident memory in MiB: the
-// garbage of what was done before is no part of it.
+// settle has the server give back the memory that it does not use, and returns its resident memory
+// in MiB: the garbage of what was done before is no part of it.
 func (s *benchServer) settle() (float64, error) {
 	if _, err := io.WriteString(s.in, "\n"); err != nil {
 		return 0, fmt.Errorf("ask the server to give back memory: %w", err)

@@ -37,8 +37,8 @@ func (r *rawTable) settle(last int64) error {
 	return r.exec("DELETE FROM atommq_entry WHERE id <= ?", last)
 }
 
-// sends measures what sending to a queue comes to: entries and their work, so many in one commit, in
-// messages per second.
+// sends measures what sending to a queue comes to: entries and their work, so many in one commit,
+// in messages per second.
 func (r *rawTable) sends(batch int) measure {
 	return func(ctx context.Context, d time.Duration) (float64, error) {
 		return rate(ctx, d, 1, func(int) (int, error) {
@@ -47,7 +47,8 @@ func (r *rawTable) sends(batch int) measure {
 	}
 }
 
-// sendsOverSocket measures the same, a message a commit, where each comes in over a socket whose other end waits for the answer.
+// sendsOverSocket measures the same, a message a commit, where each comes in over a socket whose
+// other end waits for the answer.
 func (r *rawTable) sendsOverSocket() measure {
 	return func(ctx context.Context, d time.Duration) (perSecond float64, err error) {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")

@@ -17,8 +17,8 @@ const (
 	smallBuffer = 2 << 10
 )
 
-// benchReaders measures what the reader of a stream holds that waits, and how long an entry takes until all have it. The server is
-// a process of its own, and shares the processors with the readers.
+// benchReaders measures what the reader of a stream holds that waits, and how long an entry takes
+// until all have it. The server is a process of its own, and shares the processors with the readers.
 func benchReaders(ctx context.Context, b *bench) (err error) {
 	files, err := openableFiles()
 	if err != nil {

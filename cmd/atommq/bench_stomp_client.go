@@ -14,12 +14,12 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// benchStompWait bounds what one connection of the load generator takes: whoever does not get by then what
-// it waits for, never will.
+// benchStompWait bounds what one connection of the load generator takes: whoever does not get by
+// then what it waits for, never will.
 const benchStompWait = 3 * time.Minute
 
-// benchStomp is one STOMP 1.2 connection of the load generator. It shares the processors with the gateway that
-// it measures, so it appends frames to one buffer, writes many at once, and reads what
+// benchStomp is one STOMP 1.2 connection of the load generator. It shares the processors with the
+// gateway that it measures, so it appends frames to one buffer, writes many at once, and reads what
 // came as a whole.
 type benchStomp struct {
 	net.Conn
@@ -180,8 +180,8 @@ func (c *benchStomp) subscribe(destination string, headers ...string) error {
 	return err
 }
 
-// consume acknowledges every message that comes, and tells told how many were, on disk, each time a receipt comes.
-// What was read at once is acknowledged at once: a frame each, with a receipt for the last one.
+// consume acknowledges every message that comes, and tells told how many were, on disk, each time a receipt
+// comes. What was read at once is acknowledged at once: a frame each, with a receipt for the last one.
 func (c *benchStomp) consume(told func(acked int64)) error {
 	for given := int64(0); ; {
 		f, err := c.frames.Next()
@@ -250,7 +250,8 @@ func (cs benchStomps) each(do func(i int, c *benchStomp) error) error {
 	return all.Wait()
 }
 
-// during has every connection read for as long as work takes, then closes them. When one fails, work's context ends.
+// during has every connection read for as long as work takes, then closes them. When one fails,
+// work's context ends.
 func (cs benchStomps) during(ctx context.Context, work func(ctx context.Context) error, read func(i int, c *benchStomp) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for i, c := range cs {

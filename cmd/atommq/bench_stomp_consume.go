@@ -10,8 +10,8 @@ const (
 	benchWaiting   = 100_000 // messages to drain
 )
 
-// consumers begins sessions that subscribe to the queue, as workers do: each message is acknowledged by
-// itself, a thousand may be under way.
+// consumers begins sessions that subscribe to the queue, as workers do: each message is
+// acknowledged by itself, a thousand may be under way.
 func (g *benchGateway) consumers(ctx context.Context, n int) (benchStomps, error) {
 	clients, err := dialBenchStomps(ctx, g.address, n)
 	if err != nil {
@@ -26,8 +26,8 @@ func (g *benchGateway) consumers(ctx context.Context, n int) (benchStomps, error
 	return clients, nil
 }
 
-// flowing has producers send and consumers acknowledge, and returns how many messages a second went all the way:
-// until the last one is acknowledged.
+// flowing has producers send and consumers acknowledge, and returns how many messages a second went
+// all the way: until the last one is acknowledged.
 func (g *benchGateway) flowing(producers, consumers int) measure {
 	send := newBenchSend(benchQueue)
 	return func(ctx context.Context, d time.Duration) (perSecond float64, err error) {
@@ -63,7 +63,8 @@ func (g *benchGateway) flowing(producers, consumers int) measure {
 	}
 }
 
-// benchFlow measures messages from SEND to the RECEIPT of their ACK, beside what the database makes of the same rows.
+// benchFlow measures messages from SEND to the RECEIPT of their ACK, beside what the database makes
+// of the same rows.
 func benchFlow(ctx context.Context, b *bench) error {
 	return b.besideRaw(ctx, func(g *benchGateway, raw *rawTable) error {
 		rates, err := b.compare(ctx, "4 producers, 4 consumers", g.flowing(4, benchConsumers), raw.flows(benchRawBatch))
@@ -99,8 +100,8 @@ func (g *benchGateway) draining(waiting, consumers int) measure {
 	}
 }
 
-// benchDrain measures how fast a queue empties that nobody sends to, with its messages on disk, beside rows inserted in bulk, and what
-// the database makes of the same rows.
+// benchDrain measures how fast a queue empties that nobody sends to, with its messages on disk,
+// beside rows inserted in bulk, and what the database makes of the same rows.
 func benchDrain(ctx context.Context, b *bench) error {
 	return b.besideRaw(ctx, func(g *benchGateway, raw *rawTable) error {
 		rates, err := b.compare(ctx, "draining 100,000 messages", g.draining(benchWaiting, benchConsumers), raw.inserts(benchRawBatch), raw.drains(benchWaiting, benchRawBatch))

@@ -12,14 +12,15 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// benchAhead is how many messages a publisher is ahead of its receipts and of the slowest subscriber, at most.
+// benchAhead is how many messages a publisher is ahead of its receipts and of the slowest
+// subscriber, at most.
 const benchAhead = 4000
 
 // benchDeliveries is how many deliveries a second topics are to make.
 const benchDeliveries = 1_000_000
 
-// benchFanOut measures deliveries to many subscribers of a topic: of messages that are stored, beside rows inserted in bulk, each for all of
-// them, and of such that are not, beside bare sockets to as many.
+// benchFanOut measures deliveries to many subscribers of a topic: of messages that are stored, beside
+// rows inserted in bulk, each for all of them, and of such that are not, beside bare sockets to as many.
 func benchFanOut(ctx context.Context, b *bench) error {
 	return b.besideRaw(ctx, func(g *benchGateway, raw *rawTable) error {
 		for _, subscribers := range []int{10, 100} {
@@ -42,8 +43,8 @@ func benchFanOut(ctx context.Context, b *bench) error {
 	})
 }
 
-// fanning has one publisher send to a topic, as fast as the slowest subscriber reads, and returns the
-// deliveries to all of them.
+// fanning has one publisher send to a topic, as fast as the slowest subscriber reads, and returns
+// the deliveries to all of them.
 func (g *benchGateway) fanning(subscribers int, send *benchSend) measure {
 	return func(ctx context.Context, d time.Duration) (perSecond float64, err error) {
 		publisher, err := dialBenchStomp(ctx, g.address)

@@ -17,8 +17,8 @@ const (
 	benchQuestions = 1000
 )
 
-// benchLatency measures how long messages take from SEND to MESSAGE when a thousand a second are sent, through a
-// queue, beside how long a raw commit takes.
+// benchLatency measures how long messages take from SEND to MESSAGE when a thousand a second are
+// sent, through a queue, beside how long a raw commit takes.
 func benchLatency(ctx context.Context, b *bench) error {
 	return b.besideRaw(ctx, func(g *benchGateway, raw *rawTable) error {
 		var halves []float64

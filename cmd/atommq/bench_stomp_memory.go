@@ -19,8 +19,8 @@ const (
 	benchManyQueues    = 100_000
 )
 
-// growth measures how much more memory a server holds after clients did something, in bytes. What they hold open stays
-// so meanwhile.
+// growth measures how much more memory a server holds after clients did something, in bytes. What
+// they hold open stays so meanwhile.
 func (b *bench) growth(ctx context.Context, what string, do func(context.Context, *benchServer) (benchStomps, error)) (bytes float64, err error) {
 	b.grown++
 	name, err := b.database(ctx, fmt.Sprint("atommq", b.grown))

@@ -11,8 +11,8 @@ const (
 	benchFrames        = 250  // that it writes at once
 )
 
-// sending has so many producers send to destination, each with at most window receipts under way, of which
-// some are sent at once.
+// sending has so many producers send to destination, each with at most window receipts under way,
+// of which some are sent at once.
 func (g *benchGateway) sending(producers int, send *benchSend, window, some int) measure {
 	return func(ctx context.Context, d time.Duration) (float64, error) {
 		clients, err := dialBenchStomps(ctx, g.address, producers)
@@ -56,7 +56,8 @@ func benchProducers(ctx context.Context, b *bench) error {
 	})
 }
 
-// benchPipeline measures a producer with many receipts under way, beside rows inserted in bulk, and commits of as many messages.
+// benchPipeline measures a producer with many receipts under way, beside rows inserted in bulk, and
+// commits of as many messages.
 func benchPipeline(ctx context.Context, b *bench) error {
 	return b.besideRaw(ctx, func(g *benchGateway, raw *rawTable) error {
 		rates, err := b.compare(ctx, "one producer with 1,000 receipts under way",
@@ -72,10 +73,12 @@ func benchPipeline(ctx context.Context, b *bench) error {
 	})
 }
 
-// benchBulkRows is how many rows a second a SQLite file took in bulk where the budgets come from: DESIGN.md, section 7.
+// benchBulkRows is how many rows a second a SQLite file took in bulk where the budgets come from:
+// DESIGN.md, section 7.
 const benchBulkRows = 400_000
 
-// budgetOfRows asks for so many messages a second or, of a slower machine, for the same share of the rows that it takes in bulk.
+// budgetOfRows asks for so many messages a second or, of a slower machine, for the same share of
+// the rows that it takes in bulk.
 func budgetOfRows(atLeast float64) budget {
 	return budget{AtLeast: atLeast, OrRatio: atLeast / benchBulkRows}
 }

@@ -18,8 +18,8 @@ const (
 	benchSettle  = 20 * time.Millisecond // for all requests to wait
 )
 
-// benchWake measures how long it takes from when an entry is posted until those who wait for it have their answers, beside those who
-// wait in a bare handler.
+// benchWake measures how long it takes from when an entry is posted until those who wait for it
+// have their answers, beside those who wait in a bare handler.
 func benchWake(ctx context.Context, b *bench) (err error) {
 	site, err := b.openSite(ctx)
 	if err != nil {
@@ -50,8 +50,8 @@ func benchWake(ctx context.Context, b *bench) (err error) {
 	return nil
 }
 
-// openWaitingSite serves the least that wakes waiting requests: a POST has every GET that waits answered with the same bytes, and
-// those that come later and have not heard of it.
+// openWaitingSite serves the least that wakes waiting requests: a POST has every GET that waits
+// answered with the same bytes, and those that come later and have not heard of it.
 func openWaitingSite(ctx context.Context) (*benchSite, error) {
 	var mu sync.Mutex
 	count, posted := 0, make(chan struct{})

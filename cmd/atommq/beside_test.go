@@ -63,8 +63,9 @@ func processorTime(t *testing.T, p *process) time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// fairShare has one client on each of nodes consume a queue, and returns how many messages each got. They work at one pace, whatever the
-// machine does to their processes: who is ahead of the others waits, with what it has in hands. A node that is passed over then stops them all.
+// fairShare has one client on each of nodes consume a queue, and returns how many messages each
+// got. They work at one pace, whatever the machine does to their processes: who is ahead of the
+// others waits, with what it has in hands. A node that is passed over then stops them all.
 func fairShare(t *testing.T, producer *process, nodes ...*process) []int {
 	t.Helper()
 	const messages = 600
@@ -117,7 +118,8 @@ func newPace(workers, work int) *pace {
 	return p
 }
 
-// got counts what the i-th worker got, and returns once it is not ahead, or all that is left may be in somebody's hands.
+// got counts what the i-th worker got, and returns once it is not ahead, or all that is left may be
+// in somebody's hands.
 func (p *pace) got(i int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -50,7 +50,8 @@ func (p *process) peak(t *testing.T) int {
 	return kilobytes << 10
 }
 
-// What is small where it comes in and large where it is taken apart is refused before it is: the server takes no memory for it.
+// What is small where it comes in and large where it is taken apart is refused before it is: the
+// server takes no memory for it.
 func TestNoBombGoesOff(t *testing.T) {
 	server := startServer(t, "--max-body", "1MiB", "--max-media", "2MiB")
 	const expanded = 300 << 20
@@ -121,7 +122,8 @@ func attributes(n int) string {
 	return b.String()
 }
 
-// A window for each connection is memory that strangers choose the size of, and a message of a few bytes may be megabytes.
+// A window for each connection is memory that strangers choose the size of, and a message of a few
+// bytes may be megabytes.
 func TestNoCompressionIsSpokenOverWebSocket(t *testing.T) {
 	server := startServer(t)
 	// It stays open after the handshake, so that a client has to ask for the close: with a frame of opcode 8.

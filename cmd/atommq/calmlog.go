@@ -12,8 +12,9 @@ const (
 	calmErrors = 10 // of a kind in a window
 )
 
-// calmLog writes a log in which errors of one kind cannot drown the rest, nor fill a disk that is full already: of those that come within
-// 10 seconds the first ten are written, and the next one that is says how many were not.
+// calmLog writes a log in which errors of one kind cannot drown the rest, nor fill a disk that is
+// full already: of those that come within 10 seconds the first ten are written, and the next one
+// that is says how many were not.
 type calmLog struct {
 	slog.Handler
 	kinds *errorKinds

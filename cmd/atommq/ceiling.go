@@ -5,7 +5,8 @@ import (
 	"strconv"
 )
 
-// ceiling is a setting that bounds how many there are of something: from 0, for none, to most. It is a pflag.Value.
+// ceiling is a setting that bounds how many there are of something: from 0, for none, to most. It
+// is a pflag.Value.
 type ceiling struct{ value, most int }
 
 func (c *ceiling) Type() string   { return "number" }

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// A census may be a second old, and as much more as keeps counting from taking more than a twentieth of the time: however many ask.
+	// A census may be a second old, and as much more as keeps counting from taking more than a
+	// twentieth of the time: however many ask.
 	censusFor   = time.Second
 	censusShare = 20
 	censusWait  = 5 * time.Second // for the database to count

@@ -20,8 +20,8 @@ const (
 	expiryCheck = 24 * time.Hour
 )
 
-// certificate is the one that TLS is spoken with. It is read again when its files change, and connections that there are
-// go on with the one that they began with.
+// certificate is the one that TLS is spoken with. It is read again when its files change, and
+// connections that there are go on with the one that they began with.
 type certificate struct {
 	files   keyPair
 	must    bool // clients must have one, too
@@ -45,8 +45,8 @@ func (s *settings) certificate(log *slog.Logger) (*certificate, error) {
 	return c, nil
 }
 
-// checkTLS refuses a certificate without a use, and a use without one: whoever names a certificate believes that something
-// is encrypted.
+// checkTLS refuses a certificate without a use, and a use without one: whoever names a certificate
+// believes that something is encrypted.
 func (s *settings) checkTLS() error {
 	needs := "--https"
 	if isOff(s.HTTPS) {
@@ -78,8 +78,9 @@ func ifWeb(s *settings, text string) string {
 	return text
 }
 
-// stompConfig returns how TLS is spoken to STOMP clients. They get no session tickets: in TLS 1.3 one arrives while the
-// client sends CONNECT, and OpenSSL loses that frame where a client reads in one thread and writes in another, as stomp.py does.
+// stompConfig returns how TLS is spoken to STOMP clients. They get no session tickets: in TLS 1.3
+// one arrives while the client sends CONNECT, and OpenSSL loses that frame where a client reads in
+// one thread and writes in another, as stomp.py does.
 func (c *certificate) stompConfig() *tls.Config {
 	config := c.config()
 	config.SessionTicketsDisabled = true
@@ -110,8 +111,9 @@ func (c *certificate) config(protocols ...string) *tls.Config {
 	return config
 }
 
-// keep has the certificate read again when its files change, and on SIGHUP, until ctx ends; stop waits for that. Without a
-// certificate, SIGHUP does nothing, so that a reload by habit ends no server; but a terminal that closes does.
+// keep has the certificate read again when its files change, and on SIGHUP, until ctx ends; stop
+// waits for that. Without a certificate, SIGHUP does nothing, so that a reload by habit ends no
+// server; but a terminal that closes does.
 func (c *certificate) keep(ctx context.Context) (stop func()) {
 	if c == nil && term.IsTerminal(int(os.Stdin.Fd())) {
 		return func() {}
@@ -151,7 +153,8 @@ func (c *certificate) watch(ctx context.Context, hangups <-chan os.Signal) {
 		case <-expiry.C:
 			c.warnExpiry()
 		case <-look.C:
-			// Two files are not written at once: they are read when they have stayed the same from one look to the next.
+			// Two files are not written at once: they are read when they have stayed the same from
+			// one look to the next.
 			now := c.files.stamp()
 			if now.same(seen) && !now.same(c.stamp) {
 				c.reload(now)
@@ -175,8 +178,8 @@ func (c *certificate) reload(now stamp) {
 	c.warnExpiry()
 }
 
-// expiryNotice is how long before its end a certificate is warned of that lasts for a time: by then, whoever renews it
-// should have done so.
+// expiryNotice is how long before its end a certificate is warned of that lasts for a time: by
+// then, whoever renews it should have done so.
 func expiryNotice(lasts time.Duration) time.Duration { return min(14*24*time.Hour, lasts/5) }
 
 // warnExpiry warns of a certificate that ends soon, or has ended.

@@ -15,7 +15,8 @@ import (
 	"atommq/feeds"
 )
 
-// declareClient gives cmd the flags of the commands that talk to a server. To these, an account is one to come in as.
+// declareClient gives cmd the flags of the commands that talk to a server. To these, an account is
+// one to come in as.
 func declareClient(cmd *cobra.Command) *settings {
 	s := declare(cmd, "url", "login", "passcode", "client-cert", "client-key")
 	for name, help := range map[string]string{
@@ -39,8 +40,8 @@ func outgoingSettings() []setting {
 	}
 }
 
-// newClient makes a client of the server that --url names. It comes in by --login and --passcode, by --passcode alone if that is a
-// token, or by what stands in the URL: messages show that without.
+// newClient makes a client of the server that --url names. It comes in by --login and --passcode,
+// by --passcode alone if that is a token, or by what stands in the URL: messages show that without.
 func newClient(s *settings) (*api.Client, error) {
 	u, err := url.Parse(s.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {

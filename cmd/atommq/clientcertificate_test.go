@@ -76,7 +76,8 @@ func (a *authority) sign(t *testing.T, name string, change ...func(*x509.Certifi
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// certified is a server that takes certificates of an authority, with the accounts ann, who may publish to "ann", and bob likewise.
+// certified is a server that takes certificates of an authority, with the accounts ann, who may
+// publish to "ann", and bob likewise.
 type certified struct {
 	*process
 	trust *x509.CertPool
@@ -107,7 +108,8 @@ func (s *certified) config(certificates ...tls.Certificate) *tls.Config {
 	return &tls.Config{RootCAs: s.trust, Certificates: certificates}
 }
 
-// post publishes to a feed, over a connection of its own, and returns the status and the text of the answer, or why there is none.
+// post publishes to a feed, over a connection of its own, and returns the status and the text of
+// the answer, or why there is none.
 func (s *certified) post(config *tls.Config, h2 bool, feed, authorization string) (status int, text string) {
 	transport := &http.Transport{TLSClientConfig: config.Clone(), ForceAttemptHTTP2: h2} // which adds to it
 	defer transport.CloseIdleConnections()
@@ -143,8 +145,9 @@ func (s *certified) connect(config *tls.Config, headers ...string) (*stompClient
 	return greet(conn, append(headers, "login", "", "passcode", "")...)
 }
 
-// wantAlert checks that a server refuses a client with an alert that says why, whichever protocol it wants to speak. Of TLS 1.3 a client
-// learns that when it reads; one that writes first may only see that the connection is broken.
+// wantAlert checks that a server refuses a client with an alert that says why, whichever protocol
+// it wants to speak. Of TLS 1.3 a client learns that when it reads; one that writes first may only
+// see that the connection is broken.
 func (s *certified) wantAlert(t *testing.T, config *tls.Config, want string) {
 	t.Helper()
 	for address, protocols := range map[string][]string{s.StompTLS: nil, s.HTTPS: {"h2", "http/1.1"}} {
@@ -285,7 +288,8 @@ func TestACertificateMayBeRequired(t *testing.T) {
 	}
 }
 
-// healthy asks for the server's health over a connection of its own, and reports whether that resumed a session.
+// healthy asks for the server's health over a connection of its own, and reports whether that
+// resumed a session.
 func (s *certified) healthy(t *testing.T, config *tls.Config) (resumed bool) {
 	t.Helper()
 	conn, err := tls.Dial("tcp", s.HTTPS, config)
@@ -341,7 +345,8 @@ func TestAuthoritiesOfClientsAreReadAgainWithoutARestart(t *testing.T) {
 	}
 }
 
-// The commands of doc/operate.md are run as they stand there, but for the server's address and its own certificate.
+// The commands of doc/operate.md are run as they stand there, but for the server's address and its
+// own certificate.
 func TestTheDocumentedCertificatesOfClientsWork(t *testing.T) {
 	text, err := os.ReadFile("../../doc/operate.md")
 	if err != nil {

@@ -62,7 +62,8 @@ func completeArguments(cmd *cobra.Command) {
 	}
 }
 
-// completeFlags has the values of cmd's flags completed: words where a flag takes one of a few, files where it takes a file, and nothing elsewhere.
+// completeFlags has the values of cmd's flags completed: words where a flag takes one of a few,
+// files where it takes a file, and nothing elsewhere.
 func completeFlags(cmd *cobra.Command) {
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		complete := cobra.NoFileCompletions
@@ -83,8 +84,8 @@ const (
 	completeFeeds = 1000        // that are shown at most
 )
 
-// completeFeed completes the names of at most so many feeds, the first arguments of a command that talks to a server, with those that the
-// server lists.
+// completeFeed completes the names of at most so many feeds, the first arguments of a command that
+// talks to a server, with those that the server lists.
 func completeFeed(s *settings, most int) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) >= most || resolve(cmd.Flags(), os.LookupEnv) != nil {

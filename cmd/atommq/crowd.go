@@ -23,7 +23,8 @@ import (
 	"atommq/bus"
 )
 
-// crowd counts the connections at the doors for clients, so that the process never runs out of files, and no address takes all that there are.
+// crowd counts the connections at the doors for clients, so that the process never runs out of
+// files, and no address takes all that there are.
 type crowd struct {
 	files      int                   // connections at once, over all doors, that the limit of open files leaves room for
 	perAddress int                   // 0 for any
@@ -52,7 +53,8 @@ const (
 	noAddress     = "address"
 )
 
-// refusals are those that there may be. STOMP connections are bounded by the gateway, and a web server is on this machine.
+// refusals are those that there may be. STOMP connections are bounded by the gateway, and a web
+// server is on this machine.
 var refusals = []refusal{{"http", noFiles}, {"http", noConnections}, {"http", noAddress}, {"stomp", noFiles}, {"stomp", noAddress}, {"fcgi", noFiles}}
 
 // crowdSettings bound it. STOMP connections have a bound of their own, --max-connections.
@@ -92,7 +94,8 @@ func newCrowd(s *settings, log *slog.Logger) (*crowd, error) {
 	}, nil
 }
 
-// enter counts a connection, or says why there is no room for it. most is how many of its scheme there may be, 0 for any.
+// enter counts a connection, or says why there is no room for it. most is how many of its scheme
+// there may be, 0 for any.
 func (c *crowd) enter(scheme string, most int, from netip.Addr) (why string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -234,7 +237,8 @@ func (a *admission) Accept() (net.Conn, error) {
 	}
 }
 
-// passesWithTime reports whether a connection could not be had because something has run out, or it broke off before.
+// passesWithTime reports whether a connection could not be had because something has run out, or it
+// broke off before.
 func passesWithTime(err error) bool {
 	for _, passing := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
 		if errors.Is(err, passing) {
@@ -268,7 +272,8 @@ func addressOf(conn *net.TCPConn) netip.Addr {
 // farewell is how long a client may take to read why it is refused.
 const farewell = time.Second
 
-// turnAway tells a client why it is refused, and closes its connection. Nobody waits for it, and of very many not all are told.
+// turnAway tells a client why it is refused, and closes its connection. Nobody waits for it, and of
+// very many not all are told.
 func (a *admission) turnAway(conn *net.TCPConn, refusal string) {
 	select {
 	case a.crowd.farewells <- struct{}{}:

@@ -12,7 +12,8 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// told is what a server that has done a bit of everything says at /metrics: the names, and all names of labels.
+// told is what a server that has done a bit of everything says at /metrics: the names, and all
+// names of labels.
 func told(t *testing.T) (names, labels []string) {
 	t.Helper()
 	server := startServer(t)

@@ -19,8 +19,8 @@ import (
 // (https://www.sqlite.org/fileformat2.html#magic_header_string).
 const databaseMagic = "SQLite format 3\x00"
 
-// checkDatabase finds what is wrong with the file that flag names, and says what to do, where
-// SQLite would only call it unable to open. A name with parameters is left to SQLite, a server's to PostgreSQL.
+// checkDatabase finds what is wrong with the file that flag names, and says what to do, where SQLite
+// would only call it unable to open. A name with parameters is left to SQLite, a server's to PostgreSQL.
 func checkDatabase(flag, dsn string) error {
 	if err := checkKind(flag, dsn); err != nil {
 		return err
@@ -42,7 +42,8 @@ func checkDatabase(flag, dsn string) error {
 	return nil
 }
 
-// checkKind refuses the URL of a database of another kind, which would pass for a file's name. It may hold a password.
+// checkKind refuses the URL of a database of another kind, which would pass for a file's name. It
+// may hold a password.
 func checkKind(flag, dsn string) error {
 	scheme, _, isURL := strings.Cut(dsn, "://")
 	if !isURL || db.IsPostgres(dsn) || hasParameters(dsn) || strings.ContainsAny(scheme, "/.") {
@@ -51,7 +52,8 @@ func checkKind(flag, dsn string) error {
 	return misusef("%s %s://…: AtomMQ keeps its database in a file or in PostgreSQL: name a file, or postgres://…", flag, scheme)
 }
 
-// checkDirectory refuses a new file where there is no directory for it, or none that this user may make files in.
+// checkDirectory refuses a new file where there is no directory for it, or none that this user
+// may make files in.
 func checkDirectory(flag, dsn string) error {
 	dir := filepath.Dir(dsn)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {

@@ -87,7 +87,8 @@ func unpackRelease(t *testing.T, dist string) string {
 	return filepath.Join(dir, strings.TrimSuffix(filepath.Base(archives[0]), ".tar.gz"))
 }
 
-// checkInstall follows what README.md says about an archive, with directories of its own for those of the system.
+// checkInstall follows what README.md says about an archive, with directories of its own for
+// those of the system.
 func checkInstall(t *testing.T, dist string) {
 	t.Helper()
 	_, commands, _ := strings.Cut(text(t, "../../README.md"), "## Install")

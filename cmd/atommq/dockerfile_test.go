@@ -84,8 +84,8 @@ func (m *image) at(name string) string {
 	return added
 }
 
-// buildImage carries out the steps of a Dockerfile as Docker does, with this machine in the place of the image golang, and the
-// directory above it for the context.
+// buildImage carries out the steps of a Dockerfile as Docker does, with this machine in the place
+// of the image golang, and the directory above it for the context.
 func buildImage(t *testing.T, name string) *image {
 	t.Helper()
 	stages := make(map[string]*image)
@@ -218,8 +218,8 @@ func TestTheImageOfTheDockerfileServes(t *testing.T) {
 	}
 }
 
-// followDocumentation types what doc/operate.md has for containers, at a docker that takes the jail for one, and returns the server that
-// it starts.
+// followDocumentation types what doc/operate.md has for containers, at a docker that takes the jail
+// for one, and returns the server that it starts.
 func followDocumentation(t *testing.T, m *image, j *jail) (server *process) {
 	t.Helper()
 	programs := t.TempDir()
@@ -249,7 +249,8 @@ func followDocumentation(t *testing.T, m *image, j *jail) (server *process) {
 	return server
 }
 
-// checkImage looks whether an image has what it needs and nothing more, and whether its user owns the volume alone.
+// checkImage looks whether an image has what it needs and nothing more, and whether its user owns
+// the volume alone.
 func checkImage(t *testing.T, m *image) {
 	t.Helper()
 	var files []string

@@ -33,7 +33,8 @@ func openDoor(ctx context.Context, scheme, flag, address string) (*door, error) 
 	return newDoor(scheme, listener), nil
 }
 
-// networkOf keeps 0.0.0.0 to IPv4: where Go is told "tcp", it stands for the addresses of IPv6, too, which nobody named.
+// networkOf keeps 0.0.0.0 to IPv4: where Go is told "tcp", it stands for the addresses of IPv6,
+// too, which nobody named.
 func networkOf(address string) string {
 	if at, err := netip.ParseAddrPort(address); err == nil && at.Addr().Is4() {
 		return "tcp4"

@@ -49,7 +49,8 @@ func entranceSettings() []setting {
 // webProtocols are what TLS offers to speak at --https.
 var webProtocols = []string{"h2", "http/1.1"}
 
-// openEntrances opens what the settings name, or takes it from systemd. One that a command does not have is left out.
+// openEntrances opens what the settings name, or takes it from systemd. One that a command does not
+// have is left out.
 func openEntrances(ctx context.Context, s *settings, log *slog.Logger) (_ *entrances, err error) {
 	sockets, err := passedSockets()
 	if err != nil {

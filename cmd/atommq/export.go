@@ -150,11 +150,13 @@ func removeLonger(dir string, number int) error {
 	}
 }
 
-// directoryBytes is what file systems take of a name, and some of them less: with room for a program's own endings.
+// directoryBytes is what file systems take of a name, and some of them less: with room for a
+// program's own endings.
 const directoryBytes = 140
 
-// directoryOf returns what the directory of a feed is named: its name, with what file names cannot have escaped. A long one is cut,
-// and has a digest of the whole behind a comma, which is in no name that was escaped.
+// directoryOf returns what the directory of a feed is named: its name, with what file names cannot
+// have escaped. A long one is cut, and has a digest of the whole behind a comma, which is in no
+// name that was escaped.
 func directoryOf(feed string) string {
 	name := url.PathEscape(feed)
 	if name[0] == '.' {

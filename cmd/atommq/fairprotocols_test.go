@@ -64,7 +64,8 @@ func (g *taken) claim(ctx context.Context, c *api.Client, count int) error {
 	return nil
 }
 
-// begin has a consumer of each protocol take from a queue of a server, each so many at a time, and returns what ends them and counts what each got.
+// begin has a consumer of each protocol take from a queue of a server, each so many at a time, and
+// returns what ends them and counts what each got.
 func (g *taken) begin(t *testing.T, server *process, each int) (end func() map[string]int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -123,7 +124,8 @@ func (g *taken) count() int {
 	return len(g.by)
 }
 
-// Acknowledging takes a request each over HTTP, and next to nothing by STOMP: so the shares of what can be had at once differ, but nobody is left out.
+// Acknowledging takes a request each over HTTP, and next to nothing by STOMP: so the shares of what
+// can be had at once differ, but nobody is left out.
 func TestNeitherProtocolLeavesTheOtherWithoutWork(t *testing.T) {
 	const messages = 1000
 	for name, waits := range map[string]bool{"what is sent meanwhile": false, "what waits": true} {

@@ -22,8 +22,8 @@ import (
 // fastCGIRetry is how long to wait after a connection could not be accepted.
 const fastCGIRetry = time.Second
 
-// fastCGI serves what a web server passes on. Whoever reaches its door is believed to be that web server, and so is what it says
-// of clients: that is why the door is a file, or an address of this machine.
+// fastCGI serves what a web server passes on. Whoever reaches its door is believed to be that web server,
+// and so is what it says of clients: that is why the door is a file, or an address of this machine.
 type fastCGI struct {
 	site    *api.Server
 	handler http.Handler
@@ -128,8 +128,9 @@ func (f *fastCGI) enter() bool {
 // noRecord is the head of a record of no version that there is.
 var noRecord [8]byte
 
-// serve answers one request. net/http/fcgi has no use for a panic, by which handlers break an answer off: it would end the process.
-// The connection ends instead, without the end of the answer; nginx takes that for one, unless it comes behind what is no record.
+// serve answers one request. net/http/fcgi has no use for a panic, by which handlers break an
+// answer off: it would end the process. The connection ends instead, without the end of the answer;
+// nginx takes that for one, unless it comes behind what is no record.
 func (f *fastCGI) serve(conn net.Conn, w http.ResponseWriter, r *http.Request) {
 	if !f.enter() { // on a connection that the web server kept
 		w.Header().Set("Retry-After", "1")

@@ -26,8 +26,8 @@ type inFront struct {
 	site string // URL
 }
 
-// startInFront runs a web server in the foreground, with a configuration from deploy in which words are replaced, by pairs. It
-// listens at the socket.
+// startInFront runs a web server in the foreground, with a configuration from deploy in which words
+// are replaced, by pairs. It listens at the socket.
 func startInFront(t *testing.T, socket string, command []string, config string, replace ...string) *inFront {
 	t.Helper()
 	dir := t.TempDir()
@@ -89,8 +89,8 @@ func nginxFastCGI(t *testing.T, server *process, fcgi string, replace ...string)
 	return f
 }
 
-// nginx runs nginx with a configuration from deploy in which words are replaced, by pairs, at a socket that it returns beside the client; SOCKET
-// stands for that.
+// nginx runs nginx with a configuration from deploy in which words are replaced, by pairs, at a
+// socket that it returns beside the client; SOCKET stands for that.
 func nginx(t *testing.T, config string, replace ...string) (f *inFront, socket string) {
 	t.Helper()
 	program := needProgram(t, "nginx", "nginx")

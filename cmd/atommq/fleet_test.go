@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// fleet is two heads and a gateway on one database, under load: publishers and pollers over HTTP, producers and consumers over STOMP.
+// fleet is two heads and a gateway on one database, under load: publishers and pollers over HTTP,
+// producers and consumers over STOMP.
 type fleet struct {
 	t       *testing.T
 	heads   []*process
@@ -90,8 +91,8 @@ func (f *fleet) publish(b *browser, name int) {
 	}
 }
 
-// insist publishes an entry until it is acknowledged. All other answers must be a 503, or a 507 where a disk is full, that says when to
-// come again.
+// insist publishes an entry until it is acknowledged. All other answers must be a 503, or a 507
+// where a disk is full, that says when to come again.
 func (f *fleet) insist(b *browser, title string) (id int64, ok bool) {
 	for !f.isExpired() {
 		id, err := b.post(title, "key "+title)

@@ -18,8 +18,8 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// The faults of a disk that a fleet on a file has to survive: publishers are told, readers go on, and so does publishing once the fault
-// is over, in the same processes.
+// The faults of a disk that a fleet on a file has to survive: publishers are told, readers go on,
+// and so does publishing once the fault is over, in the same processes.
 
 func TestAFleetSurvivesThatItsDiskIsFull(t *testing.T) {
 	t.Parallel()
@@ -49,7 +49,8 @@ func TestAFleetSurvivesThatItsFileMayNotGrow(t *testing.T) {
 	f.check()
 }
 
-// A file system that found itself broken lets nobody write. It stays so until it is mounted again: the programs have to be stopped for that.
+// A file system that found itself broken lets nobody write. It stays so until it is mounted again:
+// the programs have to be stopped for that.
 func TestADiskThatBecameReadOnlyIsReadAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -105,7 +106,8 @@ func mountTmpfs(t *testing.T, size string) (dir string) {
 	return dir
 }
 
-// mountImage mounts a file system that is in a file. Where there are no loop devices, the test is skipped: they are the machine's to give.
+// mountImage mounts a file system that is in a file. Where there are no loop devices, the test is
+// skipped: they are the machine's to give.
 func mountImage(t *testing.T, image, dir string) {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -189,8 +191,8 @@ func (f *fleet) suffer(message string, status int) {
 	}
 }
 
-// wantRefusal checks that a POST is refused, with a problem document that says when to come again. The body is too large for what room a
-// smaller one left.
+// wantRefusal checks that a POST is refused, with a problem document that says when to come again.
+// The body is too large for what room a smaller one left.
 func wantRefusal(t *testing.T, server *process, status int, after, detail string) {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodPost, server.URL+"feeds/refused", strings.NewReader(strings.Repeat("x", 1<<20)))

@@ -8,8 +8,8 @@ import (
 	"atommq/db/dbtest"
 )
 
-// The faults of PostgreSQL that a fleet has to survive: nothing acknowledged is lost, nothing published under a key comes twice, no
-// poller skips, the nodes heal by themselves, and say so meanwhile.
+// The faults of PostgreSQL that a fleet has to survive: nothing acknowledged is lost, nothing published
+// under a key comes twice, no poller skips, the nodes heal by themselves, and say so meanwhile.
 
 // Consumers that are alike, on several nodes, get about as much.
 func TestNodesShareAQueueFairly(t *testing.T) {

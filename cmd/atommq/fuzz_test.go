@@ -103,7 +103,8 @@ func FuzzMount(f *testing.F) {
 	})
 }
 
-// A row of ocamlmq may say anything in columns of numbers: what no consumer could have been given counts as nothing said.
+// A row of ocamlmq may say anything in columns of numbers: what no consumer could have been given
+// counts as nothing said.
 func TestAnOldMessageWithImpossibleNumbersIsImported(t *testing.T) {
 	for _, m := range []oldMessage{
 		{id: "1", priority: math.MinInt, sent: math.NaN(), ackTimeout: math.NaN()},
@@ -154,7 +155,8 @@ func checkPostable(t *testing.T, e *feeds.Entry) {
 	}
 }
 
-// Whatever a server says of itself, atommq top shows a line for each queue and feed, and sends the terminal nothing but text.
+// Whatever a server says of itself, atommq top shows a line for each queue and feed, and sends the
+// terminal nothing but text.
 func FuzzTop(f *testing.F) {
 	f.Add([]byte("# TYPE atommq_published_entries_total counter\natommq_published_entries_total 5\n"), "orders")
 	f.Add([]byte("# TYPE atommq_queue_waiting_entries gauge\natommq_queue_waiting_entries{feed=\"\x1b[2J\",queue=\"a\\nb\"} NaN\n"), "\x1b]0;x\a")

@@ -7,8 +7,9 @@ import (
 	"atommq/db"
 )
 
-// guard refuses to serve strangers while nobody decided who may do what: at an address that other machines reach, everybody could
-// read and write every feed. Where it does not refuse, nor will the bus be open to everybody later, should the last account go.
+// guard refuses to serve strangers while nobody decided who may do what: at an address that other
+// machines reach, everybody could read and write every feed. Where it does not refuse, nor will the
+// bus be open to everybody later, should the last account go.
 func (n *node) guard(in *entrances, s *settings) error {
 	at := in.exposed()
 	if at == nil {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// politePatience is how long a well-behaved client may wait at worst. It is far from what an answer takes, and less than most hostile clients are given.
+// politePatience is how long a well-behaved client may wait at worst. It is far from what an answer
+// takes, and less than most hostile clients are given.
 const politePatience = 20 * time.Second
 
 func TestHostileClientsAreCutOffAndOthersAreServedMeanwhile(t *testing.T) {

@@ -38,8 +38,8 @@ type host struct {
 	keeper  *exec.Cmd
 }
 
-// TestAHeadThatIsCutOffComesBack has two heads on hosts of their own behind nginx, and a gateway, share a PostgreSQL; one
-// of the heads loses its network for a while.
+// TestAHeadThatIsCutOffComesBack has two heads on hosts of their own behind nginx, and a gateway,
+// share a PostgreSQL; one of the heads loses its network for a while.
 func TestAHeadThatIsCutOffComesBack(t *testing.T) {
 	if os.Getenv(insideVariable) == "" {
 		runInNetwork(t)
@@ -188,7 +188,8 @@ func (s *site) serve(h *host, command string) *process {
 
 const throughNginx = "http://" + centre + "/feeds/log"
 
-// publish publishes under keys through nginx, each entry until it is acknowledged. What nginx says for a head is no answer.
+// publish publishes under keys through nginx, each entry until it is acknowledged. What nginx says
+// for a head is no answer.
 func (s *site) publish(ctx context.Context, name int) {
 	b := newBrowser(s.t, throughNginx)
 	b.http.Timeout = 4 * time.Second

@@ -14,8 +14,8 @@ import (
 // rapidResets is how many streams an attacker opens, and resets at once.
 const rapidResets = 20_000
 
-// Streams that are reset as soon as they are opened (CVE-2023-44487), and headers that never end (CVE-2023-45288), take
-// bounded memory, and cost others nothing.
+// Streams that are reset as soon as they are opened (CVE-2023-44487), and headers that never end
+// (CVE-2023-45288), take bounded memory, and cost others nothing.
 func TestFloodsOfHTTP2HoldNobodyUp(t *testing.T) {
 	cert, key, trust := certify(t)
 	server := startServer(t, "--https", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key)

@@ -236,7 +236,8 @@ func (i *importer) entry(ctx context.Context, feed string, e *feeds.Entry, dir s
 	return i.add(ctx, p, func() (io.ReadCloser, error) { return openMedia(dir, m.UUID) })
 }
 
-// openMedia opens a file of the archive that has a document in dir. A link in its place would have any file of this machine published.
+// openMedia opens a file of the archive that has a document in dir. A link in its place would have
+// any file of this machine published.
 func openMedia(dir, uuid string) (io.ReadCloser, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {

@@ -78,7 +78,8 @@ func (i *importer) count(ctx context.Context, from *sql.DB, table string) error 
 	return nil
 }
 
-// ocamlmq has every message wait in the queue that it was sent to. What a consumer had and did not acknowledge is among them.
+// ocamlmq has every message wait in the queue that it was sent to. What a consumer had and did not
+// acknowledge is among them.
 func (i *importer) ocamlmq(ctx context.Context, from *sql.DB) error {
 	const table = "ocamlmq_msgs"
 	if columnsOf(ctx, from, table) == nil {
@@ -118,8 +119,8 @@ type oldMessage struct {
 	body            []byte
 }
 
-// post makes what is published in its place. Its key outlives its acknowledgement, so that an import which goes on does not bring back what
-// was done meanwhile.
+// post makes what is published in its place. Its key outlives its acknowledgement, so that an
+// import which goes on does not bring back what was done meanwhile.
 func (m *oldMessage) post(feed string) (bus.Post, error) {
 	if feed == "" {
 		feed = strings.TrimPrefix(m.destination, "/queue/")
@@ -190,7 +191,8 @@ func (i *importer) atombus(ctx context.Context, from *sql.DB) error {
 	return fmt.Errorf("has no table %s: it is none of AtomBus or AtomMQ", strings.Join(oldTables, " or "))
 }
 
-// oldQuery reads a table of any of the versions: the first one had neither authors nor times, and its ids were numbers.
+// oldQuery reads a table of any of the versions: the first one had neither authors nor times, and
+// its ids were numbers.
 func oldQuery(table string, columns []string) string {
 	or := func(column, other string) string {
 		if slices.Contains(columns, column) {
@@ -241,8 +243,8 @@ type oldEntry struct {
 	title, author, email, updated, content sql.NullString
 }
 
-// entry makes an entry of what was kept: not the document, but what it said. Content was kept without its type, and
-// served as XHTML if it could be that.
+// entry makes an entry of what was kept: not the document, but what it said. Content was kept
+// without its type, and served as XHTML if it could be that.
 func (o *oldEntry) entry() (e *feeds.Entry, err error) {
 	text := "<content>" + escaped(o.content.String) + "</content>"
 	xhtml := `<content type="xhtml"><div xmlns="` + feeds.NamespaceXHTML + `">` + o.content.String + "</div></content>"

@@ -13,8 +13,8 @@ import (
 	"atommq/feeds"
 )
 
-// uuidOf returns the uuid that an entry of others gets: that of its atom:id, if it is a urn:uuid:, or else one that follows from
-// its feed and what it is, so that it is known again.
+// uuidOf returns the uuid that an entry of others gets: that of its atom:id, if it is a urn:uuid:,
+// or else one that follows from its feed and what it is, so that it is known again.
 func uuidOf(feed string, e *feeds.Entry) string {
 	if id, ok := uuidOfURN(e.ID); ok {
 		return id
@@ -64,7 +64,8 @@ func (i *importer) add(ctx context.Context, p bus.Post, media func() (io.ReadClo
 	return nil
 }
 
-// place reports whether the entry is there, and gives it a uuid of its own if its own is that of an entry of another feed.
+// place reports whether the entry is there, and gives it a uuid of its own if its own is that of an
+// entry of another feed.
 func (i *importer) place(ctx context.Context, p *bus.Post) (there bool, err error) {
 	for range 2 {
 		found, err := i.store.Find(ctx, "", p.UUID)

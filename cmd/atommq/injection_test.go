@@ -14,8 +14,8 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// forged is what an attacker would like to be read as a line, a field, an event or a frame of its own, wherever the text that it
-// ends stands.
+// forged is what an attacker would like to be read as a line, a field, an event or a frame of its
+// own, wherever the text that it ends stands.
 const forged = "\r\nX-Evil: 1\r\rid: 999\n\nevent: evil\ndata: evil\n\n{\"evil\":1}\n\x00\nMESSAGE\ndestination:/topic/evil\n\nevil\x00\r\u2028\u0085level=EVIL"
 
 // publishForged has every text that a publisher may choose try it, and returns how many entries were taken.
@@ -183,7 +183,8 @@ func wantLog(t *testing.T, log string) {
 	}
 }
 
-// A page on the web may have its reader's browser send any body to any port of this machine, behind the head of a request.
+// A page on the web may have its reader's browser send any body to any port of this machine, behind
+// the head of a request.
 func TestABrowserSpeaksNoSTOMPByHTTP(t *testing.T) {
 	server := startServer(t)
 	frames := "CONNECT\naccept-version:1.2\nhost:x\n\n\x00SEND\ndestination:/queue/evil\n\nx\x00"

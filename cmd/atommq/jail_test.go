@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownNetwork puts what this test starts from now on into a network of its own, where all ports are free. The test has it by its thread,
-// which it keeps for itself, and which ends with it; what other goroutines start is outside.
+// ownNetwork puts what this test starts from now on into a network of its own, where all ports are
+// free. The test has it by its thread, which it keeps for itself, and which ends with it; what
+// other goroutines start is outside.
 func ownNetwork(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// keyPair names the files of a chain of certificates and of the key of its first one, and of those whose certificates clients
-// may have, "" for none.
+// keyPair names the files of a chain of certificates and of the key of its first one, and of those
+// whose certificates clients may have, "" for none.
 type keyPair struct{ cert, key, clientCA string }
 
 // credentials are what is in the files.
@@ -97,7 +97,8 @@ func readPEM(flag, name string) ([]byte, error) {
 	return text, nil
 }
 
-// stamp tells whether the files of a key pair are others than before. A file that is not there, or not asked for, is nil.
+// stamp tells whether the files of a key pair are others than before. A file that is not there, or
+// not asked for, is nil.
 type stamp [3]fs.FileInfo
 
 func (p keyPair) stamp() stamp {

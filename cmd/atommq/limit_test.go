@@ -34,7 +34,8 @@ func (p *process) send(t *testing.T, feed, token, text string) (resp *http.Respo
 	return resp, string(read)
 }
 
-// A limit that is set beside a running server holds within two seconds, for HTTP and STOMP together, and what it refuses is counted.
+// A limit that is set beside a running server holds within two seconds, for HTTP and STOMP
+// together, and what it refuses is counted.
 func TestALimitHoldsOverHTTPAndSTOMPTogether(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "atommq.db")
 	runAtommq(t, "user", "add", "ann", "--no-password", "--db", db)

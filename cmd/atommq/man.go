@@ -40,8 +40,8 @@ SOURCE_DATE_EPOCH has, or today's.`,
 	}
 }
 
-// manDate returns a page's date. The seconds since 1970 in epoch, when there are any, have two builds write the same pages
-// (https://reproducible-builds.org/specs/source-date-epoch/).
+// manDate returns a page's date. The seconds since 1970 in epoch, when there are any, have two
+// builds write the same pages (https://reproducible-builds.org/specs/source-date-epoch/).
 func manDate(epoch string) (time.Time, error) {
 	if epoch == "" {
 		return time.Now(), nil
@@ -79,8 +79,9 @@ func manSubcommands(cmd *cobra.Command) []*cobra.Command {
 	return all
 }
 
-// manPage writes a command's page in the macros of man(7). cobra's own writer of pages goes by Markdown, which our help is not, and knows neither
-// the variables of settings nor what an option's value is called.
+// manPage writes a command's page in the macros of man(7). cobra's own writer of pages goes by
+// Markdown, which our help is not, and knows neither the variables of settings nor what an option's
+// value is called.
 func manPage(cmd *cobra.Command, date time.Time) []byte {
 	p := new(roff)
 	p.line(`.TH %s 1 %s "AtomMQ %s" "AtomMQ"

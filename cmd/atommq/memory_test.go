@@ -66,7 +66,8 @@ func TestGOMEMLIMITIsKeptTo(t *testing.T) {
 	slices.Sort(seen)
 	usual := seen[len(seen)*3/4]
 	t.Logf("three quarters of the time at most %.1f MiB, at most %.1f", usual/(1<<20), seen[len(seen)-1]/(1<<20))
-	// SQLite's memory and the stacks of C do not count for it. Where others have the processors, collections end late.
+	// SQLite's memory and the stacks of C do not count for it. Where others have the processors,
+	// collections end late.
 	if usual > limit+10<<20 {
 		t.Errorf("the process took up to %.1f MiB of memory three quarters of the time, with GOMEMLIMIT=%d MiB", usual/(1<<20), limit>>20)
 	}

@@ -15,8 +15,8 @@ import (
 	"atommq/stompgw"
 )
 
-// metrics tells Prometheus what a process does. Counting costs those who work an addition; names, labels and sums are made when
-// somebody asks.
+// metrics tells Prometheus what a process does. Counting costs those who work an addition; names,
+// labels and sums are made when somebody asks.
 type metrics struct {
 	census  *census
 	crowd   *crowd
@@ -45,7 +45,8 @@ func (m *metrics) handler(log *slog.Logger) http.Handler {
 	})
 }
 
-// Describe implements prometheus.Collector. It names nothing: which queues there are, and whether there is HTTP, shows in Collect.
+// Describe implements prometheus.Collector. It names nothing: which queues there are, and whether
+// there is HTTP, shows in Collect.
 func (m *metrics) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.

@@ -10,7 +10,8 @@ import (
 // ownSegments are the first segments of the site's own paths.
 var ownSegments = []string{"feeds", "service", "openapi.json", "healthz", "readyz", "metrics", "stomp"}
 
-// prefixOf returns the path of a base URL, which other programs pass on with the path of a request or take off; "" for none.
+// prefixOf returns the path of a base URL, which other programs pass on with the path of a request
+// or take off; "" for none.
 func prefixOf(base string) string {
 	u, err := url.Parse(base)
 	if err != nil {
@@ -19,7 +20,8 @@ func prefixOf(base string) string {
 	return strings.TrimRight(u.Path, "/")
 }
 
-// isOwn reports whether a prefix looks like a path of the site: then it cannot be told whether a proxy took it off.
+// isOwn reports whether a prefix looks like a path of the site: then it cannot be told whether a
+// proxy took it off.
 func isOwn(prefix string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(prefix, "/"), "/")
 	return slices.Contains(ownSegments, first)
@@ -40,7 +42,8 @@ func unmounted(prefix string, r *http.Request) *http.Request {
 	if rest, ok := strings.CutPrefix(r.URL.Path, prefix); !ok || rest != "" && rest[0] != '/' {
 		return r
 	}
-	// As it was sent, because a slash in a feed's name is %2F. The prefix may have been sent in other words, but with as many slashes.
+	// As it was sent, because a slash in a feed's name is %2F. The prefix may have been sent in
+	// other words, but with as many slashes.
 	escaped := r.URL.EscapedPath()
 	for range strings.Count(prefix, "/") {
 		_, escaped, _ = strings.Cut(escaped[1:], "/")

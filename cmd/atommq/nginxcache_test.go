@@ -55,8 +55,8 @@ func (c *counter) count(path string) int {
 	return c.seen[path]
 }
 
-// startCache starts a cache in front of a server, as doc/http.md has it, and returns a client that reaches it
-// whatever the host.
+// startCache starts a cache in front of a server, as doc/http.md has it, and returns a client that
+// reaches it whatever the host.
 func startCache(t *testing.T, upstream string) *http.Client {
 	t.Helper()
 	nginx := needProgram(t, "nginx", "nginx")
@@ -159,8 +159,8 @@ func linkTo(t *testing.T, doc atom.Feed, rel string) string {
 	return ""
 }
 
-// Readers of the history are a cache's to serve: each final page is asked for once, and then comes without the bus, even when
-// that is gone.
+// Readers of the history are a cache's to serve: each final page is asked for once, and then comes
+// without the bus, even when that is gone.
 func TestNginxServesTheArchiveWithoutTheBus(t *testing.T) {
 	needProgram(t, "nginx", "nginx")
 	server := startServer(t)

@@ -18,7 +18,8 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// nginxProxy runs nginx as deploy/nginx.conf has it, in front of one server, at a socket that it returns beside the client.
+// nginxProxy runs nginx as deploy/nginx.conf has it, in front of one server, at a socket that it
+// returns beside the client.
 func nginxProxy(t *testing.T, server *process, replace ...string) (f *inFront, socket string) {
 	t.Helper()
 	f, socket = nginx(t, "nginx.conf", append(replace, "listen 80;", "listen unix:SOCKET;", "server 10.0.0.11:8080 ", "server "+server.address()+" ",
@@ -56,7 +57,8 @@ func pattern(size int) []byte {
 	return media[:size]
 }
 
-// Streams of events, STOMP over WebSocket, and large files both ways pass one nginx at the same time, and none holds up another.
+// Streams of events, STOMP over WebSocket, and large files both ways pass one nginx at the same
+// time, and none holds up another.
 func TestStreamsAndLargeFilesPassNginxTogether(t *testing.T) {
 	for name, start := range map[string]func(*testing.T, *process) *inFront{
 		"HTTP/1.1":        func(t *testing.T, server *process) *inFront { f, _ := nginxProxy(t, server); return f },
@@ -208,7 +210,8 @@ func (f *inFront) follow(t *testing.T) (readers []func(text string)) {
 	return readers
 }
 
-// What nginx takes for one request, AtomMQ does: nothing comes past nginx's rules in the body of another. Here these keep a feed shut.
+// What nginx takes for one request, AtomMQ does: nothing comes past nginx's rules in the body of
+// another. Here these keep a feed shut.
 func TestNoRequestIsSmuggledThroughNginx(t *testing.T) {
 	server := startServer(t, "--trusted-proxies", "127.0.0.1")
 	f, socket := nginxProxy(t, server, "        location / {\n", "        location ~ smuggled { return 403; }\n        location / {\n")

@@ -26,16 +26,19 @@ type node struct {
 	receiving *semaphore.Weighted // memory for long bodies that come in, by HTTP and STOMP
 }
 
-// heapRoom is how much of the heap the garbage collector counts as in use beyond what is. A busy node has a small heap and
-// makes garbage fast: without it, the collector would run all the time. Nothing ever touches it, so
-// it takes no memory; but as much garbage more may gather. Where memory is limited there is none: it would count.
+// heapRoom is how much of the heap the garbage collector counts as in use beyond what is. A busy
+// node has a small heap and makes garbage fast: without it, the collector would run all the time.
+// Nothing ever touches it, so it takes no memory; but as much garbage more may gather. Where memory
+// is limited there is none: it would count.
 const heapRoom = 4 << 20
 
-// heapGrowth is by how many percent of what is in use the heap may grow before it is collected, unless GOGC says it. With Go's own 100, a node
-// takes much more that sends a large file, of which SQLite's driver copies each piece: GOGC=100 atommq bench media.
+// heapGrowth is by how many percent of what is in use the heap may grow before it is collected,
+// unless GOGC says it. With Go's own 100, a node takes much more that sends a large file, of which
+// SQLite's driver copies each piece: GOGC=100 atommq bench media.
 const heapGrowth = 50
 
-// keepToMemory has caches take no more than their share of the memory that GOMEMLIMIT allows, and returns the room on the heap.
+// keepToMemory has caches take no more than their share of the memory that GOMEMLIMIT allows, and
+// returns the room on the heap.
 func (s *settings) keepToMemory() (room []byte) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
@@ -122,8 +125,8 @@ func (n *node) close() error {
 	return errors.Join(n.bus.Close(), n.store.Close())
 }
 
-// openServed is openNode for a server with such entrances. A database that it makes is told of: where the name is mistyped, nobody
-// else works on it. It makes none that guard would refuse to serve.
+// openServed is openNode for a server with such entrances. A database that it makes is told of: where
+// the name is mistyped, nobody else works on it. It makes none that guard would refuse to serve.
 func openServed(ctx context.Context, s *settings, in *entrances, log *slog.Logger) (*node, error) {
 	missing := mustExist("--db", s.DB) != nil
 	if at := in.exposed(); missing && at != nil && s.Passcode == "" {

@@ -12,7 +12,8 @@ var hostileNumbers = []string{
 	"010", "1.0", "1.", ".5", "NaN", "Inf", "-inf", "infinity", "\u0661", "\uff11", "1,2", "1 2", "", " ", "1\t", "4294967296", "2147483648", "99999999999999999999999999999999", strings.Repeat("9", 400), strings.Repeat("0", 400) + "1",
 }
 
-// No number that a client may send overflows into another, ends a request with a fault of the server's, or holds it up.
+// No number that a client may send overflows into another, ends a request with a fault of the
+// server's, or holds it up.
 func TestNoNumberOverflows(t *testing.T) {
 	server := startServer(t, "--max-wait", "10ms")
 	file := "Content-Type: application/octet-stream"

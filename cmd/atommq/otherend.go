@@ -14,7 +14,8 @@ import (
 	"atommq/api"
 )
 
-// explainOtherEnd says what is at the address of a server where nothing there answered as one over HTTP, and what to do.
+// explainOtherEnd says what is at the address of a server where nothing there answered as one over
+// HTTP, and what to do.
 func explainOtherEnd(at string, err error) error {
 	unknown, _ := errors.AsType[*net.DNSError](err)
 	notTLS, _ := errors.AsType[tls.RecordHeaderError](err)

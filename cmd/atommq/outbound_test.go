@@ -66,7 +66,8 @@ func (l *lure) posts() map[string][]string {
 	}
 }
 
-// Nothing that users name is fetched, by servers or by commands: no address behind the server is reached through it.
+// Nothing that users name is fetched, by servers or by commands: no address behind the server is
+// reached through it.
 func TestNothingThatEntriesNameIsFetched(t *testing.T) {
 	l := newLure(t)
 	server := startServer(t, "--trusted-proxies", "127.0.0.1")

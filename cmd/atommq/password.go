@@ -14,8 +14,8 @@ import (
 	"atommq/bus"
 )
 
-// askPassword returns the hash of the password that the user types, without showing it, or that is the first line of
-// standard input. It is never an argument: other users of the machine see those.
+// askPassword returns the hash of the password that the user types, without showing it, or that is
+// the first line of standard input. It is never an argument: other users of the machine see those.
 func askPassword(cmd *cobra.Command) (string, error) {
 	password, err := readPassword(cmd)
 	if err != nil {

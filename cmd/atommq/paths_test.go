@@ -9,8 +9,8 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// Rules name feeds, and no way to write a path, or to name another resource beside it, leads around them: neither to the server nor to
-// one behind nginx.
+// Rules name feeds, and no way to write a path, or to name another resource beside it, leads around
+// them: neither to the server nor to one behind nginx.
 func TestNoPathLeadsAroundTheRules(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "atommq.db")
 	runCommand(t, "user", "allow", "anonymous", "read,publish", "public*", "--db", db)

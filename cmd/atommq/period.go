@@ -13,7 +13,8 @@ type period time.Duration
 
 func (p *period) Type() string { return "time" }
 
-// String leaves out units that are zero, "24h" for "24h0m0s", and has days from two of them on: "30d" for "720h0m0s".
+// String leaves out units that are zero, "24h" for "24h0m0s", and has days from two of them on:
+// "30d" for "720h0m0s".
 func (p *period) String() string {
 	const day = 24 * time.Hour
 	d, days := time.Duration(*p), ""

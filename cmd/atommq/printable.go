@@ -6,11 +6,12 @@ import (
 	"unicode"
 )
 
-// oneLine makes text that may come from anybody one line of its own, so that none of it passes for another entry.
+// oneLine makes text that may come from anybody one line of its own, so that none of it passes
+// for another entry.
 func oneLine(s string) string { return strings.ReplaceAll(printable(s), "\n", " ") }
 
-// printable replaces what would command a terminal instead of showing on it, and what would have it show the text around in another
-// order (UAX #9, Bidi_Control).
+// printable replaces what would command a terminal instead of showing on it, and what would have it
+// show the text around in another order (UAX #9, Bidi_Control).
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r) {

@@ -24,9 +24,9 @@ func (n *node) names(s *settings) names {
 	return names{own, s.TrustedProxies, n.access.Open}
 }
 
-// guard refuses, while everybody may do everything, what asks this machine for a name of somebody else's making: a page on the web can
-// have its own name lead here, and to its browser the bus is then a part of its site (DNS rebinding). Whom rules let in, or not, such a
-// page cannot pass for.
+// guard refuses, while everybody may do everything, what asks this machine for a name of somebody
+// else's making: a page on the web can have its own name lead here, and to its browser the bus is
+// then a part of its site (DNS rebinding). Whom rules let in, or not, such a page cannot pass for.
 func (n names) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if name := hostname(r.Host); isForeignName(name) && n.open() && name != n.own && atLoopback(r) && !n.trusts(r) {
@@ -47,8 +47,8 @@ func hostname(field string) string {
 	return strings.ToLower(strings.TrimSuffix(field, "."))
 }
 
-// isForeignName reports whether a host is one that somebody else can have: neither an address, nor localhost with what is below it
-// (RFC 6761 §6.3), nor a name without a dot, which no site on the web has.
+// isForeignName reports whether a host is one that somebody else can have: neither an address, nor
+// localhost with what is below it (RFC 6761 §6.3), nor a name without a dot, which no site on the web has.
 func isForeignName(host string) bool {
 	if !strings.ContainsAny(host, ".:") || strings.HasSuffix(host, ".localhost") {
 		return false

@@ -11,8 +11,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// A page on the web whose name leads to 127.0.0.1 is to its browser of one site with a bus there, which no protection against
-// other sites' pages then covers: while a bus is open, its Host is all that tells it.
+// A page on the web whose name leads to 127.0.0.1 is to its browser of one site with a bus there, which no
+// protection against other sites' pages then covers: while a bus is open, its Host is all that tells it.
 func TestAPageWhoseNameLeadsHereGetsNothing(t *testing.T) {
 	open := startServer(t)
 	trusting := startServer(t, "--trusted-proxies", "127.0.0.1")

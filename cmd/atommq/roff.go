@@ -48,8 +48,9 @@ func (p *roff) literal(lines []string) {
 	p.line(".fi")
 }
 
-// roffText escapes what roff reads otherwise than it stands: a request at the start of a line, hyphens and quotes that would become typographic
-// ones, and what is not ASCII, of which only some know the encoding.
+// roffText escapes what roff reads otherwise than it stands: a request at the start of a line,
+// hyphens and quotes that would become typographic ones, and what is not ASCII, of which only some
+// know the encoding.
 func roffText(s string) string {
 	var b strings.Builder
 	if strings.HasPrefix(s, ".") || strings.HasPrefix(s, "'") {

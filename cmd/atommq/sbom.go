@@ -12,7 +12,8 @@ import (
 	"strings"
 )
 
-// bom is a software bill of materials, as CycloneDX 1.5 has it (https://cyclonedx.org/docs/1.5/json/).
+// bom is a software bill of materials, as CycloneDX 1.5 has it
+// (https://cyclonedx.org/docs/1.5/json/).
 type bom struct {
 	Format      string         `json:"bomFormat"`
 	SpecVersion string         `json:"specVersion"`
@@ -48,7 +49,8 @@ type bomLicense struct {
 	} `json:"license"`
 }
 
-// bomDepends says which components are in one. A binary knows no more of the order in which modules require each other.
+// bomDepends says which components are in one. A binary knows no more of the order in which modules
+// require each other.
 type bomDepends struct {
 	Ref string   `json:"ref"`
 	On  []string `json:"dependsOn,omitempty"`
@@ -114,8 +116,8 @@ func newComponent(kind, system, name, version string) bomComponent {
 	return bomComponent{Type: kind, Ref: url, Name: name, Version: version, URL: url}
 }
 
-// moduleHash gives the checksum of go.sum, "h1:" and SHA-256 in base64, the form that CycloneDX's own program for Go has for it. It is that of
-// the module's files as golang.org/x/mod/sumdb/dirhash hashes them.
+// moduleHash gives the checksum of go.sum, "h1:" and SHA-256 in base64, the form that CycloneDX's own
+// program for Go has for it. It is that of the module's files as golang.org/x/mod/sumdb/dirhash hashes them.
 func moduleHash(sum string) []bomHash {
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(sum, "h1:"))
 	if err != nil || len(raw) == 0 {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// No password, passcode or token is shown by what a server logs at any level, answers, or counts, or by what commands print: neither
-// those that are right nor those that were nearly.
+// No password, passcode or token is shown by what a server logs at any level, answers, or counts,
+// or by what commands print: neither those that are right nor those that were nearly.
 func TestNoSecretIsShown(t *testing.T) {
 	const passcode, password, wrong, ofServer = "passcode-S3CRET", "password-S3CRET", "mistyped-S3CRET", "postgres-S3CRET"
 	db := filepath.Join(t.TempDir(), "atommq.db")

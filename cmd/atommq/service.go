@@ -27,8 +27,8 @@ type server interface {
 	// Serve accepts connections until Shutdown; then it returns http.ErrServerClosed or
 	// stompgw.ErrServerClosed.
 	Serve(l net.Listener) error
-	// Shutdown accepts no more and returns when all that was accepted is finished. When ctx ends first, it
-	// cuts the rest off and returns an error.
+	// Shutdown accepts no more and returns when all that was accepted is finished. When ctx ends
+	// first, it cuts the rest off and returns an error.
 	Shutdown(ctx context.Context) error
 }
 

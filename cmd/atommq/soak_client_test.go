@@ -150,7 +150,8 @@ func (c *soakClient) page(ctx context.Context, path string, after int64, prefer 
 	return p, a.id(), true
 }
 
-// soakStomp is a connection of STOMP 1.2. No frame of the soak has a NUL in its body, or a character in a header that needs an escape.
+// soakStomp is a connection of STOMP 1.2. No frame of the soak has a NUL in its body, or a
+// character in a header that needs an escape.
 type soakStomp struct {
 	net.Conn
 	in *bufio.Reader

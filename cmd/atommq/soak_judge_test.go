@@ -185,7 +185,8 @@ func soakNote(text string) (name, version string) {
 	return name, version
 }
 
-// judgeEditions checks that a reader saw the last edition of each note that there is, and none that is older after it.
+// judgeEditions checks that a reader saw the last edition of each note that there is, and none that
+// is older after it.
 func (j *soakJudge) judgeEditions(r *soakReader, all []sighting) {
 	latest := make(map[string]string)
 	for _, e := range r.seen {
@@ -346,8 +347,8 @@ func soakQuarters(history []soakVitals) (second, last soakVitals) {
 	return middle(slices.Clone(history[n/4 : n/2])), middle(slices.Clone(history[n-n/4:]))
 }
 
-// judgeMemory holds the last quarter to the second one, by which time all that is bounded is full: a tenth and 8 MiB more memory, and a tenth
-// and 10 goroutines more, may be there by chance.
+// judgeMemory holds the last quarter to the second one, by which time all that is bounded is full:
+// a tenth and 8 MiB more memory, and a tenth and 10 goroutines more, may be there by chance.
 func (j *soakJudge) judgeMemory(history []soakVitals, long bool) {
 	second, last := soakQuarters(history)
 	if long && last.resident > second.resident*1.1+8<<20 {
@@ -358,7 +359,8 @@ func (j *soakJudge) judgeMemory(history []soakVitals, long bool) {
 	}
 }
 
-// awaitGoroutines waits until a process has no more goroutines than before the load, but for a few that come and go.
+// awaitGoroutines waits until a process has no more goroutines than before the load, but for a few
+// that come and go.
 func (c *soakClient) awaitGoroutines(admin string, before float64) {
 	c.judge.await(soakPatience, promiseMemory, fmt.Sprintf("with the load gone, there are still more goroutines than the %.0f before it", before), func() bool {
 		v := c.vitals(admin)

@@ -124,7 +124,8 @@ func (s *soak) consume(ctx context.Context, address string) {
 	}
 }
 
-// serveJob takes what comes next: it acknowledges most jobs, refuses a few and those that are poison, and now and then breaks off.
+// serveJob takes what comes next: it acknowledges most jobs, refuses a few and those that are
+// poison, and now and then breaks off.
 func (s *soak) serveJob(c *soakStomp) error {
 	f, err := c.receive()
 	if err != nil {

@@ -23,8 +23,9 @@ const (
 	soakPatience = time.Minute // for what is still under way in the end
 )
 
-// TestSoak has a site of two heads and a gateway under a bit of everything at once, for as long as the environment says (make soak: half an
-// hour), while processes are killed. Clients know the public interfaces alone, and what they saw is compared in the end.
+// TestSoak has a site of two heads and a gateway under a bit of everything at once, for as long as
+// the environment says (make soak: half an hour), while processes are killed. Clients know the
+// public interfaces alone, and what they saw is compared in the end.
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	length := soakUsually
@@ -140,7 +141,8 @@ func (s *soak) read(kind, at string, read func(context.Context, *soakReader)) *s
 	return r
 }
 
-// disturb lets the load run, and kills processes meanwhile: all at once in the first eighth, then one after the other but the first.
+// disturb lets the load run, and kills processes meanwhile: all at once in the first eighth, then
+// one after the other but the first.
 func (s *soak) disturb() {
 	end := time.After(s.length)
 	<-time.After(s.length / 8)
@@ -213,7 +215,8 @@ func (s *soak) checkLog(p *process) {
 	}
 }
 
-// Who judges AtomMQ must not share its mistakes: the soak's clients and its judge are of the standard library alone.
+// Who judges AtomMQ must not share its mistakes: the soak's clients and its judge are of the
+// standard library alone.
 func TestTheSoakKnowsNothingOfAtomMQ(t *testing.T) {
 	files, err := filepath.Glob("soak_*_test.go")
 	if err != nil || len(files) < 4 {

@@ -157,8 +157,8 @@ func (b *ticketBox) Put(_ string, state *tls.ClientSessionState) {
 	}
 }
 
-// TestNoSessionTicketMeetsACONNECTOnItsWay holds for clients over OpenSSL that read and write in two threads, as stomp.py does:
-// now and then one of them hung when tickets came.
+// TestNoSessionTicketMeetsACONNECTOnItsWay holds for clients over OpenSSL that read and write in
+// two threads, as stomp.py does: now and then one of them hung when tickets came.
 func TestNoSessionTicketMeetsACONNECTOnItsWay(t *testing.T) {
 	cert, key, trust := certify(t)
 	server := startServer(t, "--stomp-tls", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key)

@@ -12,8 +12,8 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// passed are the sockets that systemd opened for this process (LISTEN_FDS), by the names that they have there
-// (FileDescriptorName=): those of the settings that they stand in for.
+// passed are the sockets that systemd opened for this process (LISTEN_FDS), by the names that they
+// have there (FileDescriptorName=): those of the settings that they stand in for.
 type passed map[string][]net.Listener
 
 // bySystemd is the address of a setting whose socket systemd passes.

@@ -110,8 +110,8 @@ func TestASocketOfSystemdThatHasNoUseIsRefused(t *testing.T) {
 	}
 }
 
-// A restart behind a socket of systemd refuses no connection, and loses nothing of those who repeat under their key what was not
-// answered.
+// A restart behind a socket of systemd refuses no connection, and loses nothing of those who repeat
+// under their key what was not answered.
 func TestARestartKeepsThePortAndLosesNothing(t *testing.T) {
 	address, file := listenFile(t)
 	db := filepath.Join(t.TempDir(), "atommq.db")
@@ -186,7 +186,8 @@ func waitFor(t *testing.T, ok func() bool) {
 	}
 }
 
-// The configurations of web servers name the socket that systemd opens, and a server that it is passed to leaves it there.
+// The configurations of web servers name the socket that systemd opens, and a server that it is
+// passed to leaves it there.
 func TestSystemdOpensTheSocketThatWebServersConnectTo(t *testing.T) {
 	path, _, _ := strings.Cut(strings.SplitAfterN(deployed(t, "atommq-fcgi.socket"), "\nListenStream=", 2)[1], "\n")
 	deployed(t, "nginx-fastcgi.conf", "fastcgi_pass unix:"+path+";", "")

@@ -84,8 +84,9 @@ func (t *tail) several() bool {
 // explain says of what the client met how to get over it here.
 func (t *tail) explain(err error) error { return explain(t.client, t.feeds.Feeds[0], err) }
 
-// lookAround names the feeds that are not there, or not to be read, in case they are mistyped: among several, and to a stream, they are
-// empty ones. It fails where there is none at all, and none is waited for. What else is wrong, reading tells.
+// lookAround names the feeds that are not there, or not to be read, in case they are mistyped:
+// among several, and to a stream, they are empty ones. It fails where there is none at all, and
+// none is waited for. What else is wrong, reading tells.
 func (t *tail) lookAround(ctx context.Context) error {
 	var missing []string
 	for _, name := range t.feeds.Feeds {

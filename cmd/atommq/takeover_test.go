@@ -9,7 +9,8 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// takeoverLimit is how long the claims of a process that was killed may be with nobody: twice what is promised, as the machine may be busy.
+// takeoverLimit is how long the claims of a process that was killed may be with nobody: twice what
+// is promised, as the machine may be busy.
 const takeoverLimit = 20 * time.Second
 
 func TestWhatAKilledProcessHandedOutGoesToAnotherOne(t *testing.T) {

@@ -13,8 +13,9 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// commands are what terminals obey: to name their window, to clear themselves, to answer as if typed; by C0, by C1, by what makes a
-// line of its own, and by what turns the order around of what stands behind it.
+// commands are what terminals obey: to name their window, to clear themselves, to answer as if
+// typed; by C0, by C1, by what makes a line of its own, and by what turns the order around of what
+// stands behind it.
 const commands = "\u202e\u2066\u200f\x1b]0;pwned\x07\x1b[2J\x1b[5n\x9b31m\u009b31m\u0085\r\x08\x00"
 
 // obeyed returns what a terminal would obey in text.

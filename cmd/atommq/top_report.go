@@ -18,7 +18,8 @@ type report struct {
 	Bytes     float64 `json:"published_bytes"`
 	Refused   float64 `json:"refused"`
 	Commits   float64 `json:"commits"`
-	// CommitMedian and CommitWorst are bounds that half, and 99 of 100, of the commits kept, in seconds; 0 for no commits.
+	// CommitMedian and CommitWorst are bounds that half, and 99 of 100, of the commits kept, in
+	// seconds; 0 for no commits.
 	CommitMedian float64 `json:"commit_p50"`
 	CommitWorst  float64 `json:"commit_p99"`
 	Read         float64 `json:"read"` // over HTTP, streams included

@@ -100,7 +100,8 @@ func (r *report) text(width, height int) string {
 // tableRows is how many queues, and feeds, are shown where nothing else bounds them.
 const tableRows = 20
 
-// tables writes the first rows of queues and of feeds. Names come last: where the terminal is narrow, they are cut, and no figure.
+// tables writes the first rows of queues and of feeds. Names come last: where the terminal is
+// narrow, they are cut, and no figure.
 func (r *report) tables(b *strings.Builder, rows int) {
 	if len(r.Longest) > 0 {
 		table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)

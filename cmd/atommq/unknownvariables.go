@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// warnOfUnknown tells of variables in the environment that are called like settings and are none, and of those that have a comment
-// in their value: whoever gave one believes that it counts, or does not.
+// warnOfUnknown tells of variables in the environment that are called like settings and are none, and
+// of those that have a comment in their value: whoever gave one believes that it counts, or does not.
 func warnOfUnknown(environment []string, log *slog.Logger) {
 	var unknown, commented []string
 	for _, assignment := range environment {
@@ -44,7 +44,8 @@ func variables() []string {
 	return names
 }
 
-// isOrchestrators reports whether Kubernetes, or a link of Docker, gives a variable of this name to everyone beside a service called atommq.
+// isOrchestrators reports whether Kubernetes, or a link of Docker, gives a variable of this name to
+// everyone beside a service called atommq.
 func isOrchestrators(name string) bool {
 	return strings.HasPrefix(name, "ATOMMQ_SERVICE_") || name == "ATOMMQ_PORT" || strings.HasPrefix(name, "ATOMMQ_PORT_")
 }

@@ -139,7 +139,8 @@ another rule allows stays allowed.`,
 	}, func(string) nodeOpener { return withNode }, func(had, taken bus.Rights) bus.Rights { return had &^ taken })
 }
 
-// withNodeFor returns what opens the database to say something of an account: one that must be in it already is in none that is new.
+// withNodeFor returns what opens the database to say something of an account: one that must be in
+// it already is in none that is new.
 func withNodeFor(account string) nodeOpener {
 	if account == bus.Anonymous || account == bus.Everyone {
 		return withAnyNode

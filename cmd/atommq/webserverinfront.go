@@ -7,7 +7,8 @@ import (
 	"atommq/api"
 )
 
-// toldBy returns r as a request to the site that the web server in front names (RFC 3875 §4.1.14), with a prefix behind its name.
+// toldBy returns r as a request to the site that the web server in front names (RFC 3875 §4.1.14),
+// with a prefix behind its name.
 func toldBy(env map[string]string, prefix string, r *http.Request) *http.Request {
 	for _, name := range []string{"Content-Type", "Content-Length"} { // nginx says them as CONTENT_… and as HTTP_CONTENT_…
 		if values := r.Header[name]; len(values) > 1 {

@@ -34,8 +34,8 @@ type Cluster struct {
 	count    int
 }
 
-// Start makes a cluster and runs it until the test is over. options are settings of the server, "name=value". It
-// skips the test where PostgreSQL is not installed.
+// Start makes a cluster and runs it until the test is over. options are settings of the server,
+// "name=value". It skips the test where PostgreSQL is not installed.
 //
 // Its databases sort as people do, not byte for byte: a test that passes owes nothing to the collation.
 func Start(t testing.TB, options ...string) *Cluster {
@@ -129,8 +129,8 @@ func (c *Cluster) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// keepAlive runs a program for as long as somebody holds the other end of its input, and then sends it the signal that is $0: a
-// test that is killed leaves no server behind.
+// keepAlive runs a program for as long as somebody holds the other end of its input, and then sends
+// it the signal that is $0: a test that is killed leaves no server behind.
 const keepAlive = `"$@" </dev/null & read -r end; kill "-$0" $!; wait`
 
 // keep makes a command that runs a program so, as the cluster's user, and returns what ends it.
@@ -206,7 +206,8 @@ func (c *Cluster) URL(name string) string {
 	return "postgres:///" + name + "?" + url.Values{"host": {c.dir}, "user": {"atommq"}}.Encode()
 }
 
-// Admit lets in whoever connects from network, such as 10.0.0.0/24, to the addresses that the option listen_addresses names.
+// Admit lets in whoever connects from network, such as 10.0.0.0/24, to the addresses that the
+// option listen_addresses names.
 func (c *Cluster) Admit(t testing.TB, network string) {
 	t.Helper()
 	f, err := os.OpenFile(filepath.Join(c.data(), "pg_hba.conf"), os.O_APPEND|os.O_WRONLY, 0)

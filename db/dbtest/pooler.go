@@ -17,8 +17,8 @@ import (
 // Pooler is a PgBouncer in front of a cluster.
 type Pooler struct{ dir string }
 
-// StartPooler runs a PgBouncer that pools by mode, until the test is over. Without the program, it skips the test, but not
-// where CI is set.
+// StartPooler runs a PgBouncer that pools by mode, until the test is over. Without the program, it
+// skips the test, but not where CI is set.
 func StartPooler(t testing.TB, c *Cluster, mode string) *Pooler {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")

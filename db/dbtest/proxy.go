@@ -77,7 +77,8 @@ func (p *Proxy) URL(t testing.TB, database string) string {
 	return u.String()
 }
 
-// Cut has nothing more pass, in either direction, until Mend: nobody learns that the other side is there no more.
+// Cut has nothing more pass, in either direction, until Mend: nobody learns that the other side
+// is there no more.
 func (p *Proxy) Cut() { p.setCut(true) }
 
 // Mend ends what Cut began. What waited passes.

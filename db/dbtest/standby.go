@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// StartStandby makes a standby of c, which must run, for which c waits from then on before it acknowledges a commit. It runs until the
-// test is over, and takes connections that read.
+// StartStandby makes a standby of c, which must run, for which c waits from then on before it
+// acknowledges a commit. It runs until the test is over, and takes connections that read.
 func StartStandby(t testing.TB, c *Cluster) *Cluster {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "atommq-pg-")

@@ -26,7 +26,8 @@ type buffer struct {
 	taken      int64 // of room
 }
 
-// reserve takes what room a buffer of so many bytes needs, or gives back what it does not, and reports whether there is enough.
+// reserve takes what room a buffer of so many bytes needs, or gives back what it does not, and
+// reports whether there is enough.
 func (b *buffer) reserve(size int) bool {
 	if b.room == nil {
 		return true

@@ -8,7 +8,8 @@ type Limits struct {
 	Headers     int // in a frame, repeated ones included; default 128
 	HeaderBytes int // of the command, the headers and the empty line after them; default 64 KiB
 	BodyBytes   int // of the body; default 16 MiB
-	// Room is memory that long frames of all readers share: what a frame takes beyond 64 KiB comes from it. nil for any.
+	// Room is memory that long frames of all readers share: what a frame takes beyond 64 KiB comes
+	// from it. nil for any.
 	Room Room
 }
 

@@ -13,8 +13,8 @@ import (
 // longest is how long a browser may take that ends by itself.
 const longest = 2 * time.Minute
 
-// Command returns Chromium without a window, and with a profile of its own: until ctx ends. It skips the test where Chromium is not
-// installed, and fails it in CI.
+// Command returns Chromium without a window, and with a profile of its own: until ctx ends. It
+// skips the test where Chromium is not installed, and fails it in CI.
 func Command(ctx context.Context, t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
@@ -46,7 +46,8 @@ func Run(t testing.TB, args ...string) []byte {
 	return out
 }
 
-// profile returns a new directory for a browser, whose processes may write to it for a moment after the first of them has ended.
+// profile returns a new directory for a browser, whose processes may write to it for a moment after
+// the first of them has ended.
 func profile(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "browser")
