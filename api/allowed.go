@@ -9,14 +9,20 @@ import (
 	"atommq/feeds"
 )
 
+// What is left to do with what takes no new entries, and with what does not change.
+var (
+	allowClosed     = []string{"DELETE, GET, HEAD, OPTIONS"}
+	allowUnchanging = []string{"GET, HEAD, OPTIONS"}
+)
+
 // notAccepted refuses what the feed's owner does not let in, RFC 5023 §8.3.4.
 func notAccepted(f *bus.Feed, typ string) error {
 	switch {
-	case f.Accepts != nil && len(f.Accepts) == 0:
+	case f.Accepts.Closed():
 		return &problemError{
 			Status: http.StatusMethodNotAllowed,
 			Detail: fmt.Sprintf("The feed %q takes no new entries; its owner has closed it. Ask them, or post to another feed.", f.Name),
-			Header: http.Header{"Allow": {"DELETE, GET, HEAD, OPTIONS"}},
+			Header: http.Header{"Allow": allowClosed},
 		}
 	case typ == "":
 		typ = "an unnamed type"

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -245,6 +246,12 @@ func statusError(resp *http.Response, body []byte) *StatusError {
 func statusText(resp *http.Response, body []byte) string {
 	line, _, _ := bytes.Cut(bytes.TrimSpace(body), []byte("\n"))
 	mediaType := cmp.Or(resp.Header.Get("Content-Type"), http.DetectContentType(body)) // a port of TLS says without a type that it is one
+	var problem struct {
+		Detail string `json:"detail"`
+	}
+	if strings.HasPrefix(mediaType, typeProblem) && json.Unmarshal(body, &problem) == nil && problem.Detail != "" {
+		line, mediaType = []byte(resp.Status+": "+problem.Detail), "text/plain"
+	}
 	if len(line) == 0 || !strings.HasPrefix(mediaType, "text/plain") {
 		return resp.Status
 	}

@@ -120,8 +120,8 @@ func (c *Client) Nack(ctx context.Context, claim *Claim) error {
 	return nil
 }
 
-// Renew has the claim last for another ackTimeout from now on, 0 for that of the queue, and sets
-// its Deadline. It fails as Ack does.
+// Renew has the claim last for another ackTimeout from now on, 0 for as long as it was claimed for,
+// and sets its Deadline. It fails as Ack does.
 func (c *Client) Renew(ctx context.Context, claim *Claim, ackTimeout time.Duration) error {
 	link := claim.renew
 	if ackTimeout > 0 {

@@ -157,6 +157,9 @@ func describeBody(r *http.Request) (*posted, error) {
 		return p, nil
 	}
 	typ, params, err := mime.ParseMediaType(lines[0])
+	if err == nil && !feeds.IsMediaType(typ) {
+		err = errors.New("it is no type and subtype, with a / between")
+	}
 	if err != nil {
 		return nil, &problemError{
 			Status: http.StatusUnsupportedMediaType,
@@ -264,6 +267,9 @@ func jsonNote(p *posted) (feeds.Note, error) {
 			at = syntax.Offset
 		}
 		return feeds.Note{}, badRequest("The body is not JSON: %v, at byte %d. Correct it, or send it as text/plain.", err, at)
+	}
+	if !utf8.Valid(p.body) {
+		return feeds.Note{}, badRequest("The body is not UTF-8, which JSON is. Encode it so, or send it as application/octet-stream.")
 	}
 	return feeds.Note{Type: p.typ, Content: p.body}, nil
 }

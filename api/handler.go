@@ -235,16 +235,18 @@ func (s *site) router() chi.Router {
 	)
 	r.Handle("/feeds/{feed}/archive/{range}", s.resource(methods{get: s.needing(read, s.getArchive)}))
 	r.Handle("/feeds/{feed}", s.resource(methods{
-		get: s.getCollection, http.MethodPost: s.needing(publish, s.postCollection), del: s.needing(admin, s.deleteCollection),
+		get: s.getCollection, http.MethodPost: s.needing(publish, s.postCollection), del: s.needing(admin, plainly(s.deleteCollection)),
 		http.MethodOptions: s.needing(read|publish, s.optionsCollection),
 	}))
-	r.Handle("/feeds/{feed}/settings", s.resource(methods{get: s.needing(admin, s.getSettings), put: s.needing(admin, s.putSettings)}))
+	r.Handle("/feeds/{feed}/settings", s.resource(methods{get: s.needing(admin, s.getSettings), put: s.needing(admin, plainly(s.putSettings))}))
 	r.Handle("/feeds/{feed}/categories", s.resource(methods{get: s.needing(read|publish, s.getCategories)}))
 	r.Handle("/feeds/{feed}/entries/{uuid}", s.resource(methods{
-		get: s.needing(show|edit, s.getMember), put: s.needing(edit, s.putMember), del: s.needing(edit, s.deleteMember),
+		get: s.needing(show|edit, s.getMember), put: s.needing(edit, plainly(s.putMember)), del: s.needing(edit, plainly(s.deleteMember)),
+		http.MethodOptions: s.needing(show|edit, s.optionsMember),
 	}))
 	r.Handle("/feeds/{feed}/entries/{uuid}/media", s.resource(methods{
-		get: s.needing(show|edit, s.getMedia), put: s.needing(edit, s.putMedia), del: s.needing(edit, s.deleteMedia),
+		get: s.needing(show|edit, s.getMedia), put: s.needing(edit, plainly(s.putMedia)), del: s.needing(edit, plainly(s.deleteMedia)),
+		http.MethodOptions: s.needing(show|edit, s.optionsMember),
 	}))
 	s.routeQueues(r)
 	r.Handle("/openapi.json", s.resource(methods{get: s.getOpenAPI}))

@@ -96,6 +96,9 @@ func (s *site) getMedia(w http.ResponseWriter, r *http.Request) error {
 	h["Cache-Control"] = noCache
 	h["X-Content-Type-Options"] = nosniff
 	h["Content-Security-Policy"] = sandbox
+	if _, err := heldMedia(r, m); err != nil {
+		return err
+	}
 	setModified(h, m.Created, m.Created.Add(1<<62))
 	if notModified(w, r, mediaTag(m), m.Created) {
 		return nil
@@ -158,7 +161,10 @@ func (s *site) putMedia(w http.ResponseWriter, r *http.Request) error {
 	if f.AppendOnly {
 		return fmt.Errorf("put media: %w", bus.ErrAppendOnly)
 	}
-	if p.typ == "" || strings.HasPrefix(p.typ, "multipart/") || !f.Accepts.Allow(p.typ, "") {
+	switch {
+	case p.typ == "", strings.HasPrefix(p.typ, "multipart/"):
+		return noFile(f, p.typ)
+	case !f.Accepts.Allow(p.typ, ""):
 		return notAccepted(f, p.typ)
 	}
 	body, err := s.openBody(w, r, s.maxMedia, "--max-media")
@@ -179,6 +185,19 @@ func (s *site) putMedia(w http.ResponseWriter, r *http.Request) error {
 	h["Xlastid"] = echo(nil, e.ID)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// noFile refuses a file of no type, and a form that may have one in it.
+func noFile(f *bus.Feed, typ string) error {
+	reason := "The body has no Content-Type, and a file has one"
+	if typ != "" {
+		reason = "A file is sent by itself, not in " + typ
+	}
+	return &problemError{
+		Status: http.StatusUnsupportedMediaType,
+		Detail: reason + ". Send it under its own type: curl -T FILE -H 'Content-Type: image/png' …",
+		Header: http.Header{"Accept": {f.Accepts.Field()}},
+	}
 }
 
 // deleteMedia deletes the entry with its media, RFC 5023 §9.6.
@@ -213,23 +232,35 @@ var ofFile = conditional{"file", "file has"}
 // mediaPrecondition evaluates the conditions of a change of m, and returns the number that the
 // media must still have when it is made, 0 for any.
 func mediaPrecondition(r *http.Request, m *bus.Media) (int64, error) {
-	match, noneMatch := r.Header["If-Match"], r.Header["If-None-Match"]
+	held, err := heldMedia(r, m)
+	if err != nil {
+		return 0, err
+	}
 	current := mediaTag(m)
-	matched, ok := anyTag(match, func(t string, weak bool) bool { return !weak && t == current })
-	date := r.Header.Get("If-Unmodified-Since")
-	switch {
-	case len(match) > 0 && !ok:
-		return 0, ofFile.unmatched(match)
-	case len(match) == 0 && later(m, date):
-		return 0, fmt.Errorf("change media: %w", bus.ErrChanged)
+	if tag, ok := anyTag(r.Header["If-None-Match"], func(t string, _ bool) bool { return t == current }); ok {
+		return 0, ofFile.ruledOut(tag)
 	}
-	if held, ok := anyTag(noneMatch, func(t string, _ bool) bool { return t == current }); ok {
-		return 0, ofFile.ruledOut(held)
-	}
-	if matched == "*" || len(match) == 0 && date == "" {
+	if !held {
 		return 0, nil
 	}
 	return m.ID, nil
+}
+
+// heldMedia evaluates the conditions that hold for m as it is known to the sender, RFC 9110
+// §13.1.1 and §13.1.4. It reports whether there is one that another state would not meet.
+func heldMedia(r *http.Request, m *bus.Media) (bool, error) {
+	match, date := r.Header["If-Match"], r.Header.Get("If-Unmodified-Since")
+	current := mediaTag(m)
+	matched, ok := anyTag(match, func(t string, weak bool) bool { return !weak && t == current })
+	switch {
+	case len(match) > 0 && !ok:
+		return false, ofFile.unmatched(match)
+	case len(match) > 0:
+		return matched != "*", nil
+	case later(m, date):
+		return false, failedCondition("The file changed after the time that If-Unmodified-Since names. GET this URL again.")
+	}
+	return date != "", nil
 }
 
 // later reports whether m is from after the HTTP date; never after one that cannot be read.

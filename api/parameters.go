@@ -37,6 +37,17 @@ func parameters(r *http.Request, known map[string]func(value string) error) erro
 	return nil
 }
 
+// plainly has h answer requests without parameters: whoever gives one means something that h does
+// not do, as to try first what would be removed.
+func plainly(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := parameters(r, nil); err != nil {
+			return err
+		}
+		return h(w, r)
+	}
+}
+
 // wholeNumber reads a number from 1 to most.
 func wholeNumber(name string, to *int, most int) func(string) error {
 	return func(value string) error {

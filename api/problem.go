@@ -27,6 +27,9 @@ func (p *problemError) Error() string { return fmt.Sprintf("%d: %s", p.Status, p
 
 func (p *problemError) Unwrap() error { return p.cause }
 
+// typeProblem is the type of problem documents, RFC 9457 §3.
+const typeProblem = "application/problem+json"
+
 const internalDetail = "Something went wrong that is not your doing. The server's log tells more, under this response's X-Request-ID."
 
 var retryAfter = http.Header{"Retry-After": {"5"}}
@@ -47,7 +50,7 @@ var outcomes = []struct {
 	{bus.ErrDeleted, http.StatusGone, "The entry was deleted. Its feed holds the tombstone; POST there to publish anew.", nil},
 	{bus.ErrChanged, http.StatusPreconditionFailed, "The entry has changed since you read it. GET it again, make your change to that, and send it with the new ETag in If-Match.", nil},
 	{bus.ErrIDChanged, http.StatusConflict, "The document has another atom:id than the entry, and an entry never changes its own. Send the atom:id that GET gives, or none; POST to the feed to publish another entry.", nil},
-	{bus.ErrAppendOnly, http.StatusMethodNotAllowed, "The feed is append-only: its entries are neither changed nor deleted. POST a new one.", http.Header{"Allow": {"GET, HEAD, OPTIONS"}}},
+	{bus.ErrAppendOnly, http.StatusMethodNotAllowed, "The feed is append-only: its entries are neither changed nor deleted. POST a new one.", http.Header{"Allow": allowUnchanging}},
 	{bus.ErrPublished, http.StatusConflict, "The entry is published already, and readers have seen it: it cannot be a draft again. Leave app:draft out, or DELETE the entry.", nil},
 	{bus.ErrNoMedia, http.StatusNotFound, "The entry links to no media. POST a file to the feed to publish one that does.", nil},
 	{bus.ErrKeyReused, http.StatusConflict, "This Idempotency-Key came before in this feed, with another body. Use a new key for a new entry.", nil},
@@ -140,7 +143,7 @@ func documentProblem(err error) *problemError {
 // with curl name nothing.
 func wantsProblemDocument(accept []string) bool {
 	text, _, _ := quality(accept, offer{typ: "text/plain"})
-	for _, typ := range [...]string{"application/problem+json", "application/json"} {
+	for _, typ := range [...]string{typeProblem, "application/json"} {
 		q, specific, _ := quality(accept, offer{typ: typ})
 		if specific >= matchType && q > 0 && q >= text {
 			return true
@@ -203,7 +206,7 @@ func (s *site) describe(w http.ResponseWriter, r *http.Request, p *problemError)
 	h, accept := w.Header(), r.Header["Accept"]
 	switch {
 	case wantsProblemDocument(accept):
-		h["Content-Type"] = []string{"application/problem+json"}
+		h["Content-Type"] = []string{typeProblem}
 		return p.json(requestID(w))
 	case s.pages != nil && prefersHTML(accept, offer{typ: "text/plain"}):
 		page := heldPage{header: make(http.Header)}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,7 @@ func refuse(f *bus.Feed, p *posted) error {
 	switch form := formOf(p.typ); {
 	case form == formRefused:
 		return unsupported(p.typ)
-	case (form == formMedia || form == formJSON) && !f.Accepts.Allow(p.typ, ""), f.Accepts != nil && len(f.Accepts) == 0:
+	case (form == formMedia || form == formJSON) && !f.Accepts.Allow(p.typ, ""), f.Accepts.Closed():
 		return notAccepted(f, p.typ)
 	}
 	return nil
@@ -168,8 +169,8 @@ func showFeed(w http.ResponseWriter, collection string, id int64) {
 // gone reports whether a replayed entry was deleted, or removed by retention.
 func gone(e *bus.Entry) bool { return e.Deleted || len(e.XML) == 0 }
 
-// createdBatch answers with a feed document of the new entries. Its Location reads
-// the same entries, by cursor.
+// createdBatch answers with a feed document of the new entries. Its Location reads the same
+// entries, by cursor, but for drafts, which no cursor meets: of drafts alone there is none.
 func (s *site) createdBatch(w http.ResponseWriter, r *http.Request, feed string, published []bus.Published) error {
 	f, err := s.bus.Feed(r.Context(), feed)
 	if err != nil {
@@ -178,18 +179,22 @@ func (s *site) createdBatch(w http.ResponseWriter, r *http.Request, feed string,
 	base := s.baseOf(r)
 	p := &page{source: f, base: base, collection: base + feeds.Path(feed)}
 	var oldest, newest int64
+	visible := 0
 	for _, e := range published {
 		newest = max(newest, e.ID)
-		if oldest == 0 && !e.Draft() {
-			oldest = e.ID
+		if !e.Draft() {
+			oldest = cmp.Or(oldest, e.ID)
+			visible++
 		}
 		if len(e.XML) > 0 || e.Deleted {
 			p.entries = append(p.entries, e.Entry)
 		}
 	}
-	p.view = view{order: after, id: max(oldest-1, 0), limit: len(published)}
+	p.view = view{order: after, id: max(oldest-1, 0), limit: max(visible, 1)}
 	h := w.Header()
-	h["Location"] = []string{p.view.url(p.collection)}
+	if visible > 0 {
+		h["Location"] = []string{p.view.url(p.collection)}
+	}
 	setPosition(h, newest)
 	h["Cache-Control"] = noCache
 	h["Content-Type"] = typeAtomFeed

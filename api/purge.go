@@ -78,7 +78,7 @@ func (s *site) run(w http.ResponseWriter, r *http.Request, c countedCall, do fun
 	}
 	return &problemError{
 		Status: http.StatusConflict,
-		Detail: fmt.Sprintf("You named %d, and the number of entries that wait and that nobody has is %d. Nothing was done. Look at them (%s/entries), and name their number, which changes while consumers are at work.", c.count, there.Count, queuePath(c.name)),
+		Detail: fmt.Sprintf("You named %d, and the number of entries that wait and that nobody has is %d. Nothing was done. Ask with ?dry-run=1 first, and name the number that it tells, with its upto: both change while consumers are at work.", c.count, there.Count),
 		Extra:  map[string]any{"count": there.Count, "upto": there.UpTo},
 	}
 }

@@ -345,13 +345,17 @@ func (s *site) getBrowsed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	behind, _, err := s.bus.Browse(r.Context(), name.Feed, name.Name, last, 1)
+	if err != nil {
+		return err
+	}
 	f, err := s.bus.Feed(r.Context(), name.Feed)
 	if err != nil {
 		return err
 	}
 	base := s.baseOf(r)
 	self, next := base+queuePath(name)+"/entries", ""
-	if len(entries) > 0 {
+	if len(behind) > 0 {
 		next = self + v.next(last, format)
 	}
 	s.writeBrowsed(w, r, form, &feeds.Page{Feed: f.Feed, Collection: base + feeds.Path(name.Feed), Base: base, Self: self, Next: next, Cursor: true}, entries)

@@ -81,9 +81,31 @@ func (s *site) optionsCollection(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	h := w.Header()
-	h["Allow"] = []string{"DELETE, GET, HEAD, OPTIONS, POST"}
-	h["Accept-Post"] = []string{f.Accepts.Field()}
-	h["Accept-Encoding"] = acceptEncoding
+	h["Allow"] = allowClosed
+	if !f.Accepts.Closed() {
+		h["Allow"] = []string{"DELETE, GET, HEAD, OPTIONS, POST"}
+		h["Accept-Post"] = []string{f.Accepts.Field()}
+		h["Accept-Encoding"] = acceptEncoding
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// optionsMember tells what may be done with an entry or its file: nothing but to read it in an
+// append-only feed.
+func (s *site) optionsMember(w http.ResponseWriter, r *http.Request) error {
+	name, err := feedName(r)
+	if err != nil {
+		return err
+	}
+	f, err := s.bus.Feed(r.Context(), name)
+	if err != nil {
+		return err
+	}
+	w.Header()["Allow"] = []string{"DELETE, GET, HEAD, OPTIONS, PUT"}
+	if f.AppendOnly {
+		w.Header()["Allow"] = allowUnchanging
+	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -70,7 +70,49 @@ func (o *settingsObject) decode(body []byte, to any) error {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return o.refuse("", "something follows the object")
 	}
-	return nil
+	return o.checkMembers(json.NewDecoder(bytes.NewReader(body)), "")
+}
+
+// checkMembers goes through the value at path, which is of the right type, and refuses what
+// encoding/json lets pass: names in another case, and members that stand twice, of which one would
+// be without effect.
+func (o *settingsObject) checkMembers(dec *json.Decoder, path string) error {
+	begin, err := dec.Token()
+	delim, nested := begin.(json.Delim)
+	if err != nil || !nested {
+		return err
+	}
+	seen := make(map[string]bool)
+	for dec.More() {
+		member := path
+		if delim == '{' {
+			if member, err = o.nextMember(dec, path, seen); err != nil {
+				return err
+			}
+		}
+		if err := o.checkMembers(dec, member); err != nil {
+			return err
+		}
+	}
+	_, err = dec.Token()
+	return err
+}
+
+// nextMember reads the name of the next member of the object at path, and returns where that is.
+func (o *settingsObject) nextMember(dec *json.Decoder, path string, seen map[string]bool) (string, error) {
+	name, err := dec.Token()
+	if err != nil {
+		return "", err
+	}
+	member := strings.TrimPrefix(fmt.Sprintf("%s.%s", path, name), ".")
+	switch {
+	case o.takes[member] == "":
+		return "", o.refuse(member, fmt.Sprintf("there is no member %q", member))
+	case seen[member]:
+		return "", o.refuse(member, member+" stands twice")
+	}
+	seen[member] = true
+	return member, nil
 }
 
 // explain says what is wrong with an object, in words of JSON.

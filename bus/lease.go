@@ -44,7 +44,7 @@ func (b *Bus) Lease(ctx context.Context, c LeaseConfig) ([]LeasedEntry, error) {
 		list, err = b.leaseNext(ctx, q, c)
 	}
 	if err == nil {
-		list, err = b.hand(ctx, list)
+		list, err = b.hand(ctx, list, c.AckTimeout)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lease from queue %q of %q: %w", c.Queue, c.Feed, err)
@@ -188,12 +188,12 @@ func (d *desk) leaseAll(c *Consumer, t *ticket, timeout time.Duration) {
 	}
 }
 
-// hand makes ready what was leased, unless the caller has left.
-func (b *Bus) hand(ctx context.Context, list []LeasedEntry) ([]LeasedEntry, error) {
+// hand makes ready what was leased, for the time that the caller asked for, unless it has left.
+func (b *Bus) hand(ctx context.Context, list []LeasedEntry, asked time.Duration) ([]LeasedEntry, error) {
 	for i := range list {
 		b.lessor.note(list[i].Deadline)
 	}
-	list, err := b.loadLeased(ctx, list)
+	list, err := b.loadLeased(ctx, list, asked)
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
@@ -206,7 +206,7 @@ func (b *Bus) hand(ctx context.Context, list []LeasedEntry) ([]LeasedEntry, erro
 
 // loadLeased reads the entries, and seals the tokens. What is gone meanwhile is left out; its
 // lease went with it.
-func (b *Bus) loadLeased(ctx context.Context, list []LeasedEntry) ([]LeasedEntry, error) {
+func (b *Bus) loadLeased(ctx context.Context, list []LeasedEntry, asked time.Duration) ([]LeasedEntry, error) {
 	seal, err := b.leaseSeal(ctx)
 	if err != nil {
 		return list, err
@@ -227,7 +227,7 @@ func (b *Bus) loadLeased(ctx context.Context, list []LeasedEntry) ([]LeasedEntry
 			e.Entry = found[e.ID]
 		}
 		if e.Entry != nil {
-			e.Token = seal.token(&e.Claim)
+			e.Token = seal.token(&e.Claim, asked)
 			kept = append(kept, e)
 		}
 	}

@@ -115,6 +115,27 @@ func TestALeaseIsRenewedAndNacked(t *testing.T) {
 	})
 }
 
+func TestALeaseIsRenewedForAsLongAsItWasHandedOut(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+		own := queued("own")
+		own.AckTimeout = 20 * time.Second
+		publish(t, b, queued("asked"), own)
+		asked := lease(t, b, bus.LeaseConfig{AckTimeout: 10 * time.Minute, Count: 2}, "asked", "own")
+		publish(t, b, queued("queue's"))
+		plain := lease(t, b, bus.LeaseConfig{}, "queue's")
+		for _, test := range []struct {
+			of   bus.LeasedEntry
+			want time.Duration
+		}{{asked[0], 10 * time.Minute}, {asked[1], 20 * time.Second}, {plain[0], bus.DefaultAckTimeout}} {
+			lost, deadline, err := b.Renew(context.Background(), workQueue, 0, test.of.Token)
+			wantSettled(t, lost, err, bus.NotLost)
+			if d := time.Until(deadline); d != test.want {
+				t.Errorf("%s is renewed for %v, want %v", test.of.Entry.Title, d, test.want)
+			}
+		}
+	})
+}
+
 func TestATokenThatNobodyMadeSettlesNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
 		publish(t, b, queued("1"), queued("2"))

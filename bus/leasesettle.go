@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -31,8 +32,8 @@ func (b *Bus) Nack(ctx context.Context, name QueueName, tokens ...string) (lost 
 	return lost, err
 }
 
-// Renew has leases last for another ackTimeout, 0 for that of the queue, from now on, and returns
-// the new deadline. It answers as Ack does.
+// Renew has leases last for another ackTimeout, 0 for as long as they were handed out for, from now
+// on, and returns the new deadline, of several the last. It answers as Ack does.
 func (b *Bus) Renew(ctx context.Context, name QueueName, ackTimeout time.Duration, tokens ...string) (lost []LeaseLoss, deadline time.Time, err error) {
 	return b.settleLeases(ctx, name, tokens, Leased, ackTimeout)
 }
@@ -62,20 +63,22 @@ func (b *Bus) trySettleLeases(ctx context.Context, name QueueName, tokens []stri
 			lost[i] = LostGone
 			continue
 		}
-		leases, places = append(leases, leaseUntil(q, c, time.Time{})), append(places, i)
+		l := leaseUntil(q, c.Claim, time.Time{})
+		l.again = (&LeaseConfig{AckTimeout: cmp.Or(ackTimeout, c.AckTimeout, c.asked)}).timeout(q)
+		leases, places = append(leases, l), append(places, i)
 	}
 	if len(leases) == 0 {
 		return lost, deadline, nil
 	}
-	lasts := (&LeaseConfig{AckTimeout: ackTimeout}).timeout(q)
-	missed, at, err := b.settleAll(ctx, leases, v, lasts, causeNack)
+	missed, at, err := b.settleAll(ctx, leases, v, causeNack)
 	if err != nil {
 		return nil, deadline, err
 	}
-	if deadline = at.Add(lasts); v == Leased {
-		b.lessor.note(deadline)
-	}
 	for j, i := range places {
+		if end := at.Add(leases[j].again); v == Leased {
+			b.lessor.note(end)
+			deadline = later(deadline, end)
+		}
 		if !missed[j] {
 			continue
 		}
@@ -88,7 +91,7 @@ func (b *Bus) trySettleLeases(ctx context.Context, name QueueName, tokens []stri
 
 // settleAll gives the same verdict on leases, and tells at what time, and which were not held any more.
 // Those that are released for the last time become dead letters, one by one: their entries may be large.
-func (b *Bus) settleAll(ctx context.Context, leases []Lease, v Verdict, lasts time.Duration, cause string) (missed []bool, at time.Time, err error) {
+func (b *Bus) settleAll(ctx context.Context, leases []Lease, v Verdict, cause string) (missed []bool, at time.Time, err error) {
 	missed = make([]bool, len(leases))
 	t := &ticket{op: Op{Kind: OpPublish}}
 	var last []int // those for the last time
@@ -100,7 +103,7 @@ func (b *Bus) settleAll(ctx context.Context, leases []Lease, v Verdict, lasts ti
 			continue
 		}
 		t.settleLease(l, v)
-		t.op.Settle[len(index)].Lease = lasts
+		t.op.Settle[len(index)].Lease = l.again
 		index = append(index, i)
 	}
 	if len(index) > 0 {
@@ -138,16 +141,22 @@ func (b *Bus) bury(ctx context.Context, l *Lease, cause string) (missed bool, er
 	return t.op.Settle[0].Lost, nil
 }
 
+// unsealed is what a token says.
+type unsealed struct {
+	Claim
+	asked time.Duration
+}
+
 // unseal returns the claims that tokens name: ErrNoClaim where one names none.
-func (b *Bus) unseal(ctx context.Context, tokens []string) ([]Claim, error) {
+func (b *Bus) unseal(ctx context.Context, tokens []string) ([]unsealed, error) {
 	seal, err := b.leaseSeal(ctx)
 	if err != nil {
 		return nil, err
 	}
-	claims := make([]Claim, len(tokens))
+	claims := make([]unsealed, len(tokens))
 	for i, token := range tokens {
 		var ok bool
-		if claims[i], ok = seal.claim(token); !ok {
+		if claims[i].Claim, claims[i].asked, ok = seal.claim(token); !ok {
 			return nil, ErrNoClaim
 		}
 	}

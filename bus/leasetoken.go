@@ -16,21 +16,25 @@ type seal struct{ secret []byte }
 const (
 	tokenClaim = 8 + 1 + 8 + 4 // queue, rank, id, attempt
 	tokenOwn   = 8 + 8         // ack timeout and expiry, where the entry has either of its own
+	tokenAsked = 8             // how long the lease was asked for, where that was said; behind tokenOwn
 	tokenMAC   = 16
 )
 
 var tokenCoding = base64.RawURLEncoding.Strict()
 
-// token returns the name of a lease.
-func (s *seal) token(c *Claim) string {
-	b := make([]byte, 0, tokenClaim+tokenOwn+tokenMAC)
+// token returns the name of a lease that was asked for such a time, 0 for none.
+func (s *seal) token(c *Claim, asked time.Duration) string {
+	b := make([]byte, 0, tokenClaim+tokenOwn+tokenAsked+tokenMAC)
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Queue))
 	b = append(b, c.Rank)
 	b = binary.BigEndian.AppendUint64(b, uint64(c.ID))
 	b = binary.BigEndian.AppendUint32(b, uint32(c.Attempt))
-	if cmp.Or(int64(c.AckTimeout), milliseconds(c.Expires)) != 0 {
+	if cmp.Or(int64(c.AckTimeout), milliseconds(c.Expires), int64(asked)) != 0 {
 		b = binary.BigEndian.AppendUint64(b, uint64(c.AckTimeout))
 		b = binary.BigEndian.AppendUint64(b, uint64(milliseconds(c.Expires)))
+	}
+	if asked != 0 {
+		b = binary.BigEndian.AppendUint64(b, uint64(asked))
 	}
 	return tokenCoding.EncodeToString(append(b, s.mac(b)...))
 }
@@ -42,18 +46,21 @@ func (s *seal) mac(b []byte) []byte {
 	return h.Sum(nil)[:tokenMAC]
 }
 
-// claim returns the lease that a token names.
-func (s *seal) claim(token string) (c Claim, ok bool) {
-	if len(token) > tokenCoding.EncodedLen(tokenClaim+tokenOwn+tokenMAC) {
-		return c, false
+// claim returns the lease that a token names, and the time that it was asked for.
+func (s *seal) claim(token string) (c Claim, asked time.Duration, ok bool) {
+	if len(token) > tokenCoding.EncodedLen(tokenClaim+tokenOwn+tokenAsked+tokenMAC) {
+		return c, 0, false
 	}
 	b, err := tokenCoding.DecodeString(token)
 	said := len(b) - tokenMAC
-	if err != nil || len(token) != tokenCoding.EncodedLen(len(b)) || said != tokenClaim && said != tokenClaim+tokenOwn { // the decoder passes over line breaks
-		return c, false
+	if err != nil || len(token) != tokenCoding.EncodedLen(len(b)) { // the decoder passes over line breaks
+		return c, 0, false
+	}
+	if said != tokenClaim && said != tokenClaim+tokenOwn && said != tokenClaim+tokenOwn+tokenAsked {
+		return c, 0, false
 	}
 	if !hmac.Equal(b[said:], s.mac(b[:said])) {
-		return c, false
+		return c, 0, false
 	}
 	c = Claim{
 		Place:   Place{Rank: b[8], ID: int64(binary.BigEndian.Uint64(b[9:]))},
@@ -67,5 +74,8 @@ func (s *seal) claim(token string) (c Claim, ok bool) {
 			c.Expires = time.UnixMilli(at)
 		}
 	}
-	return c, true
+	if said > tokenClaim+tokenOwn {
+		asked = time.Duration(binary.BigEndian.Uint64(b[tokenClaim+tokenOwn:]))
+	}
+	return c, asked, true
 }

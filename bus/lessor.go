@@ -139,6 +139,6 @@ func earlier(a, b time.Time) time.Time {
 // end gives leases back, as dead letters where their attempts are used up. What somebody else did
 // before has no effect again.
 func (b *Bus) end(ctx context.Context, due []Lease) error {
-	_, _, err := b.settleAll(ctx, due, Released, 0, causeTimeout)
+	_, _, err := b.settleAll(ctx, due, Released, causeTimeout)
 	return err
 }

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"fmt"
 	"strings"
 
 	"atommq/feeds"
@@ -33,6 +34,9 @@ func (s *Settings) check() error {
 	}
 	if a := s.Author; a != nil && a.Email != "" && !strings.Contains(a.Email, "@") { // RFC 4287 §3.2.3
 		return &SettingError{"the author's e-mail address has no @"}
+	}
+	if a := s.Author; a != nil && !feeds.IsReference(a.URI) { // RFC 4287 §3.2.2
+		return &SettingError{fmt.Sprintf("the author's URI %.80q has characters that none has: write them as percent and two digits, a space as %%20", a.URI)}
 	}
 	if s.Accepts != nil {
 		if err := s.Accepts.Check(); err != nil {

@@ -25,6 +25,9 @@ var allAccepts = Accepts{
 	"application/json", "application/*+json", "application/x-www-form-urlencoded", "*/*",
 }
 
+// Closed reports whether a takes nothing at all.
+func (a Accepts) Closed() bool { return a != nil && len(a) == 0 }
+
 // Ranges returns the media ranges to show.
 func (a Accepts) Ranges() []string {
 	if a == nil {

@@ -76,7 +76,13 @@ func mediaType(typ []byte) (media string, ok bool) {
 		return string(typ), true // without the allocations of the general case
 	}
 	media, _, err := mime.ParseMediaType(string(typ))
-	return media, err == nil && strings.Contains(media, "/")
+	return media, err == nil && strings.Contains(media, "/") && !strings.Contains(media, "*")
+}
+
+// IsMediaType reports whether typ is a media type, and not a range of them.
+func IsMediaType(typ string) bool {
+	_, ok := mediaType([]byte(typ))
+	return ok
 }
 
 // IsMarkup reports whether content of a type, as atom:content has it, is held as elements: RFC 4287 §4.1.3.3.

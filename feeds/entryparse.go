@@ -164,6 +164,8 @@ func (p *parser) atomChild(d *draft, t token) error {
 		}
 	case "link":
 		return p.link(d, t)
+	case "control": // passed over, the draft would be published
+		return p.fail(t.start, `<%s> is in Atom's namespace and has to be in that of the publishing protocol: <control xmlns="%s">`, t.name.full, NamespaceApp)
 	}
 	return p.skip()
 }

@@ -74,6 +74,10 @@ func isIRI(s string) bool {
 	return ok && isScheme(scheme) && rest != "" && !strings.ContainsAny(rest, " \t\r\n<>\"")
 }
 
+// IsReference reports whether s may be an IRI reference: it has no character that none may hold
+// (RFC 3987).
+func IsReference(s string) bool { return !strings.ContainsAny(s, " \t\r\n<>\"{}|\\^`") }
+
 // uriReference is an RFC 3986 reference taken apart: each part with the delimiter that tells
 // it, so that one after the other they are the whole.
 type uriReference struct{ scheme, authority, path, query, fragment string }
