@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -38,6 +39,9 @@ func TestAClientClaimsAndSettles(t *testing.T) {
 		if refused, ok := errors.AsType[*StatusError](err); !ok || refused.Status != status {
 			t.Errorf("Ack of a lost claim: %v, want status %d", err, status)
 		}
+	}
+	if _, err := c.Claim(ctx, ClaimConfig{Feed: "a b", Count: 5000}); err == nil || !strings.Contains(err.Error(), "400 Bad Request: count: \"5000\" is not a whole number from 1 to") {
+		t.Errorf("the client does not tell why it is refused: %v", err)
 	}
 	if err := (&Client{BaseURL: "http://elsewhere.example", HTTP: s.client, Passcode: "p"}).Ack(ctx, one); err == nil {
 		t.Error("the passcode went to another server than the client's own")

@@ -63,4 +63,5 @@ func TestABatchMayHoldDrafts(t *testing.T) {
 	}
 	drafts := s.do(http.MethodPost, "/feeds/x", "<feed xmlns='http://www.w3.org/2005/Atom'>"+draftEntry("c", "yes")+"</feed>", atomType).want(t, http.StatusCreated)
 	drafts.wantField(t, "Xlastid", "")
+	drafts.wantField(t, "Location", "")
 }

@@ -26,7 +26,15 @@ func memberName(r *http.Request) (feed, id string, err error) {
 	if feed, err = feedName(r); err != nil {
 		return "", "", err
 	}
-	id, err = uuidOf(chi.URLParam(r, "uuid"))
+	segment := chi.URLParam(r, "uuid")
+	if id, err = uuidOf(segment); err != nil {
+		if bare, suffix := cutSuffix(segment); suffix != "" {
+			err = &problemError{
+				Status: http.StatusNotFound,
+				Detail: fmt.Sprintf("Only GET takes the suffix .%s, which says in what form the entry comes. Leave it out: %s/entries/%s.", suffix, feeds.Path(feed), bare),
+			}
+		}
+	}
 	return feed, id, err
 }
 

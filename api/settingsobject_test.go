@@ -38,6 +38,7 @@ func TestSettingsThatCannotBeReadAreExplained(t *testing.T) {
 		{testQueue, `{"attempts":1e30}`, "attempts is the number 1e30", "attempts"},
 		{testQueue, `{"paused":"yes"}`, "paused is a string, and takes true or false", "paused"},
 		{testQueue, `{"ack_timeout":{}}`, "ack_timeout is an object, and takes a number of seconds", "ack_timeout"},
+		{testQueue, `{"Paused":true}`, `there is no member "Paused"`, "Paused"},
 		{testQueue, `{"atempts":5}`, `there is no member "atempts". Nothing was changed. Send a JSON object like {"attempts": 5}; its members are ack_timeout`, "atempts"},
 	} {
 		t.Run(test.path+" "+test.body, func(t *testing.T) {

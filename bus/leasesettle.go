@@ -141,13 +141,21 @@ func (b *Bus) bury(ctx context.Context, l *Lease, cause string) (missed bool, er
 	return t.op.Settle[0].Lost, nil
 }
 
+// TokenError is ErrNoClaim of one token among several.
+type TokenError struct{ Token string }
+
+func (e *TokenError) Error() string { return fmt.Sprintf("%.80q: %v", e.Token, ErrNoClaim) }
+
+// Unwrap returns ErrNoClaim.
+func (e *TokenError) Unwrap() error { return ErrNoClaim }
+
 // unsealed is what a token says.
 type unsealed struct {
 	Claim
 	asked time.Duration
 }
 
-// unseal returns the claims that tokens name: ErrNoClaim where one names none.
+// unseal returns the claims that tokens name: a *TokenError where one names none.
 func (b *Bus) unseal(ctx context.Context, tokens []string) ([]unsealed, error) {
 	seal, err := b.leaseSeal(ctx)
 	if err != nil {
@@ -157,7 +165,7 @@ func (b *Bus) unseal(ctx context.Context, tokens []string) ([]unsealed, error) {
 	for i, token := range tokens {
 		var ok bool
 		if claims[i].Claim, claims[i].asked, ok = seal.claim(token); !ok {
-			return nil, ErrNoClaim
+			return nil, &TokenError{token}
 		}
 	}
 	return claims, nil
