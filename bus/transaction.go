@@ -1,15 +1,19 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"atommq/feeds"
 )
 
 // Transaction is entries to publish and deliveries to settle, all or none.
 type Transaction struct {
+	// Posts are each by itself: one that comes under the key of another is left out when it is the same,
+	// and ErrKeyReused when it is not.
 	Posts []Post
 	Acks  []*Delivery
 	Nacks []*Delivery // released, their attempt counted; the last attempt makes a dead letter
@@ -86,6 +90,9 @@ func (b *Bus) prepare(t *Transaction) error {
 	k.op, k.settles, k.letters, k.owner = Op{Kind: OpPublish}, nil, nil, t
 	if len(t.Posts) > 0 {
 		var err error
+		if t.Posts, err = onceEach(t.Posts); err != nil {
+			return err
+		}
 		if k.op.Posts, err = postings(t.Posts); err != nil {
 			return err
 		}
@@ -101,6 +108,35 @@ func (b *Bus) prepare(t *Transaction) error {
 	}
 	return nil
 }
+
+// onceEach returns posts without those that repeat an earlier one under its key.
+func onceEach(posts []Post) ([]Post, error) {
+	var first map[Unit]*feeds.Entry
+	var repeats bool
+	for i := range posts {
+		p := &posts[i]
+		if p.Key == "" || len(posts) == 1 {
+			continue
+		}
+		if first == nil {
+			first = make(map[Unit]*feeds.Entry)
+		}
+		switch earlier := first[p.unit()]; {
+		case earlier == nil:
+			first[p.unit()] = p.Entry
+		case !bytes.Equal(earlier.XML, p.Entry.XML):
+			return posts, ErrKeyReused
+		default:
+			repeats = true
+		}
+	}
+	if !repeats {
+		return posts, nil
+	}
+	return slices.DeleteFunc(slices.Clone(posts), func(p Post) bool { return p.Key != "" && first[p.unit()] != p.Entry }), nil
+}
+
+func (p *Post) unit() Unit { return Unit{p.Feed, p.Key} }
 
 func (b *Bus) prepareSettlements(t *Transaction) error {
 	k := &t.ticket
