@@ -64,7 +64,7 @@ func (b *Bus) trySettleLeases(ctx context.Context, name QueueName, tokens []stri
 			continue
 		}
 		l := leaseUntil(q, c.Claim, time.Time{})
-		l.again = (&LeaseConfig{AckTimeout: cmp.Or(ackTimeout, c.AckTimeout, c.asked)}).timeout(q)
+		l.Renewal = (&LeaseConfig{AckTimeout: cmp.Or(ackTimeout, c.AckTimeout, c.asked)}).timeout(q)
 		leases, places = append(leases, l), append(places, i)
 	}
 	if len(leases) == 0 {
@@ -75,7 +75,7 @@ func (b *Bus) trySettleLeases(ctx context.Context, name QueueName, tokens []stri
 		return nil, deadline, err
 	}
 	for j, i := range places {
-		if end := at.Add(leases[j].again); v == Leased {
+		if end := at.Add(leases[j].Renewal); v == Leased {
 			b.lessor.note(end)
 			deadline = later(deadline, end)
 		}
@@ -103,7 +103,7 @@ func (b *Bus) settleAll(ctx context.Context, leases []Lease, v Verdict, cause st
 			continue
 		}
 		t.settleLease(l, v)
-		t.op.Settle[len(index)].Lease = l.again
+		t.op.Settle[len(index)].Lease = l.Renewal
 		index = append(index, i)
 	}
 	if len(index) > 0 {

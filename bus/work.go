@@ -68,7 +68,7 @@ type Lease struct {
 	QueueName
 	Attempts int // of the queue
 	Deadline time.Time
-	again    time.Duration // for how much longer it is renewed
+	Renewal  time.Duration // for how much longer it is renewed, where that is known
 }
 
 // Backlog says how it stands with the work of a queue.

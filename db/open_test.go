@@ -259,3 +259,31 @@ func TestNobodyButItsOwnerReadsADatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestNothingIsAcknowledgedThatANewStartWouldNotFind(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "atommq.db")
+	s := openAt(t, path)
+	mustCommit(t, s, publishing(t, "x", 1)...)
+	aside := path + ".aside"
+	for name, replace := range map[string]func() error{
+		"removed": func() error { return os.Rename(path, aside) },
+		"replaced": func() error {
+			return errors.Join(os.Rename(path, aside), os.WriteFile(path, nil, 0o600))
+		},
+	} {
+		if err := replace(); err != nil {
+			t.Fatal(err)
+		}
+		err := s.Commit(t.Context(), bustest.Piece(publishing(t, "x", 1)...))
+		if !errors.Is(err, bus.ErrUnavailable) || !strings.Contains(err.Error(), "was removed or replaced") {
+			t.Errorf("the file is %s: %v", name, err)
+		}
+		if err := s.Ready(t.Context()); !errors.Is(err, bus.ErrUnavailable) {
+			t.Errorf("the file is %s, and the store is ready: %v", name, err)
+		}
+		if err := os.Rename(aside, path); err != nil {
+			t.Fatal(err)
+		}
+		mustCommit(t, s, publishing(t, "x", 1)...)
+	}
+}

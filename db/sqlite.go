@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ type sqlite struct {
 	checkpointer *checkpointer // from when it is prepared
 
 	mu    sync.Mutex
+	file  os.FileInfo         // which file it is, from when it is opened; nil where that is not known
 	conn  *sqlite3.SQLiteConn // nil until used, and after it failed to roll back
 	stmts map[string]*sqlite3.SQLiteStmt
 }
@@ -96,6 +98,21 @@ func (w *sqlite) connect() error {
 	if _, err := w.conn.Exec("PRAGMA wal_autocheckpoint = "+strconv.Itoa(checkpointAtMost), nil); err != nil {
 		return errors.Join(err, w.disconnect())
 	}
+	if w.file == nil {
+		w.file, _ = os.Stat(w.location.path)
+	}
+	return nil
+}
+
+// checkFile refuses to go on writing to a file that nobody finds any more: what is committed would
+// be gone with the process. It looks each time, which costs a hundredth of a commit.
+func (w *sqlite) checkFile() error {
+	if w.file == nil {
+		return nil
+	}
+	if now, err := os.Stat(w.location.path); err != nil || !os.SameFile(w.file, now) {
+		return fmt.Errorf("%s was removed or replaced while it was in use: stop every server, put the file back with its -wal, and start again: %w", w.location.path, bus.ErrUnavailable)
+	}
 	return nil
 }
 
@@ -151,6 +168,9 @@ func (w *sqlite) transact(ctx context.Context, t transaction) error {
 
 func (w *sqlite) begin() error {
 	if err := w.connect(); err != nil {
+		return err
+	}
+	if err := w.checkFile(); err != nil {
 		return err
 	}
 	return w.exec("BEGIN IMMEDIATE")
