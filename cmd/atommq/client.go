@@ -96,6 +96,16 @@ func feedName(arg string) (string, error) {
 	return arg, nil
 }
 
+// newFeedName checks the name of a feed that is made if there is none.
+func newFeedName(name string) error {
+	for _, prefix := range []string{"/queue/", "/topic/"} {
+		if feed, found := strings.CutPrefix(name, prefix); found {
+			return misusef("%s is how STOMP writes it: the feed's name is %s", name, feed)
+		}
+	}
+	return nil
+}
+
 // explain says of what a client met how to get over it here: what the server says is meant for
 // every kind of client.
 func explain(c *api.Client, feed string, err error) error {

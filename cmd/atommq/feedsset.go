@@ -85,7 +85,7 @@ is removed by a running server, within a minute or so. It says so where it made 
 			now, err := n.bus.Feed(cmd.Context(), feed)
 			isNew := errors.Is(err, bus.ErrNoFeed)
 			if isNew {
-				now, err = new(bus.Feed), nil
+				now, err = new(bus.Feed), newFeedName(feed)
 			}
 			if err != nil {
 				return err

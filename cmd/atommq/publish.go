@@ -58,7 +58,10 @@ published once all the same: a key makes sure of that.`,
 			return err
 		}
 		client.Retry = time.Duration(retry)
-		if p.feed, err = feedName(args[0]); err != nil {
+		if p.feed, err = feedName(args[0]); err == nil {
+			err = newFeedName(p.feed)
+		}
+		if err != nil {
 			return err
 		}
 		p.text = args[1:]

@@ -131,6 +131,9 @@ queue begins now if there is none: it gets what is published from now on, and se
 		}
 		return withNode(cmd.Context(), s, func(n *node) error {
 			_, noFeed := n.bus.Feed(cmd.Context(), feed)
+			if err := newFeedName(feed); errors.Is(noFeed, bus.ErrNoFeed) && err != nil {
+				return err
+			}
 			_, noQueue := n.bus.Queue(cmd.Context(), feed, queue)
 			q, err := n.bus.ConfigureQueue(cmd.Context(), feed, queue, change)
 			if err != nil {
