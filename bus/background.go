@@ -32,7 +32,7 @@ func (b *Bus) watch(ctx context.Context, n Notifier) {
 }
 
 // tidy is the janitor: it removes idempotency keys past their window, what feeds no longer keep,
-// and media that no entry has.
+// media that no entry has, and temp feeds whose sessions are gone.
 func (b *Bus) tidy(ctx context.Context) {
 	for pause(ctx, tidyEvery) {
 		chores := []struct {
@@ -42,6 +42,7 @@ func (b *Bus) tidy(ctx context.Context) {
 			{"forgetting idempotency keys", b.forgetKeys},
 			{"removing what feeds no longer keep", b.retain},
 			{"removing media that no entry has", b.sweep},
+			{"removing temp queues that were left behind", b.dropLeftTemps},
 		}
 		for _, chore := range chores {
 			if err := chore.do(ctx); err != nil {
@@ -61,6 +62,15 @@ func (b *Bus) sweep(ctx context.Context) error {
 	return repeat(sweepBatch, func() (int, error) {
 		return b.store.Sweep(ctx, time.Now().Add(-b.config.MediaGrace), sweepBatch)
 	})
+}
+
+// dropLeftTemps spares nodes without consumers the look: those whose sessions have temp feeds have some.
+func (b *Bus) dropLeftTemps(ctx context.Context) error {
+	if !b.desk.joined() {
+		return nil
+	}
+	_, err := b.SweepTemps(ctx)
+	return err
 }
 
 // repeat does work until it does less than batch at once.

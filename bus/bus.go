@@ -72,6 +72,7 @@ type Bus struct {
 
 	pages   *pages
 	present presence
+	temps   temps
 	closing chan struct{} // closed first by Close: followers leave
 	once    sync.Once
 	stop    context.CancelFunc // ends watcher and janitor

@@ -76,6 +76,13 @@ func (d *desk) join(ctx context.Context) error {
 	return nil
 }
 
+// number returns this node's number, 0 before it has joined.
+func (d *desk) number() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.node
+}
+
 // part gives what this node still has back to the queues. The committer has ended by then.
 func (d *desk) part() error {
 	d.mu.Lock()

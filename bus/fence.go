@@ -29,12 +29,12 @@ func (d *desk) startOver(node int64) {
 	tell(robbed)
 }
 
-// surrender takes all deliveries from their consumers, and returns those that had taken any.
-// Callers hold d.mu.
+// surrender takes all deliveries from their consumers, and returns those that had taken any, or
+// wait at a temp feed: it is named for the node, and goes with that. Callers hold d.mu.
 func (d *desk) surrender() (robbed []*Consumer) {
 	for w := range d.queues.all() {
 		for c, n := w.turn, w.consumers; n > 0; c, n = c.next, n-1 {
-			if d.loseAll(c) {
+			if d.loseAll(c) || d.bus.temps.has(w.feed) {
 				c.robbed.Store(true)
 				c.notified = true
 				robbed = append(robbed, c)
@@ -67,7 +67,7 @@ func tell(robbed []*Consumer) {
 	}
 }
 
-// Robbed reports whether what c had taken and not settled may be with others now, because this node
-// was cut off from the store, or taken for dead: whoever works on it is to be told. Ready is called
-// when it happens. c goes on with new work.
+// Robbed reports whether what c had taken and not settled may be with others now, or its temp feed
+// removed, because this node was cut off from the store, or taken for dead: whoever works on it is
+// to be told. Ready is called when it happens. c goes on with new work.
 func (c *Consumer) Robbed() bool { return c.robbed.Load() }

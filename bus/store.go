@@ -147,7 +147,7 @@ type Nodes interface {
 	Known(ctx context.Context, queues []int64) ([]*Queue, error)
 }
 
-// Health tells what the store cannot do for the moment.
+// Health tells what the store cannot do for the moment, and which processes are there.
 type Health interface {
 	// Ready makes a write as Commit does, which changes nothing, and returns once it is on disk.
 	Ready(ctx context.Context) error
@@ -156,6 +156,9 @@ type Health interface {
 	// dead, or have: when it could give no sign of life in time, or finds itself struck out. Any
 	// goroutine may call it, once for a node.
 	OnLoss(call func(node int64))
+
+	// Living returns the nodes that have joined, not left, and whose processes are not known to be gone.
+	Living(ctx context.Context) (nodes []int64, err error)
 }
 
 // A Notifier tells of commits by other processes. It is a hint: it may merge,

@@ -45,9 +45,9 @@ func (s *Store) Leave(ctx context.Context, node int64) error {
 
 // Recover implements bus.Nodes.
 func (s *Store) Recover(ctx context.Context) (queues []int64, err error) {
-	var nodes []nodeRow
-	if err := s.reader.SelectContext(ctx, &nodes, selectNodes); err != nil {
-		return nil, fmt.Errorf("list the nodes: %w", translate(ctx, err))
+	nodes, err := s.listNodes(ctx)
+	if err != nil {
+		return nil, err
 	}
 	for _, node := range nodes {
 		if alive, err := s.alive(node); err != nil {
@@ -65,6 +65,24 @@ func (s *Store) Recover(ctx context.Context) (queues []int64, err error) {
 	return slices.Compact(queues), nil
 }
 
+// Living implements bus.Health.
+func (s *Store) Living(ctx context.Context) (living []int64, err error) {
+	nodes, err := s.listNodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, node := range nodes {
+		alive, err := s.alive(node)
+		if err != nil {
+			return nil, fmt.Errorf("see whether node %d lives: %w", node.ID, err)
+		}
+		if alive {
+			living = append(living, node.ID)
+		}
+	}
+	return living, nil
+}
+
 // selectNodes lists the nodes that are processes. In PostgreSQL one that was silent for too long is gone.
 var selectNodes = "SELECT id, CASE WHEN gone <> 0 /* OR seen < " + pgNow + " - " + strconv.FormatInt(silence.Microseconds(), 10) + " */ THEN 1 ELSE 0 END AS gone FROM atommq_node WHERE id > 0"
 
@@ -72,6 +90,13 @@ var selectNodes = "SELECT id, CASE WHEN gone <> 0 /* OR seen < " + pgNow + " - "
 type nodeRow struct {
 	ID   int64
 	Gone bool
+}
+
+func (s *Store) listNodes(ctx context.Context) (nodes []nodeRow, err error) {
+	if err := s.reader.SelectContext(ctx, &nodes, selectNodes); err != nil {
+		return nil, fmt.Errorf("list the nodes: %w", translate(ctx, err))
+	}
+	return nodes, nil
 }
 
 // alive reports whether a node may hold claims. One that could not finish leaving may not, though

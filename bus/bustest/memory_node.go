@@ -66,6 +66,17 @@ func (m *Memory) Recover(ctx context.Context) ([]int64, error) {
 	return slices.Compact(queues), nil
 }
 
+// Living implements bus.Health.
+func (m *Memory) Living(ctx context.Context) (nodes []int64, err error) {
+	defer m.reading()()
+	for node, alive := range m.nodes {
+		if alive {
+			nodes = append(nodes, node)
+		}
+	}
+	return nodes, context.Cause(ctx)
+}
+
 // strike returns node's claims to their queues, which it names, and forgets it.
 func (m *Memory) strike(node int64) (queues []int64) {
 	delete(m.nodes, node)

@@ -128,6 +128,30 @@ func testRecover(t *testing.T, s *suite) {
 	s.wantWaiting(idle, 5)
 }
 
+func testLiving(t *testing.T, s *suite) {
+	a, b := s.join(), s.join()
+	s.wantLiving(a, b)
+	s.leave(a)
+	s.wantLiving(b)
+	if store, mortal := s.Store.(Mortal); mortal {
+		store.Die(b)
+		s.wantLiving()
+		s.recovered()
+		s.wantLiving()
+	}
+}
+
+func (s *suite) wantLiving(want ...int64) {
+	s.Helper()
+	nodes, err := s.Living(context.Background())
+	if err != nil {
+		s.Fatal(err)
+	}
+	if slices.Sort(nodes); !slices.Equal(nodes, want) {
+		s.Errorf("Living = %d, want %d", nodes, want)
+	}
+}
+
 func testStirred(t *testing.T, s *suite) {
 	node := s.join()
 	var queues []*bus.Queue

@@ -120,6 +120,7 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"a queue that is opened is found or begins", testOpen},
 		{"a posting in place of a settlement shares its fate", testInPlaceOf},
 		{"the claims of a dead node are recovered", testRecover},
+		{"a node lives from Join until it leaves or dies", testLiving},
 		{"queues that got work back are told", testStirred},
 		{"a lease belongs to no node and has a deadline", testLease},
 		{"a claim becomes a lease, and a lease goes on", testLeaseOfClaim},
