@@ -87,10 +87,9 @@ func (c *conn) certified(ctx context.Context, name string) (*bus.Caller, error) 
 	return caller, err
 }
 
-// permit reports why the session may not use any of these rights on a feed. The feeds behind temp
-// queues are for whoever was told of one.
+// permit reports why the session may not use any of these rights on a feed, which is no temp feed.
 func (c *conn) permit(rights bus.Rights, feed string) error {
-	if c.caller.Rights(feed)&rights != 0 || isTempFeed(feed) {
+	if c.caller.Rights(feed)&rights != 0 {
 		return nil
 	}
 	return lacking(c.caller, rights, fmt.Sprintf("the feed %q", feed), feed)
@@ -118,7 +117,7 @@ func lacking(c *bus.Caller, rights bus.Rights, where, pattern string) *fault {
 // mayTake reports why a subscription to a queue gets no more: its right may have been taken away since.
 func (c *conn) mayTake(s *queueSubscription) error {
 	feed, isQueue := strings.CutPrefix(s.destination(), queuePrefix)
-	if !isQueue {
+	if !isQueue || c.server.Bus.OwnsTemp(feed, c.name) {
 		return nil
 	}
 	return c.permit(bus.RightConsume, feed)

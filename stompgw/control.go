@@ -13,7 +13,7 @@ import (
 // handleControl answers a SEND to a control destination, of ocamlmq's making: the RECEIPT has the
 // number, and without one nothing happens.
 func (c *conn) handleControl(ctx context.Context, name string, f *stomp.Frame, r receipt) error {
-	asked, err := c.control(name, f)
+	asked, err := c.control(ctx, name, f)
 	if err != nil || !r.wanted {
 		return err
 	}
@@ -41,7 +41,7 @@ type count struct {
 }
 
 // control takes what follows /control/.
-func (c *conn) control(name string, f *stomp.Frame) (count, error) {
+func (c *conn) control(ctx context.Context, name string, f *stomp.Frame) (count, error) {
 	given, _ := f.Get("group")
 	group, err := queueName(string(given))
 	if err != nil {
@@ -62,7 +62,7 @@ func (c *conn) control(name string, f *stomp.Frame) (count, error) {
 		}},
 	} {
 		if feed, ok := strings.CutPrefix(name, k.prefix); ok && feeds.CheckName(feed) == nil {
-			if err := c.permit(bus.RightRead|bus.RightConsume, feed); err != nil {
+			if err := c.permitOwn(ctx, bus.RightRead|bus.RightConsume, feed); err != nil {
 				return count{}, err
 			}
 			return count{k.header, func(ctx context.Context) (int64, error) { return k.of(ctx, feed) }}, nil

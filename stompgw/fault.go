@@ -81,7 +81,7 @@ func faultOf(err error) (f *fault, known bool) {
 func robbed() *fault {
 	return &fault{
 		message: "the server lost touch with its database",
-		detail:  "what this connection has not acknowledged goes to another consumer: treat it as not done, and connect again",
+		detail:  "what this connection has not acknowledged goes to another consumer: treat it as not done, and connect again; its temp queues have ended, too",
 		ends:    true,
 	}
 }

@@ -59,8 +59,8 @@ func (c *conn) enter(ctx context.Context, caller *bus.Caller) error {
 // makeFeed makes a feed in the name of the account, if there is none. Those of temp queues count
 // for nobody: they end with their connection.
 func (c *conn) makeFeed(ctx context.Context, feed string) error {
-	if isTempFeed(feed) {
-		return nil
+	if temp, err := c.server.Bus.IsTemp(ctx, feed); temp || err != nil {
+		return err
 	}
 	return c.server.Bus.MakeFeed(ctx, feed, c.caller)
 }

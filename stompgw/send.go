@@ -87,10 +87,9 @@ func (c *conn) handleSend(ctx context.Context, f *stomp.Frame, r receipt) error 
 	if to.kind == toControl {
 		return c.handleControl(ctx, to.name, f, r)
 	}
-	if to.kind != toTempQueue {
-		if err := c.permit(bus.RightPublish, to.name); err != nil {
-			return err
-		}
+	temp, err := c.permitSend(ctx, to)
+	if err != nil {
+		return err
 	}
 	if err := c.pay(ctx, bus.LimitBytes, int64(len(f.Body))); err != nil {
 		return err
@@ -103,7 +102,11 @@ func (c *conn) handleSend(ctx context.Context, f *stomp.Frame, r receipt) error 
 	if err != nil {
 		return err
 	}
-	s.to = to
+	if s.to = to; temp == bus.TempGone {
+		return c.dropAnswer(ctx, to.name, r)
+	} else if temp == bus.TempLive {
+		s.group = "" // it has one queue
+	}
 	defer c.sender.forget()
 	m, size, err := c.message(ctx, f)
 	if err != nil {
@@ -315,12 +318,10 @@ func (c *conn) publish(ctx context.Context, s send, t *transaction, m *feeds.Mes
 func (c *conn) addressee(ctx context.Context, s *send) (feed, queue string, err error) {
 	switch s.to.kind {
 	case toQueue:
-		if queue, err = queueName(s.group); err == nil {
-			err = c.checkAsker(ctx, s.to.name)
-		}
+		queue, err = queueName(s.group)
 		return s.to.name, queue, err
 	case toTempQueue:
-		temp, err := c.tempQueue(s.to.name)
+		temp, err := c.tempQueue(ctx, s.to.name)
 		if err != nil {
 			return "", "", err
 		}

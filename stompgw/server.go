@@ -102,7 +102,25 @@ func (s *Server) init() {
 		s.listeners = make(map[net.Listener]bool)
 		s.conns = make(map[*conn]bool)
 		s.topics = newTopics(s.Bus, s.BaseURL)
+		s.sweepTemps()
 	})
+}
+
+// sweepTime bounds how long the first session waits for what others left behind to be removed.
+const sweepTime = 10 * time.Second
+
+// sweepTemps removes the temp feeds of sessions whose process is gone, before anybody answers there.
+// What it cannot remove now, the bus tries again.
+func (s *Server) sweepTemps() {
+	ctx, cancel := context.WithTimeout(context.Background(), sweepTime)
+	defer cancel()
+	n, err := s.Bus.SweepTemps(ctx)
+	if err != nil {
+		s.Log.Warn("removing temp queues that were left behind failed; trying again later", "error", err)
+	}
+	if n > 0 {
+		s.Log.Info("removed temp queues that were left behind", "count", n)
+	}
 }
 
 func setDefault[T comparable](field *T, value T) {

@@ -14,6 +14,7 @@ type Stats struct {
 	Messages    int64 // MESSAGE frames
 	Errors      int64 // ERROR frames
 	Refused     int64 // connections for which there was no room
+	Dropped     int64 // answers that were dropped because whoever asked had gone
 	// Slow is connections that were cut off because their clients were too slow, by what with:
 	// "connect", "frame", "heart_beat", "unread" (they did not read), "live" (they did not read
 	// what is not stored).
@@ -28,9 +29,9 @@ type Stats struct {
 
 // stats is what Stats is read from.
 type stats struct {
-	accepted, refused, errors, messages, queues atomic.Int64
-	frames                                      [stomp.DISCONNECT + 1]atomic.Int64 // that clients sent, by command
-	slow                                        [slownesses]atomic.Int64
+	accepted, refused, errors, messages, queues, dropped atomic.Int64
+	frames                                               [stomp.DISCONNECT + 1]atomic.Int64 // that clients sent, by command
+	slow                                                 [slownesses]atomic.Int64
 }
 
 // count takes note of a frame. What only servers send is an error.
@@ -45,7 +46,7 @@ func (s *Server) Stats() Stats {
 	s.init()
 	out := Stats{
 		Accepted: s.stats.accepted.Load(), Refused: s.stats.refused.Load(), Errors: s.stats.errors.Load(), Queues: int(s.stats.queues.Load()),
-		Messages: s.stats.messages.Load() + s.topics.delivered.Load(), Frames: make(map[string]int64), Slow: make(map[string]int64),
+		Dropped: s.stats.dropped.Load(), Messages: s.stats.messages.Load() + s.topics.delivered.Load(), Frames: make(map[string]int64), Slow: make(map[string]int64),
 	}
 	for with, word := range slownessWords {
 		out.Slow[word] = s.stats.slow[with].Load()

@@ -47,7 +47,7 @@ func (c *conn) handleSubscribe(ctx context.Context, f *stomp.Frame, r receipt) e
 		return err
 	}
 	if s.to.kind == toTopic {
-		err = c.subscribeTopic(s, r)
+		err = c.subscribeTopic(ctx, s, r)
 	} else {
 		err = c.subscribeQueue(ctx, s, r)
 	}
@@ -177,7 +177,7 @@ func parseLastID(f *stomp.Frame) (int64, error) {
 	return n, nil
 }
 
-func (c *conn) subscribeTopic(s subscription, r receipt) error {
+func (c *conn) subscribeTopic(ctx context.Context, s subscription, r receipt) error {
 	if s.group != "" || s.browse {
 		return faultf("use /queue/NAME for these", "topics have no group and no browser")
 	}
@@ -191,7 +191,7 @@ func (c *conn) subscribeTopic(s subscription, r receipt) error {
 		t.feed, t.prefix = []byte(name), true
 	} else if err := s.to.checkFeed(); err != nil {
 		return err
-	} else if err := c.permit(bus.RightRead, s.to.name); err != nil {
+	} else if err := c.permitTopic(ctx, bus.RightRead, s.to.name); err != nil {
 		return err
 	}
 	if err := c.topics.subscribe(t); err != nil {
@@ -215,15 +215,15 @@ func (c *conn) subscribeQueue(ctx context.Context, s subscription, r receipt) er
 	}
 	feed := s.to.name
 	if s.to.kind == toTempQueue {
-		temp, err := c.tempQueue(s.to.name)
+		temp, err := c.tempQueue(ctx, s.to.name)
 		if err != nil {
 			return err
 		}
-		c.closeImplicit(temp)
+		if !s.browse {
+			c.closeImplicit(temp)
+		}
 		feed = temp.feed
-	} else if err := c.permit(bus.RightConsume, feed); err != nil {
-		return err
-	} else if err := c.checkAsker(ctx, feed); err != nil {
+	} else if err := c.permitOwn(ctx, bus.RightConsume, feed); err != nil {
 		return err
 	}
 	q := newQueueSubscription(c, &s)

@@ -273,67 +273,6 @@ func TestRepliesArriveThroughATempQueue(t *testing.T) {
 	}
 }
 
-func TestAnswerToWhoHasGoneIsAnErrorAndMakesNoFeed(t *testing.T) {
-	for _, frame := range []string{"SEND", "SUBSCRIBE"} {
-		t.Run(frame, func(t *testing.T) {
-			g := start(t)
-			g.play(t, `
-			worker> CONNECT
-			worker> accept-version:1.2
-
-			worker< CONNECTED
-
-			worker> SUBSCRIBE
-			worker> id:work
-			worker> destination:/queue/work
-
-			> CONNECT
-			> accept-version:1.2
-
-			< CONNECTED
-
-			> SEND
-			> destination:/queue/work
-			> reply-to:/temp-queue/answers
-
-			worker< MESSAGE
-			worker< reply-to:{address}
-
-			worker> SEND
-			worker> destination:{address}
-			worker>
-			worker> the first answer
-
-			< MESSAGE
-			<
-			< the first answer
-
-			> DISCONNECT
-
-			<EOF
-
-			worker> `+frame+`
-			worker> id:1
-			worker> destination:{address}
-			worker> receipt:late
-
-			worker< ERROR
-			worker< receipt-id:late
-			worker< message:whoever asked has gone
-
-			worker<EOF
-			`)
-			list, err := g.Bus.Feeds(t.Context(), "", "", 10)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(list) != 1 || list[0].Name != "work" {
-				t.Errorf("feeds %v are left", list)
-			}
-		})
-	}
-}
-
 func TestFeedNamedLikeATempQueueIsOneLikeOthers(t *testing.T) {
 	start(t).play(t, connected12+`
 	> SEND

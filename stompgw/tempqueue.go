@@ -2,14 +2,11 @@ package stompgw
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
-	"strings"
 
 	"atommq/bus"
 )
 
-// tempQueue is a queue of one session: the feed behind it has a name that nobody guesses, which
+// tempQueue is a queue of one session: the temp feed behind it has a name that nobody guesses, which
 // a reply-to header tells those who are to answer, on any node. It goes with the session.
 type tempQueue struct {
 	feed string
@@ -18,31 +15,91 @@ type tempQueue struct {
 	explicit bool // it has
 }
 
-// tempFeedPrefix begins the names of feeds behind temp queues; what rand.Text returns follows.
-const tempFeedPrefix = "temp."
-
-// isTempFeed reports whether a feed is named as those behind temp queues are.
-func isTempFeed(name string) bool {
-	const shortest = 26
-	secret, found := strings.CutPrefix(name, tempFeedPrefix)
-	return found && len(secret) >= shortest && strings.Trim(secret, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
-}
-
-// checkAsker refuses what would begin a temp queue anew once its session has ended: nobody would
-// take the answer, and nobody would remove the feed.
-func (c *conn) checkAsker(ctx context.Context, feed string) error {
-	if !isTempFeed(feed) {
+// permitOwn reports why the session may not use any of these rights on a feed: on temp feeds, nobody
+// has any but the session that one belongs to.
+func (c *conn) permitOwn(ctx context.Context, rights bus.Rights, feed string) error {
+	temp, err := c.server.Bus.IsTemp(ctx, feed)
+	switch {
+	case err != nil:
+		return err
+	case !temp:
+		return c.permit(rights, feed)
+	case c.server.Bus.OwnsTemp(feed, c.name):
 		return nil
 	}
-	_, err := c.server.Bus.Queue(ctx, feed, bus.DefaultQueue)
-	if errors.Is(err, bus.ErrNoQueue) {
-		return faultf("leave the answer: the session that asked for it has ended, and its temp queue with it", "whoever asked has gone")
+	return faultf("send the answer there; whoever asked alone is given it", "%s is a reply address: it belongs to the session that asked", quote([]byte(queuePrefix+feed)))
+}
+
+// permitTopic reports why the session may not use a right on a feed by its topic: temp feeds have none.
+func (c *conn) permitTopic(ctx context.Context, right bus.Rights, feed string) error {
+	temp, err := c.server.Bus.IsTemp(ctx, feed)
+	switch {
+	case err != nil:
+		return err
+	case temp:
+		return faultf("send the answer to the reply-to address as it came: "+queuePrefix+feed, "%s is no topic: it is made of a reply address", quote([]byte(topicPrefix+feed)))
 	}
-	return err
+	return c.permit(right, feed)
+}
+
+// permitAnswer reports why the session may not send to a queue, and what that is as a temp queue:
+// who was told of one may send there. When its session has ended, nobody takes what is sent.
+func (c *conn) permitAnswer(ctx context.Context, feed string) (bus.TempState, error) {
+	state, err := c.server.Bus.Temp(ctx, feed)
+	switch {
+	case err != nil:
+		return state, err
+	case state == bus.NoTemp:
+		return state, c.permit(bus.RightPublish, feed)
+	case state == bus.TempDead:
+		return state, c.permitOwn(ctx, bus.RightPublish, feed)
+	}
+	return state, nil
+}
+
+// permitSend reports why the session may not send there, and what a queue is as a temp queue.
+func (c *conn) permitSend(ctx context.Context, to destination) (bus.TempState, error) {
+	switch to.kind {
+	case toTempQueue:
+		return bus.TempLive, nil // which takes a right where it is made
+	case toTopic:
+		return bus.NoTemp, c.permitTopic(ctx, bus.RightPublish, to.name)
+	}
+	return c.permitAnswer(ctx, to.name)
+}
+
+// dropAnswer takes what is sent to a temp queue whose session has ended, and does nothing with it: a
+// worker cannot know, has other work, and would lose its connection to an ERROR.
+func (c *conn) dropAnswer(ctx context.Context, feed string, r receipt) error {
+	c.countDropped(feed)
+	return c.confirm(ctx, r)
+}
+
+func (c *conn) countDropped(feed string) {
+	c.server.stats.dropped.Add(1)
+	c.server.Log.Debug("STOMP answer dropped: whoever asked has gone", "session", c.name, "feed", feed)
+}
+
+// dropAnswers takes out of a transaction the answers to those who have gone since they were sent.
+func (c *conn) dropAnswers(ctx context.Context, t *transaction) error {
+	kept := t.posts[:0]
+	for _, p := range t.posts {
+		state, err := c.server.Bus.Temp(ctx, p.Feed)
+		switch {
+		case err != nil:
+			return err
+		case state == bus.TempGone:
+			c.countDropped(p.Feed)
+		default:
+			kept = append(kept, p)
+		}
+	}
+	t.posts = kept
+	return nil
 }
 
 // tempQueue returns the session's temp queue of that name, made when it is first named.
-func (c *conn) tempQueue(name string) (*tempQueue, error) {
+func (c *conn) tempQueue(ctx context.Context, name string) (*tempQueue, error) {
 	if t := c.temps[name]; t != nil {
 		return t, nil
 	}
@@ -55,9 +112,12 @@ func (c *conn) tempQueue(name string) (*tempQueue, error) {
 	if c.temps == nil {
 		c.temps = make(map[string]*tempQueue)
 	}
-	t := &tempQueue{feed: tempFeedPrefix + rand.Text()}
-	c.temps[name] = t
-	return t, nil
+	feed, err := c.server.Bus.NewTemp(ctx, c.name)
+	if err != nil {
+		return nil, err
+	}
+	c.temps[name] = &tempQueue{feed: feed}
+	return c.temps[name], nil
 }
 
 // replyAddress returns what a reply-to header that names a temp queue is for those who get it, and
@@ -70,7 +130,7 @@ func (c *conn) replyAddress(ctx context.Context, text []byte) (string, error) {
 	if err := to.checkFeed(); err != nil {
 		return "", err
 	}
-	t, err := c.tempQueue(to.name)
+	t, err := c.tempQueue(ctx, to.name)
 	if err != nil {
 		return "", err
 	}
@@ -97,10 +157,8 @@ func (c *conn) closeImplicit(t *tempQueue) {
 // dropTempQueues removes the feeds behind the session's temp queues.
 func (c *conn) dropTempQueues(ctx context.Context) {
 	for _, t := range c.temps {
-		for _, feed := range []string{t.feed, bus.DeadFeed(t.feed)} {
-			if err := c.server.Bus.DropFeed(ctx, feed, 0); err != nil && !errors.Is(err, bus.ErrNoFeed) {
-				c.server.Log.Warn("a temp queue is left behind", "feed", feed, "session", c.name, "error", err)
-			}
+		if err := c.server.Bus.DropTemp(ctx, t.feed); err != nil {
+			c.server.Log.Warn("a temp queue is left behind", "feed", t.feed, "session", c.name, "error", err)
 		}
 	}
 	c.temps = nil

@@ -50,7 +50,6 @@ type follower struct {
 	hand   items  // in hand, to be rendered
 	purged uint32 // so many removals the hand has seen
 	last   int64  // the newest id that was appended
-	denied string // a feed that may not be read any more, "" for none
 }
 
 // attach makes f ready. wake is called when next has something to give, and not again before next
@@ -71,18 +70,18 @@ func (f *follower) next(ctx context.Context, dst []byte, room int) (out []byte, 
 				return dst, false, err
 			}
 		}
-		dst = f.deliver(ctx, dst, limit)
-		if f.denied != "" {
-			return dst, false, lacking(f.reader, bus.RightRead, fmt.Sprintf("the feed %q", f.denied), f.denied)
+		if dst, err = f.deliver(ctx, dst, limit); err != nil {
+			return dst, false, err
 		}
 	}
 	return dst, true, nil
 }
 
 // deliver appends what is in hand.
-func (f *follower) deliver(ctx context.Context, dst []byte, limit int) []byte {
+func (f *follower) deliver(ctx context.Context, dst []byte, limit int) ([]byte, error) {
 	now := time.Now()
 	delivered := int64(0)
+	defer func() { f.topics.delivered.Add(delivered) }()
 	for !f.hand.empty() && len(dst) < limit {
 		if n := f.removals.Load(); n != f.purged {
 			f.purge(n)
@@ -94,11 +93,9 @@ func (f *follower) deliver(ctx context.Context, dst []byte, limit int) []byte {
 		}
 		e, s := i.entries[0], i.follow
 		i.entries = i.entries[1:]
-		if !f.mayRead(s, e.Feed) {
-			if !s.is(isPrefix) {
-				f.denied = e.Feed
-				return dst
-			}
+		if readable, err := f.mayRead(ctx, s, e.Feed); err != nil {
+			return dst, err
+		} else if !readable {
 			f.passOver(s, e.ID)
 			continue
 		}
@@ -111,13 +108,21 @@ func (f *follower) deliver(ctx context.Context, dst []byte, limit int) []byte {
 		f.last = max(f.last, e.ID)
 		delivered++
 	}
-	f.topics.delivered.Add(delivered)
-	return dst
+	return dst, nil
 }
 
-// mayRead reports whether a follow may be given what is in a feed, now.
-func (f *follower) mayRead(s *follow, feed string) bool {
-	return f.reader == nil || f.reader.May(bus.RightRead, feed) || !s.is(isPrefix) && isTempFeed(feed)
+// mayRead reports whether a follow may be given what is in a feed, now: a prefix leaves out what may
+// not be read, and answers, which are their askers' alone. The follow of one feed ends the session.
+func (f *follower) mayRead(ctx context.Context, s *follow, feed string) (bool, error) {
+	may := f.reader == nil || f.reader.May(bus.RightRead, feed)
+	switch {
+	case s.is(isPrefix) && may:
+		temp, err := f.topics.bus.IsTemp(ctx, feed)
+		return !temp, err
+	case s.is(isPrefix), may:
+		return may, nil
+	}
+	return false, lacking(f.reader, bus.RightRead, fmt.Sprintf("the feed %q", feed), feed)
 }
 
 // purge takes out what belongs to follows that have gone.

@@ -148,13 +148,19 @@ func (c *conn) handleCommit(ctx context.Context, f *stomp.Frame, r receipt) erro
 	case t.frames == 0:
 		return c.confirm(ctx, r)
 	}
-	if err := c.makeFeeds(ctx, t); err != nil {
+	if err = c.dropAnswers(ctx, t); err == nil {
+		err = c.makeFeeds(ctx, t)
+	}
+	if err != nil {
 		c.unclaim(t.acks)
 		c.unclaim(t.nacks)
 		return err
 	}
-	if len(t.casts) > 0 {
+	switch {
+	case len(t.casts) > 0:
 		return c.commitCasts(ctx, t, r)
+	case len(t.posts)+len(t.acks)+len(t.nacks) == 0: // all answers were dropped
+		return c.confirm(ctx, r)
 	}
 	o := t.operation()
 	o.receipt = r

@@ -167,6 +167,7 @@ func (s sink) stomp(stats *stompgw.Stats) {
 		s.counter("atommq_stomp_frames_total", "Frames that STOMP clients sent.", n, "command", command)
 	}
 	s.counter("atommq_stomp_errors_total", "ERROR frames sent to STOMP clients.", stats.Errors)
+	s.counter("atommq_stomp_dropped_answers_total", "Answers sent to temp queues whose sessions had ended, and dropped.", stats.Dropped)
 	for with, n := range stats.Slow {
 		s.slow("stomp", with, n)
 	}
