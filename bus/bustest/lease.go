@@ -49,7 +49,7 @@ func (s *suite) wantLeases(want ...bus.Lease) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(bus.Lease{})); diff != "" {
 		s.Fatalf("leases (-want +got):\n%s", diff)
 	}
 }
