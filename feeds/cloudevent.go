@@ -9,7 +9,7 @@ import (
 )
 
 // cloudEvent is an event of CloudEvents 1.0 in its JSON format, as https://www.http-feeds.org/ uses
-// it: that has the attribute "method"; "title" is an extension of ours.
+// it: that has the attribute "method"; "title" is an extension of ours, "dataref" one of CloudEvents.
 type cloudEvent struct {
 	SpecVersion string          `json:"specversion"`
 	ID          string          `json:"id"`
@@ -22,6 +22,7 @@ type cloudEvent struct {
 	Trace       string          `json:"traceparent,omitempty"` // the extension "distributed tracing"
 	State       string          `json:"tracestate,omitempty"`
 	DataType    string          `json:"datacontenttype,omitempty"`
+	DataRef     string          `json:"dataref,omitempty"` // where the data is that is not in the event
 	Data        json.RawMessage `json:"data,omitempty"`
 	DataBase64  []byte          `json:"data_base64,omitempty"`
 }
@@ -31,7 +32,8 @@ const eventType = "atommq.entry"
 
 // AppendCloudEvent appends a member as a CloudEvent: its id is the member's id, so that it is a
 // cursor and that an edit is an event of its own; its subject is the atom:id, which stays. JSON is
-// the data itself, other text a string, other bytes data_base64. A tombstone has the method DELETE.
+// the data itself, other text a string, other bytes data_base64, and media are where dataref says. A
+// tombstone has the method DELETE.
 func AppendCloudEvent(dst []byte, m *Member, collection string) []byte {
 	e := cloudEvent{
 		SpecVersion: "1.0", ID: strconv.FormatInt(m.ID, 10), Source: collection, Type: eventType,
@@ -46,6 +48,9 @@ func AppendCloudEvent(dst []byte, m *Member, collection string) []byte {
 		t := msg.trace()
 		e.Trace, e.State = t.Parent, t.State
 		e.carry(msg)
+	}
+	if m.Media != "" {
+		e.DataType, e.DataRef = m.Media, m.MediaURL(collection)
 	}
 	return appendJSON(dst, e)
 }
@@ -76,7 +81,7 @@ func (e *cloudEvent) carry(m *Message) {
 		e.DataType = typeOctets
 	}
 	switch {
-	case isJSONType(media) && json.Valid(m.Body):
+	case isJSONType(media) && text && isCommonJSON(m.Body):
 		e.Data = m.Body
 	case isJSONType(media), !text:
 		e.DataBase64 = m.Body

@@ -2,8 +2,11 @@ package feeds
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -22,6 +25,7 @@ type specEvent struct {
 	Traceparent     string          `json:"traceparent"`
 	Tracestate      string          `json:"tracestate"`
 	DataContentType string          `json:"datacontenttype"`
+	DataRef         string          `json:"dataref"`
 	Data            json.RawMessage `json:"data"`
 	DataBase64      *string         `json:"data_base64"`
 }
@@ -69,6 +73,63 @@ func TestEventsCarryDataAsItsTypeSays(t *testing.T) {
 		if d := cmp.Diff([]string{test.typ, test.data, test.base64}, []string{got.DataContentType, string(got.Data), encoded}); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}
+	}
+}
+
+// What some readers of JSON refuse must not be in a document with what others have published.
+func TestNoEntrysJSONBreaksABatchOfEvents(t *testing.T) {
+	nested := func(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
+	for name, test := range map[string]struct {
+		body  string
+		taken bool
+	}{
+		"nesting as deep as may be":       {nested(eventDepth), true},
+		"nesting deeper":                  {nested(eventDepth + 1), false},
+		"nesting without end":             {nested(9000), false},
+		"brackets in a string":            {`"` + nested(9000) + `\""`, true},
+		"bytes that are no UTF-8":         {"{\"a\":\"\xff\"}", false},
+		"UTF-8 of half a character":       {"\"\xed\xa0\x80\"", false},
+		"an escaped character":            {`"\ud83d\uDE00 \n\u00e9"`, true},
+		"what looks like an escaped one":  {`"\\ud83d"`, true},
+		"half an escaped character":       {`"\ud83d"`, false},
+		"the other half first":            {`"\ude00\ud83d"`, false},
+		"half of one behind a whole one":  {`"\ud83d\ude00\ud83d\n"`, false},
+		"half an escaped character, last": {`{"a":"\\","b\uD800":1}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, err := ComposeMessage("t", &Message{Type: "application/json", Body: []byte(test.body)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc := AppendCloudEvents(nil, []*Member{testMember(e)}, func(dst []byte, m *Member) []byte {
+				return AppendCloudEvent(dst, m, testCollection)
+			})
+			if !utf8.Valid(doc) || JSONDepth(doc) > 64 {
+				t.Errorf("not everybody can read %.200q", doc)
+			}
+			got := eventOf(t, testMember(e))
+			packed := base64.StdEncoding.EncodeToString([]byte(test.body))
+			switch {
+			case test.taken && string(got.Data) != test.body:
+				t.Errorf("the data is %.80q", got.Data)
+			case !test.taken && (got.DataBase64 == nil || *got.DataBase64 != packed):
+				t.Errorf("the bytes are not kept as base64, in %.200q", doc)
+			}
+		})
+	}
+}
+
+func TestAnEventOfMediaSaysWhatTheyAreAndWhere(t *testing.T) {
+	e, err := ComposeLink("A cat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := testMember(e)
+	m.Media = "image/png"
+	got := eventOf(t, m)
+	want := testCollection + "/entries/" + m.UUID + "/media"
+	if got.DataContentType != "image/png" || got.DataRef != want || got.Data != nil || got.DataBase64 != nil {
+		t.Errorf("the event is %+v, want the type of the file and %s", got, want)
 	}
 }
 

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -109,4 +112,66 @@ func compactJSON(head []byte) string {
 		out = append(out, c)
 	}
 	return string(out)
+}
+
+// eventDepth is how deep JSON may nest within a batch of events: a reader refuses all of a document
+// that nests deeper than it takes, and common ones take 64 levels, two of which are the batch's.
+const eventDepth = 60
+
+// isCommonJSON reports whether UTF-8 is JSON that common readers take, within a batch of events.
+func isCommonJSON(text []byte) bool {
+	return json.Valid(text) && JSONDepth(text) <= eventDepth && hasWholeCharacters(text)
+}
+
+// JSONDepth returns how deep the objects and arrays in text nest.
+func JSONDepth(text []byte) int {
+	depth, deepest, quoted := 0, 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return deepest
+}
+
+// hasWholeCharacters reports whether the escapes in JSON name no half of a character without the
+// other half, which is no character and which some readers refuse (RFC 7493 §2.1).
+func hasWholeCharacters(text []byte) bool {
+	for {
+		i := bytes.IndexByte(text, '\\')
+		if i < 0 {
+			return true
+		}
+		text = text[i:]
+		first := escaped(text)
+		switch {
+		case !utf16.IsSurrogate(first):
+			text = text[len(`\n`):]
+		case utf16.DecodeRune(first, escaped(text[len(`\u0000`):])) == unicode.ReplacementChar:
+			return false
+		default:
+			text = text[2*len(`\u0000`):]
+		}
+	}
+}
+
+// escaped returns the code unit that a \u0000 names with which JSON begins, else -1.
+func escaped(text []byte) rune {
+	if len(text) < len(`\u0000`) || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	unit, err := strconv.ParseUint(string(text[2:len(`\u0000`)]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(unit)
 }

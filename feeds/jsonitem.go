@@ -75,7 +75,7 @@ func AppendJSONItem(dst []byte, m *Member, f *Feed, collection string) []byte {
 		v = &View{} // Parse takes nothing that Inspect does not read: a damaged entry breaks no feed
 	}
 	if m.Media != "" {
-		v.Content.Src = m.mediaURL(collection)
+		v.Content.Src = m.MediaURL(collection)
 	}
 	item.describe(v, f, collection)
 	item.carry(v)

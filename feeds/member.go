@@ -168,7 +168,7 @@ func (w *writer) memberLink(rel, typ string, m *Member, collection string) {
 
 // media appends what leads to the media of a media link entry, RFC 5023 §9.6.
 func (w *writer) media(m *Member, collection string) {
-	url := m.mediaURL(collection)
+	url := m.MediaURL(collection)
 	w.open("link")
 	w.attribute("rel", "edit-media")
 	w.attribute("type", m.Media)
@@ -182,8 +182,8 @@ func (w *writer) media(m *Member, collection string) {
 	w.raw("/>")
 }
 
-// mediaURL returns the URL of a member's media.
-func (m *Member) mediaURL(collection string) string {
+// MediaURL returns the URL of a member's media; collection is that of its feed.
+func (m *Member) MediaURL(collection string) string {
 	return collection + entriesURL + m.UUID + mediaURL
 }
 

@@ -37,7 +37,7 @@ func inspectMessage(m *Member) (*Message, error) {
 		return nil, err
 	}
 	if m.Media != "" {
-		v.Content.Src = m.mediaURL(Path(m.Feed))
+		v.Content.Src = m.MediaURL(Path(m.Feed))
 	}
 	content := v.Content
 	if content.Type == "" && content.Src == "" {

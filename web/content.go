@@ -153,7 +153,7 @@ const (
 // indentJSON lays JSON out for reading, or returns b where it is no JSON or
 // would grow past what a page should carry.
 func indentJSON(b []byte) []byte {
-	if len(b) > maxIndentBytes || jsonDepth(b) > maxIndentDepth {
+	if len(b) > maxIndentBytes || feeds.JSONDepth(b) > maxIndentDepth {
 		return b
 	}
 	var out bytes.Buffer
@@ -161,24 +161,4 @@ func indentJSON(b []byte) []byte {
 		return b
 	}
 	return out.Bytes()
-}
-
-// jsonDepth returns how deep b's objects and arrays nest.
-func jsonDepth(b []byte) int {
-	depth, deepest, quoted := 0, 0, false
-	for i := 0; i < len(b); i++ {
-		switch c := b[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-			deepest = max(deepest, depth)
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return deepest
 }
