@@ -123,6 +123,13 @@ func newRequestLog(t *testing.T, page func(w http.ResponseWriter) error) *reques
 	return l
 }
 
+// asked returns the paths that the browser asked for.
+func (l *requestLog) asked() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.paths)
+}
+
 // wantOnly fails unless the browser asked for path, and nothing else.
 func (l *requestLog) wantOnly(t *testing.T, path string) {
 	t.Helper()

@@ -48,7 +48,8 @@ type card struct {
 	MoreHeaders int      // that are left out
 	Summary     content
 	Content     content
-	Unreadable  bool // its parts could not be read
+	File        *file // in place of the content
+	Unreadable  bool  // its parts could not be read
 }
 
 type person struct{ Name, Href string }
@@ -80,6 +81,9 @@ func (p *Pages) newCard(m *feeds.Member, collection string, at place) card {
 		return c
 	}
 	p.fill(&c, v, at)
+	if c.File = newFile(m, collection); c.File != nil {
+		c.Content = content{}
+	}
 	return c
 }
 

@@ -33,6 +33,18 @@ func post(t testing.TB, feed string, id int64, doc string) *feeds.Member {
 	return m
 }
 
+// upload is the entry of a file.
+func upload(t testing.TB, feed string, id int64, title, media string) *feeds.Member {
+	t.Helper()
+	e, err := feeds.ComposeLink(title)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := post(t, feed, id, string(e.XML))
+	m.Media = media
+	return m
+}
+
 func tombstone(feed string, id int64) *feeds.Member {
 	return &feeds.Member{
 		ID: id, Feed: feed, UUID: fmt.Sprintf("00000000-0000-4000-8000-%012d", id), Deleted: true,

@@ -2,8 +2,9 @@
 //
 // A page is plain HTML, and works without scripts. Its one stylesheet and its one script, which
 // follows the feed and takes keys, stand inline: its Content-Security-Policy lets nothing else load
-// or run, and lets it speak to its own server only. What publishers wrote is text, or HTML reduced
-// to an allow-list.
+// or run but pictures of its own server, and lets it speak to that server only. What publishers
+// wrote is text, or HTML reduced to an allow-list, without pictures: those that a page shows are
+// media that the server keeps.
 //
 // A Pages keeps no state between calls and is safe for concurrent use.
 package web
@@ -47,10 +48,11 @@ func New() (*Pages, error) {
 }
 
 // contentPolicy allows the one inline stylesheet and the one inline script, the icons that the page
-// and its stylesheet carry as data: URLs, and to read from and post to the page's own server.
+// and its stylesheet carry as data: URLs, pictures that its own server keeps, and to read from and
+// post to that server.
 func contentPolicy(style, script string) string {
 	return "default-src 'none'; style-src " + hashSource(style) + "; script-src " + hashSource(script) +
-		"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+		"; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 }
 
 // hashSource names one inline text, CSP level 3, section 2.3.1.
