@@ -17,6 +17,7 @@ import (
 
 	"atommq/bus"
 	"atommq/bus/bustest"
+	"atommq/feeds"
 )
 
 // shared is an Access with nothing but the account that all share.
@@ -127,6 +128,25 @@ func TestAnAccountComesInByPasswordOrToken(t *testing.T) {
 	two.wantText(t, "more than one field Authorization")
 	g.get("/healthz").want(t, http.StatusOK)
 	g.get("/readyz").want(t, http.StatusUnauthorized)
+}
+
+// invitingPages shows whom a feed's page invites to publish.
+type invitingPages struct{ plainPages }
+
+func (p invitingPages) Feed(w http.ResponseWriter, page *feeds.Page) error {
+	return p.write(w, fmt.Sprint("read only: ", page.ReadOnly))
+}
+
+// Strangers are invited, too: a browser asks them who they are when they do.
+func TestAPageInvitesNobodyToPublishWhoMayNot(t *testing.T) {
+	g := invite(t, Handler{Pages: invitingPages{}}, "ann x read", "bob x read,publish", "anonymous x read")
+	g.seed("x")
+	for account, readOnly := range map[string]bool{"ann": true, "bob": false, "root": false, "": false} {
+		g.get("/feeds/x", browserAccept, g.as(account)).want(t, http.StatusOK).wantText(t, fmt.Sprint("read only: ", readOnly))
+	}
+	s := serve(t, Handler{Pages: invitingPages{}})
+	s.publish("x", "e")
+	s.get("/feeds/x", browserAccept).want(t, http.StatusOK).wantText(t, "read only: false")
 }
 
 func TestWhoIsNotLetInIsToldWhatIsTaken(t *testing.T) {

@@ -248,5 +248,7 @@ func (s *site) writePageHTML(w http.ResponseWriter, r *http.Request, p *page) er
 	if doc.Archive {
 		doc.Next, doc.Previous = doc.NextArchive, doc.PrevArchive
 	}
+	c := s.caller(r)
+	doc.ReadOnly = c.Known() && !c.May(bus.RightPublish, p.source.Name) // a stranger is asked to log in
 	return out.html(doc.Alternate, func(w http.ResponseWriter) error { return s.pages.Feed(w, doc) })
 }

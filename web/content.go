@@ -138,7 +138,7 @@ func classify(t string) (media string, k kind) {
 	case media == "application/json" || strings.HasSuffix(media, "+json"):
 		return media, kindJSON
 	case strings.HasPrefix(media, "text/"), media == "application/xml", strings.HasSuffix(media, "+xml"),
-		media == "application/x-www-form-urlencoded", media == "application/x-ndjson":
+		media == typeFields, media == "application/x-ndjson":
 		return media, kindSource
 	}
 	return media, kindBinary

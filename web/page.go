@@ -70,9 +70,10 @@ type feedPage struct {
 	Cursor     bool
 	Live       bool   // the newest entries, which the page's script adds to
 	After      int64  // where it follows from
-	Action     string // path that the form posts to
+	Path       string // of the feed, on the server that the page came from
 	AppendOnly bool
-	Kept       bool // the feed has entries, here or on another page
+	Kept       bool  // the feed has entries, here or on another page
+	Form       *form // nil where it would be refused
 	How        how
 	Cards      []card
 }
@@ -87,16 +88,20 @@ func (p *Pages) feedPage(page *feeds.Page) feedPage {
 		Cursor:     page.Cursor,
 		AppendOnly: f.AppendOnly,
 		Kept:       f.Entries > 0,
-		How:        newHow(page.Collection, f.LastID),
 		Live:       !page.Cursor && page.Previous == "",
 		After:      f.LastID,
-		Action:     pathOf(page.Collection),
+		Path:       pathOf(page.Collection),
 	}
+	accepts := f.Accepts
+	if page.ReadOnly {
+		accepts = feeds.Accepts{}
+	}
+	v.Form, v.How = newForm(f, v.Path, accepts), newHow(page.Collection, f.LastID, accepts)
 	if len(page.Members) > 0 {
 		v.After = page.Members[0].ID // what came after the page was read is not on it
 	}
 	if f.Title != "" && f.Title != f.Name {
-		v.Name = f.Name
+		v.Name = visible(f.Name)
 	}
 	v.Atom, v.AtomName = page.Collection, v.Title
 	v.Next, v.Previous = page.Next, page.Previous
@@ -182,7 +187,7 @@ func newListPage(l *feeds.List) listPage {
 		r := row{
 			figures:    newFigures(f),
 			Href:       l.Base + feeds.Path(f.Name),
-			Name:       f.Name,
+			Name:       visible(f.Name),
 			AppendOnly: f.AppendOnly,
 		}
 		if f.Title != f.Name {
