@@ -34,8 +34,12 @@ func TestPagesReadAsTheGoldenFiles(t *testing.T) {
 		"feed-beginning": feed(beginningPage()),
 		"feed-empty":     feed(pageOf("mycoolfeed")),
 		"feed-names":     feed(namesPage(t)),
+		"feed-closed":    feed(acceptingPage(t, feeds.Accepts{})),
+		"feed-pictures":  feed(acceptingPage(t, feeds.Accepts{"image/*"})),
+		"feed-fixed":     feed(fixedPage()),
 		"member":         member(pageOf("orders", post(t, "orders", 41, releaseNotes))),
 		"member-json":    member(pageOf("orders", post(t, "orders", 44, orderJSON()))),
+		"member-media":   member(pageOf("photos", upload(t, "photos", 7, "A cat", "image/jpeg"))),
 		"member-stomp":   member(pageOf("orders", stompMessage(t, "orders", 50))),
 		"problem": func(w *httptest.ResponseRecorder) error {
 			return p.Problem(w, base, 410, "Entries that came after 7 are <gone>. Go on with Xlastid: 0.")
@@ -121,6 +125,20 @@ func cursorPage(t *testing.T) *feeds.Page {
 	return page
 }
 
+// acceptingPage is a feed of files that takes nothing but accepts.
+func acceptingPage(t *testing.T, accepts feeds.Accepts) *feeds.Page {
+	page := pageOf("photos", upload(t, "photos", 2, "A cat <& its tail>", "image/png"), upload(t, "photos", 1, "drawing.svg", "image/svg+xml"))
+	page.Feed.Accepts = accepts
+	return page
+}
+
+// fixedPage is an empty feed with categories of its own.
+func fixedPage() *feeds.Page {
+	page := pageOf("orders")
+	page.Feed.Categories = feeds.Categories{Fixed: true, List: []feeds.Category{{Term: "in"}, {Term: "out", Label: "On its way <out>"}}}
+	return page
+}
+
 func endPage() *feeds.Page {
 	page := pageOf("orders")
 	page.Feed.LastID, page.Feed.Entries, page.Cursor = 49, 2, true
@@ -147,6 +165,7 @@ func namesPage(t *testing.T) *feeds.Page {
 
 func feedList() *feeds.List {
 	return &feeds.List{Base: base, Self: base + "/feeds", Next: base + "/feeds?after=orders", Feeds: []feeds.Feed{
+		{Name: " ", Entries: 2, Bytes: 80, Updated: noon},
 		{Name: `<&'">`, Entries: 1, Bytes: 999, Updated: noon},
 		{Name: "a b/c", Entries: 20, Bytes: 1000, Updated: noon, Title: "A feed with\ta title of its own"},
 		{Name: "empty"},

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"html/template"
 	"net/http"
 	"unicode/utf8"
@@ -143,7 +144,7 @@ func (p *Pages) memberPage(page *feeds.Page) memberPage {
 	v := memberPage{
 		frame:     newFrame(title, page.Base),
 		Card:      c,
-		Name:      m.Feed,
+		Name:      visible(m.Feed),
 		Published: newStamp(m.Published),
 		Edited:    newStamp(m.Edited),
 		AtomID:    m.AtomID,
@@ -177,7 +178,7 @@ type row struct {
 func newListPage(l *feeds.List) listPage {
 	v := listPage{
 		frame: newFrame("Feeds", l.Base),
-		How:   newHow(l.Base+"/feeds/mycoolfeed", 0),
+		How:   newHow(l.Base+"/feeds/mycoolfeed", 0, nil),
 	}
 	v.Atom, v.AtomName = v.Home, "All feeds"
 	v.Next, v.Previous = l.Next, l.Previous
@@ -210,8 +211,5 @@ func newProblemPage(base string, status int, detail string) problemPage {
 }
 
 func feedTitle(f *feeds.Feed) string {
-	if f.Title == "" {
-		return f.Name
-	}
-	return f.Title
+	return visible(cmp.Or(f.Title, f.Name))
 }

@@ -65,7 +65,8 @@
           const page = new DOMParser().parseFromString(await answer.text(), "text/html");
           const articles = page.querySelectorAll("#entries > article");
           articles.forEach(place);
-        document.querySelector(".empty")?.remove();
+          document.querySelector(".facts").replaceWith(page.querySelector(".facts"));
+          document.querySelector(".empty")?.remove();
           after = answer.headers.get("Xlastid") || after;
           if (articles.length === most) unseen = 1; // there may be more
         }

@@ -32,6 +32,55 @@ func TestAPersonPublishesWithoutScript(t *testing.T) {
 	}
 }
 
+func TestWhatAPersonTypedIsStillThereAfterARefusal(t *testing.T) {
+	server := startServer(t)
+	say(t, server, "notes", "the first")
+	b := openTab(t)
+	b.open(server.URL + "feeds/notes")
+	b.fill("#post [name=title]", "A title")
+	b.fill("#post [name=content]", "a long text")
+	b.fill("#post [name=category]", "c")
+	put(t, server.URL+"feeds/notes/settings", "application/json", `{"accepts": ["image/*"]}`)
+	b.submit("#post [name=title]")
+	b.loaded()
+	if got := b.eval("document.querySelector('.problem').innerText"); !strings.Contains(got, "415") {
+		t.Fatalf("the page says %q", got)
+	}
+	b.eval("history.back()")
+	b.until(`document.querySelector("#post")?.elements.category.value === "c"`)
+	if got := b.eval(`["title", "content"].map(name => document.querySelector("#post").elements[name].value).join()`); got != "A title,a long text" {
+		t.Errorf("the form has %q", got)
+	}
+}
+
+// picture is a PNG of one pixel.
+const picture = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU" +
+	"\x00\x00\x00\nIDATx\x9cc`\x00\x00\x00\x02\x00\x01H\xaf\xa4q\x00\x00\x00\x00IEND\xaeB`\x82"
+
+func TestAPictureShowsOnItsFeedsPageOnItsOwnAndLive(t *testing.T) {
+	server := startServer(t)
+	client := &api.Client{BaseURL: server.URL}
+	if _, err := client.Publish(t.Context(), "cats", "image/png", []byte(picture), ""); err != nil {
+		t.Fatal(err)
+	}
+	b := openTab(t)
+	b.open(server.URL + "feeds/cats")
+	seen := `[...document.querySelectorAll(".picture img")].filter(p => p.complete && p.naturalWidth === 1).length`
+	b.until(seen + " === 1")
+	b.until(`document.querySelector("#live").classList.contains("on")`)
+	receipt, err := client.Publish(t.Context(), "cats", "image/png", []byte(picture), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.until(seen + " === 2")
+	b.open(receipt.Location)
+	b.until(seen + " === 1")
+	b.open(b.eval(`document.querySelector(".note a").href`))
+	if got := b.eval("document.contentType"); got != "image/png" {
+		t.Errorf("the link leads to %s", got)
+	}
+}
+
 func TestAPageFollowsItsFeed(t *testing.T) {
 	server := startServer(t)
 	say(t, server, "news", "one")
@@ -44,6 +93,9 @@ func TestAPageFollowsItsFeed(t *testing.T) {
 	b.until(`document.querySelectorAll("#entries > article").length === 2`)
 	if got := b.eval(`document.querySelector("#entries h2").innerText`); got != "two" {
 		t.Errorf("on top stands %q", got)
+	}
+	if got := b.eval(`document.querySelector(".facts").innerText`); !strings.HasPrefix(got, "2 entries") {
+		t.Errorf("with two entries, the header says %q", got)
 	}
 
 	b.press("l")
@@ -133,12 +185,16 @@ func say(t *testing.T, server *process, feed, text string) string {
 // correct gives the entry at url another title.
 func correct(t *testing.T, url, title string) {
 	t.Helper()
-	body := "<entry><title>" + title + "</title><content>" + title + "</content></entry>"
+	put(t, url, "application/atom+xml", "<entry><title>"+title+"</title><content>"+title+"</content></entry>")
+}
+
+func put(t *testing.T, url, typ, body string) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", "application/atom+xml")
+	req.Header.Set("Content-Type", typ)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
