@@ -87,11 +87,7 @@ var categoryForms = []offer{{typ: "application/atomcat+xml"}, {typ: "application
 
 // getCategories answers with the category document of a feed, RFC 5023 §7.
 func (s *site) getCategories(w http.ResponseWriter, r *http.Request) error {
-	name, err := feedName(r)
-	if err != nil {
-		return err
-	}
-	f, err := s.bus.Feed(r.Context(), name)
+	f, err := s.feedOf(r)
 	if err != nil {
 		return err
 	}

@@ -299,6 +299,15 @@ func feedName(r *http.Request) (string, error) {
 	return name, nil
 }
 
+// feedOf returns the feed that the request's path names, which must be there.
+func (s *site) feedOf(r *http.Request) (*bus.Feed, error) {
+	name, err := feedName(r)
+	if err != nil {
+		return nil, err
+	}
+	return s.bus.Feed(r.Context(), name)
+}
+
 func noResource(_ http.ResponseWriter, r *http.Request) error {
 	detail := "There is nothing at this path. Feeds are listed at /feeds; a feed is at /feeds/{name}."
 	path := r.URL.EscapedPath()

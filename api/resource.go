@@ -94,11 +94,7 @@ func (s *site) optionsCollection(w http.ResponseWriter, r *http.Request) error {
 // optionsMember tells what may be done with an entry or its file: nothing but to read it in an
 // append-only feed.
 func (s *site) optionsMember(w http.ResponseWriter, r *http.Request) error {
-	name, err := feedName(r)
-	if err != nil {
-		return err
-	}
-	f, err := s.bus.Feed(r.Context(), name)
+	f, err := s.feedOf(r)
 	if err != nil {
 		return err
 	}

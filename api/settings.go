@@ -98,11 +98,7 @@ func settingsTag(f *bus.Feed, body []byte) string {
 
 // getSettings answers with the settings of a feed.
 func (s *site) getSettings(w http.ResponseWriter, r *http.Request) error {
-	name, err := feedName(r)
-	if err != nil {
-		return err
-	}
-	f, err := s.bus.Feed(r.Context(), name)
+	f, err := s.feedOf(r)
 	if err != nil {
 		return err
 	}
@@ -228,11 +224,7 @@ func (s *site) receiveSettings(w http.ResponseWriter, r *http.Request) (*setting
 
 // deleteCollection removes a feed with all it has.
 func (s *site) deleteCollection(w http.ResponseWriter, r *http.Request) error {
-	name, err := feedName(r)
-	if err != nil {
-		return err
-	}
-	f, err := s.bus.Feed(r.Context(), name)
+	f, err := s.feedOf(r)
 	if err != nil {
 		return err
 	}
@@ -245,7 +237,7 @@ func (s *site) deleteCollection(w http.ResponseWriter, r *http.Request) error {
 	if bound {
 		ifID = f.LastID
 	}
-	err = s.bus.DropFeed(r.Context(), name, ifID)
+	err = s.bus.DropFeed(r.Context(), f.Name, ifID)
 	if errors.Is(err, bus.ErrChanged) {
 		return ofFeed.changed()
 	}
