@@ -138,3 +138,12 @@ func (b *Bus) isClosing() bool {
 
 // Head returns the newest id that this node has seen.
 func (b *Bus) Head() int64 { return b.hub.head.Load() }
+
+// Newest returns the newest id that there is, which another node may have just given.
+func (b *Bus) Newest(ctx context.Context) (int64, error) {
+	head, err := b.store.Head(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("newest id: %w", err)
+	}
+	return max(head, b.Head()), nil
+}

@@ -90,7 +90,7 @@ func gapDetail(gap *bus.GapError) string {
 	if gap.Oldest == 0 {
 		return fmt.Sprintf("subscribe with Xlastid:%d for what comes next", gap.Pruned)
 	}
-	return "subscribe with Xlastid:0 for everything that is kept"
+	return fmt.Sprintf("if what is missing may be missing, subscribe with Xlastid:%d, which begins with the oldest entry kept", gap.Oldest-1)
 }
 
 type busFault struct {

@@ -3,6 +3,7 @@ package stompgw
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -177,6 +178,20 @@ func parseLastID(f *stomp.Frame) (int64, error) {
 	return n, nil
 }
 
+// checkAhead refuses a cursor that the log has not come to, as one from before a restore: nothing
+// would be delivered until it has. Another node may be ahead of this one, so the store is asked.
+func (c *conn) checkAhead(ctx context.Context, after int64) error {
+	if after <= c.server.Bus.Head() {
+		return nil
+	}
+	newest, err := c.server.Bus.Newest(ctx)
+	if err != nil || after <= newest {
+		return err
+	}
+	return faultf(fmt.Sprintf("it is from another database, or from before this one was restored: subscribe with Xlastid:%d for what comes next, or Xlastid:0 for everything that is kept", newest),
+		"Xlastid %d is ahead of the log, whose newest id is %d", after, newest)
+}
+
 func (c *conn) subscribeTopic(ctx context.Context, s subscription, r receipt) error {
 	if s.group != "" || s.browse {
 		return faultf("use /queue/NAME for these", "topics have no group and no browser")
@@ -192,6 +207,9 @@ func (c *conn) subscribeTopic(ctx context.Context, s subscription, r receipt) er
 	} else if err := s.to.checkFeed(); err != nil {
 		return err
 	} else if err := c.permitTopic(ctx, bus.RightRead, s.to.name); err != nil {
+		return err
+	}
+	if err := c.checkAhead(ctx, s.after); err != nil {
 		return err
 	}
 	if err := c.topics.subscribe(t); err != nil {

@@ -85,11 +85,7 @@ func TestAnAnswerIsWhoAskedsAlone(t *testing.T) {
 	address := g.ask(t, asker, worker)
 	name := strings.TrimPrefix(address, "/queue/")
 	follower := g.connect(t, "1.2")
-	worker.done("SEND", "destination:/topic/before")
 	follower.done("SUBSCRIBE", "id:all", "destination:/topic/*", "Xlastid:0")
-	if f := follower.next(); header(f, "destination") != "/topic/before" {
-		t.Errorf("got %s", show(f))
-	}
 	for _, frame := range []string{
 		"SUBSCRIBE|id:1|destination:" + address,
 		"SUBSCRIBE|id:1|browser:true|destination:" + address,
@@ -115,8 +111,10 @@ func TestAnAnswerIsWhoAskedsAlone(t *testing.T) {
 		t.Errorf("who asked got %s", show(f))
 	}
 	worker.done("SEND", "destination:/topic/after")
-	if f := follower.next(); header(f, "destination") != "/topic/after" {
-		t.Errorf("who follows all topics got %s", show(f))
+	for f := follower.next(); header(f, "destination") != "/topic/after"; f = follower.next() {
+		if header(f, "destination") != "/topic/q" {
+			t.Errorf("who follows all topics got %s", show(f))
+		}
 	}
 	asker.sendFrame("SUBSCRIBE", "id:own", "destination:"+address)
 	asker.done("SEND", "destination:/control/count-msgs/queue/"+name)
