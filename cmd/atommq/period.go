@@ -77,7 +77,7 @@ func (p *periodOrNone) Type() string   { return (*period)(p).Type() }
 func (p *periodOrNone) String() string { return (*period)(p).String() }
 
 func (p *periodOrNone) Set(value string) error {
-	if value == "0" {
+	if d, err := parsePeriod(value); err == nil && d == 0 {
 		*p = 0
 		return nil
 	}
