@@ -21,6 +21,9 @@ func NewToken() (token string, digest [sha256.Size]byte) {
 	return token, sha256.Sum256([]byte(token))
 }
 
+// MayBeToken reports whether there may be a token in text, or a part of one: logs leave it out.
+func MayBeToken(text string) bool { return strings.Contains(text, tokenPrefix) }
+
 // looksLikeToken reports whether text may be a token rather than a password.
 func looksLikeToken(text string) bool {
 	return strings.HasPrefix(text, tokenPrefix) && len(text) == len(tokenPrefix)+base64.RawURLEncoding.EncodedLen(tokenBytes)

@@ -249,3 +249,31 @@ func TestNoPasscodeIsLogged(t *testing.T) {
 		t.Errorf("the log has: %s", log.String())
 	}
 }
+
+// TestALoginThatFailsIsLoggedByItsName has passcodes and tokens in the wrong header, too.
+func TestALoginThatFailsIsLoggedByItsName(t *testing.T) {
+	var log lockedBuffer
+	g := start(t, func(s *stompgw.Server) {
+		s.Access = sharedAccess(t, "me", "sesame-right")
+		s.Log = slog.New(slog.NewTextHandler(&log, nil))
+	})
+	token, _ := bus.NewToken()
+	for _, test := range []struct{ login, passcode, logged string }{
+		{"ann", "x", "login=ann"},
+		{"ann b", "x", `login="ann b"`},
+		{strings.Repeat("a", 1000), "x", "login=" + strings.Repeat("a", 64)},
+		{token, "", "login=(withheld)"},
+		{"secret", "secret", "login=(withheld)"},
+	} {
+		c := g.dial(t)
+		c.sendFrame("CONNECT", "accept-version:1.2", "host:test", "login:"+test.login, "passcode:"+test.passcode)
+		c.next()
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if got := lines[len(lines)-1]; !strings.HasSuffix(got, " "+test.logged) {
+			t.Errorf("of %.20s the log has %s", test.login, got)
+		}
+	}
+	if strings.Contains(log.String(), token) || strings.Contains(log.String(), "secret") {
+		t.Errorf("the log has: %s", log.String())
+	}
+}

@@ -1,6 +1,7 @@
 package stompgw
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -39,12 +40,21 @@ func (c *conn) login(ctx context.Context, f *stomp.Frame) (*bus.Caller, error) {
 		if len(login)+len(passcode) == 0 {
 			message = "this server asks for a login"
 		}
-		c.server.Log.Info("STOMP client refused: "+message, "session", c.name, "client", c.nc.RemoteAddr())
+		c.server.Log.Info("STOMP client refused: "+message, "session", c.name, "client", c.nc.RemoteAddr(), "login", loggedLogin(login, passcode))
 		return nil, &fault{message: message, detail: c.waysIn(), ends: true}
 	case errors.Is(err, bus.ErrBusy):
 		return nil, &fault{message: err.Error(), detail: "connect again in some seconds; tokens are checked at once", ends: true}
 	}
 	return caller, err
+}
+
+// loggedLogin returns what the log tells of a login that was refused: not what may be a secret in the wrong header.
+func loggedLogin(login, passcode []byte) string {
+	if len(login) > 0 && bytes.Equal(login, passcode) || bus.MayBeToken(string(login)) {
+		return "(withheld)"
+	}
+	const longest = 64
+	return string(login[:min(len(login), longest)])
 }
 
 const sendLogin = "send the headers login and passcode with CONNECT: an account's name and password, or a token as the passcode"
@@ -99,6 +109,11 @@ func (c *conn) permit(rights bus.Rights, feed string) error {
 func (c *conn) permitSome(right bus.Rights, prefix string) error {
 	if c.caller.MaySome(right, prefix) {
 		return nil
+	}
+	if prefix == "" {
+		f := lacking(c.caller, right, "any feed", "FEED")
+		f.detail += ", with any feed for FEED"
+		return f
 	}
 	return lacking(c.caller, right, fmt.Sprintf("any feed that begins with %q", prefix), prefix+"*")
 }
