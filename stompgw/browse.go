@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"time"
 
 	"atommq/bus"
 	"atommq/stompgw/stomp"
@@ -53,10 +54,11 @@ func (w *writer) deliverBrowsed(ctx context.Context, s *queueSubscription) error
 		return nil
 	}
 	b.after = place
+	now := time.Now()
 	for _, e := range entries {
-		if e.ID <= b.newest {
-			w.buf = s.appendMessage(w.buf, w.version, &bus.Delivery{}, nil)
-			w.buf = append(w.buf, w.server.topics.tail(ctx, e, w.version, s.is(entireKind))...)
+		tail := w.server.topics.tail(ctx, e, w.version, s.is(entireKind))
+		if e.ID <= b.newest && !expired(tail, now) {
+			w.buf = append(s.appendMessage(w.buf, w.version, &bus.Delivery{}, nil), tail...)
 		}
 	}
 	if place.ID > b.newest {

@@ -80,9 +80,10 @@ const typeEntry = "application/atom+xml;type=entry"
 
 // Headers of MESSAGE that are more than passed through.
 const (
-	headerExpires   = "expires"   // milliseconds since 1970; from then on nobody gets the message. 0 is never
-	headerTimestamp = "timestamp" // the same, of the publishing; unless the sender gave one
-	headerUUID      = "uuid"      // of the entry, for its URL; unless the sender gave one
+	headerExpires    = "expires"    // milliseconds since 1970; from then on nobody gets the message. 0 is never
+	headerExpiration = "expiration" // RabbitMQ's: how many milliseconds after its publishing it expires, where expires does not say
+	headerTimestamp  = "timestamp"  // the same, of the publishing; unless the sender gave one
+	headerUUID       = "uuid"       // of the entry, for its URL; unless the sender gave one
 )
 
 // isOurs tells the headers that a MESSAGE has from the server, so that a sender's are left out.
@@ -148,13 +149,26 @@ func expiry(e *feeds.Member, m *feeds.Message) (at int64, ok bool) {
 	if bus.LivingFeed(e.Feed) != e.Feed && len(m.Header) > 0 && m.Header[0].Name == bus.DeadCause {
 		return 0, false
 	}
-	for i := range m.Header {
-		if h := &m.Header[i]; h.Name == headerExpires {
-			at, err := strconv.ParseInt(h.Value, 10, 64)
-			return at, err == nil && at > 0
-		}
+	if value, found := headerOf(m, headerExpires); found {
+		at, err := strconv.ParseInt(value, 10, 64)
+		return at, err == nil && at > 0
+	}
+	// It is counted from here, and not when it comes in: so it is the same message when it is sent again.
+	if value, found := headerOf(m, headerExpiration); found {
+		ms, ok := timeToLive(value)
+		return e.Published.UnixMilli() + ms, ok
 	}
 	return 0, false
+}
+
+// headerOf returns the first of a message's headers that has this name.
+func headerOf(m *feeds.Message, name string) (value string, found bool) {
+	for i := range m.Header {
+		if h := &m.Header[i]; h.Name == name {
+			return h.Value, true
+		}
+	}
+	return "", false
 }
 
 // expired reports whether the message with this tail must not be delivered any more.

@@ -91,6 +91,9 @@ func (c *conn) handleSend(ctx context.Context, f *stomp.Frame, r receipt) error 
 	if err != nil {
 		return err
 	}
+	if err := c.checkName(ctx, to); err != nil {
+		return err
+	}
 	if err := c.pay(ctx, bus.LimitBytes, int64(len(f.Body))); err != nil {
 		return err
 	}
@@ -101,6 +104,9 @@ func (c *conn) handleSend(ctx context.Context, f *stomp.Frame, r receipt) error 
 	s, err := parseSend(f)
 	if err != nil {
 		return err
+	}
+	if s.fleeting && s.key != "" && to.kind == toTopic {
+		return faultf("leave one of the two out", "Idempotency-Key with persistent:false: what is not stored cannot be known again")
 	}
 	if s.to = to; temp == bus.TempGone {
 		return c.dropAnswer(ctx, to.name, r)
@@ -160,10 +166,11 @@ func parseSend(f *stomp.Frame) (s send, err error) {
 			return s, err
 		}
 	}
-	if value, found := f.Get("expires"); found {
-		if s.expires, err = parseExpires(value, time.Now()); err != nil {
-			return s, err
-		}
+	if s.expires, err = expiryOf(f, time.Now()); err != nil {
+		return s, err
+	}
+	if err := checkSchedule(f); err != nil {
+		return s, err
 	}
 	persistent, err := parseBoolean(f, "persistent", true)
 	if err != nil {
@@ -208,12 +215,36 @@ func parseAckTimeout(value []byte) (time.Duration, error) {
 	return max(time.Duration(seconds*float64(time.Second)), time.Millisecond), nil
 }
 
-// parseExpires takes milliseconds since 1970, after now; 0 is never. Seconds, taken for
+// expiryOf returns the time from which on nobody gets the message: what expires says or, without it,
+// RabbitMQ's expiration.
+func expiryOf(f *stomp.Frame, now time.Time) (time.Time, error) {
+	if value, found := f.Get(headerExpires); found {
+		return parseExpires(value)
+	}
+	value, found := f.Get(headerExpiration)
+	if !found {
+		return time.Time{}, nil
+	}
+	ms, ok := timeToLive(string(value))
+	if !ok {
+		return time.Time{}, faultf("send the milliseconds that the message is good for, 1 or more, or expires", "expiration %s is no time", quote(value))
+	}
+	return now.Add(time.Duration(ms) * time.Millisecond).UTC(), nil
+}
+
+// timeToLive takes milliseconds, 1 to some hundred years.
+func timeToLive(value string) (ms int64, ok bool) {
+	ms, err := strconv.ParseInt(value, 10, 64)
+	return ms, err == nil && 0 < ms && ms < math.MaxInt64/2_000_000
+}
+
+// parseExpires takes milliseconds since 1970; 0 is never. What has expired before it came is a
+// message like others, which nobody gets: its sender's clock may be slow. Seconds, taken for
 // milliseconds, would all be in the past, and the message lost.
-func parseExpires(value []byte, now time.Time) (time.Time, error) {
+func parseExpires(value []byte) (time.Time, error) {
 	ms, err := strconv.ParseInt(string(value), 10, 64)
 	const year1973 = 100_000_000_000
-	const form = "send milliseconds since 1970, UTC, of a time to come, or 0 for never"
+	const form = "send milliseconds since 1970, UTC, or 0 for never"
 	switch {
 	case err != nil || ms < 0:
 		return time.Time{}, faultf(form, "expires %s is no time", quote(value))
@@ -221,8 +252,6 @@ func parseExpires(value []byte, now time.Time) (time.Time, error) {
 		return time.Time{}, nil
 	case ms < year1973:
 		return time.Time{}, faultf(form, "expires %s looks like seconds", quote(value))
-	case ms <= now.UnixMilli():
-		return time.Time{}, faultf(form, "expires %s is in the past", quote(value))
 	}
 	return time.UnixMilli(ms).UTC(), nil
 }
@@ -268,6 +297,8 @@ func (c *conn) message(ctx context.Context, f *stomp.Frame) (*feeds.Message, int
 				return nil, 0, err
 			}
 			m.Header = append(m.Header, feeds.Field{Name: own.keep(field.Name), Value: address})
+		case string(field.Name) == "reply-to" && bytes.HasPrefix(field.Value, []byte(tempTopicPrefix)):
+			return nil, 0, noTempTopics(field.Value)
 		default:
 			m.Header = append(m.Header, feeds.Field{Name: own.keep(field.Name), Value: own.keep(field.Value)})
 		}

@@ -101,6 +101,9 @@ func (c *conn) parseSubscribe(f *stomp.Frame) (s subscription, err error) {
 	if value, found := f.Get("selector"); found && len(value) > 0 {
 		return s, faultf("send to several destinations, or sort messages out in the client", "selectors are not supported")
 	}
+	if err := checkDurable(f, s.to); err != nil {
+		return s, err
+	}
 	group, _ := f.Get("group")
 	s.group = string(group)
 	if s.browse, err = parseBoolean(f, "browser", false); err != nil {
@@ -209,6 +212,12 @@ func (c *conn) subscribeTopic(ctx context.Context, s subscription, r receipt) er
 	} else if err := c.permitTopic(ctx, bus.RightRead, s.to.name); err != nil {
 		return err
 	}
+	if err := c.checkName(ctx, s.to); err != nil {
+		return err
+	}
+	if err := c.checkWildcards(ctx, s.to); err != nil {
+		return err
+	}
 	if err := c.checkAhead(ctx, s.after); err != nil {
 		return err
 	}
@@ -242,6 +251,8 @@ func (c *conn) subscribeQueue(ctx context.Context, s subscription, r receipt) er
 		}
 		feed = temp.feed
 	} else if err := c.permitOwn(ctx, bus.RightConsume, feed); err != nil {
+		return err
+	} else if err := c.checkName(ctx, s.to); err != nil {
 		return err
 	}
 	q := newQueueSubscription(c, &s)
