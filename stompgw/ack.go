@@ -184,9 +184,14 @@ func (c *conn) settleHeld(ctx context.Context, hs []*held, r receipt, refuse boo
 	if c.joinLast(hs, r, refuse) {
 		return
 	}
+	var t *tally
+	if r.wanted && len(hs) > 1 {
+		t = &tally{receipt: r, refuse: refuse, all: len(hs), left: (len(hs) + settleLimit - 1) / settleLimit}
+		r = receipt{} // which t gives, once all is decided
+	}
 	for len(hs) > 0 {
 		n := min(len(hs), settleLimit)
-		o := &operation{receipt: r, size: frameOverhead, partial: n < len(hs)}
+		o := &operation{receipt: r, size: frameOverhead, tally: t}
 		o.settle(hs[:n], refuse)
 		hs = hs[n:]
 		c.add(ctx, o)
@@ -198,7 +203,7 @@ func (c *conn) settleHeld(ctx context.Context, hs []*held, r receipt, refuse boo
 // each is settled on its own.
 func (c *conn) joinLast(hs []*held, r receipt, refuse bool) bool {
 	o := c.group.last
-	if o == nil || o.held == nil || o.whole || o.receipt.wanted || r.wanted ||
+	if o == nil || o.held == nil || o.whole || o.isAwaited() || r.wanted ||
 		(len(o.Nacks) > 0) != refuse || len(o.held)+len(hs) > settleLimit {
 		return false
 	}

@@ -149,7 +149,11 @@ func (c *conn) decide(o *operation) {
 	lost := errors.Is(o.Err, bus.ErrClaimLost) && !o.whole
 	switch {
 	case lost && len(o.Acks)+len(o.Nacks) > 1:
-		c.submitLater(o.singles()...)
+		singles := o.singles()
+		if o.tally != nil {
+			o.tally.left += len(singles)
+		}
+		c.submitLater(singles...)
 		c.wake()
 	case lost, o.Err == nil:
 		for _, h := range o.held {
@@ -182,7 +186,7 @@ func (c *conn) submitLater(list ...*operation) {
 func (o *operation) singles() []*operation {
 	list := make([]*operation, len(o.Acks)+len(o.Nacks))
 	for i := range list {
-		p := &operation{conn: o.conn, auto: o.auto}
+		p := &operation{conn: o.conn, auto: o.auto, tally: o.tally}
 		if i < len(o.Acks) {
 			p.Acks = o.Acks[i : i+1]
 		} else {

@@ -15,7 +15,7 @@ type operation struct {
 	size    int     // that it counts with among what is pending
 	held    []*held // what Acks and Nacks settle; nil for ack:auto
 	whole   bool    // a client's transaction: all or none
-	partial bool    // the rest of what its frame asks for follows
+	tally   *tally  // that answers for it; nil where it has a receipt of its own, or none
 	auto    bool    // acknowledges what was sent with ack:auto
 	post    [1]bus.Post
 }
@@ -42,7 +42,7 @@ func (c *conn) add(ctx context.Context, o *operation) {
 	o.Done = o.done
 	c.group.list = append(c.group.list, &o.Transaction)
 	c.group.bytes += o.size
-	c.group.awaited = c.group.awaited || o.receipt.wanted
+	c.group.awaited = c.group.awaited || o.isAwaited()
 	c.group.last = o
 	if len(c.group.list) == groupLimit {
 		c.submit(ctx)
@@ -73,24 +73,35 @@ func (c *conn) submit(ctx context.Context) {
 	g.list, g.bytes, g.awaited, g.last = g.list[:0], 0, false, nil
 }
 
+// isAwaited reports whether the client wants to be told of the outcome.
+func (o *operation) isAwaited() bool { return o.receipt.wanted || o.tally != nil }
+
 // done takes the outcome, from the committer.
 func (o *operation) done(*bus.Transaction) {
-	c := o.conn
-	f := o.fault()
-	if f != nil {
-		c.logError(f)
+	if f := o.conclude(o.fault()); f != nil {
+		o.conn.logError(f)
 	}
+}
+
+// conclude takes the outcome, answers the client, and returns the ERROR that it was sent, if it was.
+func (o *operation) conclude(f *fault) *fault {
+	c, r, now := o.conn, o.receipt, true
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	o.discount()
 	c.decide(o)
+	if o.tally != nil {
+		r = o.tally.receipt
+		f, now = o.tally.count(o, f)
+	}
 	switch {
 	case f != nil:
-		c.failLocked(f, o.receipt)
-	case o.Err == nil && !o.partial:
-		c.answerLocked(o.receipt)
+		c.failLocked(f, r)
+	case now:
+		c.answerLocked(r)
 	}
 	c.changed.Broadcast()
+	return f
 }
 
 // discount takes the operation from what is pending. Callers hold c.mu.
