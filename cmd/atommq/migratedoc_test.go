@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,34 +47,156 @@ func TestTheWaysOfMigratingWorkAsWritten(t *testing.T) {
 	}
 }
 
-func TestTheBridgeFromOtherBrokersMovesMessagesOnce(t *testing.T) {
+// bridge writes the script of the page to a file, where it waits a second for more.
+func bridge(t *testing.T) (script string) {
+	t.Helper()
 	needLibrary(t, "stomp.py", "python3-stomp", systemPython, "-c", "import stomp")
-	old, server := startServer(t), startServer(t)
 	text, err := os.ReadFile(migrateDoc)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, rest, _ := strings.Cut(string(text), "```python\n")
 	block, _, _ := strings.Cut(rest, "```")
-	script := filepath.Join(t.TempDir(), "bridge.py")
-	writeFile(t, script, strings.ReplaceAll(block, "timeout=5", "timeout=1"))
+	patient := strings.Count(block, "receive(Side.messages, 5)")
+	if patient != 1 {
+		t.Fatalf("the bridge waits for messages in %d places", patient)
+	}
+	script = filepath.Join(t.TempDir(), "bridge.py")
+	writeFile(t, script, strings.ReplaceAll(block, "receive(Side.messages, 5)", "receive(Side.messages, 1)"))
+	return script
+}
+
+// cross runs the bridge, and wants it to say each of these and to fail or not.
+func cross(t *testing.T, script string, fails bool, says []string, args ...string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), systemPython, append([]string{script}, args...)...).CombinedOutput()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) != fails || fails && exit.ExitCode() != 1 {
+		t.Errorf("the bridge %q: %v\n%s", args, err, out)
+	}
+	for _, want := range says {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the bridge %q does not say %q:\n%s", args, want, out)
+		}
+	}
+	if strings.Contains(string(out), "Traceback") {
+		t.Errorf("the bridge %q breaks off:\n%s", args, out)
+	}
+}
+
+func TestTheBridgeFromOtherBrokersMovesMessagesOnce(t *testing.T) {
+	script := bridge(t)
+	old, server := startServer(t), startServer(t)
 	sender := connect(t, old.Stomp)
 	for i := range 3 {
 		sender.must(t, stomp.SEND, fmt.Sprint("job ", i), "destination", "/queue/jobs", "content-type", "text/plain")
 	}
 	sender.must(t, stomp.SEND, "\x00\xff", "destination", "/queue/jobs")
-	out, err := exec.CommandContext(t.Context(), systemPython, script, old.Stomp, server.Stomp, "/queue/jobs").CombinedOutput()
-	if err != nil || strings.Count(string(out), "moved ") != 4 {
-		t.Fatalf("the bridge: %v\n%s", err, out)
-	}
+	cross(t, script, false, []string{"moved 1\nmoved 2\nmoved 3\nmoved 4\n4 messages moved\n"}, old.Stomp, server.Stomp, "/queue/jobs")
 	for name, waiting := range map[string]string{old.DB: "0", server.DB: "4"} {
 		out, err := exec.CommandContext(t.Context(), "atommq", "queues", "--db", name).Output()
 		if fields := strings.Fields(string(out)); err != nil || len(fields) < 10 || fields[9] != waiting {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 	}
-	out, err = exec.CommandContext(t.Context(), "sqlite3", server.DB, "SELECT count(*) FROM atommq_entry WHERE xml LIKE '%>AP8=<%'").Output()
+	out, err := exec.CommandContext(t.Context(), "sqlite3", server.DB, "SELECT count(*) FROM atommq_entry WHERE xml LIKE '%>AP8=<%'").Output()
 	if err != nil || string(out) != "1\n" {
 		t.Errorf("of the body of bytes there are %s, %v", out, err)
+	}
+}
+
+// otherBroker speaks STOMP as an old broker does to one client: it has a message for who subscribes,
+// and goes when that is acknowledged, before the receipt of that or, if it is to, behind it.
+func otherBroker(t *testing.T, confirms bool, headers ...string) (address string) {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		nc, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer nc.Close()
+		frames := stomp.NewReader(nc, stomp.Limits{})
+		for {
+			f, err := frames.Next()
+			if err != nil {
+				return
+			}
+			receipt, _ := f.Get("receipt")
+			answer := "RECEIPT\nreceipt-id:" + string(receipt) + "\n\n\x00"
+			switch f.Command {
+			case stomp.CONNECT, stomp.STOMP:
+				frames.SetVersion(stomp.V12)
+				answer = "CONNECTED\nversion:1.2\n\n\x00"
+			case stomp.SUBSCRIBE:
+				answer += "MESSAGE\nsubscription:1\ndestination:/queue/jobs\nack:a\n" + strings.Join(headers, "\n") + "\n\njob\x00"
+			case stomp.ACK:
+				if confirms {
+					_, _ = io.WriteString(nc, answer)
+				}
+				return
+			}
+			if _, err := io.WriteString(nc, answer); err != nil {
+				return
+			}
+		}
+	}()
+	return l.Addr().String()
+}
+
+func TestTheBridgeSendsOnAllHeadersButThoseOfTheDelivery(t *testing.T) {
+	script := bridge(t)
+	server := startServer(t)
+	old := otherBroker(t, true, "message-id:T_1@@session-x@@1", "content-type:application/json", "tenant:a\\cb\\nc", "type:order", "JMSType:order", "correlation-id:7",
+		"reply-to:/remote-temp-queue/ID\\chost-1", "expires:99999999999999", "priority:20", "group:g", "persistent:1", "redelivered:true", "AMQ_SCHEDULED_DELAY:5", "receipt:r", "transaction:t")
+	cross(t, script, true, []string{"moved T_1@@session-x@@1\n1 messages moved\n", old + ": the connection ended"}, old, server.Stomp, "/queue/jobs")
+	c := connect(t, server.Stomp)
+	c.must(t, stomp.SUBSCRIBE, "", "id", "1", "destination", "/queue/jobs")
+	got := c.message(t)
+	for name, want := range map[string]string{
+		"content-type": "application/json", "tenant": "a:b\nc", "type": "order", "JMSType": "order", "correlation-id": "7", "expires": "99999999999999",
+		"priority": "9", "old-reply-to": "/remote-temp-queue/ID:host-1", "old-group": "g",
+		"reply-to": "", "group": "", "persistent": "", "AMQ_SCHEDULED_DELAY": "", "redelivered": "", "receipt": "", "transaction": "",
+	} {
+		if got.headers[name] != want {
+			t.Errorf("%s is %q, want %q", name, got.headers[name], want)
+		}
+	}
+	if got.body != "job" {
+		t.Errorf("the body is %q", got.body)
+	}
+}
+
+func TestTheBridgeTakesNoFailureForSuccess(t *testing.T) {
+	script := bridge(t)
+	empty, server := startServer(t), startServer(t)
+	closed := startServer(t, "--login", "me", "--passcode", "secret")
+	const gone = "127.0.0.1:1"
+	for _, test := range []struct {
+		name, old, new string
+		args           []string
+		says           []string
+	}{
+		{"a name that is not right", empty.Stomp, server.Stomp, nil, []string{"0 messages moved\n", "there is nothing in /queue/jobs: is it the name?"}},
+		{"a broker that goes", otherBroker(t, false, "message-id:1"), server.Stomp, nil, []string{"0 messages moved\n", "the connection ended"}},
+		{"an ERROR", otherBroker(t, true, "message-id:1", "expires:1700000000"), server.Stomp, nil, []string{"0 messages moved\n", `expires "1700000000" looks like seconds`, "send milliseconds"}},
+		{"an ERROR to SUBSCRIBE", empty.Stomp, server.Stomp, []string{"jobs"}, []string{"0 messages moved\n", `destination "jobs" is none that this server knows`}},
+		{"nobody there", gone, server.Stomp, nil, []string{"0 messages moved\n", gone + ": there is no connection"}},
+		{"no login there", closed.Stomp, server.Stomp, nil, []string{"this server asks for a login"}},
+		{"no login here", empty.Stomp, closed.Stomp, nil, []string{"this server asks for a login"}},
+		{"a wrong login", empty.Stomp, closed.Stomp, []string{"/queue/jobs", "--new-login", "me", "--new-passcode", "x"}, []string{"wrong login or passcode"}},
+		{"right logins", closed.Stomp, closed.Stomp, []string{"/queue/jobs", "--new-login", "me", "--new-passcode", "secret", "--old-login", "me", "--old-passcode", "secret", "--old-vhost", "/"}, []string{"there is nothing in /queue/jobs"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			args := test.args
+			if args == nil {
+				args = []string{"/queue/jobs"}
+			}
+			cross(t, script, true, test.says, append([]string{test.old, test.new}, args...)...)
+		})
 	}
 }
