@@ -37,16 +37,25 @@ func (d dialer) DialContext(ctx context.Context, network, address string) (net.C
 	return n.DialContext(ctx, network, address)
 }
 
-// sessionDialer does so for one session, whose waits are bounded.
+// sessionDialer does so for one session at a time, whose waits are bounded.
 type sessionDialer struct {
 	dialer
-	last *boundedConn // opened last: the one that the session is on
+	last  *boundedConn // opened last: the one that the session is on
+	begun bool         // the session is: what is dialed from then on has another purpose
 }
 
 var _ pq.DialerContext = (*sessionDialer)(nil)
 
 // DialContext implements pq.DialerContext.
 func (d *sessionDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if d.begun {
+		return d.dialer.DialContext(ctx, network, address)
+	}
+	// The driver lets go of a server that refused TLS, to try again without, but not of the connection:
+	// a server that is to stop waits for it, up to a minute.
+	if d.last != nil {
+		_ = d.last.Close()
+	}
 	conn, err := d.dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
@@ -54,6 +63,9 @@ func (d *sessionDialer) DialContext(ctx context.Context, network, address string
 	d.last = &boundedConn{Conn: conn}
 	return d.last, nil
 }
+
+// begin says that the session is there, and bounds its waits.
+func (d *sessionDialer) begin(limit time.Duration) { d.begun, d.last.limit = true, limit }
 
 // answerLimit is how long a server may keep a session waiting: longer than it waits for any lock.
 // One that hangs, as when its disk does or its standby is gone, keeps its connections open.

@@ -73,7 +73,7 @@ const (
 
 // watch implements engine.
 func (p *postgres) watch(ctx context.Context, changed func()) error {
-	l := pq.NewDialListener(dialer{}, p.server.dsn, listenAgain, listenAtMost, nil)
+	l := pq.NewDialListener(&sessionDialer{}, p.server.dsn, listenAgain, listenAtMost, nil)
 	listening := make(chan error, 1)
 	go func() { listening <- l.Listen(channel) }() // it waits for the server
 	err := p.follow(ctx, l, listening, changed)

@@ -174,7 +174,7 @@ func (s *session) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, &unreachableError{err}
 	}
-	d.last.limit = s.limit
+	d.begin(s.limit)
 	if _, err := conn.(driver.ExecerContext).ExecContext(ctx, s.setting, nil); err != nil {
 		_ = conn.Close()
 		return nil, &unreachableError{err}
