@@ -26,6 +26,9 @@ those it knows: --last-id has ids go on above the newest one that was seen.`,
 	cmd.Flags().Var(&lastID, "last-id", "newest `ID` that readers may have seen")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, a line for each step")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if lastID > farthestID {
+			return misusef("--last-id %d: no bus has come beyond %d, and ids go on above it: give the newest one that readers may have seen", lastID, int64(farthestID))
+		}
 		if err := mustBeBackup(args[0]); err != nil {
 			return err
 		}
@@ -42,6 +45,10 @@ those it knows: --last-id has ids go on above the newest one that was seen.`,
 	}
 	return cmd
 }
+
+// farthestID is what --last-id may be: far from the end of 64 bits, beyond which no id is. A million
+// entries a second take 285 years to it.
+const farthestID = 1 << 53
 
 // mustBeBackup refuses what backup cannot have written.
 func mustBeBackup(path string) error {
