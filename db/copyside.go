@@ -9,7 +9,6 @@ import (
 	"math"
 	"strings"
 
-	"atommq/bus"
 	"atommq/migrations"
 )
 
@@ -70,7 +69,7 @@ func checkWhole(ctx context.Context, pool *sql.DB, query string) error {
 		return err
 	}
 	if markers > 0 {
-		return fmt.Errorf("a copy into it has not ended: run atommq copy again: %w", bus.ErrUnavailable)
+		return ErrUnfinished
 	}
 	return nil
 }

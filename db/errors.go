@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 
 	"github.com/lib/pq"
@@ -56,6 +57,15 @@ type damagedError struct{}
 
 func (damagedError) Error() string        { return "is damaged" }
 func (damagedError) Is(target error) bool { return target == bus.ErrUnavailable }
+
+// ErrUnfinished says of a database that a copy into it was begun and has not ended; it is an
+// ErrUnavailable.
+var ErrUnfinished error = unfinishedError{}
+
+type unfinishedError struct{}
+
+func (unfinishedError) Error() string        { return "a copy into it has not ended: run atommq copy again" }
+func (unfinishedError) Is(target error) bool { return target == bus.ErrUnavailable }
 
 // isDamaged reports whether SQLite says so of a file.
 func isDamaged(err error) bool {
@@ -126,12 +136,23 @@ const (
 	ioError             = "58030"
 	divisionByZero      = "22012"
 	notText             = "22021" // a byte that UTF-8 has not, or NUL
+	denied              = "42501"
+	login               = "28" // how all codes begin that refuse one
 )
+
+// IsDenied reports whether a server refused something because of a right that its user lacks.
+func IsDenied(err error) bool { return stateOf(err) == denied }
+
+// IsLoginRefused reports whether a server does not let its user in.
+func IsLoginRefused(err error) bool { return strings.HasPrefix(stateOf(err), login) }
+
+// IsInUse reports whether a copy of the database is under way.
+func IsInUse(err error) bool { return stateOf(err) == objectInUse }
 
 // kindOfState returns the domain's error for a code of PostgreSQL, as kindOf does.
 func kindOfState(state string) error {
 	switch {
-	case state == readOnlyTransaction:
+	case state == readOnlyTransaction, state == denied:
 		return bus.ErrReadOnly
 	case state == diskFull:
 		return bus.ErrFull
@@ -141,7 +162,7 @@ func kindOfState(state string) error {
 		return bus.ErrUnavailable
 	}
 	switch state[:2] {
-	case "08", "28", "40", "53", "57": // connection, login, rollback, resources, intervention
+	case "08", login, "40", "53", "57": // connection, login, rollback, resources, intervention
 		return bus.ErrUnavailable
 	}
 	return nil

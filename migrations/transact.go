@@ -49,7 +49,10 @@ func transact(ctx context.Context, db *sql.DB, end string, work func(*goose.Prov
 			}
 		}
 		whole := context.WithoutCancel(ctx)
-		err := d.run(ctx, one, work)
+		err := d.checkRight(ctx, one)
+		if err == nil {
+			err = d.run(ctx, one, work)
+		}
 		if err == nil {
 			_, err = one.ExecContext(whole, end)
 		}
@@ -58,6 +61,36 @@ func transact(ctx context.Context, db *sql.DB, end string, work func(*goose.Prov
 		}
 		return err
 	})
+}
+
+// checkRight finds out whether PostgreSQL lets its user make tables, where there are none yet: goose
+// would only say that the transaction is aborted.
+func (d dialect) checkRight(ctx context.Context, db *sql.DB) error {
+	if d.goose != goose.DialectPostgres {
+		return nil
+	}
+	var e RightError
+	var made, may bool
+	const query = `SELECT current_user, coalesce(current_schema(), ''), to_regclass('` + table + `') IS NOT NULL,
+		coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)`
+	if err := db.QueryRowContext(ctx, query).Scan(&e.User, &e.Schema, &made, &may); err != nil {
+		return fmt.Errorf("looking for rights: %w", err)
+	}
+	if made || may {
+		return nil
+	}
+	return &e
+}
+
+// RightError says that a user of PostgreSQL may not make tables in the schema that is to have them,
+// "" where search_path names none that there is.
+type RightError struct{ User, Schema string }
+
+func (e *RightError) Error() string {
+	if e.Schema == "" {
+		return "there is no schema of those that search_path names: make it, CREATE SCHEMA …"
+	}
+	return fmt.Sprintf("the user %[1]q may not make tables in the schema %[2]q: GRANT CREATE ON SCHEMA %[2]q TO %[1]q, or make the user the database's owner", e.User, e.Schema)
 }
 
 func (d dialect) run(ctx context.Context, db *sql.DB, work func(*goose.Provider) error) error {

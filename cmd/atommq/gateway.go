@@ -66,6 +66,9 @@ func serveGateway(ctx context.Context, s *settings, out io.Writer, log *slog.Log
 		err = errors.Join(err, n.close())
 		log.Info("stopped")
 	}()
+	if err := n.mustWrite(ctx, s); err != nil {
+		return err
+	}
 	gateway := n.gateway(s, s.BaseURL, log)
 	m := newMetrics(n, in.crowd, gateway, s.MetricsQueues.value, log)
 	defer in.certificate.keep(ctx)()

@@ -83,8 +83,10 @@ func startNode(ctx context.Context, s *settings, cfg db.Config, log *slog.Logger
 		return nil, fmt.Errorf("%w: make one with %s, or name another database with --db", err, makeBus)
 	case isNoDatabase(err): // which says what to do
 		return nil, err
-	case errors.Is(err, bus.ErrUnavailable) && db.IsPostgres(s.DB):
-		return nil, fmt.Errorf("%w: start PostgreSQL, or put --db right", err)
+	case errors.Is(err, db.ErrUnfinished): // which does so, too
+		return nil, err
+	case err != nil && db.IsPostgres(s.DB):
+		return nil, explainServer(err)
 	case errors.Is(err, bus.ErrFull):
 		return nil, fmt.Errorf("%w: make room on its disk, or name another file with --db", err)
 	case errors.Is(err, bus.ErrReadOnly):
@@ -112,6 +114,35 @@ func startNode(ctx context.Context, s *settings, cfg db.Config, log *slog.Logger
 	}
 	receiving := semaphore.NewWeighted(int64(max(s.ReceiveBytes, 2*s.MaxBody, 1<<20)))
 	return &node{store, b, access, room, receiving}, nil
+}
+
+// explainServer says what to do about a server that cannot be worked on.
+func explainServer(err error) error {
+	switch {
+	case db.IsInUse(err):
+		return fmt.Errorf("%w: wait until that has ended", err)
+	case db.IsLoginRefused(err):
+		return fmt.Errorf("%w: put the user and the password in --db right", err)
+	case errors.Is(err, bus.ErrReadOnly):
+		return fmt.Errorf("%w: grant its user what doc/db.md names, or name another user in --db", err)
+	case errors.Is(err, bus.ErrFull):
+		return fmt.Errorf("%w: make room on its disk", err)
+	case errors.Is(err, bus.ErrUnavailable) && !errors.Is(err, db.ErrForeign):
+		return fmt.Errorf("%w: start PostgreSQL, or put --db right", err)
+	}
+	return err
+}
+
+// mustWrite refuses to serve on a server whose user may only read. What passes, as a full disk, is no
+// reason not to start.
+func (n *node) mustWrite(ctx context.Context, s *settings) error {
+	if !db.IsPostgres(s.DB) {
+		return nil
+	}
+	if err := n.store.Ready(ctx); db.IsDenied(err) {
+		return explainServer(err)
+	}
+	return nil
 }
 
 func isNoDatabase(err error) bool {

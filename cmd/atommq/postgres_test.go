@@ -130,3 +130,31 @@ func TestTheBenchmarkRunsOnPostgreSQL(t *testing.T) {
 	cluster.Execute(t, "test1", "DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_namespace WHERE nspname LIKE 'atommq%') THEN"+
 		" RAISE EXCEPTION 'schemas are left behind'; END IF; END $$")
 }
+
+func TestAServerWhoseUserLacksARightSaysWhich(t *testing.T) {
+	cluster := dbtest.Start(t, "fsync=off")
+	url := cluster.Database(t)
+	cluster.Execute(t, "postgres", "CREATE ROLE weak LOGIN", "CREATE ROLE reader LOGIN")
+	as := func(user string) string { return strings.Replace(url, "user=atommq", "user="+user, 1) }
+	refused := func(want string, args ...string) {
+		t.Helper()
+		out, err := exec.CommandContext(t.Context(), "atommq", args...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s: %v: %s", args, err, out)
+		}
+	}
+	serve := []string{"serve", "--http", "127.0.0.1:0", "--stomp", "off", "--db"}
+	grant := `the user "weak" may not make tables in the schema "public": GRANT CREATE ON SCHEMA "public" TO "weak"`
+	refused(grant, append(serve, as("weak"))...)
+	refused(grant, "migrate", "up", "--db", as("weak"))
+	refused(`there is no schema of those that search_path names`, "migrate", "up", "--db", url+"&search_path=none")
+	runCommand(t, "migrate", "up", "--db", url)
+	name, _ := strings.CutPrefix(url, "postgres:///")
+	name, _, _ = strings.Cut(name, "?")
+	cluster.Execute(t, name, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+	const readOnly = "storage is read-only"
+	refused(readOnly, append(serve, as("reader"))...)
+	refused("grant its user what doc/db.md names", "gateway", "--stomp", "127.0.0.1:0", "--db", as("reader"))
+	runCommand(t, "check", "--db", as("reader"))
+	refused("put the user and the password in --db right", "feeds", "--db", as("nobody"))
+}

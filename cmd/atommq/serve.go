@@ -52,6 +52,9 @@ func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (e
 		err = errors.Join(err, n.close())
 		log.Info("stopped")
 	}()
+	if err := n.mustWrite(ctx, s); err != nil {
+		return err
+	}
 	gateway := n.gateway(s, in.siteURL(s), log)
 	m := newMetrics(n, in.crowd, gateway, s.MetricsQueues.value, log)
 	told := m.handler(log)
