@@ -147,7 +147,11 @@ func (op *Op) own() int {
 // add takes an op that was done.
 func (t *tally) add(op *Op) {
 	for i := range op.Posts {
-		switch p := &op.Posts[i]; {
+		p := &op.Posts[i]
+		if p.InPlaceOf > 0 && !op.Settle[p.InPlaceOf-1].Lost { // a dead letter: nobody acknowledged it
+			t.acked--
+		}
+		switch {
 		case p.Replayed:
 			t.replayed++
 		case p.Entry.ID > 0 && op.Kind != OpRemove:
@@ -157,7 +161,7 @@ func (t *tally) add(op *Op) {
 	}
 	for i := range op.Settle {
 		switch s := &op.Settle[i]; {
-		case s.Lost || s.Verdict == Leased:
+		case s.Lost, s.Verdict == Leased, op.Kind == OpRequeue:
 		case s.Verdict == Acked:
 			t.acked++
 		default:
