@@ -146,7 +146,7 @@ func openCopyPool(ctx context.Context, dsn string, create bool) (*sql.DB, copyDi
 // checkSchema refuses an older schema, or a newer one, or, unless create is set, none.
 func checkSchema(ctx context.Context, d *sql.DB, create bool) error {
 	if create {
-		return migrations.Ensure(ctx, d)
+		return ensureOwn(ctx, d)
 	}
 	err := migrations.Check(ctx, d)
 	if errors.Is(err, migrations.ErrNone) {

@@ -78,7 +78,7 @@ func checkServer(ctx context.Context, pool, side *sql.DB, existing bool) error {
 			" set pool_mode = session for this database, or connect to PostgreSQL itself")
 	}
 	if !existing {
-		return migrations.Ensure(ctx, pool)
+		return ensureOwn(ctx, pool)
 	}
 	err = migrations.Check(ctx, pool)
 	if errors.Is(err, migrations.ErrNone) {

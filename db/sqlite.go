@@ -59,14 +59,7 @@ func (w *sqlite) prepare(ctx context.Context) error {
 	return nil
 }
 
-// ErrForeign says that a file has no tables of AtomMQ, but some of another program.
-var ErrForeign = errors.New("is a database of another program")
-
-// selectForeign finds a table of another program, in a file that AtomMQ has no tables in yet.
-const selectForeign = `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite@_%' ESCAPE '@' AND name NOT LIKE 'atommq@_%' ESCAPE '@'
-	AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'atommq_schema') LIMIT 1`
-
-// checkOwn refuses to make a bus of what another program keeps in the file. Callers hold w.mu.
+// checkOwn does as CheckOwn, before anything is set in the file. Callers hold w.mu.
 func (w *sqlite) checkOwn() (err error) {
 	queried := w.query(selectForeign, nil, func(v []driver.Value) {
 		err = fmt.Errorf("%w, with a table %q", ErrForeign, v[0])

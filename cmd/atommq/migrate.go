@@ -28,6 +28,9 @@ changed by migrate alone: older processes may be working on it.`,
 	upSettings := declare(up, "db")
 	up.RunE = func(cmd *cobra.Command, _ []string) error {
 		return withDatabase(upSettings, func(d *sql.DB) error {
+			if err := db.CheckOwn(cmd.Context(), d); err != nil {
+				return err
+			}
 			steps, err := migrations.Up(cmd.Context(), d)
 			if err != nil {
 				return err

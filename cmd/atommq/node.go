@@ -91,7 +91,7 @@ func startNode(ctx context.Context, s *settings, cfg db.Config, log *slog.Logger
 		return nil, fmt.Errorf("%w: make room on its disk, or name another file with --db", err)
 	case errors.Is(err, bus.ErrReadOnly):
 		return nil, fmt.Errorf("%w: let this user write it and its directory, or name another file with --db", err)
-	case errors.Is(err, db.ErrForeign):
+	case errors.Is(err, db.ErrForeign) && !db.IsPostgres(s.DB): // where it is one, err says what to do
 		return nil, fmt.Errorf("%w: name another file with --db; what older systems kept, atommq import takes", err)
 	case errors.Is(err, db.ErrDamaged): // for which there is no other way: execute says it
 		return nil, err

@@ -95,6 +95,22 @@ func TestADatabaseOfPostgreSQLThatIsNotThereIsSaidHowToMake(t *testing.T) {
 	}
 }
 
+func TestADatabaseOfAnotherProgramOnPostgreSQLIsLeftAsItIs(t *testing.T) {
+	cluster := dbtest.Start(t, "fsync=off")
+	url := cluster.Database(t)
+	cluster.Execute(t, "test1", "CREATE TABLE customers (id int)")
+	for _, args := range [][]string{{"serve", "--http", "127.0.0.1:0", "--stomp", "off"}, {"migrate", "up"}} {
+		out, err := exec.CommandContext(t.Context(), "atommq", append(args, "--db", url)...).CombinedOutput()
+		want := `with a table "customers": name another database, or give AtomMQ a schema of its own: CREATE SCHEMA atommq, and ?search_path=atommq`
+		if err == nil || !strings.HasSuffix(string(out), want+"\n") {
+			t.Errorf("%s: %v: %s", args, err, out)
+		}
+	}
+	if out := runCommand(t, "migrate", "status", "--db", url); strings.Contains(out, "applied") {
+		t.Errorf("status: %s", out)
+	}
+}
+
 func TestAnOlderDatabaseOfPostgreSQLIsLeftAsItIs(t *testing.T) {
 	cluster := dbtest.Start(t, "fsync=off")
 	url := cluster.Database(t)

@@ -1,0 +1,54 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/lib/pq"
+
+	"atommq/migrations"
+)
+
+// ErrForeign says that a database has no tables of AtomMQ, but some of another program.
+var ErrForeign = errors.New("is a database of another program")
+
+// selectForeign finds a table of another program, in a file that AtomMQ has no tables in yet.
+const selectForeign = `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite@_%' ESCAPE '@' AND name NOT LIKE 'atommq@_%' ESCAPE '@'
+	AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'atommq_schema') LIMIT 1`
+
+// selectForeignOnServer does so in the schema that AtomMQ's tables would be made in. What an
+// extension brought, as PostGIS its spatial_ref_sys, is nobody's.
+const selectForeignOnServer = `SELECT c.relname FROM pg_class AS c
+	WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'f') AND c.relname NOT LIKE 'atommq@_%' ESCAPE '@'
+		AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+		AND to_regclass('atommq_schema') IS NULL
+	ORDER BY c.relname LIMIT 1`
+
+// ownSchema is how AtomMQ shares a database of PostgreSQL with others.
+const ownSchema = "name another database, or give AtomMQ a schema of its own: CREATE SCHEMA atommq, and ?search_path=atommq"
+
+// CheckOwn refuses, with ErrForeign, to make a bus of what another program keeps in a database.
+func CheckOwn(ctx context.Context, d *sql.DB) error {
+	query, advice := selectForeign, "name another file"
+	if _, ok := d.Driver().(*pq.Driver); ok {
+		query, advice = selectForeignOnServer, ownSchema
+	}
+	var table string
+	switch err := d.QueryRowContext(ctx, query).Scan(&table); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("%w, with a table %q: %s", ErrForeign, table, advice)
+}
+
+// ensureOwn is migrations.Ensure for a database that may be another program's.
+func ensureOwn(ctx context.Context, d *sql.DB) error {
+	if err := CheckOwn(ctx, d); err != nil {
+		return err
+	}
+	return migrations.Ensure(ctx, d)
+}
