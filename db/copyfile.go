@@ -70,6 +70,9 @@ func (copyFile) lock(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
+// unlock implements copyDialect: the file is closed right after.
+func (copyFile) unlock(context.Context, *sql.Conn) error { return nil }
+
 // picture implements copyDialect.
 func (copyFile) picture(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "BEGIN; SELECT count(*) FROM sqlite_schema") // a transaction begins with what it first reads

@@ -83,6 +83,12 @@ func (copyServer) lock(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
+// unlock implements copyDialect: a pooler may keep the session for others.
+func (copyServer) unlock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock("+presence+")")
+	return err
+}
+
 // param implements copyDialect.
 func (copyServer) param(n int) string { return fmt.Sprintf("$%d", n) }
 

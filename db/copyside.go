@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"atommq/migrations"
 )
@@ -19,6 +20,7 @@ type copySide struct {
 	pool   *sql.DB
 	conn   *sql.Conn
 	tables []*copyTable
+	locked bool   // others are kept out
 	schema int64  // its version, of a snapshot
 	tidy   func() // what is to be done when it is closed, if anything
 }
@@ -27,8 +29,9 @@ type copySide struct {
 type copyDialect interface {
 	// list returns the tables that AtomMQ has.
 	list(ctx context.Context, conn *sql.Conn) ([]*copyTable, error)
-	// lock keeps others out until the connection is closed.
+	// lock keeps others out until unlock, or until the connection is closed.
 	lock(ctx context.Context, conn *sql.Conn) error
+	unlock(ctx context.Context, conn *sql.Conn) error
 	// picture has the connection read, until it is closed, what there is at this moment, and change nothing.
 	picture(ctx context.Context, conn *sql.Conn) error
 	// tableCount returns a query that finds 1 if there is a table of that name, or else 0.
@@ -110,17 +113,21 @@ func openSide(ctx context.Context, dsn string, create bool) (_ *copySide, err er
 	if err := s.lock(ctx, s.conn); err != nil {
 		return nil, err
 	}
+	s.locked = true
 	s.tables, err = s.list(ctx, s.conn)
 	return s, err
 }
 
 func openCopyPool(ctx context.Context, dsn string, create bool) (*sql.DB, copyDialect, error) {
 	if IsPostgres(dsn) {
-		pool, err := OpenServer(dsn)
+		pool, err := OpenUnshared(ctx, dsn)
 		if err != nil {
 			return nil, nil, err
 		}
-		return pool, copyServer{}, errors.Join(nil, checkSchema(ctx, pool, create))
+		if err := checkSchema(ctx, pool, create); err != nil {
+			return nil, nil, errors.Join(err, pool.Close())
+		}
+		return pool, copyServer{}, nil
 	}
 	loc, err := parse(dsn)
 	if err != nil {
@@ -155,7 +162,15 @@ func checkSchema(ctx context.Context, d *sql.DB, create bool) error {
 	return err
 }
 
+// unlockLimit is how long a database may take over letting others in.
+const unlockLimit = 5 * time.Second
+
 func (s *copySide) close() (err error) {
+	if s.locked {
+		ctx, cancel := context.WithTimeout(context.Background(), unlockLimit)
+		_ = s.unlock(ctx, s.conn) // one that failed ends with the session
+		cancel()
+	}
 	if s.conn != nil {
 		err = s.conn.Close()
 	}

@@ -59,6 +59,19 @@ func OpenServer(dsn string) (*sql.DB, error) {
 	return server.pool(readerSession, 0), nil
 }
 
+// OpenUnshared is OpenServer for what depends on its session, as locks do: it refuses a database
+// whose connections take turns in the same ones.
+func OpenUnshared(ctx context.Context, dsn string) (*sql.DB, error) {
+	pool, err := OpenServer(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if err := refuseShared(ctx, pool); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return pool, nil
+}
+
 // pool returns a pool of sessions that begin with setting, and wait for each part of an answer
 // for limit at most.
 func (s *server) pool(setting string, limit time.Duration) *sql.DB {
@@ -69,20 +82,25 @@ func (s *server) pool(setting string, limit time.Duration) *sql.DB {
 
 // checkServer refuses a database that the store cannot work with. side has room for two connections.
 func checkServer(ctx context.Context, pool, side *sql.DB, existing bool) error {
-	shared, err := sharesSessions(ctx, side)
-	if err != nil {
+	if err := refuseShared(ctx, side); err != nil {
 		return err
-	}
-	if shared {
-		return errors.New("its connections take turns in the same sessions, as behind PgBouncer with pool_mode = transaction:" +
-			" set pool_mode = session for this database, or connect to PostgreSQL itself")
 	}
 	if !existing {
 		return ensureOwn(ctx, pool)
 	}
-	err = migrations.Check(ctx, pool)
+	err := migrations.Check(ctx, pool)
 	if errors.Is(err, migrations.ErrNone) {
 		return ErrNoBus
+	}
+	return err
+}
+
+// refuseShared refuses a pool, with room for two connections, that has no sessions of its own.
+func refuseShared(ctx context.Context, two *sql.DB) error {
+	shared, err := sharesSessions(ctx, two)
+	if err == nil && shared {
+		err = errors.New("its connections take turns in the same sessions, as behind PgBouncer with pool_mode = transaction:" +
+			" set pool_mode = session for this database, or connect to PostgreSQL itself")
 	}
 	return err
 }

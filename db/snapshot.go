@@ -14,7 +14,7 @@ import (
 // openSnapshot opens a database as it is at one moment, for reading. Whoever works on it goes on meanwhile.
 func openSnapshot(ctx context.Context, dsn string) (_ *copySide, err error) {
 	s := &copySide{name: dsn}
-	if s.pool, s.copyDialect, s.tidy, err = openSnapshotPool(dsn); err != nil {
+	if s.pool, s.copyDialect, s.tidy, err = openSnapshotPool(ctx, dsn); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -42,9 +42,9 @@ func openSnapshot(ctx context.Context, dsn string) (_ *copySide, err error) {
 	return s, err
 }
 
-func openSnapshotPool(dsn string) (_ *sql.DB, _ copyDialect, tidy func(), err error) {
+func openSnapshotPool(ctx context.Context, dsn string) (_ *sql.DB, _ copyDialect, tidy func(), err error) {
 	if IsPostgres(dsn) {
-		pool, err := OpenServer(dsn)
+		pool, err := OpenUnshared(ctx, dsn)
 		return pool, copyServer{}, nil, err
 	}
 	loc, err := parse(dsn)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ changed by migrate alone: older processes may be working on it.`,
 	up := &cobra.Command{Use: "up", Short: "Take the steps that are pending, making the database if there is none"}
 	upSettings := declare(up, "db")
 	up.RunE = func(cmd *cobra.Command, _ []string) error {
-		return withDatabase(upSettings, func(d *sql.DB) error {
+		return withDatabase(cmd.Context(), upSettings, func(d *sql.DB) error {
 			if err := db.CheckOwn(cmd.Context(), d); err != nil {
 				return err
 			}
@@ -44,7 +45,7 @@ changed by migrate alone: older processes may be working on it.`,
 		if err := mustExist("--db", statusSettings.DB); err != nil {
 			return err
 		}
-		return withDatabase(statusSettings, func(d *sql.DB) error {
+		return withDatabase(cmd.Context(), statusSettings, func(d *sql.DB) error {
 			steps, err := migrations.Status(cmd.Context(), d)
 			if err != nil {
 				return err
@@ -61,11 +62,11 @@ changed by migrate alone: older processes may be working on it.`,
 const migrationWait = time.Minute
 
 // withDatabase opens the database that s names, as it is, for as long as do takes.
-func withDatabase(s *settings, do func(*sql.DB) error) (err error) {
+func withDatabase(ctx context.Context, s *settings, do func(*sql.DB) error) (err error) {
 	if err := checkDatabase("--db", s.DB); err != nil {
 		return err
 	}
-	d, err := openAsIs(s.DB)
+	d, err := openAsIs(ctx, s.DB)
 	if err == nil {
 		err = errors.Join(do(d), d.Close())
 	}
@@ -76,9 +77,9 @@ func withDatabase(s *settings, do func(*sql.DB) error) (err error) {
 }
 
 // openAsIs opens a database whatever its schema.
-func openAsIs(dsn string) (*sql.DB, error) {
+func openAsIs(ctx context.Context, dsn string) (*sql.DB, error) {
 	if db.IsPostgres(dsn) {
-		return db.OpenServer(dsn)
+		return db.OpenUnshared(ctx, dsn)
 	}
 	separator := "?"
 	if strings.Contains(dsn, "?") {
