@@ -115,10 +115,6 @@ func (r *Restore) toFile(ctx context.Context, from *copySide, tell func(Progress
 		return nil, err
 	}
 	to.tables = from.tables
-	// With others kept out, the journal would stay as it is, and lie there for good.
-	if _, err := to.conn.ExecContext(ctx, "PRAGMA journal_mode = MEMORY"); err != nil {
-		return nil, err
-	}
 	there, err := from.counts(ctx)
 	if err != nil {
 		return nil, err
@@ -127,7 +123,28 @@ func (r *Restore) toFile(ctx context.Context, from *copySide, tell func(Progress
 	if err != nil {
 		return nil, err
 	}
-	return here, errors.Join(sameCounts(there, here), syncFile(filepath.Dir(loc.path)))
+	if err := errors.Join(sameCounts(there, here), letIn(ctx, to.conn)); err != nil {
+		return nil, err
+	}
+	return here, syncFile(filepath.Dir(loc.path))
+}
+
+// letIn ends what openFree began. With others kept out, the journal would stay as it is, and lie
+// there for good; SQLite removes it when it is told to keep it no longer, out of WAL mode, and once
+// a read has given up the lock.
+func letIn(ctx context.Context, conn *sql.Conn) error {
+	for _, statement := range []string{
+		"PRAGMA journal_mode = MEMORY",
+		"PRAGMA locking_mode = NORMAL",
+		"SELECT 1 FROM sqlite_schema",
+		"PRAGMA journal_mode = PERSIST",
+		"PRAGMA journal_mode = DELETE",
+	} {
+		if _, err := conn.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // raise has ids go on above LastID.

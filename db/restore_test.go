@@ -44,6 +44,21 @@ func TestARestoreHandsOutAgainWhatConsumersHad(t *testing.T) {
 	checkAccounts(t, s)
 }
 
+// A backup of a bus that no server has opened yet is not in WAL mode.
+func TestARestoreLeavesNothingBesideTheDatabase(t *testing.T) {
+	dir := t.TempDir()
+	source, backup, target := filepath.Join(dir, "new.db"), filepath.Join(dir, "backup.db"), filepath.Join(dir, "atommq.db")
+	stuff(t, source, 1)
+	if _, err := (&Backup{From: source, To: backup}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mustRestore(t, backup, target)
+	if got := listing(t, target); !cmp.Equal(got, []string{"atommq.db"}) {
+		t.Errorf("there are %q", got)
+	}
+	openAt(t, target)
+}
+
 func TestARestoreGoesOnAboveWhatReadersSaw(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "atommq.db")
 	if _, err := (&Restore{From: backedUp(t, 1), To: target, LastID: 1000}).Run(t.Context()); err != nil {
