@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -66,7 +65,7 @@ func withDatabase(ctx context.Context, s *settings, do func(*sql.DB) error) (err
 	if err := checkDatabase("--db", s.DB); err != nil {
 		return err
 	}
-	d, err := openAsIs(ctx, s.DB)
+	d, err := db.OpenAsIs(ctx, s.DB, migrationWait)
 	if err == nil {
 		err = errors.Join(do(d), d.Close())
 	}
@@ -74,18 +73,6 @@ func withDatabase(ctx context.Context, s *settings, do func(*sql.DB) error) (err
 		return fmt.Errorf("database %s: %w", db.Name(s.DB), err)
 	}
 	return nil
-}
-
-// openAsIs opens a database whatever its schema.
-func openAsIs(ctx context.Context, dsn string) (*sql.DB, error) {
-	if db.IsPostgres(dsn) {
-		return db.OpenUnshared(ctx, dsn)
-	}
-	separator := "?"
-	if strings.Contains(dsn, "?") {
-		separator = "&"
-	}
-	return sql.Open("sqlite3", fmt.Sprintf("%s%s_busy_timeout=%d", dsn, separator, migrationWait.Milliseconds()))
 }
 
 func writeSteps(w io.Writer, steps []migrations.Migration) error {
