@@ -153,7 +153,8 @@ func openCopyPool(ctx context.Context, dsn string, create bool) (*sql.DB, copyDi
 // checkSchema refuses an older schema, or a newer one, or, unless create is set, none.
 func checkSchema(ctx context.Context, d *sql.DB, create bool) error {
 	if create {
-		return ensureOwn(ctx, d)
+		_, err := ensureOwn(ctx, d)
+		return err
 	}
 	err := migrations.Check(ctx, d)
 	if errors.Is(err, migrations.ErrNone) {

@@ -45,10 +45,12 @@ func CheckOwn(ctx context.Context, d *sql.DB) error {
 	return fmt.Errorf("%w, with a table %q: %s", ErrForeign, table, advice)
 }
 
-// ensureOwn is migrations.Ensure for a database that may be another program's.
-func ensureOwn(ctx context.Context, d *sql.DB) error {
+// ensureOwn is migrations.Ensure for a database that may be another program's. made reports whether
+// there were no tables yet.
+func ensureOwn(ctx context.Context, d *sql.DB) (made bool, err error) {
 	if err := CheckOwn(ctx, d); err != nil {
-		return err
+		return false, err
 	}
-	return migrations.Ensure(ctx, d)
+	made = errors.Is(migrations.Check(ctx, d), migrations.ErrNone)
+	return made, migrations.Ensure(ctx, d)
 }

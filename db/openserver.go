@@ -33,7 +33,9 @@ func openServer(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	}
 	engine.herald = newHerald(side)
 	w := &writer{engine: engine, asArrays: true, skipsLocked: true, repeats: true}
-	return newStore(w, &reader{DB: sqlx.NewDb(pool, "postgres"), text: texts.text}, &pulse{db: side}), nil
+	s := newStore(w, &reader{DB: sqlx.NewDb(pool, "postgres"), text: texts.text}, &pulse{db: side})
+	s.made = engine.made
+	return s, nil
 }
 
 // admit finds out whether the database may be worked on. The session that writes is opened: as long
@@ -41,7 +43,8 @@ func openServer(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 func (p *postgres) admit(ctx context.Context, pool, side *sql.DB, existing bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := checkServer(ctx, pool, side, existing); err != nil {
+	var err error
+	if p.made, err = checkServer(ctx, pool, side, existing); err != nil {
 		return err
 	}
 	if err := p.connect(ctx); err != nil {
@@ -80,19 +83,20 @@ func (s *server) pool(setting string, limit time.Duration) *sql.DB {
 	return sql.OpenDB(c)
 }
 
-// checkServer refuses a database that the store cannot work with. side has room for two connections.
-func checkServer(ctx context.Context, pool, side *sql.DB, existing bool) error {
+// checkServer refuses a database that the store cannot work with, and reports whether it made the
+// tables. side has room for two connections.
+func checkServer(ctx context.Context, pool, side *sql.DB, existing bool) (made bool, err error) {
 	if err := refuseShared(ctx, side); err != nil {
-		return err
+		return false, err
 	}
 	if !existing {
 		return ensureOwn(ctx, pool)
 	}
-	err := migrations.Check(ctx, pool)
+	err = migrations.Check(ctx, pool)
 	if errors.Is(err, migrations.ErrNone) {
-		return ErrNoBus
+		err = ErrNoBus
 	}
-	return err
+	return false, err
 }
 
 // refuseShared refuses a pool, with room for two connections, that has no sessions of its own.

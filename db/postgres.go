@@ -14,6 +14,7 @@ type postgres struct {
 	server *server
 	texts  *pgTexts
 	herald *herald
+	made   bool // the tables, when it was opened
 
 	mu    sync.Mutex
 	conn  driver.Conn // nil until used, and after it failed

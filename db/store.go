@@ -38,7 +38,11 @@ type Store struct {
 	reader *reader
 	commit commit
 	nodes  vitals
+	made   bool // the tables, on a server
 }
+
+// MadeTables reports whether Open made the tables in a database of PostgreSQL, which had none.
+func (s *Store) MadeTables() bool { return s.made }
 
 // vitals tells which nodes live.
 type vitals interface {

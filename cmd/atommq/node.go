@@ -91,7 +91,7 @@ func startNode(ctx context.Context, s *settings, cfg db.Config, log *slog.Logger
 		return nil, fmt.Errorf("%w: make room on its disk, or name another file with --db", err)
 	case errors.Is(err, bus.ErrReadOnly):
 		return nil, fmt.Errorf("%w: let this user write it and its directory, or name another file with --db", err)
-	case errors.Is(err, db.ErrForeign) && !db.IsPostgres(s.DB): // where it is one, err says what to do
+	case errors.Is(err, db.ErrForeign):
 		return nil, fmt.Errorf("%w: name another file with --db; what older systems kept, atommq import takes", err)
 	case errors.Is(err, db.ErrDamaged): // for which there is no other way: execute says it
 		return nil, err
@@ -164,8 +164,8 @@ func openServed(ctx context.Context, s *settings, in *entrances, log *slog.Logge
 		return nil, tooOpen(at, s)
 	}
 	n, err := openNode(ctx, s, log)
-	if err == nil && missing {
-		log.Info("made a new database", "db", s.DB)
+	if err == nil && (missing || n.store.MadeTables()) {
+		log.Info("made a new database", "db", db.Name(s.DB))
 	}
 	return n, err
 }
@@ -192,8 +192,8 @@ func withAnyNode(ctx context.Context, s *settings, do func(*node) error) error {
 	if err != nil {
 		return err
 	}
-	if missing { // where a server works on another one, that is not what was meant
-		fmt.Fprintf(os.Stderr, "made a new database: %s\n", s.DB)
+	if missing || n.store.MadeTables() { // where a server works on another one, that is not what was meant
+		fmt.Fprintf(os.Stderr, "made a new database: %s\n", db.Name(s.DB))
 	}
 	return errors.Join(do(n), n.close())
 }

@@ -95,6 +95,15 @@ func TestADatabaseOfPostgreSQLThatIsNotThereIsSaidHowToMake(t *testing.T) {
 	}
 }
 
+func TestServeTellsOfTheTablesThatItMakesInPostgreSQL(t *testing.T) {
+	url := dbtest.Start(t, "fsync=off").Database(t)
+	one := start(t, "serve", "--db", url)
+	one.awaitLog(t, `msg="made a new database" db=`)
+	if out := runCommand(t, "user", "add", "someone", "--no-password", "--db", url); strings.Contains(out, "made a new database") {
+		t.Errorf("beside it: %s", out)
+	}
+}
+
 func TestADatabaseOfAnotherProgramOnPostgreSQLIsLeftAsItIs(t *testing.T) {
 	cluster := dbtest.Start(t, "fsync=off")
 	url := cluster.Database(t)
