@@ -167,6 +167,21 @@ func TestOnlyAKilledBackupsRestsAreRemoved(t *testing.T) {
 	}
 }
 
+func TestABackupIsMadeByWhoMayOnlyRead(t *testing.T) {
+	t.Parallel()
+	cluster := dbtest.Start(t, "fsync=off")
+	url := cluster.Database(t)
+	mustCopy(t, filled(t, 1), url)
+	cluster.Execute(t, "test1", "CREATE ROLE backup LOGIN", // then what doc/operate.md has
+		"GRANT USAGE ON SCHEMA public TO backup",
+		"GRANT SELECT ON ALL TABLES IN SCHEMA public TO backup",
+		"GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO backup")
+	backup := &Backup{From: strings.Replace(url, "user=atommq", "user=backup", 1), To: filepath.Join(t.TempDir(), "backup.db")}
+	if _, err := backup.Run(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func mustRestore(t *testing.T, from, to string) {
 	t.Helper()
 	if _, err := (&Restore{From: from, To: to}).Run(t.Context()); err != nil {

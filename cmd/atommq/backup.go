@@ -27,6 +27,9 @@ and on the disk; until then it is FILE.partial, which goes when the backup is st
 		if err := mustBeDatabase("--db", s.DB); err != nil {
 			return err
 		}
+		if err := mayBackUpTo(args[0]); err != nil {
+			return err
+		}
 		told := newCopyProgress(cmd.ErrOrStderr(), cmd.OutOrStdout(), asJSON)
 		tables, err := (&db.Backup{From: s.DB, To: args[0], Force: force, Progress: told.tell}).Run(cmd.Context())
 		told.end()
@@ -36,6 +39,15 @@ and on the disk; until then it is FILE.partial, which goes when the backup is st
 		return writeKept(cmd.OutOrStdout(), "backed up to "+args[0], tables, asJSON)
 	}
 	return cmd
+}
+
+// mayBackUpTo finds what is wrong with the directory of a backup, which is not there in one piece
+// before its end, though a file that it replaces may be.
+func mayBackUpTo(path string) error {
+	if db.IsPostgres(path) { // which Backup refuses
+		return nil
+	}
+	return checkDirectory("back up to "+path, path, "")
 }
 
 // oneFile wants a FILE and no more.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -31,7 +32,7 @@ func checkDatabase(flag, dsn string) error {
 	info, err := os.Stat(dsn)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return checkDirectory(flag, dsn)
+		return checkDirectory("database "+dsn, dsn, " with "+flag)
 	case err != nil:
 		return fmt.Errorf("database %s: %w: put it right, or name another file with %s", dsn, err, flag)
 	case info.IsDir():
@@ -42,9 +43,18 @@ func checkDatabase(flag, dsn string) error {
 	return nil
 }
 
-// checkKind refuses the URL of a database of another kind, which would pass for a file's name. It
-// may hold a password.
+// keywords begins what lib/pq and PostgreSQL's own programs take in place of a URL.
+var keywords = regexp.MustCompile(`^\s*(host|hostaddr|port|dbname|user|password|passfile|service|sslmode)\s*=`)
+
+// checkKind refuses the URL of a database of another kind, or what is no URL of PostgreSQL's, which
+// would pass for a file's name. It may hold a password.
 func checkKind(flag, dsn string) error {
+	if form := keywords.FindString(dsn); form != "" {
+		return misusef("%s %s…: a database of PostgreSQL is named by a URL: postgres://user@host/database", flag, strings.TrimSpace(form))
+	}
+	if name, _, ok := strings.Cut(dsn, ":"); ok && (name == "postgres" || name == "postgresql") && !db.IsPostgres(dsn) {
+		return misusef("%s %s:…: two slashes follow the colon: %s://user@host/database", flag, name, name)
+	}
 	scheme, _, isURL := strings.Cut(dsn, "://")
 	if !isURL || db.IsPostgres(dsn) || hasParameters(dsn) || strings.ContainsAny(scheme, "/.") {
 		return nil
@@ -53,14 +63,14 @@ func checkKind(flag, dsn string) error {
 }
 
 // checkDirectory refuses a new file where there is no directory for it, or none that this user
-// may make files in.
-func checkDirectory(flag, dsn string) error {
-	dir := filepath.Dir(dsn)
+// may make files in. The error begins with what, and ends with how another file is named.
+func checkDirectory(what, path, with string) error {
+	dir := filepath.Dir(path)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("database %s: there is no directory %s: make it, or name another file with %s", dsn, dir, flag)
+		return fmt.Errorf("%s: there is no directory %s: make it, or name another file%s", what, dir, with)
 	}
 	if errors.Is(unix.Access(dir, unix.W_OK), fs.ErrPermission) {
-		return fmt.Errorf("database %s: this user may not make files in %s: allow it, or name another file with %s", dsn, dir, flag)
+		return fmt.Errorf("%s: this user may not make files in %s: allow it, or name another file%s", what, dir, with)
 	}
 	return nil
 }

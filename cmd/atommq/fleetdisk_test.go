@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -323,6 +324,21 @@ func TestAFileThatCannotBeOpenedIsRefusedInOneLine(t *testing.T) {
 		if out := err.Error(); !strings.Contains(out, advice) || !strings.Contains(out, "exit status 1\natommq: ") || strings.Count(out, "\n") != 2 {
 			t.Errorf("%s: %q, want one line with %q", db, out, advice)
 		}
+	}
+}
+
+func TestABackupWhereNoFileMayBeMadeSaysSo(t *testing.T) {
+	dir, source := t.TempDir(), filepath.Join(t.TempDir(), "bus.db")
+	runCommand(t, "migrate", "up", "--db", source)
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
+	to := filepath.Join(dir, "backup.db")
+	args := append(unprivileged(t), "atommq", "backup", "--db", source, to)
+	out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput()
+	if want := "atommq: back up to " + to + ": this user may not make files in " + dir + ": allow it, or name another file\n"; err == nil || string(out) != want {
+		t.Errorf("%v: %q, want %q", err, out, want)
 	}
 }
 
