@@ -82,3 +82,16 @@ func TestACopyKilledAtAnyMomentIsWholeInTheEnd(t *testing.T) {
 		}
 	}
 }
+
+func TestACopyThatIsInterruptedSaysSo(t *testing.T) {
+	source := filepath.Join(t.TempDir(), "bus.db")
+	runCommand(t, "migrate", "up", "--db", source)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(interrupted{})
+	cmd := newCommand()
+	cmd.SetArgs([]string{"copy", "--from", source, "--to", source + ".copy"})
+	var stderr strings.Builder
+	if status := execute(ctx, cmd, &stderr); status != statusFailed || !strings.HasSuffix(stderr.String(), ": interrupted\n") {
+		t.Errorf("status %d: %s", status, &stderr)
+	}
+}

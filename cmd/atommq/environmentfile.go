@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strings"
@@ -26,6 +27,9 @@ func readEnvironmentFile(path string) ([]assignment, error) {
 	}
 	if strings.HasPrefix(string(text), byteOrderMark) {
 		return nil, fmt.Errorf("%s:1: begins with a byte order mark, which systemd takes for a part of the first name: save it without", path)
+	}
+	if bytes.IndexByte(text, 0) >= 0 {
+		return nil, fmt.Errorf("%s: is no text: name a file of ATOMMQ_…=value lines", path)
 	}
 	r := &environmentReader{rest: string(text), line: 1}
 	var all []assignment
@@ -72,7 +76,7 @@ func (r *environmentReader) next() (a assignment, ok bool, err error) {
 	line, _, _ := strings.Cut(r.rest, "\n")
 	name, _, found := strings.Cut(line, "=")
 	if !found {
-		return a, false, fmt.Errorf("no = in %q", strings.TrimSpace(line))
+		return a, false, fmt.Errorf("no = in %.40q", strings.TrimSpace(line))
 	}
 	a.name = strings.TrimSpace(name)
 	if words := strings.Fields(a.name); len(words) == 2 && words[0] == "export" {

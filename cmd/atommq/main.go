@@ -25,18 +25,24 @@ const (
 )
 
 func main() {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
 		<-signals
-		cancel()
+		cancel(interrupted{})
 		// Whoever signals twice does not want to wait for what is under way.
 		<-signals
 		os.Exit(statusFailed)
 	}()
 	os.Exit(execute(ctx, newCommand(), os.Stderr))
 }
+
+// interrupted is why everything ends at a signal.
+type interrupted struct{}
+
+func (interrupted) Error() string        { return "interrupted" }
+func (interrupted) Is(target error) bool { return target == context.Canceled }
 
 // execute runs the command line and returns the exit status. ctx ends at the first
 // signal.

@@ -90,6 +90,8 @@ func TestWrongSettingsNameTheirSource(t *testing.T) {
 		{"bad value in file", "ATOMMQ_DB=x\nATOMMQ_MAX_BODY=lots\n", nil, file + `:2: ATOMMQ_MAX_BODY="lots": must be a number of bytes above 0`},
 		{"bad value in environment", "", map[string]string{"ATOMMQ_LOG_LEVEL": "loud"}, `ATOMMQ_LOG_LEVEL="loud": must be one of debug, info, warn, error`},
 		{"no equals sign", "ATOMMQ_DB=x\n\nATOMMQ_HTTP\n", nil, file + `:3: no = in "ATOMMQ_HTTP"`},
+		{"a long line of no setting", strings.Repeat("x", 100), nil, file + `:1: no = in "` + strings.Repeat("x", 40) + `"`},
+		{"no text", "\x7fELF\x02\x00\x00", nil, file + ": is no text: name a file of ATOMMQ_…=value lines"},
 		{"exported", "\nexport ATOMMQ_PASSCODE=secret\n", nil, file + ":2: systemd reads no export: write ATOMMQ_PASSCODE=…"},
 		{"exported, another's", "export\tFOO=bar\n", nil, file + ":1: systemd reads no export: write FOO=…"},
 		{"lower case", "atommq_http=:80\n", nil, file + ":1: atommq_http is no setting: write ATOMMQ_HTTP=…"},
