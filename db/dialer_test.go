@@ -1,6 +1,7 @@
 package db
 
 import (
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -42,7 +43,7 @@ func TestAServerThatHasNoTLSIsLeftNoConnection(t *testing.T) {
 	if conn, err := server.connector("").Connect(t.Context()); err == nil {
 		_ = conn.Close()
 	}
-	if err := <-left; err != io.EOF {
+	if err := <-left; !errors.Is(err, io.EOF) {
 		t.Errorf("the connection that was refused TLS is left open: %v", err)
 	}
 }
