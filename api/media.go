@@ -236,8 +236,7 @@ func mediaPrecondition(r *http.Request, m *bus.Media) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	current := mediaTag(m)
-	if tag, ok := anyTag(r.Header["If-None-Match"], func(t string, _ bool) bool { return t == current }); ok {
+	if tag, ok := anyTag(r.Header["If-None-Match"], func(t string, _ bool) bool { return t == mediaTag(m) }); ok {
 		return 0, ofFile.ruledOut(tag)
 	}
 	if !held {
@@ -250,8 +249,7 @@ func mediaPrecondition(r *http.Request, m *bus.Media) (int64, error) {
 // §13.1.1 and §13.1.4. It reports whether there is one that another state would not meet.
 func heldMedia(r *http.Request, m *bus.Media) (bool, error) {
 	match, date := r.Header["If-Match"], r.Header.Get("If-Unmodified-Since")
-	current := mediaTag(m)
-	matched, ok := anyTag(match, func(t string, weak bool) bool { return !weak && t == current })
+	matched, ok := anyTag(match, func(t string, weak bool) bool { return !weak && t == mediaTag(m) })
 	switch {
 	case len(match) > 0 && !ok:
 		return false, ofFile.unmatched(match)

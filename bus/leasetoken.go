@@ -36,14 +36,15 @@ func (s *seal) token(c *Claim, asked time.Duration) string {
 	if asked != 0 {
 		b = binary.BigEndian.AppendUint64(b, uint64(asked))
 	}
-	return tokenCoding.EncodeToString(append(b, s.mac(b)...))
+	return tokenCoding.EncodeToString(append(b, s.mac("lease", b)[:tokenMAC]...))
 }
 
-func (s *seal) mac(b []byte) []byte {
+// mac seals b as what it is: a token's bytes are good for nothing else.
+func (s *seal) mac(kind string, b []byte) []byte {
 	h := hmac.New(sha256.New, s.secret)
-	h.Write([]byte("lease\x00"))
+	h.Write([]byte(kind + "\x00"))
 	h.Write(b)
-	return h.Sum(nil)[:tokenMAC]
+	return h.Sum(nil)
 }
 
 // claim returns the lease that a token names, and the time that it was asked for.
@@ -59,7 +60,7 @@ func (s *seal) claim(token string) (c Claim, asked time.Duration, ok bool) {
 	if said != tokenClaim && said != tokenClaim+tokenOwn && said != tokenClaim+tokenOwn+tokenAsked {
 		return c, 0, false
 	}
-	if !hmac.Equal(b[said:], s.mac(b[:said])) {
+	if !hmac.Equal(b[said:], s.mac("lease", b[:said])[:tokenMAC]) {
 		return c, 0, false
 	}
 	c = Claim{

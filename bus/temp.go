@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base32"
 	"errors"
 	"fmt"
@@ -151,14 +150,7 @@ func (s *seal) temp(node int64) string {
 		b[i] = byte(node >> (8 * (tempNode - 1 - i)))
 	}
 	_, _ = rand.Read(b[tempNode:]) // which never fails
-	return tempPrefix + tempCoding.EncodeToString(append(b, s.tempMAC(b)...))
-}
-
-func (s *seal) tempMAC(b []byte) []byte {
-	h := hmac.New(sha256.New, s.secret)
-	h.Write([]byte("temp\x00"))
-	h.Write(b)
-	return h.Sum(nil)[:tempMAC]
+	return tempPrefix + tempCoding.EncodeToString(append(b, s.mac("temp", b)[:tempMAC]...))
 }
 
 // tempNode returns the node that a temp feed is named for.
@@ -168,7 +160,7 @@ func (s *seal) tempNode(feed string) (node int64, ok bool) {
 		return 0, false
 	}
 	said := b[:tempNode+tempNonce]
-	if !hmac.Equal(b[len(said):], s.tempMAC(said)) {
+	if !hmac.Equal(b[len(said):], s.mac("temp", said)[:tempMAC]) {
 		return 0, false
 	}
 	for _, digit := range said[:tempNode] {

@@ -98,7 +98,7 @@ func (w *sqlite) connect() error {
 }
 
 // checkFile refuses to go on writing to a file that nobody finds any more: what is committed would
-// be gone with the process. It looks each time: beside the wait for the disk, a look is nothing.
+// be gone with the process. It looks each time.
 func (w *sqlite) checkFile() error {
 	if w.file == nil {
 		return nil

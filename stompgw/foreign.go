@@ -47,11 +47,13 @@ func (c *conn) checkName(ctx context.Context, to destination) error {
 	if f == nil || to.kind == toTempQueue {
 		return nil
 	}
-	_, err := c.server.Bus.Feed(ctx, strings.TrimSuffix(to.name, "*"))
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, bus.ErrNoFeed):
+	return c.unlessThere(ctx, strings.TrimSuffix(to.name, "*"), f)
+}
+
+// unlessThere returns f where there is no feed of that very name.
+func (c *conn) unlessThere(ctx context.Context, feed string, f *fault) error {
+	_, err := c.server.Bus.Feed(ctx, feed)
+	if errors.Is(err, bus.ErrNoFeed) {
 		return f
 	}
 	return err
@@ -79,12 +81,8 @@ func (c *conn) checkWildcards(ctx context.Context, to destination) error {
 	if at < 0 {
 		return nil
 	}
-	_, err := c.server.Bus.Feed(ctx, name)
-	if !errors.Is(err, bus.ErrNoFeed) {
-		return err
-	}
-	return faultf("subscribe to "+topicPrefix+name[:at]+"*, which is all feeds whose names begin so, and pass over the others; or to each by its name",
-		"destination %s has a wildcard that this server does not know", quote([]byte(to.text)))
+	return c.unlessThere(ctx, name, faultf("subscribe to "+topicPrefix+name[:at]+"*, which is all feeds whose names begin so, and pass over the others; or to each by its name",
+		"destination %s has a wildcard that this server does not know", quote([]byte(to.text))))
 }
 
 // wildcardIn returns where the first wildcard stands in a name: * anywhere, > and # as a word of

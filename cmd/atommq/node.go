@@ -127,7 +127,7 @@ func explainServer(err error) error {
 		return fmt.Errorf("%w: grant its user what doc/db.md names, or name another user in --db", err)
 	case errors.Is(err, bus.ErrFull):
 		return fmt.Errorf("%w: make room on its disk", err)
-	case errors.Is(err, bus.ErrUnavailable) && !errors.Is(err, db.ErrForeign):
+	case errors.Is(err, bus.ErrUnavailable):
 		return fmt.Errorf("%w: start PostgreSQL, or put --db right", err)
 	}
 	return err
