@@ -105,7 +105,7 @@ func (c *commit) insertWorkArrays(works []work) error {
 	return c.writer.execNumbered(insertReadyArrays, c.args)
 }
 
-const updateWaitingArrays = `UPDATE atommq_queue AS q SET waiting = q.waiting + d.delta
+const updateWaitingArrays = `UPDATE atommq_queue AS q SET passed = q.passed - d.delta
 	FROM unnest(CAST(? AS BIGINT[]), CAST(? AS BIGINT[])) AS d (id, delta) WHERE q.id = d.id`
 
 // updateWaitingArrays adds the counts that are not 0.

@@ -118,7 +118,7 @@ var broken = []struct {
 	{how: "UPDATE atommq_feed SET entries = 7, bytes = 1 WHERE name = 'news'", want: []string{`counters: feed "news" counts its entries as 7 and has 3, and their bytes as 1 and has 600`}, whole: true},
 	{how: "UPDATE atommq_feed SET last_id = 2 WHERE name = 'work'", want: []string{`counters: feed "work" calls 2 its newest id, and has entry 5`}, whole: true},
 	{how: "UPDATE atommq_feed SET pruned_id = 9 WHERE name = 'work'", want: []string{`counters: feed "work" has pruned entry 9, above its newest id 5`}, whole: true},
-	{how: "UPDATE atommq_queue SET waiting = 1", want: []string{`counters: queue "default" of feed "work" counts 1 that wait, and has 5`}, whole: true},
+	{how: "UPDATE atommq_queue SET passed = passed + 4", want: []string{`counters: queue "default" of feed "work" counts 1 that wait, and has 5`}, whole: true},
 	{how: "UPDATE atommq_ready SET queue = 77 WHERE id = 5", want: []string{`counters: queue "default"`, "queues: queue 77 is not there, and has entries that wait in it: 1"}},
 	{how: "DELETE FROM atommq_entry WHERE id = 5", want: []string{`counters: feed "work"`, `queues: entry 5 waits in queue "default" of feed "work", and is gone`}},
 	{how: "INSERT INTO atommq_ready SELECT queue, 0, id, attempts, bytes, ack_timeout, expires FROM atommq_claim WHERE id = 1", want: []string{`counters: queue "default"`, "queues: entry 1 waits 2 times in queue 1"}},
@@ -250,7 +250,7 @@ func TestACheckFindsNothingWhileOthersWork(t *testing.T) {
 // brokenServer does on a server what differs there: counters are repaired, and texts named.
 func brokenServer(t *testing.T, s *Store, dsn string) {
 	t.Helper()
-	for _, how := range []string{"UPDATE atommq_log SET last_id = 8", "UPDATE atommq_feed SET entries = 70", "UPDATE atommq_queue SET waiting = 1", "UPDATE atommq_media SET digest = '\\x00'"} {
+	for _, how := range []string{"UPDATE atommq_log SET last_id = 8", "UPDATE atommq_feed SET entries = 70", "UPDATE atommq_queue SET passed = passed + 4", "UPDATE atommq_media SET digest = '\\x00'"} {
 		if err := s.writer.write(t.Context(), func() error { return s.writer.exec(how) }); err != nil {
 			t.Fatal(err)
 		}

@@ -50,7 +50,7 @@ var inspections = []inspection{
 		"feed %[1]q calls %[2]d its newest id, and has entry %[3]d", ""},
 	{"counters", "SELECT name, pruned_id, last_id FROM atommq_feed WHERE pruned_id > last_id ORDER BY name",
 		"feed %[1]q has pruned entry %[2]d, above its newest id %[3]d", ""},
-	{"counters", `SELECT q.feed, q.name, q.waiting, coalesce(w.n, 0) FROM atommq_queue AS q
+	{"counters", `SELECT q.feed, q.name, q.waiting, coalesce(w.n, 0) FROM (` + selectQueues + `) AS q
 		LEFT JOIN (SELECT queue, count(*) AS n FROM ` + allWork + ` GROUP BY queue) AS w ON w.queue = q.id
 		WHERE q.waiting <> coalesce(w.n, 0) ORDER BY q.feed, q.name`,
 		"queue %[2]q of feed %[1]q counts %[3]d that wait, and has %[4]d", ""},

@@ -74,7 +74,7 @@ func (c *commit) post(p *bus.Posting, at int64) error {
 	if p.Key != "" {
 		c.keys.use(p, r)
 	}
-	c.feeds.add(p.Entry.Feed, change{at: at, id: r.id, entries: 1, bytes: int64(len(p.Entry.XML)), born: born(p)})
+	c.feeds.add(p.Entry.Feed, change{at: at, id: r.id, entries: 1, bytes: int64(len(p.Entry.XML)), offered: 1, born: born(p)})
 	c.offer(p, queues, r.id)
 	return nil
 }

@@ -14,12 +14,14 @@ import (
 )
 
 const (
-	selectQueues    = "SELECT id, feed, name, ack_timeout, attempts, waiting, paused, created FROM atommq_queue "
+	// waits is how many entries were not acked yet: of those that the feed has offered, what has not passed.
+	waits           = "coalesce((SELECT offered FROM atommq_feed AS f WHERE f.name = feed), 0) - passed"
+	selectQueues    = "SELECT id, feed, name, ack_timeout, attempts, " + waits + " AS waiting, paused, created FROM atommq_queue "
 	readQueue       = selectQueues + "WHERE feed = ? AND name = ?"
 	readQueuesAfter = selectQueues + "WHERE (feed, name) > (?, ?) ORDER BY feed, name LIMIT ?"
 )
 
-// queueRow is a row of atommq_queue.
+// queueRow is a row of selectQueues.
 type queueRow struct {
 	ID         int64
 	Feed       string
@@ -142,7 +144,9 @@ func (w *writer) pauseOrResume(feed, name string, paused bool) error {
 	return err
 }
 
-const insertQueue = `INSERT INTO atommq_queue (feed, name, ack_timeout, attempts, created) VALUES (?, ?, ?, ?, ?)
+// What the feed offered before is not for the queue.
+const insertQueue = `INSERT INTO atommq_queue (feed, name, ack_timeout, attempts, created, passed)
+	VALUES (?1, ?2, ?3, ?4, ?5, coalesce((SELECT offered FROM atommq_feed WHERE name = ?1), 0))
 	ON CONFLICT (feed, name) DO NOTHING RETURNING id`
 
 // makeQueue makes a queue that nobody has configured. It returns 0 if there is one of that name.
@@ -155,7 +159,18 @@ func (w *writer) makeQueue(feed, name string, at int64) (id int64, err error) {
 	return id, err
 }
 
-const readQueueSettings = "SELECT id, ack_timeout, attempts, waiting, paused, created FROM atommq_queue WHERE feed = ? AND name = ?"
+// makeQueue does so in the commit.
+func (c *commit) makeQueue(feed, name string, at int64) (id int64, err error) {
+	id, err = c.writer.makeQueue(feed, name, at)
+	if err != nil || id == 0 {
+		return id, err
+	}
+	c.stirring = true
+	c.roster.counts.add(id, -c.feeds.offered(feed)) // which are not written yet
+	return id, nil
+}
+
+const readQueueSettings = "SELECT id, ack_timeout, attempts, " + waits + ", paused, created FROM atommq_queue WHERE feed = ? AND name = ?"
 
 // open finds the queue that op names, and makes it if need be.
 func (c *commit) open(op *bus.Op) error {
@@ -163,12 +178,12 @@ func (c *commit) open(op *bus.Op) error {
 	if err := c.writer.makeFeed(q.Feed, op.At.UnixMicro()); err != nil {
 		return err
 	}
-	id, err := c.writer.makeQueue(q.Feed, q.Name, op.At.UnixMicro())
+	id, err := c.makeQueue(q.Feed, q.Name, op.At.UnixMicro())
 	if err != nil {
 		return err
 	}
 	if id != 0 {
-		c.dirty, c.stirring = true, true
+		c.dirty = true
 		c.roster.forget(q.Feed)
 	}
 	now, err := c.writer.queueNow(q.Feed, q.Name)

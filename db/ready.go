@@ -19,7 +19,7 @@ type work struct {
 
 func (w *work) place() bus.Place { return bus.Place{Rank: uint8(w.rank), ID: w.id} }
 
-// offer makes the work of an entry: one row for each queue of its feed.
+// offer makes the work of an entry: one row for each queue of its feed, which counts what it offers.
 func (c *commit) offer(p *bus.Posting, queues []queueRef, id int64) {
 	for _, q := range queues {
 		c.works = append(c.works, work{
@@ -27,7 +27,6 @@ func (c *commit) offer(p *bus.Posting, queues []queueRef, id int64) {
 			ackTimeout: p.AckTimeout.Microseconds(), expires: micros(p.Expires, 0),
 		})
 		c.writeFirst = c.writeFirst || q.paused || !p.Expires.IsZero()
-		c.roster.counts.add(q.id, 1)
 	}
 }
 

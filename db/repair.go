@@ -116,7 +116,7 @@ func (r *repair) feed(name string) error {
 }
 
 const (
-	lockQueue  = "SELECT waiting FROM atommq_queue WHERE id = ? /* FOR UPDATE */"
+	lockQueue  = "SELECT " + waits + " FROM atommq_queue WHERE id = ? /* FOR UPDATE */"
 	countQueue = `SELECT (SELECT count(*) FROM atommq_ready WHERE queue = ?1) + (SELECT count(*) FROM atommq_claim WHERE queue = ?1)`
 )
 
@@ -145,7 +145,7 @@ func (r *repair) queues() error {
 			continue
 		}
 		r.report("queue %q of feed %q: %d that wait become %d", q.name, q.feed, is[0], n[0])
-		if err := r.writer.exec("UPDATE atommq_queue SET waiting = ? WHERE id = ?", n[0], q.id); err != nil {
+		if err := r.writer.exec(updateWaiting, n[0]-is[0], q.id); err != nil {
 			return err
 		}
 	}

@@ -126,8 +126,7 @@ func (c *commit) needQueue(p *bus.Posting, at int64) error {
 			return nil
 		}
 	}
-	id, err := c.writer.makeQueue(feed, p.Queue, at)
-	c.stirring = true
+	id, err := c.makeQueue(feed, p.Queue, at)
 	c.roster.feeds[feed] = append(slices.Clip(queues), queueRef{id: id, name: p.Queue})
 	clear(c.roster.owners)
 	return err
@@ -166,7 +165,8 @@ func (r *roster) knowMedia(feed string) {
 	r.media[feed] = true
 }
 
-// counts sums up by how much a commit changes what waits in each queue.
+// counts sums up by how much a commit changes what waits in each queue, beside what feeds offer to
+// all of theirs.
 type counts struct {
 	queues []int64 // in the order they were first touched
 	deltas []int64
@@ -195,7 +195,7 @@ func (n *counts) reset() {
 	n.queues, n.deltas = n.queues[:0], n.deltas[:0]
 }
 
-const updateWaiting = "UPDATE atommq_queue SET waiting = waiting + ? WHERE id = ?"
+const updateWaiting = "UPDATE atommq_queue SET passed = passed - ? WHERE id = ?"
 
 // Len, Less and Swap sort the counts by queue.
 func (n *counts) Len() int           { return len(n.queues) }

@@ -135,7 +135,7 @@ func checkServerAccounts(t testing.TB, s *Store) {
 	t.Helper()
 	var wrong []string
 	const query = `
-		SELECT format('queue %s: waiting %s, counted %s', id, waiting, work) FROM (SELECT id, waiting,
+		SELECT format('queue %s: waiting %s, counted %s', id, waiting, work) FROM (SELECT id, ` + waits + ` AS waiting,
 			(SELECT count(*) FROM atommq_ready WHERE queue = q.id) + (SELECT count(*) FROM atommq_claim WHERE queue = q.id) AS work
 			FROM atommq_queue AS q) AS w WHERE waiting <> work
 		UNION ALL

@@ -87,7 +87,7 @@ func checkAccounts(t testing.TB, s *Store) {
 	t.Helper()
 	var wrong []string
 	err := s.reader.SelectContext(t.Context(), &wrong, `
-		SELECT printf('queue %d: waiting %d, counted %d', id, waiting, work) FROM (SELECT id, waiting,
+		SELECT printf('queue %d: waiting %d, counted %d', id, waiting, work) FROM (SELECT id, `+waits+` AS waiting,
 			(SELECT count(*) FROM atommq_ready WHERE queue = q.id) + (SELECT count(*) FROM atommq_claim WHERE queue = q.id) AS work
 			FROM atommq_queue AS q) WHERE waiting <> work
 		UNION ALL

@@ -18,6 +18,7 @@ type change struct {
 	id      int64 // the newest one given
 	entries int64 // live ones, more or less
 	bytes   int64 // of their XML, more or less
+	offered int64 // entries, to all queues
 	born    birth
 }
 
@@ -60,6 +61,7 @@ func (t *tally) add(feed string, ch change) {
 	sum.born = cmp.Or(sum.born, ch.born)
 	sum.entries += ch.entries
 	sum.bytes += ch.bytes
+	sum.offered += ch.offered
 }
 
 // find finds a feed, without hashing its name when it is the one found or added last.
@@ -69,6 +71,14 @@ func (t *tally) find(feed string) (int, bool) {
 	}
 	i, ok := t.index[feed]
 	return i, ok
+}
+
+// offered returns how many entries a feed has offered to its queues so far.
+func (t *tally) offered(feed string) int64 {
+	if i, ok := t.find(feed); ok {
+		return t.changes[i].offered
+	}
+	return 0
 }
 
 // drop forgets a feed.
@@ -97,16 +107,16 @@ func (t *tally) reset() {
 }
 
 // upsertFeeds adds to the accounts of feeds, and makes those that are missing.
-var upsertFeeds = makeChunks("INSERT INTO atommq_feed (name, uuid, created, updated, last_id, entries, bytes, until_acked) VALUES ",
+var upsertFeeds = makeChunks("INSERT INTO atommq_feed (name, uuid, created, updated, last_id, entries, bytes, offered, until_acked) VALUES ",
 	func(b *strings.Builder, i int) {
 		n := i * feedParams
-		fmt.Fprintf(b, "(?%d, ?%d, ?%d, ?%d, ?%d, ?%d, ?%d, ?%d)", n+1, n+2, n+3, n+3, n+4, n+5, n+6, n+7)
+		fmt.Fprintf(b, "(?%d, ?%d, ?%d, ?%d, ?%d, ?%d, ?%d, ?%d, ?%d)", n+1, n+2, n+3, n+3, n+4, n+5, n+6, n+7, n+8)
 	},
 	" ON CONFLICT (name) DO UPDATE SET updated = CASE WHEN excluded.updated > atommq_feed.updated THEN excluded.updated ELSE atommq_feed.updated END, last_id = CASE WHEN excluded.last_id > atommq_feed.last_id THEN excluded.last_id ELSE atommq_feed.last_id END,"+
-		" entries = atommq_feed.entries + excluded.entries, bytes = atommq_feed.bytes + excluded.bytes, until_acked = coalesce(atommq_feed.until_acked, excluded.until_acked)")
+		" entries = atommq_feed.entries + excluded.entries, bytes = atommq_feed.bytes + excluded.bytes, offered = atommq_feed.offered + excluded.offered, until_acked = coalesce(atommq_feed.until_acked, excluded.until_acked)")
 
 // feedParams is how many parameters a row of upsertFeeds has.
-const feedParams = 7
+const feedParams = 8
 
 // Len, Less and Swap sort the tally by name.
 func (t *tally) Len() int           { return len(t.names) }
@@ -144,8 +154,9 @@ func (c *commit) updateFeeds() error {
 			c.bind(i*feedParams+4, c.newest(ch))
 			c.bind(i*feedParams+5, ch.entries)
 			c.bind(i*feedParams+6, ch.bytes)
+			c.bind(i*feedParams+7, ch.offered)
 			if ch.born != unborn {
-				c.bind(i*feedParams+7, ch.born == onQueue)
+				c.bind(i*feedParams+8, ch.born == onQueue)
 			}
 		}
 		if err := c.writer.execNumbered(upsertFeeds.text(n), c.args); err != nil {

@@ -111,6 +111,7 @@ func allSteps(applied bool) []migrations.Migration {
 		{Version: 4, Name: "00004_leases.sql", Applied: applied},
 		{Version: 5, Name: "00005_access.sql", Applied: applied},
 		{Version: 6, Name: "00006_limits.sql", Applied: applied},
+		{Version: 7, Name: "00007_offered.sql", Applied: applied},
 	}
 }
 
@@ -301,6 +302,18 @@ func TestTheSixthVersionKeepsLimitsAndOwners(t *testing.T) {
 		column(t, old, "SELECT concat_ws(' ', name, owner) FROM atommq_feed WHERE owner <> '' ORDER BY name"))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("limits (-want +got):\n%s", diff)
+	}
+}
+
+const selectWaiting = "SELECT concat_ws(' ', q.feed, q.name, f.offered - q.passed) FROM atommq_queue AS q JOIN atommq_feed AS f ON f.name = q.feed ORDER BY q.id"
+
+func TestEveryVersionKeepsCountOfWhatWaits(t *testing.T) {
+	want := []string{"work default 3", "empty default 0"}
+	for _, version := range []string{"v2", "v3", "v4", "v5", "v6", "v7"} {
+		got := column(t, migrated(t, "testdata/"+version+".sql"), selectWaiting)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", version, diff)
+		}
 	}
 }
 

@@ -132,6 +132,22 @@ func testQueueBeginning(_ *testing.T, s *suite) {
 	s.claim(node, second, 10, 5, 6)
 }
 
+func testQueueBeginningInCommit(_ *testing.T, s *suite) {
+	s.must(publishing(entry("x", "1")))
+	opening := &bus.Op{Kind: bus.OpOpen, Open: &bus.Queue{QueueName: bus.QueueName{Feed: "x", Name: "q"}}}
+	// What the commit published to the feed before is not for the queue; what it publishes after is.
+	s.must(publishing(entry("x", "2"), entry("x", "3")), opening, publishing(entry("x", "4")), through("r", entry("x", "5")), publishing(entry("x", "6")))
+	if opening.Open.Waiting != 0 {
+		s.Errorf("a new queue = %+v", opening.Open)
+	}
+	q, r, node := s.queue("x", "q"), s.queue("x", "r"), s.join()
+	s.wantWaiting(q, 4, 5, 6)
+	s.wantWaiting(r, 5, 6)
+	s.claim(node, q, 10, 4, 5, 6)
+	s.must(dropping("x"), publishing(entry("x", "7")), through("q", entry("x", "8")))
+	s.wantWaiting(s.queue("x", "q"), 8)
+}
+
 func testPostingQueue(t *testing.T, s *suite) {
 	op := publishing(entry("x", "1"), entry("x", "2"), entry("x", "3"))
 	op.Posts[1].Queue, op.Posts[2].Queue = "q", "r"

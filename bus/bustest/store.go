@@ -79,6 +79,7 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"a queue's settings change only from those that were seen", testQueueCondition},
 		{"queues are listed by feed and name", testQueueList},
 		{"a queue gets the work published since it began", testQueueBeginning},
+		{"a queue that begins within a commit gets what comes after", testQueueBeginningInCommit},
 		{"a posting makes the queue that it was sent through", testPostingQueue},
 		{"a refused or replayed posting makes no queue", testRefusedQueue},
 		{"a replay makes no work", testReplayedWork},
