@@ -79,7 +79,7 @@ func (c *Check) steps(s *copySide) (steps []checkStep) {
 
 // inspect tells of what one inspection finds.
 func (c *Check) inspect(ctx context.Context, s *copySide, i inspection) (faults int, err error) {
-	err = eachFound(ctx, s.conn, i.query, func(row []any) {
+	err = eachFound(ctx, s.conn, s.text(i.query), func(row []any) {
 		if faults++; faults > faultsEach {
 			return
 		}

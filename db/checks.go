@@ -15,6 +15,9 @@ const (
 	byHand    = "stop the servers, make a backup, and run in a SQL prompt: "
 )
 
+// head is the newest id, also where there are several counters.
+const head = "(SELECT max(" + newestID + ")" + fromLog + ")"
+
 // work is what waits and what consumers have.
 const allWork = "(SELECT 0 AS node, queue, rank, id FROM atommq_ready UNION ALL SELECT node, queue, rank, id FROM atommq_claim) AS w"
 
@@ -22,13 +25,13 @@ const allWork = "(SELECT 0 AS node, queue, rank, id FROM atommq_ready UNION ALL 
 var inspections = []inspection{
 	{"ids", "SELECT count(*) FROM atommq_log HAVING count(*) <> 1",
 		"the counter of ids has %[1]d rows instead of one", "nothing can be published: " + RestoreBackup},
-	{"ids", "SELECT id, feed FROM atommq_entry WHERE id > (SELECT max(last_id) FROM atommq_log) ORDER BY id",
+	{"ids", "SELECT id, feed FROM atommq_entry WHERE id > " + head + " ORDER BY id",
 		"entry %[1]d of feed %[2]q lies above the counter of ids: a new one will get its id", ""},
-	{"ids", "SELECT name, last_id FROM atommq_feed WHERE last_id > (SELECT max(last_id) FROM atommq_log) ORDER BY name",
+	{"ids", "SELECT name, last_id FROM atommq_feed WHERE last_id > " + head + " ORDER BY name",
 		"feed %[1]q has given the id %[2]d, above the counter of ids: it will be given again", ""},
 	{"ids", "SELECT id, feed FROM atommq_entry WHERE id < 1 ORDER BY id",
 		"entry %[1]d of feed %[2]q has an id below 1, which no cursor finds", byHand + "DELETE FROM atommq_entry WHERE id = %[1]d"},
-	{"ids", "SELECT feed, key, id FROM atommq_key WHERE id > (SELECT max(last_id) FROM atommq_log) ORDER BY feed, key",
+	{"ids", "SELECT feed, key, id FROM atommq_key WHERE id > " + head + " ORDER BY feed, key",
 		"the idempotency key %[2]q of feed %[1]q is that of entry %[3]d, above the counter of ids", "it is forgotten by itself after --idempotency-window"},
 	{"uuids", "SELECT uuid, count(*) FROM atommq_entry GROUP BY uuid HAVING count(*) > 1 ORDER BY uuid",
 		"%[2]d entries have the uuid %[1]s", "an index of the database is broken: " + RestoreBackup},

@@ -110,9 +110,9 @@ func (c *commit) run(pieces iter.Seq[[]*bus.Op]) error {
 	if err := c.flush(); err != nil {
 		return err
 	}
-	changed := c.dirty || c.next > c.first
+	changed := c.dirty || c.published()
 	if changed {
-		if err := c.finish(c.next > c.first); err != nil {
+		if err := c.finish(); err != nil {
 			return err
 		}
 	}
@@ -124,37 +124,6 @@ func (c *commit) run(pieces iter.Seq[[]*bus.Op]) error {
 	}
 	return c.leaveMark()
 }
-
-const readCounter = "SELECT last_id, stirs FROM atommq_log /* FOR UPDATE */"
-
-// count locks the counter of ids and reads it, as later does. Nobody else can until the transaction
-// ends, so ids appear in the order they are taken. Beside that it has all commits that change more
-// than claims wait for each other, so that they find no half of another's. Commits that only claim
-// and settle need not.
-func (c *commit) count() error {
-	if c.counting {
-		return nil
-	}
-	c.counting = true
-	if c.assumed.sure && c.writer.asArrays {
-		return c.assume()
-	}
-	return c.writer.later(readCounter, nil, func(v []driver.Value) {
-		last, stirs := v[0].(int64), v[1].(int64)
-		c.assumed.check(last, stirs)
-		c.counter(last, stirs)
-	})
-}
-
-// counter takes what the counter says.
-func (c *commit) counter(last, stirs int64) {
-	c.read, c.stirs = true, stirs
-	c.first = last + 1
-	c.next = c.first
-}
-
-// exclude does so for a transaction that is not a commit.
-func (w *writer) exclude() error { return w.query(readCounter, nil, func([]driver.Value) {}) }
 
 // needsCounter reports whether a commit with op among its ops needs the counter before it does
 // anything. What gives work back counts a stir in the end, and must not have locked claims by then
@@ -262,7 +231,7 @@ func (c *commit) flushAhead() error {
 }
 
 // finish writes what the whole commit comes to.
-func (c *commit) finish(published bool) error {
+func (c *commit) finish() error {
 	if err := c.insertKeys(); err != nil {
 		return err
 	}
@@ -277,17 +246,10 @@ func (c *commit) finish(published bool) error {
 	if err := c.stirQueues(); err != nil {
 		return err
 	}
-	if err := c.updateQueues(); err != nil || !published {
+	if err := c.updateQueues(); err != nil {
 		return err
 	}
-	return c.writer.exec("UPDATE atommq_log SET last_id = ?", c.own(c.next-1))
-}
-
-// take gives out the next id.
-func (c *commit) take() int64 {
-	id := c.next
-	c.next++
-	return id
+	return c.writeCounter()
 }
 
 // tell tells the ops what was written.

@@ -87,6 +87,9 @@ func busyError(err error) error {
 	return err
 }
 
+// text implements copyDialect.
+func (copyFile) text(query string) string { return query }
+
 // param implements copyDialect.
 func (copyFile) param(int) string { return "?" }
 

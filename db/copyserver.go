@@ -89,6 +89,9 @@ func (copyServer) unlock(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
+// text implements copyDialect.
+func (copyServer) text(query string) string { return pgText(query) }
+
 // param implements copyDialect.
 func (copyServer) param(n int) string { return fmt.Sprintf("$%d", n) }
 

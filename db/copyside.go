@@ -36,6 +36,8 @@ type copyDialect interface {
 	picture(ctx context.Context, conn *sql.Conn) error
 	// tableCount returns a query that finds 1 if there is a table of that name, or else 0.
 	tableCount(name string) string
+	// text returns a statement of both databases as this one takes it.
+	text(query string) string
 	// param names the n-th parameter of a statement, from 1.
 	param(n int) string
 	// ordered returns a column as one that is sorted byte by byte.
@@ -88,6 +90,10 @@ func openSource(ctx context.Context, dsn string) (*copySide, error) {
 		err = errors.New("is itself a copy that has not ended: run that one again first")
 	}
 	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	// What is copied is to be right on a server, too, where the counter never lags.
+	if _, err := s.conn.ExecContext(ctx, raiseCounter); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil

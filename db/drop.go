@@ -41,6 +41,9 @@ func (c *commit) drop(op *bus.Op) (rule, err error) {
 	if err := c.writer.exec(releaseFeedMedia, op.At.UnixMicro(), feed); err != nil {
 		return nil, err
 	}
+	if err := c.writer.raise(); err != nil {
+		return nil, err
+	}
 	for _, query := range dropFeed {
 		if err := c.writer.exec(query, feed); err != nil {
 			return nil, err

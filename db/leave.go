@@ -120,6 +120,12 @@ var deleteEntries = makeByID(0, "DELETE FROM atommq_entry WHERE ", "")
 
 // removeEntries removes a feed's entries with ids, of so many bytes together, and takes them off its account.
 func (c *commit) removeEntries(feed string, ids []int64, bytes int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if err := c.writer.raise(); err != nil {
+		return err
+	}
 	c.feeds.add(feed, change{entries: -int64(len(ids)), bytes: -bytes})
 	for len(ids) > 0 {
 		n := c.cut(ids)

@@ -58,6 +58,9 @@ func (w *writer) prune(feed string, upTo int64, limit int) (removed int, err err
 	if err := w.exec(prunedMedia, time.Now().UnixMicro(), feed, last); err != nil {
 		return 0, err
 	}
+	if err := w.raise(); err != nil {
+		return 0, err
+	}
 	if err := w.exec(pruneDelete, feed, last); err != nil {
 		return 0, err
 	}

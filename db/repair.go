@@ -61,8 +61,8 @@ func (r *repair) report(format string, args ...any) {
 	r.done = append(r.done, fmt.Sprintf(format, args...))
 }
 
-const highest = `SELECT last_id, (SELECT coalesce(max(id), 0) FROM atommq_entry), (SELECT coalesce(max(last_id), 0) FROM atommq_feed),
-	(SELECT coalesce(max(pruned_id), 0) FROM atommq_feed) FROM atommq_log`
+const highest = "SELECT " + newestID + `, (SELECT coalesce(max(id), 0) FROM atommq_entry), (SELECT coalesce(max(last_id), 0) FROM atommq_feed),
+	(SELECT coalesce(max(pruned_id), 0) FROM atommq_feed)` + fromLog
 
 // log raises the counter of ids above all that were given.
 func (r *repair) log() error {

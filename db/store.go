@@ -133,7 +133,7 @@ func open(ctx context.Context, loc location, cfg Config) (*Store, error) {
 	if err := checkWhole(ctx, pool.DB, copyFile{}.tableCount(copyMarker)); err != nil {
 		return nil, errors.Join(err, pool.Close(), w.close())
 	}
-	return newStore(&writer{engine: w}, &reader{DB: pool, text: func(query string) string { return query }, native: true}, &nodeLocks{path: loc.nodes(), mode: loc.mode()}), nil
+	return newStore(&writer{engine: w, counterLags: true}, &reader{DB: pool, text: func(query string) string { return query }, native: true}, &nodeLocks{path: loc.nodes(), mode: loc.mode()}), nil
 }
 
 func newStore(w *writer, reader *reader, nodes vitals) *Store {

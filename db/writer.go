@@ -14,6 +14,8 @@ type writer struct {
 	asArrays bool
 	// skipsLocked says that others claim at the same time, from the same queue perhaps.
 	skipsLocked bool
+	// counterLags says that the counter of ids need not count entries that are there.
+	counterLags bool
 	// repeats says that a transaction may be run again.
 	repeats bool
 }

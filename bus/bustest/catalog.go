@@ -195,6 +195,58 @@ func testConfigure(t *testing.T, s *suite) {
 	}
 }
 
+func testIDsAreGivenOnce(t *testing.T, s *suite) {
+	node, newest := s.join(), int64(0)
+	next := func(remove func(e *bus.Entry)) {
+		t.Helper()
+		e := entry("x", "e")
+		s.must(through("q", e))
+		if newest++; e.ID != newest {
+			t.Fatalf("the id %d was given, want %d", e.ID, newest)
+		}
+		remove(e)
+		if head := s.head(); head != newest {
+			t.Fatalf("Head = %d, want %d", head, newest)
+		}
+	}
+	queue := func() *bus.Queue { return s.queue("x", "q") }
+	next(func(e *bus.Entry) { s.must(settling(bus.Acked, s.claim(node, queue(), 1, e.ID)...)) })
+	next(func(e *bus.Entry) { s.must(settling(bus.Acked, s.lease(queue(), 1, time.Minute, e.ID)...)) })
+	next(func(e *bus.Entry) { s.purge(purging(queue().ID, 1, e.ID, bus.Place{}), 1, bus.Place{ID: e.ID}) })
+	next(func(e *bus.Entry) {
+		if n, err := s.Prune(context.Background(), "x", e.ID, 1); err != nil || n != 1 {
+			t.Fatalf("Prune = %d, %v", n, err)
+		}
+	})
+	next(func(e *bus.Entry) {
+		s.must(settling(bus.Acked, s.claim(node, queue(), 1, e.ID)...))
+		expiring := through("q", entry("x", "e"))
+		expiring.Posts[0].Expires = s.at
+		newest++
+		s.must(expiring, claiming(node, queue().ID, 1))
+	})
+	other := s.open("x", "other")
+	next(func(e *bus.Entry) {
+		held := append(s.claim(node, queue(), 1, e.ID), s.claim(node, other, 1, e.ID)...)
+		s.must(settling(bus.Acked, held...))
+	})
+	next(func(*bus.Entry) {
+		s.must(&bus.Op{Kind: bus.OpDropQueue, Purge: &bus.Purge{Queue: other.ID}}, &bus.Op{Kind: bus.OpDropQueue, Purge: &bus.Purge{Queue: queue().ID}})
+	})
+	next(func(e *bus.Entry) {
+		newest++ // of the tombstone
+		s.must(removing(e, 0), dropping("x"))
+	})
+	next(func(e *bus.Entry) {
+		s.must(through("q", entry("x", "e")), dropping("x"))
+		newest++
+	})
+	next(func(*bus.Entry) {})
+	if n := len(s.read(bus.Query{Feed: "x", Limit: 10})); n != 1 {
+		t.Errorf("%d entries are left, want 1", n)
+	}
+}
+
 func testPrune(t *testing.T, s *suite) {
 	list := s.series("x", 5)
 	s.series("y", 2)

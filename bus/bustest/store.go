@@ -70,6 +70,7 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"feeds are listed by name, both ways", testFeeds},
 		{"names that differ in a byte are different feeds", testNames},
 		{"settings change alone and make the feed", testConfigure},
+		{"no id is given again, whatever is removed", testIDsAreGivenOnce},
 		{"pruning takes the oldest, remembers it, and keeps the head", testPrune},
 		{"changed feeds are named", testChanged},
 		{"a call ends with the cause of its context", testContext},

@@ -1,0 +1,69 @@
+package db
+
+import "database/sql/driver"
+
+// The newest id of all is newestID of fromLog. In a file, where nobody else writes at the same
+// time, the newest entry tells it as well as the counter in atommq_log does: that is raised before
+// entries are removed, and most commits are spared its page. On a server the counter has it always.
+const (
+	newestID = "CASE WHEN /* FALSE AND */ newest.id > last_id THEN newest.id ELSE last_id END"
+	fromLog  = " FROM atommq_log AS l, (SELECT max(id) AS id FROM atommq_entry) AS newest"
+
+	readCounter  = "SELECT " + newestID + ", stirs" + fromLog + " /* FOR UPDATE OF l */"
+	raiseCounter = "UPDATE atommq_log SET last_id = (SELECT max(id) FROM atommq_entry) WHERE last_id < (SELECT max(id) FROM atommq_entry)"
+)
+
+// count locks the counter of ids and reads it, as later does. Nobody else can until the transaction
+// ends, so ids appear in the order they are taken. Beside that it has all commits that change more
+// than claims wait for each other, so that they find no half of another's. Commits that only claim
+// and settle need not.
+func (c *commit) count() error {
+	if c.counting {
+		return nil
+	}
+	c.counting = true
+	if c.assumed.sure && c.writer.asArrays {
+		return c.assume()
+	}
+	return c.writer.later(readCounter, nil, func(v []driver.Value) {
+		last, stirs := v[0].(int64), v[1].(int64)
+		c.assumed.check(last, stirs)
+		c.counter(last, stirs)
+	})
+}
+
+// counter takes what the counter says.
+func (c *commit) counter(last, stirs int64) {
+	c.read, c.stirs = true, stirs
+	c.first = last + 1
+	c.next = c.first
+}
+
+// take gives out the next id.
+func (c *commit) take() int64 {
+	id := c.next
+	c.next++
+	return id
+}
+
+// published reports whether the commit gave out ids.
+func (c *commit) published() bool { return c.next > c.first }
+
+// writeCounter has the counter count what was published, unless entries tell.
+func (c *commit) writeCounter() error {
+	if c.writer.counterLags || !c.published() {
+		return nil
+	}
+	return c.writer.exec("UPDATE atommq_log SET last_id = ?", c.own(c.next-1))
+}
+
+// raise has the counter count the entries, of which some are about to be removed for good.
+func (w *writer) raise() error {
+	if !w.counterLags {
+		return nil
+	}
+	return w.exec(raiseCounter)
+}
+
+// exclude locks the counter for a transaction that is not a commit.
+func (w *writer) exclude() error { return w.query(readCounter, nil, func([]driver.Value) {}) }
