@@ -159,10 +159,14 @@ func (n *node) close() error {
 // openServed is openNode for a server with such entrances. A database that it makes is told of: where
 // the name is mistyped, nobody else works on it. It makes none that guard would refuse to serve.
 func openServed(ctx context.Context, s *settings, in *entrances, log *slog.Logger) (*node, error) {
-	missing := mustExist("--db", s.DB) != nil
-	if at := in.exposed(); missing && at != nil && s.Passcode == "" {
-		return nil, tooOpen(at, s)
+	if at := in.exposed(); at != nil && s.Passcode == "" {
+		n, err := openExisting(ctx, s, log)
+		if errors.Is(err, errNoFile) || errors.Is(err, db.ErrNoBus) {
+			return nil, tooOpen(at, s)
+		}
+		return n, err
 	}
+	missing := mustExist("--db", s.DB) != nil
 	n, err := openNode(ctx, s, log)
 	if err == nil && (missing || n.store.MadeTables()) {
 		log.Info("made a new database", "db", db.Name(s.DB))

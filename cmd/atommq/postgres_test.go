@@ -35,6 +35,10 @@ func TestHeadsShareADatabaseOfPostgreSQL(t *testing.T) {
 			t.Errorf("%s on an empty database: %v: %s", args, err, out)
 		}
 	}
+	out, err := exec.CommandContext(t.Context(), "atommq", "serve", "--db", url, "--http", "0.0.0.0:0", "--stomp", "off").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "make an account first") {
+		t.Errorf("a start in front of everybody on an empty database: %v: %s", err, out)
+	}
 	if out := runCommand(t, "migrate", "status", "--db", url); !strings.Contains(out, "pending") {
 		t.Errorf("status of a database that was only looked at: %s", out)
 	}
