@@ -27,7 +27,7 @@ func (s *Store) Made(ctx context.Context) (time.Time, error) {
 // Postgres has sums of bigints as numeric.
 const readTotals = `SELECT f.feeds, f.entries, f.bytes, q.queues, q.waiting FROM
 	(SELECT count(*) AS feeds, CAST(coalesce(sum(entries), 0) AS bigint) AS entries, CAST(coalesce(sum(bytes), 0) AS bigint) AS bytes FROM atommq_feed) AS f,
-	(SELECT count(*) AS queues, CAST(coalesce(sum(` + waits + `), 0) AS bigint) AS waiting FROM atommq_queue) AS q`
+	(SELECT count(*) AS queues, CAST(coalesce(sum(` + waits + `), 0) AS bigint) AS waiting` + fromQueues + `) AS q`
 
 // Totals implements bus.Census.
 func (s *Store) Totals(ctx context.Context) (bus.Totals, error) {
@@ -38,7 +38,7 @@ func (s *Store) Totals(ctx context.Context) (bus.Totals, error) {
 	return sum, nil
 }
 
-const readLongest = "SELECT * FROM (" + selectQueues + ") AS q WHERE waiting > 0 ORDER BY waiting DESC, feed, name LIMIT ?"
+const readLongest = selectQueues + "WHERE " + waits + " > 0 ORDER BY waiting DESC, q.feed, q.name LIMIT ?"
 
 // Longest implements bus.Census.
 func (s *Store) Longest(ctx context.Context, limit int) ([]*bus.Queue, error) {

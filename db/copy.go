@@ -142,7 +142,7 @@ func (t *transfer) beginAnew(ctx context.Context, stamp string) error {
 // stampOf tells a database from others, and from itself after it changed. rows is how many it has.
 func (t *transfer) stampOf(ctx context.Context, s *copySide) (stamp string, rows int64, err error) {
 	var last, stirs int64
-	if err := s.conn.QueryRowContext(ctx, "SELECT last_id, stirs FROM atommq_log").Scan(&last, &stirs); err != nil {
+	if err := s.conn.QueryRowContext(ctx, s.text("SELECT "+newestID+", stirs FROM atommq_log")).Scan(&last, &stirs); err != nil {
 		return "", 0, err
 	}
 	counts := make(map[string]int64)

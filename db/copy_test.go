@@ -1,10 +1,12 @@
 package db
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -204,6 +206,35 @@ func TestACopyGoesOnAsTheBusDid(t *testing.T) {
 		t.Errorf("entry %d is published, and claims %+v are made", id, order.Order.Claims)
 	}
 	checkServerAccounts(t, there)
+}
+
+func TestACopyLeavesItsSourceAsItIs(t *testing.T) {
+	server := dbtest.Start(t, "fsync=off").Database(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "source.db")
+	for _, dsn := range []string{file, server} {
+		s, err := Open(t.Context(), dsn, Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustCommit(t, s, through(t, "work", 3)...)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustCopy(t, file, filepath.Join(dir, "a.db"))
+	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the file is another one now: %v", err)
+	}
+	separator := "?"
+	if strings.Contains(server, "?") {
+		separator = "&"
+	}
+	mustCopy(t, server+separator+"default_transaction_read_only=on", filepath.Join(dir, "b.db"))
 }
 
 func TestACopyThatBrokeOffGoesOn(t *testing.T) {

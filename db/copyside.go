@@ -92,10 +92,6 @@ func openSource(ctx context.Context, dsn string) (*copySide, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	// What is copied is to be right on a server, too, where the counter never lags.
-	if _, err := s.conn.ExecContext(ctx, raiseCounter); err != nil {
-		return nil, errors.Join(err, s.close())
-	}
 	return s, nil
 }
 
@@ -306,7 +302,7 @@ func (s *copySide) each(ctx context.Context, table *copyTable, after []any, row 
 		params = append(params, s.param(i+1))
 	}
 	by := strings.Join(order, ", ")
-	query := "SELECT " + names(table.columns) + " FROM " + table.name
+	query := "SELECT " + s.values(table) + " FROM " + table.name
 	if after != nil {
 		query += " WHERE (" + by + ") > (" + strings.Join(params, ", ") + ")"
 	}
@@ -325,6 +321,15 @@ func (s *copySide) each(ctx context.Context, table *copyTable, after []any, row 
 		}
 	}
 	return rows.Err()
+}
+
+// values lists what each reads of a table: its columns, and the counter of ids as it is on a server.
+func (s *copySide) values(table *copyTable) string {
+	columns := names(table.columns)
+	if table.name == "atommq_log" {
+		columns = strings.Replace(columns, `"last_id"`, s.text(newestID), 1)
+	}
+	return columns
 }
 
 // names lists columns; some are words of SQL.

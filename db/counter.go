@@ -2,15 +2,16 @@ package db
 
 import "database/sql/driver"
 
-// The newest id of all is newestID of fromLog. In a file, where nobody else writes at the same
-// time, the newest entry tells it as well as the counter in atommq_log does: that is raised before
-// entries are removed, and most commits are spared its page. On a server the counter has it always.
+// newestID, of atommq_log, is the newest id of all. In a file, where nobody else writes at the same
+// time, the newest entry tells it as well as the counter does: that is raised before entries are
+// removed, and most commits are spared its page. On a server the counter has it always, and nobody
+// looks at the entries.
 const (
-	newestID = "CASE WHEN /* FALSE AND */ newest.id > last_id THEN newest.id ELSE last_id END"
-	fromLog  = " FROM atommq_log AS l, (SELECT max(id) AS id FROM atommq_entry) AS newest"
+	newestID    = "CASE WHEN /* FALSE AND */ " + newestEntry + " > last_id THEN " + newestEntry + " ELSE last_id END"
+	newestEntry = "(SELECT max(id) FROM atommq_entry)"
 
-	readCounter  = "SELECT " + newestID + ", stirs" + fromLog + " /* FOR UPDATE OF l */"
-	raiseCounter = "UPDATE atommq_log SET last_id = (SELECT max(id) FROM atommq_entry) WHERE last_id < (SELECT max(id) FROM atommq_entry)"
+	readCounter  = "SELECT " + newestID + ", stirs FROM atommq_log /* FOR UPDATE */"
+	raiseCounter = "UPDATE atommq_log SET last_id = " + newestEntry + " WHERE last_id < " + newestEntry
 )
 
 // count locks the counter of ids and reads it, as later does. Nobody else can until the transaction

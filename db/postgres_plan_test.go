@@ -46,6 +46,12 @@ func checkServerPlans(t *testing.T, s *Store, before string) {
 	statements["take held"], statements["take held array"] = takeHeld.span, takeHeld.array
 	statements["ack array"], statements["release array"], statements["leave array"] = deleteClaims.array, releaseClaims.array, deleteEntries.array
 	statements["unwanted array"] = selectUnwanted.array
+	// Where the counter has the newest id, no entry is looked at.
+	for _, query := range []string{readHead, readCounter} {
+		if lines := serverPlan(t, session, query); strings.Contains(strings.Join(lines, "\n"), "atommq_entry") {
+			t.Errorf("the counter is read with the entries: %q", lines)
+		}
+	}
 	// The keys of a unit, the names of feeds that changed, and what a commit names by id are few.
 	small := regexp.MustCompile("atommq_(node|log) ")
 	few := []string{"key", "Changed", "held list", "unwanted array"}

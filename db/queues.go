@@ -14,11 +14,14 @@ import (
 )
 
 const (
-	// waits is how many entries were not acked yet: of those that the feed has offered, what has not passed.
-	waits           = "coalesce((SELECT offered FROM atommq_feed AS f WHERE f.name = feed), 0) - passed"
-	selectQueues    = "SELECT id, feed, name, ack_timeout, attempts, " + waits + " AS waiting, paused, created FROM atommq_queue "
-	readQueue       = selectQueues + "WHERE feed = ? AND name = ?"
-	readQueuesAfter = selectQueues + "WHERE (feed, name) > (?, ?) ORDER BY feed, name LIMIT ?"
+	// waits, of fromQueues, is how many entries were not acked yet: of those that the feed has
+	// offered, what has not passed.
+	waits      = "coalesce(f.offered, 0) - q.passed"
+	fromQueues = " FROM atommq_queue AS q LEFT JOIN atommq_feed AS f ON f.name = q.feed "
+
+	selectQueues    = "SELECT q.id, q.feed, q.name, q.ack_timeout, q.attempts, " + waits + " AS waiting, q.paused, q.created" + fromQueues
+	readQueue       = selectQueues + "WHERE q.feed = ? AND q.name = ?"
+	readQueuesAfter = selectQueues + "WHERE (q.feed, q.name) > (?, ?) ORDER BY q.feed, q.name LIMIT ?"
 )
 
 // queueRow is a row of selectQueues.
@@ -170,7 +173,7 @@ func (c *commit) makeQueue(feed, name string, at int64) (id int64, err error) {
 	return id, nil
 }
 
-const readQueueSettings = "SELECT id, ack_timeout, attempts, " + waits + ", paused, created FROM atommq_queue WHERE feed = ? AND name = ?"
+const readQueueSettings = "SELECT q.id, q.ack_timeout, q.attempts, " + waits + ", q.paused, q.created" + fromQueues + "WHERE q.feed = ? AND q.name = ?"
 
 // open finds the queue that op names, and makes it if need be.
 func (c *commit) open(op *bus.Op) error {

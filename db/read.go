@@ -54,13 +54,13 @@ const (
 	readOldest = "SELECT " + entryColumns + " FROM atommq_entry WHERE " + within + " ORDER BY feed, id LIMIT ?4"
 	readNewest = "SELECT " + entryColumns + " FROM atommq_entry WHERE " + within + " ORDER BY feed DESC, id DESC LIMIT ?4"
 	readFind   = "SELECT " + entryColumns + " FROM atommq_entry WHERE uuid = ?"
-	readHead   = "SELECT " + newestID + fromLog
+	readHead   = "SELECT " + newestID + " FROM atommq_log"
 	// The plus keeps SQLite from collecting the feeds by name, and then sorting what they have.
 	ofPrefix         = "+feed >= ?1 AND (?2 = '' OR +feed < ?2)"
 	readPrefixOldest = "SELECT " + entryColumns + " FROM atommq_entry WHERE " + ofPrefix + " AND id > ?3 AND id < ?4 ORDER BY id LIMIT ?5"
 	readPrefixNewest = "SELECT " + entryColumns + " FROM atommq_entry WHERE " + ofPrefix + " AND id > ?3 AND id < ?4 ORDER BY id DESC LIMIT ?5"
 	// The bound inside keeps SQLite from walking the index of all feeds instead.
-	readChanged = "SELECT " + newestID + " AS head, n.feed" + fromLog + ` LEFT JOIN (
+	readChanged = "SELECT " + newestID + ` AS head, n.feed FROM atommq_log LEFT JOIN (
 		SELECT DISTINCT feed FROM (SELECT feed FROM atommq_entry WHERE id > ? ORDER BY id LIMIT ?) AS newer LIMIT ?) AS n ON TRUE`
 )
 

@@ -62,7 +62,7 @@ func (r *repair) report(format string, args ...any) {
 }
 
 const highest = "SELECT " + newestID + `, (SELECT coalesce(max(id), 0) FROM atommq_entry), (SELECT coalesce(max(last_id), 0) FROM atommq_feed),
-	(SELECT coalesce(max(pruned_id), 0) FROM atommq_feed)` + fromLog
+	(SELECT coalesce(max(pruned_id), 0) FROM atommq_feed) FROM atommq_log`
 
 // log raises the counter of ids above all that were given.
 func (r *repair) log() error {
@@ -116,7 +116,7 @@ func (r *repair) feed(name string) error {
 }
 
 const (
-	lockQueue  = "SELECT " + waits + " FROM atommq_queue WHERE id = ? /* FOR UPDATE */"
+	lockQueue  = "SELECT " + waits + fromQueues + "WHERE q.id = ? /* FOR UPDATE OF q */"
 	countQueue = `SELECT (SELECT count(*) FROM atommq_ready WHERE queue = ?1) + (SELECT count(*) FROM atommq_claim WHERE queue = ?1)`
 )
 

@@ -135,9 +135,9 @@ func checkServerAccounts(t testing.TB, s *Store) {
 	t.Helper()
 	var wrong []string
 	const query = `
-		SELECT format('queue %s: waiting %s, counted %s', id, waiting, work) FROM (SELECT id, ` + waits + ` AS waiting,
+		SELECT format('queue %s: waiting %s, counted %s', id, waiting, work) FROM (SELECT q.id, ` + waits + ` AS waiting,
 			(SELECT count(*) FROM atommq_ready WHERE queue = q.id) + (SELECT count(*) FROM atommq_claim WHERE queue = q.id) AS work
-			FROM atommq_queue AS q) AS w WHERE waiting <> work
+			` + fromQueues + `) AS w WHERE waiting <> work
 		UNION ALL
 		SELECT format('%s: entries %s, counted %s; bytes %s, counted %s', name, entries, live, bytes, size)
 		FROM (SELECT name, entries, bytes, (SELECT count(*) FROM atommq_entry WHERE feed = name AND deleted = 0) AS live,

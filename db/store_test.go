@@ -87,9 +87,9 @@ func checkAccounts(t testing.TB, s *Store) {
 	t.Helper()
 	var wrong []string
 	err := s.reader.SelectContext(t.Context(), &wrong, `
-		SELECT printf('queue %d: waiting %d, counted %d', id, waiting, work) FROM (SELECT id, `+waits+` AS waiting,
+		SELECT printf('queue %d: waiting %d, counted %d', id, waiting, work) FROM (SELECT q.id, `+waits+` AS waiting,
 			(SELECT count(*) FROM atommq_ready WHERE queue = q.id) + (SELECT count(*) FROM atommq_claim WHERE queue = q.id) AS work
-			FROM atommq_queue AS q) WHERE waiting <> work
+			`+fromQueues+`) WHERE waiting <> work
 		UNION ALL
 		SELECT printf('work %d of queue %d has no entry of %d bytes', w.id, w.queue, w.bytes)
 		FROM (SELECT queue, id, bytes FROM atommq_ready UNION ALL SELECT queue, id, bytes FROM atommq_claim) AS w
