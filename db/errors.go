@@ -181,7 +181,7 @@ func isLost(err error) bool {
 
 // unlessLost returns err, nil when it says that a connection that was to be closed was lost before.
 func unlessLost(err error) error {
-	if isLost(err) {
+	if isLost(err) || errors.Is(err, sql.ErrConnDone) {
 		return nil
 	}
 	return err

@@ -106,7 +106,11 @@ func feedAndMore(_ *cobra.Command, given []string) error {
 }
 
 // flagMisuse says in the program's words what a flag takes that pflag itself reads.
-func flagMisuse(_ *cobra.Command, err error) error {
+func flagMisuse(cmd *cobra.Command, err error) error {
+	// A flag of a command that is mistyped is no fault.
+	if given := cmd.Flags().Args(); len(given) > 0 && cmd.HasSubCommands() {
+		return &misuse{noArguments(cmd, given)}
+	}
 	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok && wrong.GetFlag().Value.Type() == "bool" {
 		return misusef("invalid argument %q for \"--%s\" flag: must be true or false", wrong.GetValue(), wrong.GetFlag().Name)
 	}

@@ -83,15 +83,22 @@ func TestACopyKilledAtAnyMomentIsWholeInTheEnd(t *testing.T) {
 	}
 }
 
-func TestACopyThatIsInterruptedSaysSo(t *testing.T) {
+func TestWhatIsInterruptedSaysSo(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "bus.db")
 	runCommand(t, "migrate", "up", "--db", source)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(interrupted{})
-	cmd := newCommand()
-	cmd.SetArgs([]string{"copy", "--from", source, "--to", source + ".copy"})
-	var stderr strings.Builder
-	if status := execute(ctx, cmd, &stderr); status != statusFailed || !strings.HasSuffix(stderr.String(), ": interrupted\n") {
-		t.Errorf("status %d: %s", status, &stderr)
+	runCommand(t, "feeds", "set", "x", "--title", "X", "--db", source)
+	for _, args := range [][]string{
+		{"copy", "--from", source, "--to", source + ".copy"},
+		{"export", "x", "--db", source},
+		{"backup", source + ".backup", "--db", source},
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(interrupted{})
+		cmd := newCommand()
+		cmd.SetArgs(args)
+		var stderr strings.Builder
+		if status := execute(ctx, cmd, &stderr); status != statusFailed || !strings.HasSuffix(stderr.String(), ": interrupted\n") {
+			t.Errorf("%s: status %d: %s", args[0], status, &stderr)
+		}
 	}
 }

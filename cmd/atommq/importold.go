@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mattn/go-sqlite3"
+
 	"atommq/bus"
 	"atommq/db"
 	"atommq/feeds"
@@ -30,6 +32,9 @@ func (i *importer) old(ctx context.Context, kind, dsn string) (err error) {
 		read = i.ocamlmq
 	}
 	if err := read(ctx, from); err != nil {
+		if busy, ok := errors.AsType[sqlite3.Error](err); ok && busy.Code == sqlite3.ErrBusy {
+			err = fmt.Errorf("%w: stop what works on it", err)
+		}
 		return fmt.Errorf("database %s: %w", db.Name(dsn), err)
 	}
 	if err := i.flush(ctx); err != nil {
@@ -45,30 +50,44 @@ func mustBeOld(dsn string) error {
 	return checkDatabase("DATABASE", dsn)
 }
 
+// oldDatabase is one of another system.
+type oldDatabase struct {
+	*sql.DB
+	server bool // and not a file
+}
+
 // openOld opens a database for reading.
-func openOld(dsn string) (*sql.DB, error) {
-	if db.IsPostgres(dsn) {
-		return db.OpenServer(dsn)
+func openOld(dsn string) (o oldDatabase, err error) {
+	o.server = db.IsPostgres(dsn)
+	if o.server {
+		o.DB, err = db.OpenServer(dsn)
+	} else {
+		o.DB, err = db.OpenFile(dsn)
 	}
-	return db.OpenFile(dsn)
+	return o, err
 }
 
 // columnsOf returns those of a table, none if there is no such table.
-func columnsOf(ctx context.Context, from *sql.DB, table string) []string {
-	rows, err := from.QueryContext(ctx, "SELECT * FROM "+table+" WHERE 1 = 0")
+func (o oldDatabase) columnsOf(ctx context.Context, table string) ([]string, error) {
+	query := "SELECT count(*) FROM sqlite_schema WHERE name = '" + table + "'"
+	if o.server {
+		query = "SELECT count(*) FROM pg_class WHERE oid = to_regclass('" + table + "')"
+	}
+	var tables int
+	if err := o.QueryRowContext(ctx, query).Scan(&tables); err != nil || tables == 0 {
+		return nil, err
+	}
+	rows, err := o.QueryContext(ctx, "SELECT * FROM "+table+" WHERE 1 = 0")
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer rows.Close()
 	columns, err := rows.Columns()
-	if err != nil || rows.Err() != nil {
-		return nil
-	}
-	return columns
+	return columns, errors.Join(err, rows.Err())
 }
 
 // count tells the bar how much there is.
-func (i *importer) count(ctx context.Context, from *sql.DB, table string) error {
+func (i *importer) count(ctx context.Context, from oldDatabase, table string) error {
 	var n int64
 	if err := from.QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&n); err != nil {
 		return err
@@ -80,9 +99,12 @@ func (i *importer) count(ctx context.Context, from *sql.DB, table string) error 
 
 // ocamlmq has every message wait in the queue that it was sent to. What a consumer had and did not
 // acknowledge is among them.
-func (i *importer) ocamlmq(ctx context.Context, from *sql.DB) error {
+func (i *importer) ocamlmq(ctx context.Context, from oldDatabase) error {
 	const table = "ocamlmq_msgs"
-	if columnsOf(ctx, from, table) == nil {
+	switch columns, err := from.columnsOf(ctx, table); {
+	case err != nil:
+		return err
+	case columns == nil:
 		return fmt.Errorf("has no table %s: it is not one of ocamlmq", table)
 	}
 	if err := i.count(ctx, from, table); err != nil {
@@ -174,10 +196,12 @@ func (m *oldMessage) time() time.Time {
 var oldTables = []string{"atombus_entry", "atommq_entry"}
 
 // atombus publishes the entries of AtomBus and the first AtomMQ.
-func (i *importer) atombus(ctx context.Context, from *sql.DB) error {
+func (i *importer) atombus(ctx context.Context, from oldDatabase) error {
 	for _, table := range oldTables {
-		columns := columnsOf(ctx, from, table)
+		columns, err := from.columnsOf(ctx, table)
 		switch {
+		case err != nil:
+			return err
 		case columns == nil:
 			continue
 		case slices.Contains(columns, "xml"):
@@ -204,7 +228,7 @@ func oldQuery(table string, columns []string) string {
 		or("author_name", "NULL"), or("author_email", "NULL"), or("updated", "NULL"), table, or("order_id", "id"))
 }
 
-func (i *importer) oldEntries(ctx context.Context, from *sql.DB, query string) error {
+func (i *importer) oldEntries(ctx context.Context, from oldDatabase, query string) error {
 	rows, err := from.QueryContext(ctx, query)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"atommq/db/dbtest"
@@ -33,6 +34,15 @@ func TestMessagesOfOcamlmqInPostgreSQLAreImported(t *testing.T) {
 	run("imported 0, had 2", "import", "--from", "ocamlmq", server)
 	run(`jobs +default +2 `, "queues")
 	run("nothing is wrong", "check")
+	// What keeps the database from being read is no missing table.
+	cluster.Execute(t, "test1", "CREATE ROLE stranger LOGIN")
+	strange := strings.Replace(server, "user=atommq", "user=stranger", 1)
+	for dsn, want := range map[string]string{"postgres://127.0.0.1:1/x": "connection refused", strange: "permission denied"} {
+		out, err := exec.CommandContext(t.Context(), "atommq", "import", "--from", "ocamlmq", dsn, "--db", path).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "has no table") {
+			t.Errorf("import from %s: %v: %s", dsn, err, out)
+		}
+	}
 	out, err := exec.CommandContext(t.Context(), "sqlite3", path, "SELECT title, published FROM atommq_entry ORDER BY id LIMIT 1").Output()
 	if err != nil || string(out) != "one|1290000000500000\n" {
 		t.Errorf("the first one is %q, %v", out, err)

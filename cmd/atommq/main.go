@@ -58,6 +58,9 @@ func execute(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 	default:
 		// What kind of error it is, behind what to do about it, is for programs.
 		text := strings.TrimSuffix(err.Error(), ": "+bus.ErrUnavailable.Error())
+		if errors.Is(context.Cause(ctx), interrupted{}) { // whichever way that came back
+			text = strings.ReplaceAll(text, context.Canceled.Error(), interrupted{}.Error())
+		}
 		if errors.Is(err, db.ErrDamaged) { // whichever command came upon it
 			text += ": " + db.RestoreBackup
 		}

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+func TestAMistypedCommandIsNamedWhateverItsFlags(t *testing.T) {
+	for line, want := range map[string]string{
+		"user ad ann --db x.db":          `unknown command "ad" for "atommq user": did you mean add?`,
+		"queues sett jobs --attempts 3":  `unknown command "sett" for "atommq queues": did you mean set?`,
+		"serv --http 127.0.0.1:0":        `unknown command "serv" for "atommq": did you mean serve`,
+		"user add ann --htp 127.0.0.1:0": "unknown flag: --htp",
+		"--htp":                          "unknown flag: --htp",
+	} {
+		out, err := exec.CommandContext(t.Context(), "atommq", strings.Fields(line)...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("atommq %s: %v: %s", line, err, out)
+		}
+	}
+}
