@@ -272,7 +272,7 @@ type oldEntry struct {
 func (o *oldEntry) entry() (e *feeds.Entry, err error) {
 	text := "<content>" + escaped(o.content.String) + "</content>"
 	xhtml := `<content type="xhtml"><div xmlns="` + feeds.NamespaceXHTML + `">` + o.content.String + "</div></content>"
-	date := "<updated>" + escaped(o.updated.String) + "</updated>"
+	date := "<updated>" + escaped(o.date()) + "</updated>"
 	tries := []string{date + text, text}
 	if strings.Contains(o.content.String, "<") {
 		tries = []string{date + xhtml, date + text, xhtml, text}
@@ -286,6 +286,14 @@ func (o *oldEntry) entry() (e *feeds.Entry, err error) {
 		}
 	}
 	return nil, err
+}
+
+// date returns the date as Atom has it. What has no zone is taken for UTC.
+func (o *oldEntry) date() string {
+	if at, err := time.Parse(time.DateTime, o.updated.String); err == nil {
+		return at.Format(time.RFC3339Nano)
+	}
+	return o.updated.String
 }
 
 // head returns the entry up to its date.

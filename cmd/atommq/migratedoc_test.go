@@ -22,7 +22,7 @@ var oldDatabases = map[string]string{
 			author_name varchar(255), author_email varchar(255), updated varchar(100) NOT NULL, content text NOT NULL);
 		INSERT INTO atombus_entry VALUES (1, 'urn:uuid:3F2504E0-4F89-11D3-9A0C-0305E82C3301', 'widgets', 'first', NULL, NULL, '2010-06-01T10:00:00Z', 'one'),
 			(2, 'urn:uuid:3F2504E0-4F89-11D3-9A0C-0305E82C3302', 'widgets', 'second', NULL, NULL, '2010-06-02T10:00:00Z', 'two'),
-			(3, 'urn:uuid:3F2504E0-4F89-11D3-9A0C-0305E82C3303', 'gadgets', 'third', NULL, NULL, '2010-06-02T10:00:00Z', 'three')`,
+			(3, 'urn:uuid:3F2504E0-4F89-11D3-9A0C-0305E82C3303', 'gadgets', 'third', NULL, NULL, '2010-06-02 10:00:00', 'three')`,
 	"ocamlmq.db": `CREATE TABLE ocamlmq_msgs (msg_id VARCHAR(255) NOT NULL PRIMARY KEY, priority INT NOT NULL, destination VARCHAR(255) NOT NULL, timestamp DOUBLE NOT NULL,
 			ack_timeout DOUBLE NOT NULL, body BLOB NOT NULL);
 		INSERT INTO ocamlmq_msgs VALUES ('a', 0, 'jobs', 1290000000.5, 0, x'6f6e65'), ('b', 0, 'jobs', 1290000001.5, 0, x'74776f')`,
@@ -44,6 +44,10 @@ func TestTheWaysOfMigratingWorkAsWritten(t *testing.T) {
 		if err != nil || !tr.matches(out) {
 			t.Errorf("line %d: %s: %v\nprints:\n%s\nthe page has:\n%s", tr.line, tr.command, err, out, strings.Join(tr.output, "\n"))
 		}
+	}
+	out, err := shell.run(t, "curl -s http://127.0.0.1:8080/feeds/gadgets")
+	if err != nil || !strings.Contains(strings.Join(strings.Fields(out), ""), "<updated>2010-06-02T10:00:00Z</updated>") {
+		t.Errorf("a date without a zone: %v\n%s", err, out)
 	}
 }
 
