@@ -65,7 +65,7 @@ func (b *Bus) purge(ctx context.Context, q *Queue, c Counted, seen *Queue) (remo
 		if err := b.commit(context.WithoutCancel(ctx), t); err != nil {
 			return removed, fmt.Errorf("purge queue %q of %q: %w", q.Name, q.Feed, err)
 		}
-		removed += int64(p.Removed)
+		removed, seen = removed+int64(p.Removed), nil // what held for the first holds for the rest
 		if after = p.Last; p.Removed < p.Count {
 			return removed, nil // consumers took the rest
 		}
@@ -88,8 +88,12 @@ func (b *Bus) DropQueue(ctx context.Context, name QueueName, waiting int64, seen
 		return fmt.Errorf("drop queue %q of %q: %w", q.Name, q.Feed, ErrCount)
 	}
 	// What is too much for one commit goes first.
-	if _, err := b.purge(ctx, q, Counted{Count: q.Waiting, UpTo: math.MaxInt64}, seen); err != nil {
+	removed, err := b.purge(ctx, q, Counted{Count: q.Waiting, UpTo: math.MaxInt64}, seen)
+	if err != nil {
 		return err
+	}
+	if removed > 0 {
+		seen = nil // else the queue would be left, without what waited
 	}
 	t := &ticket{op: Op{Kind: OpDropQueue, Purge: &Purge{Queue: q.ID, If: seen}, Order: Order{Feed: q.Feed}}}
 	if err := b.commit(context.WithoutCancel(ctx), t); err != nil {

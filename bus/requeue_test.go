@@ -83,6 +83,36 @@ func TestADroppedQueueBeginsAnewWithItsConsumers(t *testing.T) {
 	})
 }
 
+func TestADropThatHasBegunIsNotGivenUpForAChange(t *testing.T) {
+	var purges int
+	store := new(bustest.Memory)
+	store.BeforeCommit = func(ops []*bus.Op) error {
+		if ops[0].Kind == bus.OpPurge {
+			if purges++; purges == 2 {
+				most := 7
+				_, err := store.ConfigureQueue(t.Context(), "x", bus.DefaultQueue, bus.QueueSettings{Attempts: &most})
+				return err
+			}
+		}
+		return nil
+	}
+	b := open(t, store, nil, bus.Config{})
+	const many = 1500
+	for range many {
+		publish(t, b, queued("e"))
+	}
+	seen, err := b.Queue(t.Context(), "x", bus.DefaultQueue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.DropQueue(t.Context(), workQueue, many, seen); err != nil || purges != 2 {
+		t.Errorf("DropQueue: %v, in %d parts", err, purges)
+	}
+	if _, err := b.Queue(t.Context(), "x", bus.DefaultQueue); !errors.Is(err, bus.ErrNoQueue) {
+		t.Errorf("Queue: %v, want ErrNoQueue", err)
+	}
+}
+
 // attempts sets how often the entries of x are handed out.
 func attempts(t testing.TB, b *bus.Bus, most int) {
 	t.Helper()
