@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -30,12 +29,6 @@ type Client struct {
 	// Retry is for how long Publish tries again while no answer comes, or one that says to try
 	// later; 0 for once only.
 	Retry time.Duration
-}
-
-// Receipt says where a published entry is.
-type Receipt struct {
-	ID       int64  // the value of Xlastid; of the last entry, when a batch was posted
-	Location string // URL of the entry
 }
 
 // Batch is a page of a feed, oldest entry first.
@@ -76,48 +69,6 @@ var ErrForeign = errors.New("the answer is not AtomMQ's")
 
 // maxAnswer bounds what is read of one answer.
 const maxAnswer = 64 << 20
-
-// Publish posts body to a feed. With a key ("" for none) it may be repeated safely: the same body
-// is published once. So Publish itself repeats it while c.Retry lasts, under a key that it makes if
-// there is none. Refusals are a *StatusError.
-func (c *Client) Publish(ctx context.Context, feed, contentType string, body []byte, key string) (*Receipt, error) {
-	if key == "" && c.Retry > 0 {
-		key = rand.Text()
-	}
-	end := time.Now().Add(c.Retry)
-	for wait := pause(0); ; {
-		receipt, err := c.publish(ctx, feed, contentType, body, key)
-		if err == nil || !passes(err) || ctx.Err() != nil || time.Until(end) <= max(time.Duration(wait), askedFor(err)) {
-			return receipt, err
-		}
-		if waitErr := wait.wait(ctx, err); waitErr != nil {
-			return nil, err
-		}
-	}
-}
-
-// publish posts body once.
-func (c *Client) publish(ctx context.Context, feed, contentType string, body []byte, key string) (*Receipt, error) {
-	req, err := c.request(ctx, http.MethodPost, feed, "", bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
-	if key != "" {
-		req.Header.Set("Idempotency-Key", key)
-	}
-	resp, _, err := c.do(req, http.StatusCreated)
-	if err != nil {
-		return nil, fmt.Errorf("publish to %q: %w", feed, err)
-	}
-	id, err := lastID(resp)
-	if err != nil {
-		return nil, fmt.Errorf("publish to %q: %w", feed, err)
-	}
-	return &Receipt{ID: id, Location: resp.Header.Get("Location")}, nil
-}
 
 // After reads at most limit (1 to 1000) entries with ids above after. Refusals are a *StatusError:
 // status 404 while there is no such feed, 410 where entries after the cursor are no longer kept.
@@ -313,7 +264,7 @@ func parseBatch(body []byte) (*Batch, error) {
 	for _, t := range doc.Gone {
 		b.Entries = append(b.Entries, t.entry())
 	}
-	slices.SortFunc(b.Entries, func(x, y BatchEntry) int { return cmp.Compare(x.ID, y.ID) })
+	slices.SortStableFunc(b.Entries, func(x, y BatchEntry) int { return cmp.Compare(x.ID, y.ID) })
 	return b, nil
 }
 

@@ -23,7 +23,7 @@ func TestTheClientPublishesAndFollows(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, err := c.Publish(ctx, "a/b ü", "text/plain", []byte("hello"), "key")
-	if err != nil || *again != *first || first.ID != 1 {
+	if err != nil || !cmp.Equal(again, first) || first.ID != 1 {
 		t.Fatalf("published %+v, then %+v, %v", first, again, err)
 	}
 	if _, err := c.Publish(ctx, "a/b ü", "text/html", []byte("<p>hi"), ""); err != nil {
@@ -72,6 +72,31 @@ func TestTheClientHasTombstonesInTheirPlace(t *testing.T) {
 	}
 	if kept.Deleted || kept.ID != 3 || kept.Title != "two" {
 		t.Errorf("the entry is %+v", kept)
+	}
+}
+
+func TestTheClientPublishesDrafts(t *testing.T) {
+	s := serve(t, Handler{})
+	c := &Client{BaseURL: s.url, HTTP: s.client, Retry: time.Minute}
+	batch := func(entries ...string) string {
+		return "<feed xmlns='http://www.w3.org/2005/Atom'>" + strings.Join(entries, "") + "</feed>"
+	}
+	draft, entry := draftEntry("draft", "yes"), draftEntry("entry", "no")
+	for _, test := range []struct {
+		body   string
+		id     int64
+		drafts int
+	}{
+		{draft, 0, 1}, {entry, 1, 0}, {batch(draft), 0, 1}, {batch(draft, entry, draft), 2, 2}, {batch(entry), 3, 0},
+	} {
+		receipt, err := c.Publish(t.Context(), "x", "application/atom+xml", []byte(test.body), "")
+		if err != nil || receipt.ID != test.id || len(receipt.Drafts) != test.drafts || (receipt.ID > 0 && receipt.Location == "") {
+			t.Errorf("%s\nis published as %+v, %v; want id %d and %d drafts", test.body, receipt, err, test.id, test.drafts)
+			continue
+		}
+		for _, url := range receipt.Drafts {
+			s.get(strings.TrimPrefix(url, s.url)).want(t, http.StatusOK).wantText(t, "<title>draft</title>")
+		}
 	}
 }
 

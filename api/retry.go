@@ -69,7 +69,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 func passes(err error) bool {
 	refused, ok := errors.AsType[*StatusError](err)
 	if !ok {
-		return !errors.Is(err, errMisuse)
+		return !errors.Is(err, errMisuse) && !errors.Is(err, ErrForeign)
 	}
 	switch refused.Status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusBadGateway,

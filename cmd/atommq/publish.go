@@ -34,7 +34,7 @@ func publishCommand() *cobra.Command {
 		Use:   "publish FEED [TEXT…]",
 		Short: "Publish an entry to a feed",
 		Long: `Publish sends one entry to a running server and prints the id and the address it
-got, once it is on disk there. What is sent are the words given, the file that --file
+got, once it is on disk there; of a draft, which has no id, the address. What is sent are the words given, the file that --file
 names, or standard input. An Atom entry is sent as it is, an Atom feed document as an
 atomic batch; anything else becomes the content of a new entry.
 
@@ -70,18 +70,31 @@ published once all the same: a key makes sure of that.`,
 			return err
 		}
 		if asJSON {
-			return newEncoder(cmd.OutOrStdout()).Encode(receiptJSON{receipt.ID, receipt.Location})
+			return newEncoder(cmd.OutOrStdout()).Encode(receiptJSON(*receipt))
 		}
-		_, err = fmt.Fprintf(toPeople{cmd.OutOrStdout()}, "%d %s\n", receipt.ID, receipt.Location)
-		return err
+		return showReceipt(toPeople{cmd.OutOrStdout()}, receipt)
 	}
 	return cmd
 }
 
 // receiptJSON is the form of a receipt for programs.
 type receiptJSON struct {
-	ID       int64  `json:"id"`
-	Location string `json:"location"`
+	ID       int64    `json:"id,omitempty"`
+	Location string   `json:"location,omitempty"`
+	Drafts   []string `json:"drafts,omitempty"`
+}
+
+// showReceipt prints a receipt for people.
+func showReceipt(w io.Writer, r *api.Receipt) error {
+	var lines strings.Builder
+	if r.ID > 0 {
+		fmt.Fprintf(&lines, "%d %s\n", r.ID, r.Location)
+	}
+	for _, draft := range r.Drafts {
+		fmt.Fprintf(&lines, "draft %s\n", draft)
+	}
+	_, err := io.WriteString(w, lines.String())
+	return err
 }
 
 func (p *publication) publish(ctx context.Context, client *api.Client, stdin io.Reader) (*api.Receipt, error) {

@@ -1,0 +1,90 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Receipt says where a published entry is.
+type Receipt struct {
+	ID       int64    // the value of Xlastid, of the last entry when a batch was posted; 0 where there are drafts alone
+	Location string   // URL of the entry, or of a page of those of a batch that are no drafts
+	Drafts   []string // URLs of the drafts that were posted, which nobody else is told
+}
+
+// Publish posts body to a feed. With a key ("" for none) it may be repeated safely: the same body
+// is published once. So Publish itself repeats it while c.Retry lasts, under a key that it makes if
+// there is none. Refusals are a *StatusError.
+func (c *Client) Publish(ctx context.Context, feed, contentType string, body []byte, key string) (*Receipt, error) {
+	if key == "" && c.Retry > 0 {
+		key = rand.Text()
+	}
+	end := time.Now().Add(c.Retry)
+	for wait := pause(0); ; {
+		receipt, err := c.publish(ctx, feed, contentType, body, key)
+		if err == nil || !passes(err) || ctx.Err() != nil || time.Until(end) <= max(time.Duration(wait), askedFor(err)) {
+			return receipt, err
+		}
+		if waitErr := wait.wait(ctx, err); waitErr != nil {
+			return nil, err
+		}
+	}
+}
+
+// publish posts body once.
+func (c *Client) publish(ctx context.Context, feed, contentType string, body []byte, key string) (*Receipt, error) {
+	req, err := c.request(ctx, http.MethodPost, feed, "", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
+	resp, answer, err := c.do(req, http.StatusCreated)
+	if err != nil {
+		return nil, fmt.Errorf("publish to %q: %w", feed, err)
+	}
+	receipt, err := receiptOf(resp, answer)
+	if err != nil {
+		return nil, fmt.Errorf("publish to %q: %w", feed, err)
+	}
+	return receipt, nil
+}
+
+// receiptOf reads a receipt from the answer to a POST: about an entry, a draft, or a batch of both.
+func receiptOf(resp *http.Response, answer []byte) (*Receipt, error) {
+	r := &Receipt{Location: resp.Header.Get("Location")}
+	if bytes.Contains(answer, []byte("draft")) { // few batches have some, and reading it all takes a while
+		r.Drafts = draftsIn(answer)
+	}
+	if resp.Header.Get("Xlastid") == "" && feedOf(r.Location) != "" {
+		r.Drafts = []string{r.Location}
+	}
+	if resp.Header.Get("Xlastid") == "" && len(r.Drafts) > 0 {
+		return r, nil
+	}
+	var err error
+	r.ID, err = lastID(resp)
+	return r, err
+}
+
+// draftsIn returns the URLs of the entries of a feed document that have no id.
+func draftsIn(document []byte) (urls []string) {
+	batch, err := parseBatch(document)
+	if err != nil {
+		return nil // it is an entry
+	}
+	for _, e := range batch.Entries {
+		if e.ID == 0 && e.URL != "" {
+			urls = append(urls, e.URL)
+		}
+	}
+	return urls
+}
