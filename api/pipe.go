@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"net/http"
 	"strconv"
@@ -48,8 +49,8 @@ func (p *responsePipe) send(parts [][]byte) error {
 func (p *responsePipe) finish() error { return nil }
 
 // takenPipe writes to a connection that was taken over from net/http, which would hold more for it:
-// buffers for a request that will not come, and two goroutines. It needs none of that, nor a copy
-// of what all readers get.
+// buffers for a request that will not come, and goroutines with large stacks. It needs none of that,
+// nor a copy of what all readers get.
 type takenPipe struct {
 	conn    net.Conn
 	time    time.Duration
@@ -122,3 +123,24 @@ func (p *takenPipe) write(all net.Buffers) error {
 }
 
 func (p *takenPipe) finish() error { return p.write(net.Buffers{[]byte("0\r\n\r\n")}) }
+
+// mostUnasked is how much a reader may send behind its request, in bytes. It gets no answer to it.
+const mostUnasked = 64 << 10
+
+var errUnasked = errors.New("the reader of a stream sends more than a request")
+
+// awaitLeaving reads from a connection that was taken over until its client has left, and closes
+// it: a write may be waiting for that client. One that will send no more has left, as it has for
+// net/http. It returns early when somebody else closes the connection.
+func awaitLeaving(conn net.Conn) error {
+	defer conn.Close()
+	var unasked [128]byte // there is one for each stream, mostly for nothing
+	for most := mostUnasked; most > 0; {
+		n, err := conn.Read(unasked[:])
+		if err != nil {
+			return err
+		}
+		most -= n
+	}
+	return errUnasked
+}

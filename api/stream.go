@@ -130,16 +130,21 @@ func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form 
 }
 
 // runTaken runs a stream on a connection of its own. For net/http the request is over, and its
-// context with it: a reader that leaves is noticed by writing.
+// context with it.
 func (s *site) runTaken(st *stream, conn net.Conn, page []*bus.Entry, changed <-chan struct{}, request string) {
 	defer st.close(conn)
-	defer conn.Close()
+	ctx, left := context.WithCancelCause(context.Background())
+	go func() { left(awaitLeaving(conn)) }()
+	defer func() {
+		_ = conn.Close()
+		<-ctx.Done()
+	}()
 	defer func() {
 		if v := recover(); v != nil {
 			s.log.Error("panic while streaming", "request", request, "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
-	err := st.run(context.Background(), page, changed)
+	err := st.run(ctx, page, changed)
 	if errors.Is(err, os.ErrDeadlineExceeded) { // the recorder saw nothing of it
 		s.stats.unread.Add(1)
 	}
@@ -250,7 +255,7 @@ func (st *stream) run(ctx context.Context, page []*bus.Entry, changed <-chan str
 				}
 				timer.Reset(st.live.beat - time.Since(st.begun))
 			case <-ctx.Done():
-				return nil
+				return context.Cause(ctx)
 			case <-st.live.ending:
 			case <-st.sub.Done():
 			}
