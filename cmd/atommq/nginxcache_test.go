@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -55,46 +56,26 @@ func (c *counter) count(path string) int {
 	return c.seen[path]
 }
 
-// startCache starts a cache in front of a server, as doc/http.md has it, and returns a client that
-// reaches it whatever the host.
-func startCache(t *testing.T, upstream string) *http.Client {
+// startCache starts deploy/nginx.conf with the cache that doc/http.md adds to it, in front of a
+// server at an address, and returns a client that reaches it whatever the host. Words of what is
+// added are replaced, by pairs.
+func startCache(t *testing.T, upstream string, replace ...string) *inFront {
 	t.Helper()
-	nginx := needProgram(t, "nginx", "nginx")
-	dir := t.TempDir()
-	socket := filepath.Join(dir, "nginx.sock")
-	config := fmt.Sprintf(`daemon off;
-master_process off;
-pid %[1]s/nginx.pid;
-error_log stderr;
-events {}
-http {
-    access_log off;
-    client_body_temp_path %[1]s/body;
-    proxy_temp_path %[1]s/proxy;
-    fastcgi_temp_path %[1]s/fastcgi;
-    uwsgi_temp_path %[1]s/uwsgi;
-    scgi_temp_path %[1]s/scgi;
-    proxy_cache_path %[1]s/cache keys_zone=atommq:10m max_size=1g;
-    server {
-        listen unix:%[2]s;
-        location / {
-            proxy_pass %[3]s;
-            proxy_http_version 1.1;
-            proxy_buffering on;
-            proxy_cache atommq;
-            proxy_cache_lock on;
-            add_header X-Cache $upstream_cache_status;
-        }
-    }
-}
-`, dir, socket, upstream)
-	file := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+	page, err := os.ReadFile("../../doc/http.md")
+	if err != nil {
 		t.Fatal(err)
 	}
-	transport := runInFront(t, socket, []string{nginx, "-p", dir, "-e", "stderr", "-c", file})
-	transport.DisableCompression = true
-	return &http.Client{Transport: transport, Timeout: time.Minute}
+	added := regexp.MustCompile("(?s)```nginx\nhttp {\n(.*?)\n    server {\n(.*?)    }\n}\n```").FindSubmatch(page)
+	if added == nil {
+		t.Fatal("doc/http.md adds no cache to deploy/nginx.conf")
+	}
+	words := strings.NewReplacer(append(replace, "/var/cache/nginx/atommq", filepath.Join(t.TempDir(), "cache"))...)
+	const upstreams, locations = "    upstream heads {\n", "        location / {\n"
+	f, _ := nginxAt(t, upstream,
+		upstreams, words.Replace(string(added[1]))+upstreams,
+		locations, "        add_header X-Cache $upstream_cache_status;\n"+words.Replace(string(added[2]))+locations)
+	f.Transport.(*http.Transport).DisableCompression = true
+	return f
 }
 
 // dialUntil connects as soon as the program that is to listen does, unless it has ended.
@@ -117,9 +98,9 @@ func dialUntil(ctx context.Context, socket string, ended <-chan struct{}) (net.C
 }
 
 // fetch gets a feed document through a cache.
-func fetch(t *testing.T, c *http.Client, path string, fields ...string) (doc atom.Feed, header http.Header) {
+func fetch(t *testing.T, c *inFront, path string, fields ...string) (doc atom.Feed, header http.Header) {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodGet, "http://mq.example"+path, nil)
+	req, err := http.NewRequest(http.MethodGet, c.site+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,11 +125,24 @@ func fetch(t *testing.T, c *http.Client, path string, fields ...string) (doc ato
 	return doc, resp.Header
 }
 
-// linkTo returns the path that a document's link leads to, "" for none.
-func linkTo(t *testing.T, doc atom.Feed, rel string) string {
+// appendBatches fills an append-only feed with pages of the archive, at the server itself.
+func appendBatches(t *testing.T, server *process, feed string) {
+	t.Helper()
+	runCommand(t, "feeds", "set", feed, "--append-only", "--db", server.DB)
+	for range 4 {
+		status, text := ask(t, "POST", server.URL+"feeds/"+feed, "<feed xmlns='http://www.w3.org/2005/Atom'>"+strings.Repeat("<entry><title>e</title></entry>", 100)+"</feed>",
+			"Authorization: Basic bWU6c2VjcmV0", "Content-Type: application/atom+xml")
+		if status != http.StatusCreated {
+			t.Fatal(text)
+		}
+	}
+}
+
+// prevArchive returns the path of the next older page of an archive, "" for none.
+func prevArchive(t *testing.T, doc atom.Feed) string {
 	t.Helper()
 	for _, l := range doc.Link {
-		if l.Rel == rel {
+		if l.Rel == "prev-archive" {
 			u, err := url.Parse(l.Href)
 			if err != nil {
 				t.Fatal(err)
@@ -165,7 +159,7 @@ func TestNginxServesTheArchiveWithoutTheBus(t *testing.T) {
 	needProgram(t, "nginx", "nginx")
 	server := startServer(t)
 	upstream := countRequests(t, server.URL)
-	client := startCache(t, upstream.URL)
+	client := startCache(t, upstream.Listener.Addr().String())
 	runCommand(t, "feeds", "set", "ledger", "--append-only", "--db", server.DB)
 	for i := range 4 {
 		var batch strings.Builder
@@ -184,7 +178,7 @@ func TestNginxServesTheArchiveWithoutTheBus(t *testing.T) {
 		entries[e.Title] = true
 	}
 	var final []string
-	for path := linkTo(t, newest, "prev-archive"); path != ""; {
+	for path := prevArchive(t, newest); path != ""; {
 		doc, header := fetch(t, client, path)
 		for range 9 {
 			again, _ := fetch(t, client, path)
@@ -198,7 +192,7 @@ func TestNginxServesTheArchiveWithoutTheBus(t *testing.T) {
 		for _, e := range doc.Entry {
 			entries[e.Title] = true
 		}
-		path = linkTo(t, doc, "prev-archive")
+		path = prevArchive(t, doc)
 	}
 	if len(entries) != 400 || len(final) < 4 {
 		t.Errorf("%d of 400 entries, and %q are final", len(entries), final)
@@ -229,7 +223,7 @@ func TestASharedCacheKeepsOnlyWhatEverybodyMayRead(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "atommq.db")
 	runCommand(t, "user", "allow", "anonymous", "read", "open", "--db", db)
 	server := startServer(t, "--db", db, "--login", "me", "--passcode", "secret")
-	client := startCache(t, server.URL)
+	client := startCache(t, server.address(), "~ ^/feeds/[^/]+/archive/", "/feeds/") // and pages by cursor
 	get := func(path, account string) (status int, header http.Header, text string) {
 		req, err := http.NewRequest(http.MethodGet, "http://mq.example"+path, nil)
 		if err != nil {
@@ -250,13 +244,7 @@ func TestASharedCacheKeepsOnlyWhatEverybodyMayRead(t *testing.T) {
 		return resp.StatusCode, resp.Header, string(b)
 	}
 	for _, feed := range []string{"open", "secret"} {
-		runCommand(t, "feeds", "set", feed, "--append-only", "--db", server.DB)
-		for range 4 {
-			if status, text := ask(t, "POST", server.URL+"feeds/"+feed, "<feed xmlns='http://www.w3.org/2005/Atom'>"+strings.Repeat("<entry><title>e</title></entry>", 100)+"</feed>",
-				"Authorization: Basic bWU6c2VjcmV0", "Content-Type: application/atom+xml"); status != http.StatusCreated {
-				t.Fatal(text)
-			}
-		}
+		appendBatches(t, server, feed)
 		archive := "/feeds/" + feed
 		for range 2 { // the newest page of the archive may still grow
 			_, _, text := get(archive, "me")
@@ -264,7 +252,7 @@ func TestASharedCacheKeepsOnlyWhatEverybodyMayRead(t *testing.T) {
 			if err := xml.Unmarshal([]byte(text), &doc); err != nil {
 				t.Fatal(err)
 			}
-			archive = linkTo(t, doc, "prev-archive")
+			archive = prevArchive(t, doc)
 		}
 		for _, path := range []string{archive, "/feeds/" + feed + "?after=1&limit=50"} {
 			if status, header, _ := get(path, "me"); status != http.StatusOK || !strings.Contains(header.Get("Cache-Control"), "immutable") {
@@ -278,5 +266,80 @@ func TestASharedCacheKeepsOnlyWhatEverybodyMayRead(t *testing.T) {
 				t.Errorf("a stranger gets %s with status %d out of the cache", path, status)
 			}
 		}
+	}
+}
+
+// Links that began with the address of the server behind it would lead nowhere, and those that were
+// made for another host astray.
+func TestLinksOutOfACacheBeginWithTheHostThatWasAsked(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "atommq.db")
+	runCommand(t, "user", "allow", "anonymous", "read", "ledger", "--db", db)
+	server := startServer(t, "--db", db, "--trusted-proxies", "127.0.0.1", "--login", "me", "--passcode", "secret")
+	cache := startCache(t, server.address())
+	appendBatches(t, server, "ledger")
+	for _, asked := range []struct{ host, status string }{{"mq.example", "MISS"}, {"other.example", "MISS"}, {"mq.example", "HIT"}} {
+		cache.site = "http://" + asked.host
+		status := ""
+		for path := "/feeds/ledger"; path != ""; {
+			resp, text := cache.do(t, "GET", path, "", http.StatusOK)
+			for _, link := range regexp.MustCompile(`<link [^>]*href="([^"]*)"`).FindAllStringSubmatch(text, -1) {
+				if !strings.HasPrefix(link[1], cache.site+"/feeds/") {
+					t.Fatalf("%s%s has a link to %s", cache.site, path, link[1])
+				}
+			}
+			status = resp.Header.Get("X-Cache")
+			var doc atom.Feed
+			if err := xml.Unmarshal([]byte(text), &doc); err != nil {
+				t.Fatal(err)
+			}
+			path = prevArchive(t, doc)
+		}
+		if status != asked.status {
+			t.Errorf("the beginning of the archive at %s: %s", asked.host, status)
+		}
+	}
+	cache.do(t, "GET", "/metrics", "", http.StatusForbidden)
+}
+
+func TestACacheHoldsNoPollBehindALongOne(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "atommq.db")
+	runCommand(t, "user", "allow", "anonymous", "admin", "*", "--db", db)
+	server := startServer(t, "--db", db, "--trusted-proxies", "127.0.0.1")
+	cache := startCache(t, server.address(), "proxy_cache_lock on;", "proxy_cache_lock on; proxy_cache_lock_timeout 1m; proxy_cache_lock_age 1m;")
+	cache.do(t, "POST", "/feeds/x", "first", http.StatusCreated, "Content-Type: text/plain")
+	req, err := http.NewRequest(http.MethodGet, cache.site+"/feeds/x?after=1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Prefer", "wait=30")
+	long := make(chan string, 1)
+	go func() {
+		defer close(long)
+		resp, err := cache.Do(req)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		long <- string(text)
+	}()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for scrape(t, server.URL+"metrics")["atommq_http_polls"] != 1 {
+		<-again.C
+	}
+	if _, text := cache.do(t, "GET", "/feeds/x?after=1", "", http.StatusOK); strings.Contains(text, "<entry") {
+		t.Errorf("there is something new already: %s", text)
+	}
+	if len(long) > 0 {
+		t.Error("a poll waited for somebody else's long one")
+	}
+	cache.do(t, "POST", "/feeds/x", "second", http.StatusCreated, "Content-Type: text/plain")
+	if text := <-long; !strings.Contains(text, "second") {
+		t.Errorf("the long poll is answered with %s", text)
 	}
 }

@@ -22,7 +22,13 @@ import (
 // returns beside the client.
 func nginxProxy(t *testing.T, server *process, replace ...string) (f *inFront, socket string) {
 	t.Helper()
-	f, socket = nginx(t, "nginx.conf", append(replace, "listen 80;", "listen unix:SOCKET;", "server 10.0.0.11:8080 ", "server "+server.address()+" ",
+	return nginxAt(t, server.address(), replace...)
+}
+
+// nginxAt is nginxProxy in front of what is at an address.
+func nginxAt(t *testing.T, upstream string, replace ...string) (f *inFront, socket string) {
+	t.Helper()
+	f, socket = nginx(t, "nginx.conf", append(replace, "listen 80;", "listen unix:SOCKET;", "server 10.0.0.11:8080 ", "server "+upstream+" ",
 		"        server 10.0.0.12:8080 max_fails=1 fail_timeout=5s;\n", "")...)
 	conn, err := f.Transport.(*http.Transport).DialContext(t.Context(), "", "") // once it listens
 	if err != nil {
