@@ -23,6 +23,7 @@ const (
 type live struct {
 	maxWait, lifetime, beat time.Duration
 	most                    int
+	beatValue               []string // of the header field
 
 	ending chan struct{} // closed when everybody is to come back later
 
@@ -47,6 +48,7 @@ func newLive(h *Handler) *live {
 	if l.most <= 0 {
 		l.most = DefaultMaxReaders
 	}
+	l.beatValue = []string{inSeconds(l.beat)}
 	return l
 }
 

@@ -90,7 +90,7 @@ func TestAStreamOfEvents(t *testing.T) {
 	created := s.do(http.MethodPost, "/feeds/x", "<entry><title>one</title><content>two\r\nlines</content></entry>").want(t, http.StatusCreated)
 	events := s.stream(t, "/feeds/x?after=0", asEvents)
 	for name, want := range map[string]string{
-		"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff",
+		"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff", "Stream-Heart-Beat": "15",
 	} {
 		if got := events.resp.Header.Get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)

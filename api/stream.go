@@ -31,6 +31,9 @@ const (
 	retrySpread = 4 * time.Second
 )
 
+// beatField tells, in seconds, the longest time between two writes to a stream.
+const beatField = "Stream-Heart-Beat"
+
 const (
 	typeEvents = "text/event-stream"
 	typeLines  = "application/x-ndjson"
@@ -90,6 +93,7 @@ func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form 
 		return err
 	}
 	describeStream(w.Header(), form)
+	w.Header()[beatField] = s.live.beatValue
 	if r.Method == http.MethodHead {
 		w.WriteHeader(http.StatusOK)
 		return nil
