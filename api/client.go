@@ -21,13 +21,15 @@ import (
 	"atommq/feeds"
 )
 
-// Client publishes to the feeds of a server and reads them.
+// Client publishes to the feeds of a server and reads them. A request of which nothing was sent and
+// nothing came for 30 seconds, beyond what the server was asked to wait, fails: such an error is
+// os.ErrDeadlineExceeded.
 type Client struct {
 	BaseURL         string       // "http://127.0.0.1:8080"
 	HTTP            *http.Client // default http.DefaultClient
 	Login, Passcode string       // HTTP Basic, when Passcode is set
 	// Retry is for how long Publish tries again while no answer comes, or one that says to try
-	// later; 0 for once only.
+	// later; 0 for once only. Then it ends, unless a body is still being sent.
 	Retry time.Duration
 }
 
@@ -103,7 +105,7 @@ func (c *Client) page(ctx context.Context, target string, after int64, wait time
 	if wait > 0 {
 		req.Header.Set("Prefer", "wait="+strconv.Itoa(int(wait.Seconds())))
 	}
-	resp, body, err := c.do(req, http.StatusOK)
+	resp, body, err := c.do(req, http.StatusOK, wait+answerPatience)
 	if err != nil {
 		return nil, false, fmt.Errorf("read %s: %w", target, err)
 	}
@@ -164,19 +166,23 @@ func (c *Client) client() *http.Client {
 	return c.HTTP
 }
 
-// do sends req and reads the whole answer, which is to have the given status.
-func (c *Client) do(req *http.Request, status int) (*http.Response, []byte, error) {
-	resp, err := c.client().Do(req)
+// do sends req and reads the whole answer, which is to have the given status. It fails once nothing
+// came for as long as patience.
+func (c *Client) do(req *http.Request, status int, patience time.Duration) (*http.Response, []byte, error) {
+	ctx, dog := watch(req.Context(), patience)
+	defer dog.stop()
+	resp, err := c.client().Do(dog.request(req.WithContext(ctx)))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, causeOf(ctx, err)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	dog.heard()
+	body, err := io.ReadAll(io.LimitReader(watched{resp.Body, dog}, maxAnswer+1))
 	if closeErr := resp.Body.Close(); err == nil {
 		err = closeErr
 	}
 	switch {
 	case err != nil:
-		return nil, nil, fmt.Errorf("read the answer: %w", err)
+		return nil, nil, fmt.Errorf("read the answer: %w", causeOf(ctx, err))
 	case len(body) > maxAnswer:
 		return nil, nil, fmt.Errorf("the answer is larger than %d bytes; ask for fewer entries", maxAnswer)
 	case resp.Request != nil && resp.Request.Method != req.Method: // as RFC 9110 §15.4.2 allows: what was to be published went nowhere

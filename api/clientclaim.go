@@ -69,7 +69,7 @@ func (c *Client) Claim(ctx context.Context, cfg ClaimConfig) ([]*Claim, error) {
 		return nil, err
 	}
 	req.Header.Set("Accept", "application/json")
-	_, body, err := c.do(req, http.StatusOK)
+	_, body, err := c.do(req, http.StatusOK, max(cfg.Wait, 0)+answerPatience)
 	if err != nil {
 		return nil, fmt.Errorf("claim from %q: %w", cfg.Feed, err)
 	}
@@ -152,6 +152,6 @@ func (c *Client) settle(ctx context.Context, method, link string, status int) ([
 		}
 		req.SetBasicAuth(c.Login, c.Passcode)
 	}
-	_, body, err := c.do(req, status)
+	_, body, err := c.do(req, status, answerPatience)
 	return body, err
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 )
 
 // Healthy asks whether the server's process answers. It takes no account.
@@ -20,6 +21,10 @@ func (c *Client) well(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = c.do(req, http.StatusOK)
+	patience := answerPatience
+	if end, bounded := ctx.Deadline(); bounded { // the caller says how long
+		patience = max(patience, time.Until(end))
+	}
+	_, _, err = c.do(req, http.StatusOK, patience)
 	return err
 }

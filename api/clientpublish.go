@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -18,25 +19,37 @@ type Receipt struct {
 
 // Publish posts body to a feed. With a key ("" for none) it may be repeated safely: the same body
 // is published once. So Publish itself repeats it while c.Retry lasts, under a key that it makes if
-// there is none. Refusals are a *StatusError.
+// there is none. Refusals are a *StatusError. When ctx ends between two tries, the error is both
+// its cause and that of the last try.
 func (c *Client) Publish(ctx context.Context, feed, contentType string, body []byte, key string) (*Receipt, error) {
 	if key == "" && c.Retry > 0 {
 		key = rand.Text()
 	}
 	end := time.Now().Add(c.Retry)
 	for wait := pause(0); ; {
-		receipt, err := c.publish(ctx, feed, contentType, body, key)
-		if err == nil || !passes(err) || ctx.Err() != nil || time.Until(end) <= max(time.Duration(wait), askedFor(err)) {
+		receipt, err := c.publish(ctx, feed, contentType, body, key, c.patience(end)+underway(len(body)))
+		if err == nil || !passes(err) || errors.Is(err, context.Cause(ctx)) || time.Until(end) <= max(time.Duration(wait), askedFor(err)) {
 			return receipt, err
 		}
-		if waitErr := wait.wait(ctx, err); waitErr != nil {
-			return nil, err
+		if ended := wait.wait(ctx, err); ended != nil {
+			return nil, fmt.Errorf("%w, after this: %w", ended, err)
 		}
 	}
 }
 
+// shortestTry is how much time a try has in any case.
+const shortestTry = time.Second
+
+// patience returns how long a try may stand still that is to end by about the given time.
+func (c *Client) patience(end time.Time) time.Duration {
+	if c.Retry <= 0 {
+		return answerPatience
+	}
+	return min(max(time.Until(end), shortestTry), answerPatience)
+}
+
 // publish posts body once.
-func (c *Client) publish(ctx context.Context, feed, contentType string, body []byte, key string) (*Receipt, error) {
+func (c *Client) publish(ctx context.Context, feed, contentType string, body []byte, key string, patience time.Duration) (*Receipt, error) {
 	req, err := c.request(ctx, http.MethodPost, feed, "", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -47,7 +60,7 @@ func (c *Client) publish(ctx context.Context, feed, contentType string, body []b
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
-	resp, answer, err := c.do(req, http.StatusCreated)
+	resp, answer, err := c.do(req, http.StatusCreated, patience)
 	if err != nil {
 		return nil, fmt.Errorf("publish to %q: %w", feed, err)
 	}

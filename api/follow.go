@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"atommq/feeds"
@@ -19,8 +18,6 @@ import (
 const (
 	// followPatience is how long a stream may take to begin. One that a proxy holds back does not.
 	followPatience = 10 * time.Second
-	// followSilence is how long a stream may be silent. One whose connection is dead is, without end.
-	followSilence = 3 * DefaultHeartBeat
 	// followWait is how long a poll waits, where there are no streams.
 	followWait = 45 * time.Second
 	// followPolls is for how long it is polled before a stream is tried again.
@@ -85,6 +82,7 @@ type follower struct {
 
 	pause  pause
 	away   bool // Lost was told
+	there  bool // the server has answered since anything went wrong
 	polled time.Time
 }
 
@@ -107,7 +105,7 @@ func (f *follower) run(ctx context.Context) error {
 		case !f.away && f.following.Lost != nil:
 			f.following.Lost(err)
 		}
-		f.away = true
+		f.away, f.there = true, false
 		if err := f.pause.wait(ctx, err); err != nil {
 			return err
 		}
@@ -127,7 +125,7 @@ func (f *follower) read(ctx context.Context) error {
 	}
 	err := f.stream(ctx)
 	if errors.Is(err, errNoStream) {
-		f.polled = time.Now()
+		f.polled, f.there = time.Now(), false
 		return nil
 	}
 	return err
@@ -139,10 +137,8 @@ var errNoStream = errors.New("no stream")
 // stream reads a stream of events until it breaks. Where the server ends it, so that its reader
 // comes back, there is no error.
 func (f *follower) stream(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	watchdog := watch(cancel)
-	defer watchdog.Stop()
+	ctx, dog := watch(ctx, followPatience)
+	defer dog.stop()
 	req, err := f.to(ctx, http.MethodGet, f.target, nil)
 	if err != nil {
 		return err
@@ -151,26 +147,59 @@ func (f *follower) stream(ctx context.Context) error {
 	req.Header.Set("Last-Event-ID", strconv.FormatInt(f.following.After, 10))
 	resp, err := f.client().Do(req)
 	if err != nil {
-		return causeOf(ctx, err)
+		return heldBack(causeOf(ctx, err))
 	}
 	defer resp.Body.Close()
 	if err := checkStream(resp); err != nil {
 		return err
 	}
-	events := newEventStream(watched{resp.Body, watchdog})
-	for {
+	return f.takeAll(ctx, dog, resp)
+}
+
+// takeAll handles the events of a stream.
+func (f *follower) takeAll(ctx context.Context, dog *watchdog, resp *http.Response) error {
+	events := newEventStream(watched{resp.Body, dog})
+	for begun := false; ; begun = true {
 		e, err := events.next()
-		if errors.Is(err, io.EOF) {
+		switch {
+		case errors.Is(err, io.EOF) && begun:
 			f.pause.reset()
 			return sleep(ctx, events.retry)
-		}
-		if err != nil {
+		case errors.Is(err, io.EOF):
+			return io.ErrUnexpectedEOF
+		case err != nil && begun:
 			return causeOf(ctx, err)
+		case err != nil:
+			return heldBack(causeOf(ctx, err))
+		case !begun:
+			dog.expect(longestSilence(resp.Header))
 		}
 		if err := f.take(e, events.id); err != nil {
 			return err
 		}
 	}
+}
+
+// heldBack returns errNoStream where a stream has not begun in time, and else err.
+func heldBack(err error) error {
+	if _, ok := errors.AsType[silence](err); ok {
+		return errNoStream
+	}
+	return err
+}
+
+// longestBeat bounds what is believed of a server's heart-beat.
+const longestBeat = 24 * time.Hour
+
+// longestSilence returns how long a stream may be silent whose connection is not dead: three times
+// the heart-beat that the server tells of, or has where it tells nothing, as before there was the
+// field.
+func longestSilence(head http.Header) time.Duration {
+	beat := DefaultHeartBeat
+	if told, err := strconv.ParseFloat(head.Get(beatField), 64); err == nil && told > 0 {
+		beat = time.Duration(min(told, longestBeat.Seconds()) * float64(time.Second))
+	}
+	return max(3*beat, followPatience)
 }
 
 // checkStream reports why an answer is no stream.
@@ -185,49 +214,6 @@ func checkStream(resp *http.Response) error {
 		return errNoStream
 	}
 	return nil
-}
-
-// causeOf returns why ctx was ended, if it was, in place of what came of that.
-func causeOf(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
-}
-
-// dog ends a stream that does not begin, or falls silent.
-type dog struct {
-	*time.Timer
-	begun atomic.Bool
-}
-
-var errSilent = errors.New("the stream has fallen silent")
-
-func watch(cancel context.CancelCauseFunc) *dog {
-	d := new(dog)
-	d.Timer = time.AfterFunc(followPatience, func() {
-		if d.begun.Load() {
-			cancel(errSilent)
-		} else {
-			cancel(errNoStream)
-		}
-	})
-	return d
-}
-
-// watched tells a dog of all that is read.
-type watched struct {
-	io.Reader
-	dog *dog
-}
-
-func (w watched) Read(p []byte) (int, error) {
-	n, err := w.Reader.Read(p)
-	if n > 0 {
-		w.dog.begun.Store(true)
-		w.dog.Reset(followSilence)
-	}
-	return n, err
 }
 
 // take handles an event, and moves the cursor behind it.
@@ -253,7 +239,7 @@ func (f *follower) take(e event, id string) error {
 
 // back notes that the server is there.
 func (f *follower) back() {
-	f.away = false
+	f.away, f.there = false, true
 	f.pause.reset()
 }
 
@@ -287,9 +273,14 @@ func parseEvent(e event) (*BatchEntry, error) {
 	return &entry, nil
 }
 
-// poll reads a page, and has the server wait for one with something on it.
+// poll reads a page, and has the server wait for one with something on it; not at first, so that
+// one that answers nothing is found out soon.
 func (f *follower) poll(ctx context.Context) error {
-	batch, waited, err := f.page(ctx, limited(f.target, followPage), f.following.After, followWait)
+	wait := followWait
+	if !f.there {
+		wait = 0
+	}
+	batch, waited, err := f.page(ctx, limited(f.target, followPage), f.following.After, wait)
 	if err != nil {
 		return err
 	}
@@ -300,7 +291,7 @@ func (f *follower) poll(ctx context.Context) error {
 		}
 	}
 	f.following.After = max(f.following.After, batch.Last)
-	if len(batch.Entries) == 0 && !waited && !batch.More {
+	if wait > 0 && len(batch.Entries) == 0 && !waited && !batch.More {
 		return f.pause.wait(ctx, nil) // a server that does not wait
 	}
 	return nil

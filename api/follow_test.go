@@ -57,6 +57,7 @@ type inMemory struct {
 	t     *testing.T
 	store *bustest.Memory
 	wrap  func(http.Handler) http.Handler
+	beat  time.Duration
 
 	bus      *bus.Bus
 	listener atomic.Pointer[pipes]
@@ -78,7 +79,7 @@ func (m *inMemory) start() {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	routes, err := Handler{Bus: b, Log: slog.New(slog.DiscardHandler)}.Routes()
+	routes, err := Handler{Bus: b, Log: slog.New(slog.DiscardHandler), HeartBeat: m.beat}.Routes()
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -251,6 +252,37 @@ func TestAFollowerIsToldWhatTryingAgainDoesNotHelp(t *testing.T) {
 	cancel(cause)
 	if err := <-done; !errors.Is(err, cause) {
 		t.Errorf("Follow returns %v, want ctx's cause", err)
+	}
+}
+
+func TestAFollowerWaitsAsLongAsTheServerIsSilentByItsSettings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, c := newInMemory(t, nil)
+		m.stop(true)
+		m.beat = 2 * time.Minute
+		m.start()
+		f := &Following{Feeds: []string{"x"}, Lost: func(err error) { t.Errorf("lost: %v", err) }}
+		time.AfterFunc(9*time.Minute, func() {
+			if _, err := c.Publish(t.Context(), "x", "text/plain", []byte("one"), ""); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := c.Follow(t.Context(), f, func(*BatchEntry) error { return io.EOF }); !errors.Is(err, io.EOF) {
+			t.Error(err)
+		}
+		c.HTTP.CloseIdleConnections()
+		m.stop(true)
+	})
+}
+
+func TestASilentStreamIsGivenUpAfterThreeHeartBeats(t *testing.T) {
+	for told, want := range map[string]time.Duration{
+		"": 45 * time.Second, "soon": 45 * time.Second, "-1": 45 * time.Second, "NaN": 45 * time.Second,
+		"120": 6 * time.Minute, "20.5": 61500 * time.Millisecond, "0.1": followPatience, "1e300": 3 * longestBeat,
+	} {
+		if got := longestSilence(http.Header{beatField: {told}}); got != want {
+			t.Errorf("of a heart-beat of %q: %v, want %v", told, got, want)
+		}
 	}
 }
 

@@ -40,12 +40,18 @@ func explainOtherEnd(at string, err error) error {
 		return fmt.Errorf("there is no HTTP at %s, nor AtomMQ: name another address with --url", at)
 	case breaksOff(err):
 		return fmt.Errorf("%s ends the connection without an answer: %s", at, otherScheme(at))
-	case os.IsTimeout(err):
+	case isLate(err):
 		return fmt.Errorf("%s does not answer: does the server run, and may this machine reach it? --url names another address", at)
 	case errors.Is(err, api.ErrForeign):
 		return notAtomMQ(at)
 	}
 	return err
+}
+
+// isLate reports whether err is about something that did not come in time.
+func isLate(err error) bool {
+	var late interface{ Timeout() bool }
+	return errors.As(err, &late) && late.Timeout()
 }
 
 // breaksOff reports whether err is about a connection that somebody closed.

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/pem"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestClientCommandsSayWhatIsAtAnAddressThatIsNone(t *testing.T) {
@@ -67,6 +70,21 @@ func TestClientCommandsSayWhatIsAtAnAddressThatIsNone(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestPublishTriesNoLongerThanItIsToldWhereNothingAnswers(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	at := "http://" + silent.Addr().String()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "atommq", "publish", "news", "hello", "--retry", "1s", "--url", at).CombinedOutput()
+	if want := at + " does not answer: does the server run"; err == nil || !strings.Contains(string(out), want) {
+		t.Errorf("%v, %s want %s", err, out, want)
 	}
 }
 
