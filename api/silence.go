@@ -58,9 +58,13 @@ func (d *watchdog) expect(patience time.Duration) {
 // heard notes that the request has got on.
 func (d *watchdog) heard() { d.timer.Reset(time.Duration(d.patience.Load())) }
 
-// request has the watchdog see how the body of req is sent.
+// sentAtOnce is the size up to which a body goes out with the head: net/http does so only with one
+// that it knows to be in memory.
+const sentAtOnce = 64 << 10
+
+// request has the watchdog see how the body of req is sent, if that takes a while.
 func (d *watchdog) request(req *http.Request) *http.Request {
-	if req.Body == nil || req.Body == http.NoBody {
+	if req.Body == nil || req.ContentLength <= sentAtOnce {
 		return req
 	}
 	req.Body = watched{req.Body, d}
