@@ -66,7 +66,21 @@ type StatusError struct {
 
 func (e *StatusError) Error() string { return e.Text }
 
-// ErrForeign is in the error about an answer that AtomMQ does not give.
+// Is reports whether e is about an answer that AtomMQ does not give, to target ErrForeign: another
+// success, or a redirection; and that there is no such page or method, without a word about it.
+func (e *StatusError) Is(target error) bool {
+	if target != ErrForeign {
+		return false
+	}
+	switch e.Status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return !strings.HasPrefix(e.Text, fmt.Sprintf("%d %s: ", e.Status, http.StatusText(e.Status)))
+	}
+	return e.Status < http.StatusBadRequest
+}
+
+// ErrForeign is in the error about an answer that AtomMQ does not give: something else is at the
+// address, or stands before it.
 var ErrForeign = errors.New("the answer is not AtomMQ's")
 
 // maxAnswer bounds what is read of one answer.
@@ -145,11 +159,10 @@ func checkFeed(feed string) error {
 
 // to makes a request for a path and query of the server.
 func (c *Client) to(ctx context.Context, method, target string, body io.Reader) (*http.Request, error) {
-	base := strings.TrimRight(c.BaseURL, "/")
-	if _, err := url.ParseRequestURI(base); err != nil {
-		return nil, fmt.Errorf("base URL: %w: %w", errMisuse, err)
+	if err := checkBase(c.BaseURL); err != nil {
+		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, method, base+target, body)
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.BaseURL, "/")+target, body)
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w: %w", errMisuse, err)
 	}
@@ -157,6 +170,18 @@ func (c *Client) to(ctx context.Context, method, target string, body io.Reader) 
 		req.SetBasicAuth(c.Login, c.Passcode)
 	}
 	return req, nil
+}
+
+// checkBase refuses what is no URL that a path may be put behind.
+func checkBase(base string) error {
+	u, err := url.Parse(base)
+	switch {
+	case err != nil:
+		return fmt.Errorf("base URL: %w: %w", errMisuse, err)
+	case u.Host == "", u.Scheme != "http" && u.Scheme != "https", strings.ContainsAny(base, "?#"):
+		return fmt.Errorf("base URL %q: %w: want http(s)://host[:port][/path]", u.Redacted(), errMisuse)
+	}
+	return nil
 }
 
 func (c *Client) client() *http.Client {
@@ -261,7 +286,7 @@ func (c *batchContent) body() string {
 func parseBatch(body []byte) (*Batch, error) {
 	var doc batchFeed
 	if err := xml.Unmarshal(body, &doc); err != nil {
-		return nil, fmt.Errorf("parse the feed: %w", err)
+		return nil, fmt.Errorf("%w: parse the feed: %w", ErrForeign, err)
 	}
 	b := &Batch{More: href(doc.Link, "next") != ""}
 	for i := range doc.Entry {

@@ -115,8 +115,11 @@ func TestTheClientSaysWhatTheServerSays(t *testing.T) {
 	if _, err := c.Publish(context.Background(), "..", "text/plain", []byte("x"), ""); err == nil {
 		t.Error("a feed named .. is taken")
 	}
-	if _, err := (&Client{BaseURL: "nonsense"}).After(context.Background(), "x", 0, 1); err == nil {
-		t.Error("a base URL without a host is taken")
+	for _, base := range []string{"nonsense", "ftp://host", "http:///path", "http://host/?x=1", "http://host/?", "http://host/#top", "http://me:secret@host/#"} {
+		_, err := (&Client{BaseURL: base, Retry: time.Hour}).Publish(context.Background(), "x", "text/plain", nil, "")
+		if !errors.Is(err, errMisuse) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("the base URL %s is taken: %v", base, err)
+		}
 	}
 }
 

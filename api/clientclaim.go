@@ -75,7 +75,10 @@ func (c *Client) Claim(ctx context.Context, cfg ClaimConfig) ([]*Claim, error) {
 	}
 	var doc clientClaims
 	if err := json.Unmarshal(body, &doc); err != nil {
-		return nil, fmt.Errorf("claim from %q: %w", cfg.Feed, err)
+		return nil, fmt.Errorf("claim from %q: %w: %w", cfg.Feed, ErrForeign, err)
+	}
+	if doc.Claims == nil {
+		return nil, fmt.Errorf("claim from %q: %w: it names no claims", cfg.Feed, ErrForeign)
 	}
 	list := make([]*Claim, len(doc.Claims))
 	for i := range doc.Claims {
@@ -133,7 +136,7 @@ func (c *Client) Renew(ctx context.Context, claim *Claim, ackTimeout time.Durati
 	}
 	var doc renewedJSON
 	if err := json.Unmarshal(body, &doc); err != nil {
-		return fmt.Errorf("renew the claim on entry %d: %w", claim.ID, err)
+		return fmt.Errorf("renew the claim on entry %d: %w: %w", claim.ID, ErrForeign, err)
 	}
 	claim.Deadline = doc.Deadline
 	return nil

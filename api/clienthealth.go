@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -25,6 +27,9 @@ func (c *Client) well(ctx context.Context, path string) error {
 	if end, bounded := ctx.Deadline(); bounded { // the caller says how long
 		patience = max(patience, time.Until(end))
 	}
-	_, _, err = c.do(req, http.StatusOK, patience)
+	_, body, err := c.do(req, http.StatusOK, patience)
+	if err == nil && strings.TrimSpace(string(body)) != "ok" {
+		err = fmt.Errorf("%s: %w", path, ErrForeign)
+	}
 	return err
 }

@@ -38,7 +38,9 @@ type Following struct {
 // Follow calls handle for each entry and tombstone after f.After, in order of id, each once, and
 // waits for those to come. It reads a stream of events or, where none comes through, polls; and
 // tries again, ever less often, while there is no server. It returns what handle returns; ctx's
-// cause; and refusals, a *StatusError: 410 when entries after the cursor are no longer kept.
+// cause; refusals, a *StatusError: 410 when entries after the cursor are no longer kept; and
+// ErrForeign when what answers at first is no AtomMQ. Later, that is tried again as well: it is a
+// page of a proxy, which passes.
 func (c *Client) Follow(ctx context.Context, f *Following, handle func(*BatchEntry) error) error {
 	target, err := f.target()
 	if err != nil {
@@ -82,7 +84,8 @@ type follower struct {
 
 	pause  pause
 	away   bool // Lost was told
-	there  bool // the server has answered since anything went wrong
+	known  bool // AtomMQ has answered
+	there  bool // it has since anything went wrong
 	polled time.Time
 }
 
@@ -100,7 +103,7 @@ func (f *follower) run(ctx context.Context) error {
 			return context.Cause(ctx)
 		case err == nil:
 			continue
-		case !passes(err) && !isMissing(err):
+		case !f.passes(err):
 			return err
 		case !f.away && f.following.Lost != nil:
 			f.following.Lost(err)
@@ -112,10 +115,14 @@ func (f *follower) run(ctx context.Context) error {
 	}
 }
 
-// isMissing reports whether the feed is not there yet.
-func isMissing(err error) bool {
+// passes reports whether to try again: what is not AtomMQ's is a proxy's if it comes after AtomMQ's
+// own, and a feed may not be there yet.
+func (f *follower) passes(err error) bool {
+	if errors.Is(err, ErrForeign) {
+		return f.known
+	}
 	refused, ok := errors.AsType[*StatusError](err)
-	return ok && refused.Status == http.StatusNotFound
+	return passes(err) || ok && refused.Status == http.StatusNotFound
 }
 
 // read reads a stream to its end or, for a while after none came through, one page.
@@ -218,11 +225,11 @@ func checkStream(resp *http.Response) error {
 
 // take handles an event, and moves the cursor behind it.
 func (f *follower) take(e event, id string) error {
-	f.back()
 	position, err := parseID(id)
 	if err != nil {
-		return fmt.Errorf("follow: the id of an event: %w", err)
+		return fmt.Errorf("follow: %w: the id of an event: %w", ErrForeign, err)
 	}
+	f.back()
 	switch e.kind {
 	case "entry", "tombstone":
 		entry, err := parseEvent(e)
@@ -239,7 +246,7 @@ func (f *follower) take(e event, id string) error {
 
 // back notes that the server is there.
 func (f *follower) back() {
-	f.away, f.there = false, true
+	f.away, f.known, f.there = false, true, true
 	f.pause.reset()
 }
 

@@ -88,6 +88,21 @@ func TestPublishTriesNoLongerThanItIsToldWhereNothingAnswers(t *testing.T) {
 	}
 }
 
+func TestTailFollowsNothingThatIsNoAtomMQ(t *testing.T) {
+	for _, page := range []http.HandlerFunc{http.NotFound, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "<!DOCTYPE html><p>It works")
+	}} {
+		another := httptest.NewServer(page)
+		defer another.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		out, err := exec.CommandContext(ctx, "atommq", "tail", "news", "--follow", "--url", another.URL).CombinedOutput()
+		if want := "atommq: " + another.URL + " is no AtomMQ: --url names another address\n"; err == nil || string(out) != want {
+			t.Errorf("%v, %s want %s", err, out, want)
+		}
+	}
+}
+
 // A redirection makes a GET of the POST, whose answer would pass for that of the POST.
 func TestPublishSaysWhereARedirectionLeads(t *testing.T) {
 	server := startServer(t)
