@@ -11,8 +11,9 @@
 // the log, unless a caller who waits for the outcome finds it idle and does so itself; the watcher,
 // which alone listens to the Notifier; the keeper, which takes back claims; the rescuer, which takes
 // over those of nodes that died; the lessor, which ends leases; and the janitor, which removes what
-// nobody keeps: old idempotency keys, entries, media. Close stops them and waits. A Subscription
-// belongs to one goroutine at a time and starts none: its caller's goroutine is the follower.
+// nobody keeps: old idempotency keys, entries, media. Ready and the storing of media start one each
+// for as long as they last. Close stops them and waits. A Subscription belongs to one goroutine at a
+// time and starts none: its caller's goroutine is the follower.
 package bus
 
 import (
@@ -75,7 +76,7 @@ type Bus struct {
 	temps   temps
 	closing chan struct{} // closed first by Close: followers leave
 	once    sync.Once
-	stop    context.CancelFunc // ends watcher and janitor
+	stop    context.CancelFunc // ends all that Open starts but the committer
 	running sync.WaitGroup
 }
 

@@ -31,7 +31,12 @@ func IsDeadFeed(name string) bool {
 
 // LivingFeed returns the name of the feed whose dead letters go to this one. Where that was too
 // long to stand in the name whole, it is the part that does; rules for those that begin so decide.
-func LivingFeed(dead string) string { return strings.TrimSuffix(dead, deadSuffix) }
+func LivingFeed(dead string) string {
+	if !IsDeadFeed(dead) {
+		return dead
+	}
+	return strings.TrimSuffix(dead, deadSuffix)
+}
 
 // The causes of dead letters.
 const (
@@ -122,7 +127,7 @@ func (e *Delivery) loaded() *Entry {
 // usedUp reports whether an attempt was the last of those that a queue of feed has. Dead letters
 // have any number: there is nowhere else for them.
 func usedUp(feed string, attempt, limit int) bool {
-	return limit > 0 && attempt >= limit && !strings.HasSuffix(feed, deadSuffix)
+	return limit > 0 && attempt >= limit && !IsDeadFeed(feed)
 }
 
 // giveBack settles e, which is not acked, in t: with a dead letter once its attempts are used up.

@@ -155,7 +155,7 @@ func (b *Bus) complain(ctx context.Context, what string, err error) {
 const stirredBatch = 1000
 
 // lookForStirred wants orders for the queues that any node gave work back to. The watcher calls it
-// when another process wrote, and the keeper in case a hint was lost.
+// when another process wrote, and the rescuer in case a hint was lost.
 func (b *Bus) lookForStirred(ctx context.Context) {
 	d := b.desk
 	d.looking.Lock()

@@ -58,6 +58,22 @@ func ackLeases(t testing.TB, b *bus.Bus, list []bus.LeasedEntry, want ...bus.Lea
 	wantSettled(t, lost, err, want...)
 }
 
+// A claim that comes from outside does not know how long its entry is.
+func TestAFeedCountsItsBytesRightAfterAnAckOverHTTP(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, store *bustest.Memory) {
+		publish(t, b, queued("1"), queued("2"))
+		wantTitles(t, b, bus.Query{Feed: "x"}, "1", "2") // the bus has the feed in memory
+		ackLeases(t, b, lease(t, b, bus.LeaseConfig{Count: 1}, "1"), bus.NotLost)
+		want, err := store.Feed(t.Context(), "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := b.Feed(t.Context(), "x"); err != nil || got.Entries != want.Entries || got.Bytes != want.Bytes {
+			t.Errorf("the feed has %d entries of %d bytes, %v; want %d of %d", got.Entries, got.Bytes, err, want.Entries, want.Bytes)
+		}
+	})
+}
+
 func waitingIn(t testing.TB, b *bus.Bus) int64 {
 	t.Helper()
 	q, err := b.Queue(context.Background(), "x", bus.DefaultQueue)

@@ -22,7 +22,7 @@ type logTail struct {
 	bytes   int  // cost of entries
 	stale   bool // other processes wrote since known
 	used    bool
-	loading chan struct{} // holds a token while nobody reads what they wrote
+	loading chan struct{} // holds a token while somebody reads what they wrote
 }
 
 // begin makes l hold what comes after head.

@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -54,7 +53,9 @@ func newPages(b *Bus) *pages { return &pages{bus: b, logs: make(map[logName]*pag
 // ReadShared is Read for those who follow, oldest first, and have fallen behind: they share what is
 // read for them. What it returns may be some seconds old, so that entries come in the state they
 // had then. Slice.Feed is nil.
-func (b *Bus) ReadShared(ctx context.Context, q Query) (*Slice, error) { return b.pages.next(ctx, q) }
+func (b *Bus) ReadShared(ctx context.Context, q Query) (*Slice, error) {
+	return b.pages.next(ctx, b.bounded(q))
+}
 
 // next returns what comes next for a follow, as Bus.Read does. More is also set where that is not known.
 func (p *pages) next(ctx context.Context, q Query) (*Slice, error) {
@@ -89,7 +90,7 @@ func (p *pages) find(name logName, q Query, waited bool) (*Slice, <-chan struct{
 	}
 	for _, have := range l.pages {
 		if have.after <= q.After && q.After < have.entries[len(have.entries)-1].ID {
-			i, _ := slices.BinarySearchFunc(have.entries, q.After+1, func(e *Entry, id int64) int { return cmp.Compare(e.ID, id) })
+			i, _ := slices.BinarySearchFunc(have.entries, q.After+1, byID)
 			return &Slice{Entries: limited(have.entries[i:], q), More: true}, nil
 		}
 	}

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -33,7 +34,12 @@ func (b *Bus) prefixGap(ctx context.Context, q Query) error {
 		return nil
 	}
 	// The name before all that begin so is the prefix itself, which may be a feed's.
-	if f, err := b.store.Feed(ctx, q.Feed); err == nil && q.gap(f) {
+	f, err := b.store.Feed(ctx, q.Feed)
+	switch {
+	case errors.Is(err, ErrNoFeed): // then none is named like the prefix
+	case err != nil:
+		return fmt.Errorf("read %q*: %w", q.Feed, err)
+	case q.gap(f):
 		return b.gap(ctx, Query{Feed: f.Name, After: q.After}, f)
 	}
 	for after := q.Feed; ; {

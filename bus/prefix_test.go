@@ -52,3 +52,25 @@ func TestReadOfAPrefixAnnouncesAGap(t *testing.T) {
 	read(t, b, bus.Query{Feed: "q", Prefix: true, After: first[0].ID})
 	read(t, b, bus.Query{Feed: "p", Prefix: true})
 }
+
+func TestAFaultHidesNoGapOfAPrefix(t *testing.T) {
+	store := new(bustest.Memory)
+	b := open(t, store, nil, bus.Config{})
+	list := publish(t, b, post("p", "one"), post("p", "two"))
+	if _, err := b.Prune(t.Context(), "p", list[1].ID); err != nil {
+		t.Fatal(err)
+	}
+	for fails := range 5 {
+		reads := 0
+		store.BeforeRead = func() error {
+			if reads++; reads == fails {
+				return bus.ErrUnavailable
+			}
+			return nil
+		}
+		s, err := b.Read(t.Context(), bus.Query{Feed: "p", Prefix: true, After: list[0].ID, Limit: 10})
+		if err == nil {
+			t.Errorf("when read %d fails: %d entries, and no gap", fails, len(s.Entries))
+		}
+	}
+}

@@ -26,10 +26,13 @@ func (b *Bus) Queues(ctx context.Context, after QueueName, limit int) ([]*Queue,
 
 // ConfigureQueue changes a queue's settings, making the queue and its feed if there are none. They
 // hold at once for the consumers on this node, and within seconds for those on others. ErrChanged,
-// and nothing done, when the queue is not as s.If is.
+// and nothing done, when the queue is not as s.If is; a *SettingError for a setting out of range.
 func (b *Bus) ConfigureQueue(ctx context.Context, feed, queue string, s QueueSettings) (*Queue, error) {
 	if err := checkNames(feed, queue); err != nil {
 		return nil, err
+	}
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("configure queue %q of %q: %w", queue, feed, err)
 	}
 	q, err := b.store.ConfigureQueue(ctx, feed, queue, s)
 	if err != nil {

@@ -23,10 +23,7 @@ type Slice struct {
 // With q.Prefix the page is of all feeds whose names begin so, of which there may be none;
 // Slice.Feed is nil then.
 func (b *Bus) Read(ctx context.Context, q Query) (*Slice, error) {
-	if q.Bytes <= 0 {
-		q.Bytes = b.config.PageBytes
-	}
-	q.Limit = max(q.Limit, 1)
+	q = b.bounded(q)
 	if q.Prefix {
 		return b.readPrefix(ctx, q)
 	}
@@ -35,6 +32,15 @@ func (b *Bus) Read(ctx context.Context, q Query) (*Slice, error) {
 		return s, err
 	}
 	return b.readStore(ctx, q)
+}
+
+// bounded returns q with the bounds that it leaves out.
+func (b *Bus) bounded(q Query) Query {
+	if q.Bytes <= 0 {
+		q.Bytes = b.config.PageBytes
+	}
+	q.Limit = max(q.Limit, 1)
+	return q
 }
 
 // readTail reads a page from memory; known is false when that does not reach back so far.

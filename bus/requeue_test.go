@@ -113,6 +113,37 @@ func TestADropThatHasBegunIsNotGivenUpForAChange(t *testing.T) {
 	}
 }
 
+func TestSettingsOfAQueueOutOfRangeAreRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+		short, long, none, many := 500*time.Nanosecond, 366*24*time.Hour, 0, 1_000_001
+		for _, set := range []bus.QueueSettings{{AckTimeout: &short}, {AckTimeout: &long}, {Attempts: &none}, {Attempts: &many}} {
+			var refused *bus.SettingError
+			if _, err := b.ConfigureQueue(t.Context(), "x", "q", set); !errors.As(err, &refused) {
+				t.Errorf("%+v: %v, want a *SettingError", set, err)
+			}
+		}
+		if _, err := b.Queue(t.Context(), "x", "q"); !errors.Is(err, bus.ErrNoQueue) {
+			t.Errorf("a refused setting made the queue: %v", err)
+		}
+	})
+}
+
+func TestAFeedNamedLikeTheSuffixOfDeadLettersHasDeadLetters(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+		once, p := 1, post(".dead", "1")
+		p.Queue = bus.DefaultQueue
+		if _, err := b.ConfigureQueue(t.Context(), ".dead", bus.DefaultQueue, bus.QueueSettings{Attempts: &once}); err != nil {
+			t.Fatal(err)
+		}
+		w := work(t, b, bus.ConsumerConfig{Feed: ".dead", Prefetch: 1})
+		publish(t, b, p)
+		w.want("1")
+		w.nack()
+		w.idle()
+		wantTitles(t, b, bus.Query{Feed: ".dead.dead"}, "1")
+	})
+}
+
 // attempts sets how often the entries of x are handed out.
 func attempts(t testing.TB, b *bus.Bus, most int) {
 	t.Helper()

@@ -73,7 +73,7 @@ func (t *tail) add(c change) {
 type departure struct {
 	feed  string
 	id    int64
-	bytes int64
+	bytes int64 // 0 where whoever acked it does not know
 }
 
 // depart takes account of an entry that has left. Those who follow the feed at its tail may still
@@ -83,11 +83,19 @@ func (t *tail) depart(d departure, epoch int64) {
 		t.stale = true // the store's account may know of it already
 		return
 	}
+	i, ok := slices.BinarySearchFunc(t.entries, d.id, byID)
+	switch {
+	case d.bytes == 0 && !ok:
+		t.stale = true
+		return
+	case d.bytes == 0:
+		d.bytes = int64(len(t.entries[i].XML))
+	}
 	f := *t.feed
 	f.Entries--
 	f.Bytes -= d.bytes
 	t.feed = &f
-	if i, ok := slices.BinarySearchFunc(t.entries, d.id, byID); ok && !t.entries[i].left {
+	if ok && !t.entries[i].left {
 		t.entries[i].left = true
 		t.left++
 	}

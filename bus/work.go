@@ -28,11 +28,23 @@ const (
 // QueueSettings are the properties of a queue that its owner chooses. A nil field is left as it is,
 // or as its default in a queue that is new.
 type QueueSettings struct {
-	AckTimeout *time.Duration
-	Attempts   *int
+	AckTimeout *time.Duration // 0 for as long as a consumer likes, or 1 ms to 365 days
+	Attempts   *int           // 1 to 1,000,000
 	Paused     *bool
 	// If is the queue as it must be, but for what waits in it: one without ID must not be there. nil takes any.
 	If *Queue
+}
+
+// check returns a *SettingError for what is out of range.
+func (s *QueueSettings) check() error {
+	const longest, most = 365 * 24 * time.Hour, 1_000_000
+	if t := s.AckTimeout; t != nil && *t != 0 && (*t < time.Millisecond || *t > longest) {
+		return &SettingError{"an ack timeout is 1 ms to 365 days, or 0 for none"}
+	}
+	if n := s.Attempts; n != nil && (*n < 1 || *n > most) {
+		return &SettingError{"an entry is handed out 1 to 1,000,000 times"}
+	}
+	return nil
 }
 
 // IsAs reports whether it is the same queue with the same settings.

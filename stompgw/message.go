@@ -82,7 +82,7 @@ const typeEntry = "application/atom+xml;type=entry"
 const (
 	headerExpires    = "expires"    // milliseconds since 1970; from then on nobody gets the message. 0 is never
 	headerExpiration = "expiration" // RabbitMQ's: how many milliseconds after its publishing it expires, where expires does not say
-	headerTimestamp  = "timestamp"  // the same, of the publishing; unless the sender gave one
+	headerTimestamp  = "timestamp"  // milliseconds since 1970 of the last change; unless the sender gave one
 	headerUUID       = "uuid"       // of the entry, for its URL; unless the sender gave one
 )
 
@@ -146,7 +146,7 @@ func tailRoom(m *feeds.Message) int {
 // expiry returns the time from which on a message is not delivered, in milliseconds since 1970. A
 // dead letter has none: it only tells that of the message that it was made of.
 func expiry(e *feeds.Member, m *feeds.Message) (at int64, ok bool) {
-	if bus.LivingFeed(e.Feed) != e.Feed && len(m.Header) > 0 && m.Header[0].Name == bus.DeadCause {
+	if bus.IsDeadFeed(e.Feed) && len(m.Header) > 0 && m.Header[0].Name == bus.DeadCause {
 		return 0, false
 	}
 	if value, found := headerOf(m, headerExpires); found {

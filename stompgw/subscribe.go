@@ -241,13 +241,10 @@ func (c *conn) subscribeQueue(ctx context.Context, s subscription, r receipt) er
 		return err
 	}
 	feed := s.to.name
+	var temp *tempQueue
 	if s.to.kind == toTempQueue {
-		temp, err := c.tempQueue(ctx, s.to.name)
-		if err != nil {
+		if temp, err = c.tempQueue(ctx, s.to.name); err != nil {
 			return err
-		}
-		if !s.browse {
-			c.closeImplicit(temp)
 		}
 		feed = temp.feed
 	} else if err := c.permitOwn(ctx, bus.RightConsume, feed); err != nil {
@@ -261,6 +258,9 @@ func (c *conn) subscribeQueue(ctx context.Context, s subscription, r receipt) er
 	}
 	if err := c.consume(ctx, q, feed, queue, s.timeout); err != nil {
 		return err
+	}
+	if temp != nil {
+		c.closeImplicit(temp)
 	}
 	c.enlist(q)
 	c.beginSubscription(q, r)

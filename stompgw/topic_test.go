@@ -279,7 +279,6 @@ func TestTopicSubscriptionIDsAreUniqueInAConnection(t *testing.T) {
 	for what, q := range map[string]topicSubscription{
 		"feed":   {id: []byte("2"), feed: []byte(".")},
 		"prefix": {id: []byte("2"), feed: bytes.Repeat([]byte("p"), 256), prefix: true},
-		"id":     {id: bytes.Repeat([]byte("i"), longestID+1), feed: []byte("a")},
 	} {
 		if err := c.subscribe(q); err == nil {
 			t.Errorf("%s was taken", what)

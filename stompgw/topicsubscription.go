@@ -10,7 +10,7 @@ import (
 
 // topicSubscription is what a SUBSCRIBE to a topic asks for. Its texts are copied.
 type topicSubscription struct {
-	id      []byte // unique in the connection, at most longestID
+	id      []byte // unique in the connection, at most 255 bytes, or as its destination
 	unnamed bool   // the client gave no id (1.0), and MESSAGE names none; id is then the destination
 	feed    []byte // its name, or how its name begins
 	prefix  bool
@@ -32,22 +32,16 @@ const (
 	ackIndividual          // ack:client-individual
 )
 
-// longestID bounds the ids of subscriptions, in bytes: each is kept.
-const longestID = 1024
-
 // Errors of subscribing.
 var (
 	errSubscribed    = errors.New("the connection has a subscription with this id: unsubscribe it first, or give each its own")
 	errFollowerEnded = errors.New("the connection has ended")
-	errLongID        = errors.New("the id of a subscription takes at most 1,024 bytes")
 	errLongPrefix    = errors.New("no feed's name is longer than 255 bytes, so none begins like this")
 )
 
 // check reports why there cannot be such a subscription.
 func (q *topicSubscription) check() error {
 	switch {
-	case len(q.id) > longestID:
-		return errLongID
 	case !q.prefix:
 		return feeds.CheckName(string(q.feed))
 	case len(q.feed) > math.MaxUint8:

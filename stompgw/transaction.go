@@ -190,7 +190,6 @@ func (c *conn) commitCasts(ctx context.Context, t *transaction, r receipt) error
 	}
 	if o := t.operation(); len(o.Posts)+len(o.held) > 0 {
 		err := c.server.Bus.Do(ctx, &o.Transaction)
-		o.conn = c
 		c.mu.Lock()
 		c.decide(o)
 		c.mu.Unlock()

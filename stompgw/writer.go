@@ -36,10 +36,7 @@ func (c *conn) write(ctx context.Context) {
 			c.stopReading()
 			return
 		case turnOut:
-			if err := w.turn(ctx); err != nil {
-				w.finishWriting()
-				continue // the session has ended: the next turn is the last
-			}
+			_ = w.turn(ctx) // an error has ended the session: the next turn is the last
 			w.finishWriting()
 		}
 	}
