@@ -65,7 +65,7 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 	if form.kind == kindHTML {
 		return s.writePageHTML(w, r, p)
 	}
-	setModified(h, p.modified(), time.Now())
+	setModified(h, p.modified(), s.now())
 	tag := pageTag(p) + form.tag
 	if notModified(w, r, tag, p.modified()) {
 		return nil

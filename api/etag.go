@@ -122,22 +122,36 @@ func notModified(w http.ResponseWriter, r *http.Request, tag string, modified ti
 	return true
 }
 
-// setModified states when a representation changed. HTTP knows whole seconds
-// only: the time is rounded up, and left out while that lies ahead, so that no later change
-// can hide in the same second.
+// lastModified returns the date of a change. HTTP knows whole seconds only: the time is rounded up,
+// and no validator while that lies ahead, as a later change can hide in the same second, RFC 9110
+// §8.8.2.2.
+func lastModified(modified, now time.Time) (date time.Time, strong bool) {
+	date = modified.Truncate(time.Second)
+	if date.Before(modified) {
+		date = date.Add(time.Second)
+	}
+	return date, !date.After(now)
+}
+
+// setModified states when a representation changed, if a date can say it.
 func setModified(h http.Header, modified, now time.Time) {
-	if modified.IsZero() {
-		return
-	}
-	up := modified.Truncate(time.Second)
-	if up.Before(modified) {
-		up = up.Add(time.Second)
-	}
-	if up.After(now) {
+	date, strong := lastModified(modified, now)
+	if modified.IsZero() || !strong {
 		return
 	}
 	var b [32]byte
-	h["Last-Modified"] = []string{string(up.UTC().AppendFormat(b[:0], http.TimeFormat))}
+	h["Last-Modified"] = []string{string(date.UTC().AppendFormat(b[:0], http.TimeFormat))}
+}
+
+// changedSince reports whether what was last modified then may have changed since the HTTP date, which
+// is never so for one that cannot be read: RFC 9110 §13.1.4.
+func changedSince(modified, now time.Time, field string) bool {
+	since, err := http.ParseTime(field)
+	if err != nil {
+		return false
+	}
+	date, strong := lastModified(modified, now)
+	return date.After(since) || date.Equal(since) && !strong
 }
 
 // pageTag returns the opaque ETag of a page of a feed: the feed's newest id for people to

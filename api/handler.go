@@ -112,7 +112,8 @@ type site struct {
 	prefixes     bool
 	ids          *requestIDs
 	access       *bus.Access
-	certificates bool // clients may show them
+	certificates bool             // clients may show them
+	now          func() time.Time // the clock of what is said to have changed when
 	origins      *http.CrossOriginProtection
 	live         *live
 	stats        *stats
@@ -155,6 +156,7 @@ func (h Handler) Routes() (*Routes, error) {
 		ids:          newRequestIDs(),
 		access:       h.Access,
 		certificates: h.ClientCertificates,
+		now:          time.Now,
 		origins:      http.NewCrossOriginProtection(),
 		live:         newLive(&h),
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"atommq/bus"
 	"atommq/feeds"
@@ -96,16 +97,17 @@ func (s *site) getMedia(w http.ResponseWriter, r *http.Request) error {
 	h["Cache-Control"] = noCache
 	h["X-Content-Type-Options"] = nosniff
 	h["Content-Security-Policy"] = sandbox
-	if _, err := heldMedia(r, m); err != nil {
+	now := s.now()
+	if _, err := heldMedia(r, m, now); err != nil {
 		return err
 	}
-	setModified(h, m.Created, m.Created.Add(1<<62))
+	setModified(h, m.Created, now)
 	if notModified(w, r, mediaTag(m), m.Created) {
 		return nil
 	}
 	h["Etag"] = []string{quoted(mediaTag(m))}
 	h["Accept-Ranges"] = []string{"bytes"}
-	part, partial, err := rangeOf(r, m)
+	part, partial, err := rangeOf(r, m, now)
 	if err != nil {
 		return err
 	}
@@ -146,7 +148,7 @@ func (s *site) putMedia(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ifMedia, err := mediaPrecondition(r, m)
+	ifMedia, err := mediaPrecondition(r, m, s.now())
 	if err != nil {
 		return err
 	}
@@ -210,7 +212,7 @@ func (s *site) deleteMedia(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ifMedia, err := mediaPrecondition(r, m)
+	ifMedia, err := mediaPrecondition(r, m, s.now())
 	if err != nil {
 		return err
 	}
@@ -231,8 +233,8 @@ var ofFile = conditional{"file", "file has"}
 
 // mediaPrecondition evaluates the conditions of a change of m, and returns the number that the
 // media must still have when it is made, 0 for any.
-func mediaPrecondition(r *http.Request, m *bus.Media) (int64, error) {
-	held, err := heldMedia(r, m)
+func mediaPrecondition(r *http.Request, m *bus.Media, now time.Time) (int64, error) {
+	held, err := heldMedia(r, m, now)
 	if err != nil {
 		return 0, err
 	}
@@ -247,7 +249,7 @@ func mediaPrecondition(r *http.Request, m *bus.Media) (int64, error) {
 
 // heldMedia evaluates the conditions that hold for m as it is known to the sender, RFC 9110
 // §13.1.1 and §13.1.4. It reports whether there is one that another state would not meet.
-func heldMedia(r *http.Request, m *bus.Media) (bool, error) {
+func heldMedia(r *http.Request, m *bus.Media, now time.Time) (bool, error) {
 	match, date := r.Header["If-Match"], r.Header.Get("If-Unmodified-Since")
 	matched, ok := anyTag(match, func(t string, weak bool) bool { return !weak && t == mediaTag(m) })
 	switch {
@@ -255,16 +257,10 @@ func heldMedia(r *http.Request, m *bus.Media) (bool, error) {
 		return false, ofFile.unmatched(match)
 	case len(match) > 0:
 		return matched != "*", nil
-	case later(m, date):
+	case changedSince(m.Created, now, date):
 		return false, failedCondition("The file changed after the time that If-Unmodified-Since names. GET this URL again.")
 	}
 	return date != "", nil
-}
-
-// later reports whether m is from after the HTTP date; never after one that cannot be read.
-func later(m *bus.Media, date string) bool {
-	since, err := http.ParseTime(date)
-	return err == nil && m.Created.After(since)
 }
 
 // wholeType returns the media type as it was sent, if it can stand in a document, or else written anew.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -105,6 +106,7 @@ func TestACompressedUploadIsKeptDecompressed(t *testing.T) {
 func TestAPartOfMediaCanBeAskedFor(t *testing.T) {
 	s := serve(t, Handler{})
 	_, media := s.postMedia("image/png", binary)
+	s.setClock(time.Now().Add(time.Second))
 	whole := s.get(media).want(t, http.StatusOK)
 	tag := whole.Header.Get("Etag")
 	whole.wantField(t, "Accept-Ranges", "bytes")
@@ -137,8 +139,35 @@ func TestAPartOfMediaCanBeAskedFor(t *testing.T) {
 	}
 	s.get(media, "Range: bytes=0-0", "If-Range: "+tag).want(t, http.StatusPartialContent)
 	s.get(media, "Range: bytes=0-0", `If-Range: "other"`).want(t, http.StatusOK)
+	modified := whole.Header.Get("Last-Modified")
+	s.get(media, "Range: bytes=0-0", "If-Range: "+modified).want(t, http.StatusPartialContent)
+	s.get(media, "Range: bytes=0-0", "If-Range: "+time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)).want(t, http.StatusOK)
 	s.get(media, "If-None-Match: "+tag).want(t, http.StatusNotModified)
-	s.get(media, "If-Modified-Since: "+whole.Header.Get("Last-Modified")).want(t, http.StatusNotModified)
+	s.get(media, "If-Modified-Since: "+modified).want(t, http.StatusNotModified)
+}
+
+// HTTP dates know whole seconds only.
+func TestMediaReplacedWithinOneSecondAreToldFromTheFormer(t *testing.T) {
+	s := serve(t, Handler{})
+	member, media := s.postMedia("image/png", "first")
+	m, err := s.bus.Media(t.Context(), "x", member[strings.LastIndexByte(member, '/')+1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.setClock(m.Created.Add(-time.Microsecond)) // so that the second is not over
+	s.get(media).want(t, http.StatusOK).wantField(t, "Last-Modified", "")
+	date, _ := lastModified(m.Created, m.Created)
+	told := date.UTC().Format(http.TimeFormat)
+	a := s.get(media, "Range: bytes=2-", "If-Range: "+told).want(t, http.StatusOK)
+	if a.body != "first" {
+		t.Errorf("%q is what is sent instead of a part", a.body)
+	}
+	s.do(http.MethodPut, media, "other", "Content-Type: image/png", "If-Unmodified-Since: "+told).want(t, http.StatusPreconditionFailed)
+	s.do(http.MethodPut, member, entry("other"), atomType, "If-Unmodified-Since: "+told).want(t, http.StatusPreconditionFailed)
+
+	s.setClock(date)
+	s.get(media).want(t, http.StatusOK).wantField(t, "Last-Modified", told)
+	s.do(http.MethodPut, media, "other", "Content-Type: image/png", "If-Unmodified-Since: "+told).want(t, http.StatusNoContent)
 }
 
 func TestMediaAreReplacedWithTheirEntryEdited(t *testing.T) {

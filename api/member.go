@@ -91,7 +91,7 @@ func (s *site) getMember(w http.ResponseWriter, r *http.Request) error {
 	if lendsAuthor(&e.Member, &f.Feed) {
 		modified = time.Time{} // the feed's settings tell no date
 	}
-	setModified(h, modified, time.Now())
+	setModified(h, modified, s.now())
 	if notModified(w, r, s.memberTag(&e.Member, &f.Feed, base)+form.tag, modified) {
 		return nil
 	}
@@ -221,7 +221,7 @@ func (s *site) precondition(r *http.Request, feed, id string) (int64, error) {
 	switch {
 	case len(match) > 0 && !ok:
 		return 0, ofEntry.unmatched(match)
-	case len(match) == 0 && changedSince(e, unmodified):
+	case len(match) == 0 && changedSince(e.Edited, s.now(), unmodified):
 		return 0, fmt.Errorf("change %s: %w", id, bus.ErrChanged)
 	}
 	if held, ok := anyTag(noneMatch, func(t string, _ bool) bool { return state(t) == current }); ok {
@@ -231,10 +231,4 @@ func (s *site) precondition(r *http.Request, feed, id string) (int64, error) {
 		return 0, nil
 	}
 	return e.ID, nil
-}
-
-// changedSince reports whether e was changed after the HTTP date; never after one that cannot be read.
-func changedSince(e *bus.Entry, date string) bool {
-	since, err := http.ParseTime(date)
-	return err == nil && e.Edited.After(since)
 }

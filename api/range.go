@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"atommq/bus"
 )
@@ -16,10 +17,10 @@ func (r byteRange) size() int64 { return r.last - r.first + 1 }
 
 // rangeOf returns the part of m that the request asks for, RFC 9110 §14.2: one range; several are
 // as none, which is allowed, and so is one that cannot be read.
-func rangeOf(r *http.Request, m *bus.Media) (part byteRange, partial bool, err error) {
+func rangeOf(r *http.Request, m *bus.Media, now time.Time) (part byteRange, partial bool, err error) {
 	whole := byteRange{0, m.Size - 1}
 	lines := r.Header["Range"]
-	if len(lines) != 1 || !rangeHolds(r.Header.Get("If-Range"), m) {
+	if len(lines) != 1 || !rangeHolds(r.Header.Get("If-Range"), m, now) {
 		return whole, false, nil
 	}
 	spec, ok := strings.CutPrefix(lines[0], "bytes=")
@@ -74,13 +75,14 @@ func parseOffset(s string) (int64, bool) {
 }
 
 // rangeHolds evaluates If-Range, RFC 9110 §13.1.5: whether the part belongs to what the client has already.
-func rangeHolds(field string, m *bus.Media) bool {
+func rangeHolds(field string, m *bus.Media, now time.Time) bool {
 	if field == "" {
 		return true
 	}
 	if tag, weak, _, ok := nextTag(field); ok {
 		return !weak && tag == mediaTag(m)
 	}
-	date, err := http.ParseTime(field)
-	return err == nil && !m.Created.After(date)
+	date, strong := lastModified(m.Created, now)
+	known, err := http.ParseTime(field)
+	return err == nil && strong && date.Equal(known)
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -78,6 +79,9 @@ func serveOn(t testing.TB, listener net.Listener, h Handler) *server {
 	})
 	return s
 }
+
+// setClock stops the clock by which the server tells what a date can say, at t.
+func (s *server) setClock(t time.Time) { s.http.routes.site.now = func() time.Time { return t } }
 
 // answer is a response read to its end.
 type answer struct {
