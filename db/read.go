@@ -66,7 +66,10 @@ const (
 
 // Read implements bus.Log.
 func (s *Store) Read(ctx context.Context, q bus.Query) ([]*bus.Entry, error) {
-	query, args := readQuery(q)
+	query, args, some := readQuery(q)
+	if !some {
+		return nil, nil
+	}
 	size := 0
 	page, err := s.entries(ctx, query, func(e *bus.Entry) (more bool) {
 		size += len(e.XML)
@@ -78,15 +81,19 @@ func (s *Store) Read(ctx context.Context, q bus.Query) ([]*bus.Entry, error) {
 	return page, nil
 }
 
-// readQuery returns the statement that reads q, and its arguments.
-func readQuery(q bus.Query) (query string, args []any) {
+// readQuery returns the statement that reads q, and its arguments. some is false where no feed can
+// have a name that begins so.
+func readQuery(q bus.Query) (query string, args []any, some bool) {
 	before := q.Before
 	if before == 0 {
 		before = math.MaxInt64
 	}
 	switch {
 	case q.Prefix:
-		first, _ := legibleBound(q.Feed)
+		first, found := legibleBound(q.Feed)
+		if !found { // without bounds, it would be all feeds
+			return "", nil, false
+		}
 		end, _ := legibleBound(prefixEnd(q.Feed))
 		query, args = readPrefixOldest, []any{first, end}
 		if q.Newest {
@@ -98,7 +105,7 @@ func readQuery(q bus.Query) (query string, args []any) {
 			query = readNewest
 		}
 	}
-	return query, append(args, q.After, before, q.Limit)
+	return query, append(args, q.After, before, q.Limit), true
 }
 
 // prefixEnd returns the first name, in bytewise order, behind all that start with prefix; "" if there is none.
