@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,11 +20,13 @@ type herald struct {
 	db    *sql.DB
 	name  string // of this store among those on the database
 	calls chan struct{}
+	end   func() // has run end, once
 	ended chan struct{}
 }
 
 func newHerald(db *sql.DB) *herald {
 	h := &herald{db: db, name: uuid.NewString(), calls: make(chan struct{}, 1), ended: make(chan struct{})}
+	h.end = sync.OnceFunc(func() { close(h.calls) })
 	go h.run()
 	return h
 }
@@ -57,9 +60,9 @@ func (h *herald) run() {
 	}
 }
 
-// close ends the herald, after what it was told last.
+// close ends the herald, after what it was told last. It may be called again.
 func (h *herald) close() error {
-	close(h.calls)
+	h.end()
 	<-h.ended
 	return nil
 }

@@ -150,7 +150,7 @@ func migrate(ctx context.Context, loc location, cfg Config) error {
 	return err
 }
 
-// Close implements bus.Store.
+// Close implements bus.Store. It may be called again.
 func (s *Store) Close() error {
 	// The readers go first: the last connection to close checkpoints the log and removes
 	// it, which a read-only one could not.

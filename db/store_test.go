@@ -49,6 +49,18 @@ func TestStoreKeepsThePromisesOfAStore(t *testing.T) {
 	bustest.TestStore(t, func(t *testing.T) bus.Store { return lockless{openNew(t), t} })
 }
 
+func TestAStoreMayBeClosedAgain(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string, _ func(testing.TB, *Store)) {
+		s := openAt(t, dsn) // which closes it once more
+		mustCommit(t, s, publishing(t, "x", 1)...)
+		for range 2 {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func mustCommit(t testing.TB, s *Store, ops ...*bus.Op) {
 	t.Helper()
 	if err := s.Commit(t.Context(), bustest.Piece(ops...)); err != nil {
