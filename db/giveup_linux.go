@@ -1,7 +1,6 @@
 package db
 
 import (
-	"errors"
 	"strings"
 	"syscall"
 
@@ -13,11 +12,11 @@ import (
 const unansweredLimit = 6000
 
 // giveUp sets it.
-func giveUp(network, _ string, raw syscall.RawConn) (err error) {
+func giveUp(network, _ string, raw syscall.RawConn) error {
 	if !strings.HasPrefix(network, "tcp") {
 		return nil
 	}
-	return errors.Join(raw.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, unansweredLimit)
-	}), err)
+	return onDescriptor(raw, func(fd uintptr) error {
+		return unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, unansweredLimit)
+	})
 }

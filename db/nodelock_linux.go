@@ -94,7 +94,7 @@ func (l *nodeLocks) control(cmd int, kind int16, node int64) (unix.Flock_t, erro
 	if err != nil {
 		return lock, err
 	}
-	err = errors.Join(raw.Control(func(fd uintptr) { err = unix.FcntlFlock(fd, cmd, &lock) }), err)
+	err = onDescriptor(raw, func(fd uintptr) error { return unix.FcntlFlock(fd, cmd, &lock) })
 	return lock, err
 }
 

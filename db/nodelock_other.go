@@ -86,7 +86,7 @@ func flock(f *os.File, how int) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(raw.Control(func(fd uintptr) { err = syscall.Flock(int(fd), how) }), err)
+	return onDescriptor(raw, func(fd uintptr) error { return syscall.Flock(int(fd), how) })
 }
 
 // close lets go of all locks.
