@@ -6,7 +6,7 @@ import (
 )
 
 // parseDate reads a date construct (RFC 4287 §3.3): RFC 3339 with an upper-case
-// T and Z. White space around it is not held against its publisher.
+// T and Z, of a time that can be written. White space around it is not held against its publisher.
 func parseDate(b []byte) (time.Time, bool) {
 	b = bytes.Trim(b, " \t\r\n")
 	if len(b) > 64 || bytes.IndexByte(b, ',') >= 0 {
@@ -24,7 +24,14 @@ func parseDate(b []byte) (time.Time, bool) {
 	if leap {
 		t = t.Add(time.Second)
 	}
-	return t.UTC(), true
+	t = t.UTC()
+	return t, canBeWritten(t)
+}
+
+// canBeWritten reports whether RFC 3339 has the year of t, out of which an offset may lead, and
+// whether t is another than the zero time, which says that there is none.
+func canBeWritten(t time.Time) bool {
+	return t.Year() >= 1 && t.Year() <= 9999 && !t.Truncate(time.Microsecond).IsZero()
 }
 
 // appendTime appends t as every document shows it: in UTC, with at most microseconds.

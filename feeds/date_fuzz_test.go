@@ -18,9 +18,6 @@ func FuzzDate(f *testing.F) {
 		if at.Location() != time.UTC {
 			t.Fatalf("%q is read in %v", b, at.Location())
 		}
-		if at.Year() < 0 || at.Year() > 9999 {
-			return // an offset led out of what can be written
-		}
 		again, ok := parseDate(appendTime(nil, at))
 		if !ok || !again.Equal(at.Truncate(time.Microsecond)) {
 			t.Fatalf("%q is %v, and written %q", b, at, appendTime(nil, at))

@@ -89,6 +89,40 @@ func TestAnArchiveGivesEveryEntryBackByteForByte(t *testing.T) {
 	}
 }
 
+// An offset leads out of the years that can be written; the zero time stands for none.
+func TestEveryDateThatIsTakenComesBackFromAnArchive(t *testing.T) {
+	for date, taken := range map[string]bool{
+		"9999-12-31T23:59:59-01:00":         false,
+		"9999-12-31T23:59:60Z":              false,
+		"9999-12-31T23:59:59.9999999Z":      true,
+		"0000-01-01T00:00:00+01:00":         false,
+		"0000-12-31T23:59:59Z":              false,
+		"0001-01-01T00:00:00Z":              false,
+		"0001-01-01T01:00:00.0000009+01:00": false,
+		"0001-01-01T00:00:00.000001Z":       true,
+		"0000-12-31T23:30:00-01:00":         true,
+		"1970-01-01T00:00:00Z":              true,
+	} {
+		doc, err := Parse([]byte("<entry><published>"+date+"</published><updated>"+date+"</updated></entry>"), "", Limits{})
+		if (err == nil) != taken {
+			t.Errorf("%s is taken: %v, want %v", date, err, taken)
+		}
+		if err != nil {
+			continue
+		}
+		want := member(doc.Entries[0])
+		want.Published, want.Updated = doc.Entries[0].Published, doc.Entries[0].Updated.Truncate(time.Microsecond)
+		got, err := Unkeep(archived(t, want).Entries[0])
+		if err != nil {
+			t.Errorf("%s: %v", date, err)
+			continue
+		}
+		if !got.Updated.Equal(want.Updated) || got.Absent != want.Absent {
+			t.Errorf("%s comes back as %v", date, got.Updated)
+		}
+	}
+}
+
 func TestAnArchiveNamesTheMediaOfALink(t *testing.T) {
 	e, err := ComposeLink("a cat")
 	if err != nil {

@@ -82,8 +82,8 @@ func TestWhatIsATraceState(t *testing.T) {
 
 // kept returns the member that is made of an entry.
 func kept(e *Entry) *Member {
-	m := memberOf(e)
-	m.ID, m.UUID, m.XML = 1, "6b2f4f0e-1c1d-4a6e-9d7b-0a4d8b4a2f11", WithTrace(e.XML, e.Trace)
+	m := testMember(e)
+	m.ID, m.XML = 1, WithTrace(e.XML, e.Trace)
 	return m
 }
 
