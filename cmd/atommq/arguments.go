@@ -109,7 +109,9 @@ func feedAndMore(_ *cobra.Command, given []string) error {
 func flagMisuse(cmd *cobra.Command, err error) error {
 	// A flag of a command that is mistyped is no fault.
 	if given := cmd.Flags().Args(); len(given) > 0 && cmd.HasSubCommands() {
-		return &misuse{noArguments(cmd, given)}
+		if strayed := cmd.ValidateArgs(given); strayed != nil {
+			return &misuse{strayed}
+		}
 	}
 	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok && wrong.GetFlag().Value.Type() == "bool" {
 		return misusef("invalid argument %q for \"--%s\" flag: must be true or false", wrong.GetValue(), wrong.GetFlag().Name)
