@@ -19,8 +19,8 @@ type Receipt struct {
 
 // Publish posts body to a feed. With a key ("" for none) it may be repeated safely: the same body
 // is published once. So Publish itself repeats it while c.Retry lasts, under a key that it makes if
-// there is none. Refusals are a *StatusError. When ctx ends between two tries, the error is both
-// its cause and that of the last try.
+// there is none. Refusals are a *StatusError. An answer that is not AtomMQ's (ErrForeign) ends it.
+// When ctx ends between two tries, the error is both its cause and that of the last try.
 func (c *Client) Publish(ctx context.Context, feed, contentType string, body []byte, key string) (*Receipt, error) {
 	if key == "" && c.Retry > 0 {
 		key = rand.Text()

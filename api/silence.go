@@ -35,7 +35,8 @@ type watchdog struct {
 	cancel   context.CancelCauseFunc
 }
 
-// watch returns a context for one request, and the watchdog that ends it. Stop it after the request.
+// watch returns a context for one request, and the watchdog that ends it. Stop that when the
+// request is over.
 func watch(ctx context.Context, patience time.Duration) (context.Context, *watchdog) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	d := &watchdog{cancel: cancel}
