@@ -27,7 +27,7 @@ func (c *Client) Publish(ctx context.Context, feed, contentType string, body []b
 	}
 	end := time.Now().Add(c.Retry)
 	for wait := pause(0); ; {
-		receipt, err := c.publish(ctx, feed, contentType, body, key, c.patience(end)+underway(len(body)))
+		receipt, err := c.publish(ctx, feed, contentType, body, key, max(c.patience(end), underway(len(body))))
 		if err == nil || !passes(err) || errors.Is(err, context.Cause(ctx)) || time.Until(end) <= max(time.Duration(wait), askedFor(err)) {
 			return receipt, err
 		}

@@ -93,9 +93,9 @@ func (w watched) Read(p []byte) (int, error) {
 }
 
 // underway returns how long what was handed to the system, which holds some of it back, may take
-// to get to the server: at 64 KiB a second.
+// to get to the server: at 256 KiB a second.
 func underway(size int) time.Duration {
-	const rate, held = 64 << 10, 4 << 20
+	const rate, held = 256 << 10, 4 << 20
 	return time.Duration(min(size, held)) * time.Second / rate
 }
 
