@@ -88,14 +88,18 @@ func (t *tail) explain(err error) error { return explain(t.client, t.feeds.Feeds
 // among several, and to a stream, they are empty ones. It fails where there is none at all, and
 // none is waited for. What else is wrong, reading tells.
 func (t *tail) lookAround(ctx context.Context) error {
+	soon, cancel := context.WithTimeout(ctx, lookWait)
+	defer cancel()
 	var missing []string
 	for _, name := range t.feeds.Feeds {
 		if strings.HasSuffix(name, "*") {
 			continue
 		}
-		_, err := t.client.After(ctx, name, math.MaxInt64, 1)
+		_, err := t.client.After(soon, name, math.MaxInt64, 1)
 		refused, _ := errors.AsType[*api.StatusError](err)
 		switch {
+		case err != nil && refused == nil: // nor would it answer about others
+			return nil
 		case refused == nil:
 		case refused.Status == http.StatusNotFound && explainStranger(t.client.BaseURL, refused) == nil:
 			missing = append(missing, name)
