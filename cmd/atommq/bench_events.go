@@ -149,16 +149,27 @@ func dialEvents(ctx context.Context, addr, path string) (*eventReader, error) {
 		return nil, fmt.Errorf("dial the benched server: %w", err)
 	}
 	r := &eventReader{conn: conn, buf: make([]byte, eventBuffer)}
-	if _, err := conn.Write(getRequest(path, "Accept: text/event-stream\r\n")); err != nil {
-		return nil, fmt.Errorf("send request: %w", err)
+	if err := r.begin(path); err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
-	n, err := conn.Read(r.buf)
-	if err != nil || !bytes.HasPrefix(r.buf[:n], []byte("HTTP/1.1 200")) {
-		return nil, fmt.Errorf("ask for events: %w: %.100q", err, r.buf[:n])
+	return r, nil
+}
+
+// begin asks for the events of a feed.
+func (r *eventReader) begin(path string) error {
+	if _, err := r.conn.Write(getRequest(path, "Accept: text/event-stream\r\n")); err != nil {
+		return fmt.Errorf("send request: %w", err)
+	}
+	n, err := r.conn.Read(r.buf)
+	if err != nil {
+		return fmt.Errorf("ask for events: %w", err)
+	}
+	if !bytes.HasPrefix(r.buf[:n], []byte("HTTP/1.1 200")) {
+		return fmt.Errorf("ask for events: the server answers %.100q", r.buf[:n])
 	}
 	r.events = int64(bytes.Count(r.buf[:n], eventMark))
 	r.kept = copy(r.buf, r.buf[max(0, n-len(eventMark)+1):n])
-	return r, nil
+	return nil
 }
 
 // dialAllEvents opens n streams of what is published from now on.
