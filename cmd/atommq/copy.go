@@ -54,15 +54,10 @@ func checkCopy(from, to string) error {
 	case from == to:
 		return misusef("--from and --to name the same database")
 	}
-	if err := mustExist("--from", from); err != nil {
+	if err := mustBeDatabase("--from", from); err != nil {
 		return err
 	}
-	for flag, dsn := range map[string]string{"--from": from, "--to": to} {
-		if err := checkDatabase(flag, dsn); err != nil {
-			return err
-		}
-	}
-	return nil
+	return checkDatabase("--to", to)
 }
 
 // copyProgress shows how far a copy is: as a bar to people on a terminal, as lines to programs.
