@@ -16,14 +16,14 @@ import (
 
 // publishUntil publishes entries one by one under keys of their own until done is closed, each
 // again until it is acknowledged, and returns their ids.
-func publishUntil(t *testing.T, s *Store, name string, done <-chan struct{}) (ids []int64) {
+func publishUntil(ctx context.Context, t *testing.T, s *Store, name string, done <-chan struct{}) (ids []int64) {
 	for i := 0; ; i++ {
 		select {
 		case <-done:
 			return ids
 		default:
 		}
-		id := publishOnce(t, s, fmt.Sprint(name, i))
+		id := publishOnce(ctx, t, s, fmt.Sprint(name, i))
 		if id == 0 {
 			return ids
 		}
@@ -31,11 +31,11 @@ func publishUntil(t *testing.T, s *Store, name string, done <-chan struct{}) (id
 	}
 }
 
-func publishOnce(t *testing.T, s *Store, key string) int64 {
+func publishOnce(ctx context.Context, t *testing.T, s *Store, key string) int64 {
 	for {
 		op := publishing(t, "shared", 1)[0]
 		op.Posts[0].Key, op.Posts[0].Digest = key, [32]byte{1}
-		err := s.Commit(context.Background(), bustest.Piece(op))
+		err := s.Commit(ctx, bustest.Piece(op))
 		switch {
 		case errors.Is(err, bus.ErrUnavailable):
 			continue
@@ -48,8 +48,8 @@ func publishOnce(t *testing.T, s *Store, key string) int64 {
 }
 
 // followUntil reads the feed by cursor, whenever Watch says so, until done is closed and nothing is left.
-func followUntil(t *testing.T, s *Store, done <-chan struct{}) (seen []int64) {
-	ctx, cancel := context.WithCancel(context.Background())
+func followUntil(ctx context.Context, t *testing.T, s *Store, done <-chan struct{}) (seen []int64) {
+	ctx, cancel := context.WithCancel(ctx)
 	hints := make(chan struct{}, 1)
 	var watching sync.WaitGroup
 	watching.Go(func() {
@@ -98,14 +98,16 @@ func share(t *testing.T, url string, while time.Duration, trouble func() (end fu
 	defer end()
 	over, published := make(chan struct{}), make(chan struct{})
 	time.AfterFunc(while, func() { close(over) })
+	ctx, cancel := context.WithTimeout(t.Context(), while+time.Minute) // what trouble did is over long before
+	defer cancel()
 	const publishers = 4
 	given, seen := make([][]int64, 2*publishers), make([][]int64, 4)
 	var publishing, reading sync.WaitGroup
 	for i := range given {
-		publishing.Go(func() { given[i] = publishUntil(t, stores[i%2], fmt.Sprintf("%d/", i), over) })
+		publishing.Go(func() { given[i] = publishUntil(ctx, t, stores[i%2], fmt.Sprintf("%d/", i), over) })
 	}
 	for i := range seen {
-		reading.Go(func() { seen[i] = followUntil(t, stores[i%2], published) })
+		reading.Go(func() { seen[i] = followUntil(ctx, t, stores[i%2], published) })
 	}
 	publishing.Wait()
 	close(published)

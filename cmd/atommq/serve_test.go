@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // beginPost sends the head of a POST and half of its body, and returns once the
@@ -87,13 +88,14 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 // refusesConnections waits until the server accepts no more.
 func refusesConnections(t *testing.T, server *process) {
 	t.Helper()
-	for t.Context().Err() == nil {
+	for deadline := time.Now().Add(processWait); time.Now().Before(deadline); {
 		conn, err := net.Dial("tcp", server.address())
 		if err != nil {
 			return
 		}
 		conn.Close()
 	}
+	t.Fatalf("the server accepts connections %v after it was told to stop", processWait)
 }
 
 func TestAnAddressForEverybodyIsRefusedUntilSomebodyDecided(t *testing.T) {
