@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -158,16 +159,18 @@ func TestManyAcksAreOneRequest(t *testing.T) {
 	}
 }
 
+// waitForConsumers waits until so many wait for work.
+func (s *server) waitForConsumers(n int) {
+	s.t.Helper()
+	eventually(s.t, fmt.Sprintf("%d consumers", n), func() bool { return s.queue(s.get(testQueue)).Consumers == n })
+}
+
 func TestAWaitingWorkerGetsWhatIsPublished(t *testing.T) {
 	s := serve(t, Handler{})
 	s.do(http.MethodPut, testQueue, "{}").want(t, http.StatusCreated)
 	var worker sync.WaitGroup
 	worker.Go(func() { s.claim("?wait=60&count=5", "e1") })
-	for s.queue(s.get(testQueue)).Consumers == 0 {
-		if t.Context().Err() != nil {
-			return
-		}
-	}
+	s.waitForConsumers(1)
 	start := time.Now()
 	s.fill(1)
 	worker.Wait()
@@ -213,17 +216,10 @@ func TestAWorkerThatLeavesWhileItWaitsEatsNothing(t *testing.T) {
 			t.Errorf("%v, %v", resp, err)
 		}
 	})
-	consumers := func(want int) {
-		for s.queue(s.get(testQueue)).Consumers != want {
-			if t.Context().Err() != nil {
-				return
-			}
-		}
-	}
-	consumers(1)
+	s.waitForConsumers(1)
 	leave()
 	worker.Wait()
-	consumers(0)
+	s.waitForConsumers(0)
 	s.fill(1)
 	if again := s.claim("", "e1"); again[0].Attempt != 1 {
 		t.Errorf("attempt %d, want 1", again[0].Attempt)
@@ -235,11 +231,7 @@ func TestWaitingWorkersDoNotHoldUpTheServersEnd(t *testing.T) {
 	s.do(http.MethodPut, testQueue, "{}").want(t, http.StatusCreated)
 	var worker sync.WaitGroup
 	worker.Go(func() { s.claim("?wait=60") })
-	for s.queue(s.get(testQueue)).Consumers == 0 {
-		if t.Context().Err() != nil {
-			return
-		}
-	}
+	s.waitForConsumers(1)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if err := s.http.Shutdown(ctx); err != nil {

@@ -370,20 +370,12 @@ func TestAServerThatEndsSendsItsReadersAway(t *testing.T) {
 // waitForReaders waits until so many wait for what is published.
 func (s *server) waitForReaders(n int) {
 	s.t.Helper()
-	deadline := time.After(patience)
-	for {
-		s.http.live.mu.Lock()
-		now := s.http.live.now
-		s.http.live.mu.Unlock()
-		if now == n {
-			return
-		}
-		select {
-		case <-time.After(time.Millisecond):
-		case <-deadline:
-			s.t.Fatalf("%d wait, not %d", now, n)
-		}
-	}
+	live := s.http.live
+	eventually(s.t, fmt.Sprintf("%d wait", n), func() bool {
+		live.mu.Lock()
+		defer live.mu.Unlock()
+		return live.now == n
+	})
 }
 
 func TestMoreReadersThanAllowedAreRefused(t *testing.T) {

@@ -20,6 +20,19 @@ import (
 // what an answer takes and the time that slow clients are given.
 const patience = 10 * time.Second
 
+// eventually fails the test, with what is waited for, unless ok holds before patience is out.
+func eventually(t testing.TB, what any, ok func() bool) {
+	t.Helper()
+	late := time.After(patience)
+	for !ok() {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-late:
+			t.Fatalf("not after %v: %+v", patience, what)
+		}
+	}
+}
+
 // dial opens a connection that does as little as it is told to.
 func (s *server) dial(send string) {
 	s.t.Helper()

@@ -30,13 +30,7 @@ func TestRequestsAreCountedByRouteAndStatus(t *testing.T) {
 		{"/feeds/{feed}/queues", http.StatusNotFound, 1},
 		{"none", http.StatusNotFound, 2},
 	}
-	got := s.http.Stats().Requests
-	for deadline := time.Now().Add(patience); len(got) < len(want) && time.Now().Before(deadline); { // an answer may be read before it is counted
-		got = s.http.Stats().Requests
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("requests (-want +got):\n%s", diff)
-	}
+	s.waitForStats(func(st *Stats) bool { return cmp.Equal(want, st.Requests) }) // an answer may be read before it is counted
 }
 
 // How long entries are waited for says nothing about the server, and would hide how long the rest takes.
@@ -51,7 +45,7 @@ func TestRequestsAreTimedUnlessTheyWait(t *testing.T) {
 	s.do(http.MethodPost, "/feeds/x/queues/q/claims?wait=1", "").want(t, http.StatusOK)
 	s.do(http.MethodPost, "/feeds/x/queues/q/claims", "").want(t, http.StatusOK)
 	want := map[string]uint64{"/feeds/{feed}": 3, "/feeds/{feed}/queues/{queue}": 1, "/feeds/{feed}/queues/{queue}/claims": 1, "none": 1}
-	s.eventually(func(st *Stats) bool {
+	s.waitForStats(func(st *Stats) bool {
 		got := make(map[string]uint64)
 		for _, route := range st.Durations {
 			for _, n := range route.Seconds.Counts {
@@ -68,26 +62,19 @@ func TestRequestsAreTimedUnlessTheyWait(t *testing.T) {
 func TestWhoIsNotLetInIsCounted(t *testing.T) {
 	s := serve(t, Handler{Access: shared(t, "me", "secret")})
 	s.get("/feeds/x").want(t, http.StatusUnauthorized)
-	s.eventually(func(st *Stats) bool {
+	s.waitForStats(func(st *Stats) bool {
 		return len(st.Requests) == 1 && st.Requests[0] == RequestCount{"none", http.StatusUnauthorized, 1}
 	})
 }
 
-// eventually waits until the stats are as ok wants them.
-func (s *server) eventually(ok func(*Stats) bool) {
+// waitForStats waits until the stats are as ok wants them.
+func (s *server) waitForStats(ok func(*Stats) bool) {
 	s.t.Helper()
-	deadline := time.After(patience)
-	for {
-		stats := s.http.Stats()
-		if ok(&stats) {
-			return
-		}
-		select {
-		case <-time.After(time.Millisecond):
-		case <-deadline:
-			s.t.Fatalf("stats = %+v", stats)
-		}
-	}
+	stats := new(Stats)
+	eventually(s.t, stats, func() bool {
+		*stats = s.http.Stats()
+		return ok(stats)
+	})
 }
 
 func TestDeliveriesAreCountedByTheirWay(t *testing.T) {
@@ -102,7 +89,7 @@ func TestDeliveriesAreCountedByTheirWay(t *testing.T) {
 	s.get(s.member(created), "If-None-Match: "+s.get(s.member(created)).Header.Get("Etag")).want(t, http.StatusNotModified)
 	events := s.stream(t, "/feeds/jobs?after=1", asEvents)
 	events.title()
-	s.eventually(func(st *Stats) bool { return st.Read == 8 && st.Streamed == 1 && st.Streams == 1 && st.Polls == 0 })
+	s.waitForStats(func(st *Stats) bool { return st.Read == 8 && st.Streamed == 1 && st.Streams == 1 && st.Polls == 0 })
 }
 
 func TestClaimsAreCounted(t *testing.T) {
@@ -110,7 +97,7 @@ func TestClaimsAreCounted(t *testing.T) {
 	s.do(http.MethodPost, testQueue+"/claims", "").want(t, http.StatusOK)
 	s.publish("x", "one")
 	s.do(http.MethodPost, testQueue+"/claims?count=5", "").want(t, http.StatusOK)
-	s.eventually(func(st *Stats) bool { return st.Claimed == 1 })
+	s.waitForStats(func(st *Stats) bool { return st.Claimed == 1 })
 }
 
 func TestReadersAreCountedWhileTheyRead(t *testing.T) {
@@ -119,10 +106,10 @@ func TestReadersAreCountedWhileTheyRead(t *testing.T) {
 	polled := make(chan *answer)
 	go func() { polled <- s.get("/feeds/x?after=1", "Prefer: wait=30") }()
 	s.stream(t, "/feeds/x?after=1", asEvents)
-	s.eventually(func(st *Stats) bool { return st.Polls == 1 && st.Streams == 1 && st.Lagging == 0 })
+	s.waitForStats(func(st *Stats) bool { return st.Polls == 1 && st.Streams == 1 && st.Lagging == 0 })
 	s.publish("x", "two")
 	<-polled
-	s.eventually(func(st *Stats) bool { return st.Polls == 0 && st.Streams == 1 })
+	s.waitForStats(func(st *Stats) bool { return st.Polls == 0 && st.Streams == 1 })
 }
 
 // TestAStreamThatIsNotReadLags has a reader take nothing of more than the kernel holds for it.
@@ -140,9 +127,9 @@ func TestAStreamThatIsNotReadLags(t *testing.T) {
 	if _, err := io.WriteString(conn, "GET /feeds/x?after=0&format=sse HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	s.eventually(func(st *Stats) bool { return st.Lagging == 1 && st.Lag > 0 && st.Lag < 20 })
+	s.waitForStats(func(st *Stats) bool { return st.Lagging == 1 && st.Lag > 0 && st.Lag < 20 })
 	conn.Close()
-	s.eventually(func(st *Stats) bool { return st.Lagging == 0 && st.Streams == 0 })
+	s.waitForStats(func(st *Stats) bool { return st.Lagging == 0 && st.Streams == 0 })
 }
 
 func TestMetricsAreForThisMachineUnlessOpened(t *testing.T) {
