@@ -1,6 +1,7 @@
 package api
 
 import (
+	"iter"
 	"net/http"
 	"strings"
 )
@@ -47,15 +48,11 @@ func negotiate(accept []string, offers []offer) int {
 // the most specific range, which has the given specificity. valid tells whether accept holds
 // any range at all.
 func quality(accept []string, o offer) (q, specific int, valid bool) {
-	for _, line := range accept {
-		for line != "" {
-			var element string
-			element, line = cutOutsideQuotes(line, ',')
-			r, ok := parseRange(element)
-			valid = valid || ok
-			if s := r.match(o); ok && s > specific {
-				specific, q = s, r.q
-			}
+	for element := range elements(accept) {
+		r, ok := parseRange(element)
+		valid = valid || ok
+		if s := r.match(o); ok && s > specific {
+			specific, q = s, r.q
 		}
 	}
 	return q, specific, valid
@@ -137,6 +134,21 @@ func parseWeight(s string) (int, bool) {
 	return q, true
 }
 
+// elements are those of a field that is a list, whatever lines it has: RFC 9110 §5.6.1. Empty ones are none.
+func elements(lines []string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, line := range lines {
+			for line != "" {
+				var element string
+				element, line = cutOutsideQuotes(line, ',')
+				if element = strings.TrimSpace(element); element != "" && !yield(element) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // cutOutsideQuotes slices s around the first sep that stands in no quoted string.
 func cutOutsideQuotes(s string, sep byte) (before, after string) {
 	quoted := false
@@ -167,18 +179,14 @@ func acceptsGzip(r *http.Request) bool {
 		return true
 	}
 	taken, named := false, false
-	for _, line := range lines {
-		for line != "" {
-			var element string
-			element, line = cutOutsideQuotes(line, ',')
-			coding, params := cutOutsideQuotes(element, ';')
-			coding = strings.TrimSpace(coding)
-			isGzip := strings.EqualFold(coding, "gzip") || strings.EqualFold(coding, "x-gzip")
-			if isGzip || coding == "*" && !named {
-				taken = !refused(params)
-			}
-			named = named || isGzip
+	for element := range elements(lines) {
+		coding, params := cutOutsideQuotes(element, ';')
+		coding = strings.TrimSpace(coding)
+		isGzip := strings.EqualFold(coding, "gzip") || strings.EqualFold(coding, "x-gzip")
+		if isGzip || coding == "*" && !named {
+			taken = !refused(params)
 		}
+		named = named || isGzip
 	}
 	return taken
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -147,17 +148,10 @@ func lastOf(lines []string) string {
 // standardForwarded walks from the nearest proxy towards the client for as
 // long as the next hop is trusted too: the outermost proxy knows the public name.
 func standardForwarded(lines []string, trusted func(host string) bool) (scheme, host string) {
-	var elements []string
-	for _, line := range lines {
-		for line != "" {
-			var element string
-			element, line = cutOutsideQuotes(line, ',')
-			elements = append(elements, element)
-		}
-	}
-	for i := len(elements) - 1; i >= 0; i-- {
+	hops := slices.Collect(elements(lines))
+	for _, hop := range slices.Backward(hops) {
 		var from string
-		scheme, host, from = parseForwarded(elements[i])
+		scheme, host, from = parseForwarded(hop)
 		if !trusted(hostOf(from)) {
 			break
 		}

@@ -27,6 +27,7 @@ func TestLinksBeginWithWhatTheOperatorTrusts(t *testing.T) {
 		{"Forwarded", "", loopback, []string{`Forwarded: for=192.0.2.1;proto=https;host="mq.example:8443"`}, "https://mq.example:8443"},
 		{"the nearest proxy's word", "", loopback, []string{"Forwarded: host=evil.example, for=192.0.2.1;host=mq.example"}, "http://mq.example"},
 		{"the outermost trusted proxy's word", "", loopback, []string{"Forwarded: host=evil.example, for=192.0.2.1;host=mq.example", `Forwarded: for="127.0.0.2:99";host=inner`}, "http://mq.example"},
+		{"empty elements, which are none", "", loopback, []string{"Forwarded: host=evil.example, , for=192.0.2.1;host=mq.example , ,"}, "http://mq.example"},
 		{"two that disagree", "http://b.example", loopback, []string{"X-Forwarded-Host: mq.example", "Forwarded: host=evil.example"}, "http://b.example"},
 		{"markup in a host", "http://b.example", loopback, []string{`X-Forwarded-Host: "><script>`}, "http://b.example"},
 		{"another scheme", "http://b.example", loopback, []string{"X-Forwarded-Host: mq.example", "X-Forwarded-Proto: javascript"}, "http://b.example"},

@@ -19,14 +19,10 @@ var (
 
 // wantsDelta reports whether A-IM takes the instance manipulation "feed", RFC 3229 §10.5.3.
 func wantsDelta(lines []string) bool {
-	for _, line := range lines {
-		for line != "" {
-			var element string
-			element, line = cutOutsideQuotes(line, ',')
-			name, params := cutOutsideQuotes(element, ';')
-			if strings.EqualFold(strings.TrimSpace(name), "feed") && !refused(params) {
-				return true
-			}
+	for element := range elements(lines) {
+		name, params := cutOutsideQuotes(element, ';')
+		if strings.EqualFold(strings.TrimSpace(name), "feed") && !refused(params) {
+			return true
 		}
 	}
 	return false

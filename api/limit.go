@@ -89,13 +89,9 @@ func (s *site) addressOf(r *http.Request) netip.Addr {
 // kind passes the other on from the client: where they disagree, neither is believed.
 func forwardedFor(h http.Header, peer string, trusted func(host string) bool) string {
 	var hops []string
-	for _, line := range h["Forwarded"] {
-		for line != "" {
-			var element string
-			element, line = cutOutsideQuotes(line, ',')
-			_, _, from := parseForwarded(element)
-			hops = append(hops, from)
-		}
+	for element := range elements(h["Forwarded"]) {
+		_, _, from := parseForwarded(element)
+		hops = append(hops, from)
 	}
 	standard := outermost(hops, peer, trusted)
 	if len(h["X-Forwarded-For"]) == 0 {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,21 +13,17 @@ import (
 // waitOf returns how long the request would wait for an answer with something in it: RFC 7240 §4.3.
 // A preference that cannot be read counts as none, §2; of repeated ones the first counts.
 func waitOf(r *http.Request) time.Duration {
-	for _, line := range r.Header["Prefer"] {
-		for line != "" {
-			var preference string
-			preference, line = cutOutsideQuotes(line, ',')
-			preference, _ = cutOutsideQuotes(preference, ';')
-			name, value, _ := strings.Cut(preference, "=")
-			if !strings.EqualFold(strings.TrimSpace(name), "wait") {
-				continue
-			}
-			seconds, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 31)
-			if err != nil {
-				return 0
-			}
-			return time.Duration(seconds) * time.Second
+	for element := range elements(r.Header["Prefer"]) {
+		preference, _ := cutOutsideQuotes(element, ';')
+		name, value, _ := strings.Cut(preference, "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "wait") {
+			continue
 		}
+		seconds, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 31)
+		if err != nil {
+			return 0
+		}
+		return time.Duration(seconds) * time.Second
 	}
 	return 0
 }
@@ -78,7 +75,7 @@ func (s *site) await(w http.ResponseWriter, r *http.Request, sel bus.Selection, 
 		case <-sub.Done():
 			return nil
 		case <-r.Context().Done():
-			return r.Context().Err()
+			return context.Cause(r.Context())
 		}
 	}
 }
