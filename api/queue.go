@@ -3,7 +3,6 @@ package api
 import (
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -178,19 +177,8 @@ func (s *site) putQueue(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) receiveQueueSettings(w http.ResponseWriter, r *http.Request) (set bus.QueueSettings, err error) {
-	typ, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if r.Header.Get("Content-Type") != "" && (err != nil || typ != "application/json" && typ != "application/x-www-form-urlencoded") {
-		return set, &problemError{
-			Status: http.StatusUnsupportedMediaType, Detail: "The settings of a queue are JSON, with some of " + queueObject.names + ": " + queueObject.example + ".",
-			Header: http.Header{"Accept": {"application/json"}},
-		}
-	}
-	body, err := s.receive(w, r)
-	if err != nil {
-		return set, err
-	}
 	var given queueSettings
-	if err := queueObject.decode(body, &given); err != nil {
+	if err := s.receiveObject(w, r, queueObject, &given); err != nil {
 		return set, err
 	}
 	return given.check()

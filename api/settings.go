@@ -143,8 +143,8 @@ func (s *site) putSettings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	given, err := s.receiveSettings(w, r)
-	if err != nil {
+	var given settingsJSON
+	if err := s.receiveObject(w, r, feedObject, &given); err != nil {
 		return err
 	}
 	set, err := given.settings()
@@ -199,27 +199,6 @@ func settingsPrecondition(r *http.Request, f *bus.Feed) (*int64, error) {
 		*revision = f.Revision
 	}
 	return revision, nil
-}
-
-// receiveSettings reads the JSON that a PUT brings.
-func (s *site) receiveSettings(w http.ResponseWriter, r *http.Request) (*settingsJSON, error) {
-	p, err := describeBody(r)
-	if err != nil {
-		return nil, err
-	}
-	if f := formOf(p.typ); f != formJSON && !unsaid(f) {
-		return nil, &problemError{
-			Status: http.StatusUnsupportedMediaType,
-			Detail: fmt.Sprintf("Settings are JSON, not %s. Send them as application/json.", p.typ),
-			Header: http.Header{"Accept": {"application/json"}},
-		}
-	}
-	body, err := s.receive(w, r)
-	if err != nil {
-		return nil, err
-	}
-	var given settingsJSON
-	return &given, feedObject.decode(body, &given)
 }
 
 // deleteCollection removes a feed with all it has.

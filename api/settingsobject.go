@@ -53,6 +53,26 @@ var queueObject = &settingsObject{
 	},
 }
 
+// receiveObject reads the JSON object of settings that a request brings.
+func (s *site) receiveObject(w http.ResponseWriter, r *http.Request, o *settingsObject, to any) error {
+	p, err := describeBody(r)
+	if err != nil {
+		return err
+	}
+	if f := formOf(p.typ); f != formJSON && !unsaid(f) {
+		return &problemError{
+			Status: http.StatusUnsupportedMediaType,
+			Detail: fmt.Sprintf("Settings are JSON, not %s. Send them as application/json, an object with some of %s: %s.", p.typ, o.names, o.example),
+			Header: http.Header{"Accept": {"application/json"}},
+		}
+	}
+	body, err := s.receive(w, r)
+	if err != nil {
+		return err
+	}
+	return o.decode(body, to)
+}
+
 // decode reads body, which must be one object with known members: one that is not known would be
 // without effect, which nobody would notice.
 func (o *settingsObject) decode(body []byte, to any) error {
