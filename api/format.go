@@ -10,7 +10,7 @@ import (
 // parameter "format", for those who can set no header field, as who follows a link in a browser, and
 // else by Accept. It returns the parameter's value as well, for the links of the answer to keep.
 func choose(r *http.Request, suffix string, offers []offer) (form offer, format string, err error) {
-	format, given, err := formatOf(r.URL.RawQuery)
+	format, given, err := parameter(r.URL.RawQuery, "format")
 	switch {
 	case err != nil:
 		return offer{}, "", err
@@ -34,9 +34,6 @@ func choose(r *http.Request, suffix string, offers []offer) (form offer, format 
 	}
 	return offer{}, "", badRequest("format: %.40q is not a form that this comes in. Give one of: %s; or none, and an Accept field.", format, strings.Join(choices, ", "))
 }
-
-// formatOf returns the parameter "format" of a query.
-func formatOf(query string) (format string, given bool, err error) { return parameter(query, "format") }
 
 // parameter returns a parameter of a query, which may stand once.
 func parameter(query, wanted string) (found string, given bool, err error) {

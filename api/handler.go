@@ -151,9 +151,9 @@ func (h Handler) Routes() (*Routes, error) {
 		prefix:       pathOf(base),
 		streams:      !h.NoStreams,
 		proxies:      h.TrustedProxies,
-		maxBody:      h.MaxBody,
+		maxBody:      orUsual(h.MaxBody, DefaultMaxBody),
 		receiving:    h.Receiving,
-		maxMedia:     h.MaxMedia,
+		maxMedia:     orUsual(h.MaxMedia, DefaultMaxMedia),
 		prefixes:     h.Prefixes,
 		ids:          newRequestIDs(),
 		access:       h.Access,
@@ -164,22 +164,14 @@ func (h Handler) Routes() (*Routes, error) {
 
 		metrics:     h.Metrics,
 		openMetrics: h.OpenMetrics,
+
+		archives: newArchiveCache(orUsual(h.ArchiveBytes, DefaultArchiveBytes)),
 	}
 	if s.access == nil {
 		s.access = bus.OpenHouse()
 	}
 	if s.log == nil {
 		s.log = slog.Default()
-	}
-	if s.maxBody <= 0 {
-		s.maxBody = DefaultMaxBody
-	}
-	if h.ArchiveBytes <= 0 {
-		h.ArchiveBytes = DefaultArchiveBytes
-	}
-	s.archives = newArchiveCache(h.ArchiveBytes)
-	if s.maxMedia <= 0 {
-		s.maxMedia = DefaultMaxMedia
 	}
 	if err := trustOrigin(s.origins, base); err != nil {
 		return nil, err

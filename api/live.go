@@ -37,19 +37,23 @@ type live struct {
 
 func newLive(h *Handler) *live {
 	l := &live{
-		maxWait: h.MaxWait, lifetime: h.StreamLifetime, beat: h.HeartBeat, most: h.MaxReaders,
+		maxWait:  orUsual(h.MaxWait, DefaultMaxWait),
+		lifetime: orUsual(h.StreamLifetime, DefaultStreamLifetime),
+		beat:     orUsual(h.HeartBeat, DefaultHeartBeat),
+		most:     orUsual(h.MaxReaders, DefaultMaxReaders),
+
 		ending: make(chan struct{}), idle: make(chan struct{}), conns: make(map[net.Conn]struct{}), streams: make(map[*stream]struct{}),
-	}
-	for setting, usual := range map[*time.Duration]time.Duration{&l.maxWait: DefaultMaxWait, &l.lifetime: DefaultStreamLifetime, &l.beat: DefaultHeartBeat} {
-		if *setting <= 0 {
-			*setting = usual
-		}
-	}
-	if l.most <= 0 {
-		l.most = DefaultMaxReaders
 	}
 	l.beatValue = []string{inSeconds(l.beat)}
 	return l
+}
+
+// orUsual returns a setting, or the usual one where it says nothing.
+func orUsual[T int | int64 | time.Duration](setting, usual T) T {
+	if setting <= 0 {
+		return usual
+	}
+	return setting
 }
 
 // enter counts a reader, if there is room for one and its caller may have one more. st is its

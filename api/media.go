@@ -73,14 +73,15 @@ func (s *site) mediaOf(r *http.Request) (feed, id string, m *bus.Media, err erro
 	if !errors.Is(err, bus.ErrNoMedia) {
 		return feed, id, m, err
 	}
-	e, found := s.bus.Entry(r.Context(), feed, id)
+	none := err
+	e, err := s.bus.Entry(r.Context(), feed, id)
 	switch {
-	case found != nil:
-		return "", "", nil, found
+	case err != nil:
+		return "", "", nil, err
 	case e.Deleted:
 		return "", "", nil, fmt.Errorf("media of %s: %w", id, bus.ErrDeleted)
 	}
-	return "", "", nil, err
+	return "", "", nil, none
 }
 
 // mediaTag returns the opaque part of the ETag of m, which is one of its bytes.
