@@ -2,6 +2,7 @@ package feeds
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -41,7 +42,7 @@ func (c *Categories) Check() error {
 	}
 	for _, cat := range c.List {
 		if cat.Term == "" {
-			return fmt.Errorf("a category has no term")
+			return errors.New("a category has no term")
 		}
 		if err := checkScheme(cat.Scheme); err != nil {
 			return err

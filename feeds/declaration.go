@@ -2,6 +2,7 @@ package feeds
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -54,7 +55,7 @@ func (s *scanner) pseudoAttributes() error {
 		}
 		a := s.attrs[len(s.attrs)-1]
 		value := s.doc[a.value.start:a.value.end]
-		order := 1 + indexOf(string(a.name.full), "version", "encoding", "standalone")
+		order := 1 + slices.Index([]string{"version", "encoding", "standalone"}, string(a.name.full))
 		if order <= last || last == 0 && order > 1 {
 			return s.fail(start, "an XML declaration has version, encoding and standalone, once and in this order")
 		}
@@ -72,15 +73,6 @@ func (s *scanner) pseudoAttributes() error {
 		return s.fail(s.pos, `the XML declaration must read <?xml version="1.0" encoding="…"?>`)
 	}
 	return nil
-}
-
-func indexOf(s string, of ...string) int {
-	for i, o := range of {
-		if s == o {
-			return i
-		}
-	}
-	return -1
 }
 
 // isEncodingName checks XML 1.0 §4.3.3.

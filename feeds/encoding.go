@@ -32,7 +32,7 @@ var encodings = map[string]encoding{
 // its XML declaration: doc's own bytes when they are that already. All its characters are
 // those that XML allows. What doc is in is found as RFC 7303 §3 says: a byte
 // order mark goes before the transport's charset, that before the declaration.
-func decode(doc []byte, charset string) (utf8 []byte, start int, err error) {
+func decode(doc []byte, charset string) (text []byte, start int, err error) {
 	enc, mark, err := detect(doc, charset)
 	if err != nil {
 		return nil, 0, err

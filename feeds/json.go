@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -46,7 +47,7 @@ func jsonTitle(head []byte) string {
 
 // titleMember returns the place in titleMembers of a quoted name, -1 for none.
 func titleMember(name []byte) int {
-	return indexOf(string(name[1:len(name)-1]), titleMembers[:]...)
+	return slices.Index(titleMembers[:], string(name[1:len(name)-1]))
 }
 
 // jsonString returns the string that b begins with, in its quotes; nil for none, and for one that

@@ -1,8 +1,6 @@
 package feeds
 
 import (
-	"bytes"
-	"encoding/json"
 	"strconv"
 	"time"
 )
@@ -100,11 +98,5 @@ func AppendListJSON(dst []byte, l *List) []byte {
 			Updated: string(appendTime(nil, f.Updated)), AppendOnly: f.AppendOnly,
 		}
 	}
-	b := bytes.NewBuffer(dst)
-	enc := json.NewEncoder(b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(out); err != nil {
-		panic(err) // strings and numbers always have a JSON form
-	}
-	return b.Bytes()
+	return append(appendJSON(dst, out), '\n')
 }

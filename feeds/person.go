@@ -1,5 +1,7 @@
 package feeds
 
+import "slices"
+
 // Person is an RFC 4287 person construct.
 type Person struct{ Name, URI, Email string }
 
@@ -32,7 +34,7 @@ func (p *parser) person(t token, keep *Person, base string) error {
 func (p *parser) personPart(t, n token, keep *Person, base string, got *[3]bool) error {
 	i := -1
 	if n.space == NamespaceAtom {
-		i = indexOf(string(n.name.localPart()), "name", "uri", "email")
+		i = slices.Index([]string{"name", "uri", "email"}, string(n.name.localPart()))
 	}
 	if i < 0 {
 		return p.skip()
