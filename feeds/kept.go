@@ -54,25 +54,9 @@ func AppendKept(dst []byte, m *Member, f *Feed, media string) ([]byte, error) {
 // filledIn appends what RFC 4287 wants of an entry and its publisher left out. Nothing of it is
 // left out when a document is parsed.
 func (w *writer) filledIn(m *Member, f *Feed, media string) {
-	if m.Absent&PartID != 0 {
-		w.element("id", m.AtomURI())
-	}
-	if m.Absent&PartTitle != 0 {
-		w.element("title", "")
-	}
-	if m.Absent&PartUpdated != 0 {
-		w.date("updated", m.Updated)
-	}
-	if m.Absent&PartPublished != 0 {
-		w.date("published", m.Published)
-	}
+	w.absentMetadata(m)
 	if m.Media != "" {
-		w.open("content")
-		if contentType(m.Media) {
-			w.attribute("type", m.Media)
-		}
-		w.attribute("src", media)
-		w.raw("/>")
+		w.mediaContent(m.Media, media)
 	}
 	if m.Absent&PartAuthor != 0 {
 		w.author(f.author())

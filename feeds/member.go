@@ -110,20 +110,7 @@ func (w *writer) managed(m *Member, f *Feed, collection string) {
 	if !m.Draft() {
 		w.position(m.ID)
 	}
-	if m.Absent&PartID != 0 {
-		w.open("id")
-		w.dst = appendEscapedText(append(w.dst, '>'), m.AtomURI())
-		w.close("id")
-	}
-	if m.Absent&PartTitle != 0 {
-		w.element("title", "")
-	}
-	if m.Absent&PartUpdated != 0 {
-		w.date("updated", m.Updated)
-	}
-	if m.Absent&PartPublished != 0 {
-		w.date("published", m.Published)
-	}
+	w.absentMetadata(m)
 	w.edited(m.Edited)
 	w.memberLink("edit", typeEntry, m, collection)
 	w.memberLink("self", typeEntry, m, collection)
@@ -138,6 +125,22 @@ func (w *writer) managed(m *Member, f *Feed, collection string) {
 	}
 	if m.Absent&PartSummary != 0 {
 		w.element("summary", "")
+	}
+}
+
+// absentMetadata appends what its publisher left out of what tells one entry from others.
+func (w *writer) absentMetadata(m *Member) {
+	if m.Absent&PartID != 0 {
+		w.element("id", m.AtomURI())
+	}
+	if m.Absent&PartTitle != 0 {
+		w.element("title", "")
+	}
+	if m.Absent&PartUpdated != 0 {
+		w.date("updated", m.Updated)
+	}
+	if m.Absent&PartPublished != 0 {
+		w.date("published", m.Published)
 	}
 }
 
@@ -174,11 +177,16 @@ func (w *writer) media(m *Member, collection string) {
 	w.attribute("type", m.Media)
 	w.attribute("href", url)
 	w.raw("/>")
+	w.mediaContent(m.Media, url)
+}
+
+// mediaContent appends the content of a media link entry, which is elsewhere.
+func (w *writer) mediaContent(typ, src string) {
 	w.open("content")
-	if contentType(m.Media) {
-		w.attribute("type", m.Media)
+	if contentType(typ) {
+		w.attribute("type", typ)
 	}
-	w.attribute("src", url)
+	w.attribute("src", src)
 	w.raw("/>")
 }
 
