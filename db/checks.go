@@ -18,7 +18,7 @@ const (
 // head is the newest id, also where there are several counters.
 const head = "(SELECT max(" + newestID + ") FROM atommq_log)"
 
-// work is what waits and what consumers have.
+// allWork is what waits and what consumers have.
 const allWork = "(SELECT 0 AS node, queue, rank, id FROM atommq_ready UNION ALL SELECT node, queue, rank, id FROM atommq_claim) AS w"
 
 // inspections are in the order in which faults are best mended.

@@ -26,12 +26,18 @@ type Copy struct {
 	batch int // rows copied at a time, 0 for copyRows
 }
 
-// Progress says how far a copy is.
+// Progress says how far a copy, a backup, a restore or a check is.
 type Progress struct {
-	Phase string `json:"phase"` // "copy", then "verify"
+	// Phase is "copy", row by row, or "copy pages", of a file into a file; "verify", which comes
+	// after a copy, and before a restore, too; or "check", of a Check.
+	Phase string `json:"phase"`
+	// Table is what is worked on: a table, or what an inspection of a Check looks at; "" where it is
+	// the whole file.
 	Table string `json:"table"`
-	Rows  int64  `json:"rows"` // of all tables, in this phase
-	Of    int64  `json:"of"`
+	// Rows is how much is done in this phase, out of Of: rows of all tables, pages, or inspections.
+	// Both are 0 where a file is verified.
+	Rows int64 `json:"rows"`
+	Of   int64 `json:"of"`
 }
 
 // Copied is a table of which both databases have the same rows.
