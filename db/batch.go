@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -187,7 +186,7 @@ func (b *batch) receive(rows driver.Rows) (changed int64, err error) {
 				return 0, errors.Join(err, rows.Close())
 			}
 		}
-		if err := eachOf(rows, row); err != nil {
+		if err := eachOf(rows, all(row)); err != nil {
 			return 0, errors.Join(err, rows.Close())
 		}
 	}
@@ -198,19 +197,4 @@ func (b *batch) receive(rows driver.Rows) (changed int64, err error) {
 		changed, _ = r.Result().RowsAffected() // there is none of what changes nothing
 	}
 	return changed, nil
-}
-
-// eachOf calls row with the values of each row of a result.
-func eachOf(rows driver.Rows, row func(v []driver.Value)) error {
-	values := make([]driver.Value, len(rows.Columns()))
-	for {
-		err := rows.Next(values)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		row(values)
-	}
 }

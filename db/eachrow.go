@@ -35,10 +35,15 @@ func (r *reader) eachRow(ctx context.Context, query string, args []any, row func
 	})
 }
 
-// walk calls row with the values of each row, which are valid during the call, as long as it wants
-// more, and closes rows.
+// walk does as eachOf, and closes rows.
 func walk(rows driver.Rows, row func(v []driver.Value) (more bool)) error {
 	defer rows.Close()
+	return eachOf(rows, row)
+}
+
+// eachOf calls row with the values of each row of a result, which are valid during the call, as
+// long as it wants more.
+func eachOf(rows driver.Rows, row func(v []driver.Value) (more bool)) error {
 	values := make([]driver.Value, len(rows.Columns()))
 	for {
 		err := rows.Next(values)
@@ -52,6 +57,11 @@ func walk(rows driver.Rows, row func(v []driver.Value) (more bool)) error {
 			return nil
 		}
 	}
+}
+
+// all has row called with every row.
+func all(row func(v []driver.Value)) func(v []driver.Value) (more bool) {
+	return func(v []driver.Value) bool { row(v); return true }
 }
 
 // convert makes of args what a driver takes, with the ordinals from 1.
