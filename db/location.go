@@ -22,8 +22,7 @@ type location struct {
 // parse reads a data source name.
 func parse(dsn string) (location, error) {
 	scheme, rest, _ := strings.Cut(dsn, ":")
-	switch scheme {
-	case "file":
+	if scheme == "file" {
 		return parseURL(rest)
 	}
 	if dsn == "" || strings.HasPrefix(dsn, ":memory:") {
