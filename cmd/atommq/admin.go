@@ -61,12 +61,6 @@ func openAdminDoor(ctx context.Context, s *settings) (*door, error) {
 	return d, nil
 }
 
-// isLoopback reports whether only programs on this machine reach d.
-func (d *door) isLoopback() bool {
-	at, err := netip.ParseAddrPort(d.Addr().String())
-	return err == nil && at.Addr().IsLoopback()
-}
-
 // close shuts d, if it is open.
 func (d *door) close() {
 	if d != nil {

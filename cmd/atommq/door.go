@@ -82,9 +82,11 @@ func (d *door) secured(config *tls.Config) *door {
 
 // isPrivate reports whether only this machine's own programs reach d.
 func (d *door) isPrivate() bool {
-	if d.Addr().Network() == "unix" {
-		return true
-	}
+	return d.Addr().Network() == "unix" || d.isLoopback()
+}
+
+// isLoopback reports whether d's address is one that only this machine has.
+func (d *door) isLoopback() bool {
 	at, err := netip.ParseAddrPort(d.Addr().String())
 	return err == nil && at.Addr().IsLoopback()
 }

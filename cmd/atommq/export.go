@@ -236,7 +236,7 @@ func writeWhole(path string, write func(io.Writer) error) (err error) {
 	return os.Rename(f.Name(), path)
 }
 
-// end closes a feed document.
+// endOfFeed closes a feed document.
 var endOfFeed = []byte("\n</feed>\n")
 
 // document writes a whole feed as one document, a page of it in memory.
