@@ -211,5 +211,5 @@ func (p *postgres) alone(query string, args []driver.NamedValue, row func(v []dr
 	if err != nil {
 		return err
 	}
-	return walk(rows, func(v []driver.Value) bool { row(v); return true })
+	return walk(rows, all(row))
 }

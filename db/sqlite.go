@@ -259,5 +259,5 @@ func (w *sqlite) query(query string, args []driver.NamedValue, row func(v []driv
 	if err != nil {
 		return err
 	}
-	return walk(rows, func(v []driver.Value) bool { row(v); return true })
+	return walk(rows, all(row))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -54,7 +55,7 @@ func mayBackUpTo(path string) error {
 func oneFile(cmd *cobra.Command, given []string) error {
 	switch len(given) {
 	case 0:
-		return fmt.Errorf("no FILE given")
+		return errors.New("no FILE given")
 	case 1:
 		return nil
 	}

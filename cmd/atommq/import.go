@@ -208,11 +208,11 @@ func (i *importer) read(file string) ([]byte, error) {
 // entitle gives a feed that is not there yet the title of the document.
 func (i *importer) entitle(ctx context.Context, feed, title string) error {
 	_, err := i.bus.Feed(ctx, feed)
-	if !errors.Is(err, bus.ErrNoFeed) || title == "" || title == feed {
-		if errors.Is(err, bus.ErrNoFeed) {
-			return nil
-		}
+	if !errors.Is(err, bus.ErrNoFeed) {
 		return err
+	}
+	if title == "" || title == feed {
+		return nil
 	}
 	_, err = i.bus.Configure(ctx, feed, bus.Settings{Title: &title})
 	return err

@@ -2,7 +2,7 @@ package main
 
 import (
 	"cmp"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,7 +23,7 @@ SOURCE_DATE_EPOCH has, or today's.`,
 		Example: "  atommq man /usr/local/share/man/man1",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf("man takes one DIR")
+				return errors.New("man takes one DIR")
 			}
 			return nil
 		},
