@@ -122,15 +122,17 @@ func notModified(w http.ResponseWriter, r *http.Request, tag string, modified ti
 	return true
 }
 
+// commitTime is more than it takes, but on the slowest of disks, until everybody sees what changed at a time.
+const commitTime = time.Second
+
 // lastModified returns the date of a change. HTTP knows whole seconds only: the time is rounded up,
-// and no validator while that lies ahead, as a later change can hide in the same second, RFC 9110
-// §8.8.2.2.
+// and no validator while another change of that second may still come to light, RFC 9110 §8.8.2.2.
 func lastModified(modified, now time.Time) (date time.Time, strong bool) {
 	date = modified.Truncate(time.Second)
 	if date.Before(modified) {
 		date = date.Add(time.Second)
 	}
-	return date, !date.After(now)
+	return date, !date.Add(commitTime).After(now)
 }
 
 // setModified states when a representation changed, if a date can say it.
