@@ -134,7 +134,8 @@ func parseWeight(s string) (int, bool) {
 	return q, true
 }
 
-// elements are those of a field that is a list, whatever lines it has: RFC 9110 §5.6.1. Empty ones are none.
+// elements are those of a field that is a list, whatever lines it has, RFC 9110 §5.6.1. Empty ones
+// are none.
 func elements(lines []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, line := range lines {

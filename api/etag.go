@@ -122,7 +122,8 @@ func notModified(w http.ResponseWriter, r *http.Request, tag string, modified ti
 	return true
 }
 
-// commitTime is more than it takes, but on the slowest of disks, until everybody sees what changed at a time.
+// commitTime is more than passes, but on the slowest of disks, from the time that a change bears until
+// everybody sees it.
 const commitTime = time.Second
 
 // lastModified returns the date of a change. HTTP knows whole seconds only: the time is rounded up,
@@ -145,8 +146,8 @@ func setModified(h http.Header, modified, now time.Time) {
 	h["Last-Modified"] = []string{string(date.UTC().AppendFormat(b[:0], http.TimeFormat))}
 }
 
-// changedSince reports whether what was last modified then may have changed since the HTTP date, which
-// is never so for one that cannot be read: RFC 9110 §13.1.4.
+// changedSince reports whether what was last modified then may have changed since the HTTP date,
+// never since one that cannot be read: RFC 9110 §13.1.4.
 func changedSince(modified, now time.Time, field string) bool {
 	since, err := http.ParseTime(field)
 	if err != nil {

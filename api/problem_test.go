@@ -127,6 +127,7 @@ func TestEveryRefusalSaysWhatToDo(t *testing.T) {
 		{"setting that stands twice", "PUT", "/feeds/x/settings", `{"title":"a","title":"b"}`, nil, 400, "title stands twice"},
 		{"settings twice", "PUT", "/feeds/x/settings", `{} {}`, nil, 400, "something follows the object"},
 		{"settings of another type", "PUT", "/feeds/x/settings", `title`, []string{"Content-Type: text/plain"}, 415, "application/json"},
+		{"a queue of another type", "PUT", "/feeds/x/queues/q", `attempts`, []string{"Content-Type: text/plain"}, 415, `{"attempts": 5}`},
 		{"setting that cannot be", "PUT", "/feeds/x/settings", `{"accepts":["image"]}`, nil, 400, "image/png"},
 		{"settings changed meanwhile", "PUT", "/feeds/x/settings", `{}`, []string{`If-Match: "7-x"`}, 412, "GET this URL again"},
 		{"settings as HTML", "GET", "/feeds/x/settings", "", []string{"Accept: text/html"}, 406, "application/json"},
