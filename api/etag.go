@@ -122,8 +122,8 @@ func notModified(w http.ResponseWriter, r *http.Request, tag string, modified ti
 	return true
 }
 
-// commitTime is more than passes, but on the slowest of disks, from the time that a change bears until
-// everybody sees it.
+// commitTime is more than passes, but on the slowest of disks, from the time that a change bears
+// until everybody sees it.
 const commitTime = time.Second
 
 // lastModified returns the date of a change. HTTP knows whole seconds only: the time is rounded up,

@@ -6,10 +6,10 @@
 //
 // The Routes that Handler.Routes returns serve any number of requests at the same time. A connection
 // holds at most one page of entries, shared with the bus's cache where it can be, and one buffer. A
-// stream over HTTP/1.1 has two goroutines, to which net/http's hands its connection: one writes, one
-// reads, to learn that its reader has left. Server.Shutdown ends them and waits. A claim that waits
-// for work has one more than its request's, which ends before that is answered. Nothing else starts
-// any. A Client may be used by any number of goroutines.
+// stream over HTTP/1.1 has two goroutines, to which net/http's hands its connection: one writes,
+// one reads, to learn that its reader has left. Server.Shutdown ends them and waits. A claim that
+// waits for work has one more than its request's, which ends before that is answered. Nothing else
+// starts any. A Client may be used by any number of goroutines.
 package api
 
 import (
