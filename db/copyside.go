@@ -122,7 +122,7 @@ func openSide(ctx context.Context, dsn string, create bool) (_ *copySide, err er
 
 func openCopyPool(ctx context.Context, dsn string, create bool) (*sql.DB, copyDialect, error) {
 	if IsPostgres(dsn) {
-		pool, err := OpenUnshared(ctx, dsn)
+		pool, err := openUnshared(ctx, dsn)
 		if err != nil {
 			return nil, nil, err
 		}

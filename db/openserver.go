@@ -62,9 +62,9 @@ func OpenServer(dsn string) (*sql.DB, error) {
 	return server.pool(readerSession, 0), nil
 }
 
-// OpenUnshared is OpenServer for what depends on its session, as locks do: it refuses a database
+// openUnshared is OpenServer for what depends on its session, as locks do: it refuses a database
 // whose connections take turns in the same ones.
-func OpenUnshared(ctx context.Context, dsn string) (*sql.DB, error) {
+func openUnshared(ctx context.Context, dsn string) (*sql.DB, error) {
 	pool, err := OpenServer(dsn)
 	if err != nil {
 		return nil, err

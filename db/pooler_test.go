@@ -49,7 +49,7 @@ func mustRefuseShared(t *testing.T, mode, url string) {
 			return nil, err
 		},
 		"migrate": func(ctx context.Context) ([]Copied, error) {
-			_, err := OpenUnshared(ctx, url)
+			_, err := openUnshared(ctx, url)
 			return nil, err
 		},
 	} {

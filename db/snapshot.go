@@ -44,7 +44,7 @@ func openSnapshot(ctx context.Context, dsn string) (_ *copySide, err error) {
 
 func openSnapshotPool(ctx context.Context, dsn string) (_ *sql.DB, _ copyDialect, tidy func(), err error) {
 	if IsPostgres(dsn) {
-		pool, err := OpenUnshared(ctx, dsn)
+		pool, err := openUnshared(ctx, dsn)
 		return pool, copyServer{}, nil, err
 	}
 	loc, err := parse(dsn)

@@ -69,11 +69,11 @@ func (d dialect) checkRight(ctx context.Context, db *sql.DB) error {
 	if d.goose != goose.DialectPostgres {
 		return nil
 	}
-	var e RightError
+	var e rightError
 	var made, may bool
 	const query = `SELECT current_user, coalesce(current_schema(), ''), to_regclass('` + table + `') IS NOT NULL,
 		coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)`
-	if err := db.QueryRowContext(ctx, query).Scan(&e.User, &e.Schema, &made, &may); err != nil {
+	if err := db.QueryRowContext(ctx, query).Scan(&e.user, &e.schema, &made, &may); err != nil {
 		return fmt.Errorf("looking for rights: %w", err)
 	}
 	if made || may {
@@ -82,15 +82,15 @@ func (d dialect) checkRight(ctx context.Context, db *sql.DB) error {
 	return &e
 }
 
-// RightError says that a user of PostgreSQL may not make tables in the schema that is to have them,
+// rightError says that a user of PostgreSQL may not make tables in the schema that is to have them,
 // "" where search_path names none that there is.
-type RightError struct{ User, Schema string }
+type rightError struct{ user, schema string }
 
-func (e *RightError) Error() string {
-	if e.Schema == "" {
+func (e *rightError) Error() string {
+	if e.schema == "" {
 		return "there is no schema of those that search_path names: make it, CREATE SCHEMA …"
 	}
-	return fmt.Sprintf("the user %[1]q may not make tables in the schema %[2]q: GRANT CREATE ON SCHEMA %[2]q TO %[1]q, or make the user the database's owner", e.User, e.Schema)
+	return fmt.Sprintf("the user %[1]q may not make tables in the schema %[2]q: GRANT CREATE ON SCHEMA %[2]q TO %[1]q, or make the user the database's owner", e.user, e.schema)
 }
 
 func (d dialect) run(ctx context.Context, db *sql.DB, work func(*goose.Provider) error) error {
