@@ -4,8 +4,8 @@ import "database/sql/driver"
 
 // newestID, of atommq_log, is the newest id of all. In a file, where nobody else writes at the same
 // time, the newest entry tells it as well as the counter does: that is raised before entries are
-// removed, and most commits are spared its page. On a server the counter has it always, and nobody
-// looks at the entries.
+// removed, and most commits are spared its page. On a server the counter always has it, and FALSE,
+// which only PostgreSQL is told, spares the look at the entries.
 const (
 	newestID    = "CASE WHEN /* FALSE AND */ " + newestEntry + " > last_id THEN " + newestEntry + " ELSE last_id END"
 	newestEntry = "(SELECT max(id) FROM atommq_entry)"

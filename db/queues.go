@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// waits, of fromQueues, is how many entries were not acked yet: of those that the feed has
-	// offered, what has not passed.
+	// waits, of fromQueues, is how many entries were not acked yet, those that consumers have
+	// included: of those that the feed has offered, what has not passed. A queue whose feed is gone,
+	// which no sound database has, is listed all the same.
 	waits      = "coalesce(f.offered, 0) - q.passed"
 	fromQueues = " FROM atommq_queue AS q LEFT JOIN atommq_feed AS f ON f.name = q.feed "
 

@@ -72,7 +72,8 @@ func TestARestoreGoesOnAboveWhatReadersSaw(t *testing.T) {
 	}
 }
 
-// A file's counter of ids may lie below its newest entry, a server's may not.
+// A file's counter of ids may lie below its newest entry, a server's may not: restored as it is, it
+// would have the server give an id again.
 func TestABackupOfAFileGoesOnOnAServer(t *testing.T) {
 	backup := filepath.Join(t.TempDir(), "backup.db")
 	source := filepath.Join(t.TempDir(), "atommq.db")
