@@ -195,6 +195,7 @@ func testConfigure(t *testing.T, s *suite) {
 	}
 }
 
+// testIDsAreGivenOnce removes the newest entry in each of the ways there are.
 func testIDsAreGivenOnce(t *testing.T, s *suite) {
 	node, newest := s.join(), int64(0)
 	next := func(remove func(e *bus.Entry)) {
