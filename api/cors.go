@@ -56,7 +56,7 @@ func (s *site) corsPolicy(origins []string) (func(http.Handler) http.Handler, er
 		},
 		ExposedHeaders: []string{
 			"Accept-Ranges", "Content-Location", "Content-Range", "ETag", "Idempotency-Replayed", "Link", "Location", "Preference-Applied", "Retry-After",
-			"X-Request-ID", "Xlastid",
+			beatField, "X-Request-ID", "Xlastid",
 		},
 		MaxAge: corsAge,
 	}).Handler, nil

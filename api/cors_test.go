@@ -48,7 +48,7 @@ func TestAStreamTellsWhichPagesMayReadIt(t *testing.T) {
 	s := serve(t, Handler{CORSOrigins: []string{"https://page.example"}})
 	a := s.do(http.MethodHead, "/feeds/x", "", "Origin: https://page.example", "Accept: text/event-stream").want(t, http.StatusOK)
 	a.wantField(t, "Access-Control-Allow-Origin", "https://page.example")
-	if exposed := a.Header.Get("Access-Control-Expose-Headers"); !strings.Contains(exposed, "Xlastid") {
+	if exposed := a.Header.Get("Access-Control-Expose-Headers"); !strings.Contains(exposed, "Xlastid") || !strings.Contains(exposed, "Stream-Heart-Beat") {
 		t.Errorf("exposed: %s", exposed)
 	}
 }
