@@ -159,8 +159,8 @@ func checkFeed(feed string) error {
 
 // to makes a request for a path and query of the server.
 func (c *Client) to(ctx context.Context, method, target string, body io.Reader) (*http.Request, error) {
-	if err := checkBase(c.BaseURL); err != nil {
-		return nil, err
+	if err := CheckURL(c.BaseURL); err != nil {
+		return nil, fmt.Errorf("base %w", err)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.BaseURL, "/")+target, body)
 	if err != nil {
@@ -172,14 +172,15 @@ func (c *Client) to(ctx context.Context, method, target string, body io.Reader) 
 	return req, nil
 }
 
-// checkBase refuses what is no URL that a path may be put behind.
-func checkBase(base string) error {
-	u, err := url.Parse(base)
+// CheckURL refuses what is no URL of a server: http(s)://host[:port][/path], which other paths may be
+// put behind.
+func CheckURL(server string) error {
+	u, err := url.Parse(server)
 	switch {
 	case err != nil:
-		return fmt.Errorf("base URL: %w: %w", errMisuse, err)
-	case u.Host == "", u.Scheme != "http" && u.Scheme != "https", strings.ContainsAny(base, "?#"):
-		return fmt.Errorf("base URL %q: %w: want http(s)://host[:port][/path]", u.Redacted(), errMisuse)
+		return fmt.Errorf("URL: %w: %w", errMisuse, err)
+	case u.Host == "", u.Scheme != "http" && u.Scheme != "https", strings.ContainsAny(server, "?#"):
+		return fmt.Errorf("URL %q: %w: want http(s)://host[:port][/path]", u.Redacted(), errMisuse)
 	}
 	return nil
 }

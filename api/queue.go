@@ -185,16 +185,16 @@ func (s *site) receiveQueueSettings(w http.ResponseWriter, r *http.Request) (set
 }
 
 func (q *queueSettings) check() (set bus.QueueSettings, err error) {
-	const longest, most = 365 * 24 * 3600, 1_000_000
 	if t := q.AckTimeout; t != nil {
-		if *t < 0 || *t > longest || *t > 0 && *t < 0.001 {
-			return set, badRequest("ack_timeout: %g is out of range: give 0.001 to %d seconds, or 0 for none.", *t, longest)
+		shortest, longest := bus.ShortestAckTimeout.Seconds(), bus.LongestAckTimeout.Seconds()
+		if *t != 0 && (*t < shortest || *t > longest) {
+			return set, badRequest("ack_timeout: %g is out of range: give %g to %.0f seconds, or 0 for none.", *t, shortest, longest)
 		}
 		d := time.Duration(*t * float64(time.Second))
 		set.AckTimeout = &d
 	}
-	if q.Attempts != nil && (*q.Attempts < 1 || *q.Attempts > most) {
-		return set, badRequest("attempts: %d is out of range: give 1 to %d.", *q.Attempts, most)
+	if q.Attempts != nil && (*q.Attempts < 1 || *q.Attempts > bus.MostAttempts) {
+		return set, badRequest("attempts: %d is out of range: give 1 to %d.", *q.Attempts, bus.MostAttempts)
 	}
 	set.Attempts, set.Paused = q.Attempts, q.Paused
 	return set, nil

@@ -25,11 +25,18 @@ const (
 	DefaultAttempts   = 10
 )
 
+// The bounds of a queue's settings; an ack timeout is 0 beside that, for as long as a consumer likes.
+const (
+	ShortestAckTimeout = time.Millisecond
+	LongestAckTimeout  = 365 * 24 * time.Hour
+	MostAttempts       = 1_000_000
+)
+
 // QueueSettings are the properties of a queue that its owner chooses. A nil field is left as it is,
 // or as its default in a queue that is new.
 type QueueSettings struct {
-	AckTimeout *time.Duration // 0 for as long as a consumer likes, or 1 ms to 365 days
-	Attempts   *int           // 1 to 1,000,000
+	AckTimeout *time.Duration // 0, or ShortestAckTimeout to LongestAckTimeout
+	Attempts   *int           // 1 to MostAttempts
 	Paused     *bool
 	// If is the queue as it must be, but for what waits in it: one without ID must not be there. nil takes any.
 	If *Queue
@@ -37,11 +44,10 @@ type QueueSettings struct {
 
 // check returns a *SettingError for what is out of range.
 func (s *QueueSettings) check() error {
-	const longest, most = 365 * 24 * time.Hour, 1_000_000
-	if t := s.AckTimeout; t != nil && *t != 0 && (*t < time.Millisecond || *t > longest) {
+	if t := s.AckTimeout; t != nil && *t != 0 && (*t < ShortestAckTimeout || *t > LongestAckTimeout) {
 		return &SettingError{"an ack timeout is 1 ms to 365 days, or 0 for none"}
 	}
-	if n := s.Attempts; n != nil && (*n < 1 || *n > most) {
+	if n := s.Attempts; n != nil && (*n < 1 || *n > MostAttempts) {
 		return &SettingError{"an entry is handed out 1 to 1,000,000 times"}
 	}
 	return nil

@@ -41,7 +41,7 @@ func FuzzHeaders(f *testing.F) {
 		if s, err := parseSend(frame("priority")); err == nil && s.priority > bus.PriorityOf(9) {
 			t.Fatalf("priority %q is %d", value, s.priority)
 		}
-		if s, err := parseSend(frame("ack-timeout")); err == nil && (s.timeout < 0 || s.timeout > longestAckTimeout) {
+		if s, err := parseSend(frame("ack-timeout")); err == nil && (s.timeout < 0 || s.timeout > bus.LongestAckTimeout) {
 			t.Fatalf("ack-timeout %q is %v", value, s.timeout)
 		}
 		if s, err := parseSend(frame("idempotency-KEY")); err == nil && (s.key != string(value) || s.key == "" || len(s.key) > 255) {

@@ -200,19 +200,16 @@ func parsePriority(value []byte) (bus.Priority, error) {
 	return bus.PriorityOf(int(value[0] - '0')), nil
 }
 
-// longestAckTimeout bounds what can be asked for.
-const longestAckTimeout = 365 * 24 * time.Hour
-
 // parseAckTimeout takes a number of seconds. 0 asks for none.
 func parseAckTimeout(value []byte) (time.Duration, error) {
 	seconds, err := strconv.ParseFloat(string(value), 64)
-	if err != nil || !(seconds >= 0 && seconds <= longestAckTimeout.Seconds()) {
+	if err != nil || !(seconds >= 0 && seconds <= bus.LongestAckTimeout.Seconds()) {
 		return 0, faultf("send seconds, such as ack-timeout:2.5, at most a year", "ack-timeout %s is no time", quote(value))
 	}
 	if seconds == 0 {
 		return 0, nil
 	}
-	return max(time.Duration(seconds*float64(time.Second)), time.Millisecond), nil
+	return max(time.Duration(seconds*float64(time.Second)), bus.ShortestAckTimeout), nil
 }
 
 // expiryOf returns the time from which on nobody gets the message: what expires says or, without it,

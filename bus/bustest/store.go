@@ -45,37 +45,9 @@ func atomPubPromises() []promise {
 	}
 }
 
-// TestStore checks that the stores which open returns keep the promises of bus.Store.
-// Each call of open gives a new, empty store, closed by the test's cleanup.
-func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
-	tests := []promise{
-		{"an empty store has no head, feeds or entries", testEmpty},
-		{"ids rise by one in the order of the ops", testOrder},
-		{"the pieces of a commit are one commit", testPieces},
-		{"an entry comes back as it was published", testFidelity},
-		{"times left out are those of the commit", testTimes},
-		{"pages end at their bounds in both directions", testPages},
-		{"a page ends once its bytes are passed", testPageBytes},
-		{"an edit gives a new id and keeps uuid, atom:id and published", testReplace},
-		{"a removal leaves a tombstone at the head", testRemove},
-		{"an edit under a condition loses to an earlier one", testConditions},
-		{"an append-only feed refuses edits", testAppendOnly},
-		{"an op that breaks a rule changes nothing and hinders no other", testRefusals},
-		{"a key answers with the first entries, and other bytes with an error", testKeys},
-		{"a key counts within the commit that brings it", testKeysInOneCommit},
-		{"a replay shows the entry as it is now", testReplayAfterEdits},
-		{"keys are forgotten after their time", testForgetKeys},
-		{"counts follow every change", testCounts},
-		{"a feed's time of change never falls", testUpdated},
-		{"feeds are listed by name, both ways", testFeeds},
-		{"names that differ in a byte are different feeds", testNames},
-		{"settings change alone and make the feed", testConfigure},
-		{"no id is given again, whatever is removed", testIDsAreGivenOnce},
-		{"pruning takes the oldest, remembers it, and keeps the head", testPrune},
-		{"changed feeds are named", testChanged},
-		{"a call ends with the cause of its context", testContext},
-		{"a large commit is one commit", testLargeCommit},
-		{"a prefix reads the feeds that begin with it, in one order of ids", testPrefix},
+// queuePromises are those about queues, claims and the nodes that hold them.
+func queuePromises() []promise {
+	return []promise{
 		{"a queue has its defaults until it is configured", testQueueSettings},
 		{"a queue's settings change only from those that were seen", testQueueCondition},
 		{"queues are listed by feed and name", testQueueList},
@@ -94,8 +66,6 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"what a commit publishes and claims stands where it would if it had waited", testClaimOfThePublished},
 		{"a claim sees edits before it in the commit", testClaimAfterEdits},
 		{"queues are known by id until they are dropped", testKnown},
-		{"a store that takes writes is ready", testReady},
-		{"a store knows when it was made", testMade},
 		{"expired work is passed over and counted", testExpired},
 		{"expired work counts as acked in a feed that keeps until then", testExpiredUntilAcked},
 		{"work does not expire while it is claimed", testClaimedMayExpire},
@@ -138,12 +108,48 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"a dead letter goes back to its queue alone", testRequeue},
 		{"nothing is sent back twice", testRequeueOnce},
 		{"a dead letter makes its feed and queue anew", testRequeueAnew},
+	}
+}
+
+// TestStore checks that the stores which open returns keep the promises of bus.Store.
+// Each call of open gives a new, empty store, closed by the test's cleanup.
+func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
+	tests := []promise{
+		{"an empty store has no head, feeds or entries", testEmpty},
+		{"ids rise by one in the order of the ops", testOrder},
+		{"the pieces of a commit are one commit", testPieces},
+		{"an entry comes back as it was published", testFidelity},
+		{"times left out are those of the commit", testTimes},
+		{"pages end at their bounds in both directions", testPages},
+		{"a page ends once its bytes are passed", testPageBytes},
+		{"an edit gives a new id and keeps uuid, atom:id and published", testReplace},
+		{"a removal leaves a tombstone at the head", testRemove},
+		{"an edit under a condition loses to an earlier one", testConditions},
+		{"an append-only feed refuses edits", testAppendOnly},
+		{"an op that breaks a rule changes nothing and hinders no other", testRefusals},
+		{"a key answers with the first entries, and other bytes with an error", testKeys},
+		{"a key counts within the commit that brings it", testKeysInOneCommit},
+		{"a replay shows the entry as it is now", testReplayAfterEdits},
+		{"keys are forgotten after their time", testForgetKeys},
+		{"counts follow every change", testCounts},
+		{"a feed's time of change never falls", testUpdated},
+		{"feeds are listed by name, both ways", testFeeds},
+		{"names that differ in a byte are different feeds", testNames},
+		{"settings change alone and make the feed", testConfigure},
+		{"no id is given again, whatever is removed", testIDsAreGivenOnce},
+		{"pruning takes the oldest, remembers it, and keeps the head", testPrune},
+		{"changed feeds are named", testChanged},
+		{"a call ends with the cause of its context", testContext},
+		{"a large commit is one commit", testLargeCommit},
+		{"a prefix reads the feeds that begin with it, in one order of ids", testPrefix},
+		{"a store that takes writes is ready", testReady},
+		{"a store knows when it was made", testMade},
 		{"what there is, is counted", testTotals},
 		{"the longest queues come first", testLongest},
 		{"any history reads as the model says", testModel},
 		{"readers see ids in order while writers commit", testConcurrent},
 	}
-	for _, test := range slices.Concat(tests, atomPubPromises(), accessPromises()) {
+	for _, test := range slices.Concat(tests, queuePromises(), atomPubPromises(), accessPromises()) {
 		t.Run(strings.ReplaceAll(test.promise, " ", "_"), func(t *testing.T) {
 			test.check(t, &suite{TB: t, Store: open(t), at: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)})
 		})

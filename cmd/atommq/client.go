@@ -44,7 +44,7 @@ func outgoingSettings() []setting {
 // by --passcode alone if that is a token, or by what stands in the URL: messages show that without.
 func newClient(s *settings) (*api.Client, error) {
 	u, err := url.Parse(s.URL)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.ContainsAny(s.URL, "?#") {
+	if err != nil || api.CheckURL(s.URL) != nil {
 		return nil, misusef("--url %q: want http(s)://host[:port][/path]", s.URL[strings.LastIndexByte(s.URL, '@')+1:])
 	}
 	c := &api.Client{Login: s.Login, Passcode: s.Passcode}

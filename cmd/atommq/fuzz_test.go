@@ -117,7 +117,7 @@ func TestAnOldMessageWithImpossibleNumbersIsImported(t *testing.T) {
 		}
 	}
 	m := oldMessage{id: "4", priority: math.MaxInt, ackTimeout: 1e300}
-	if p, err := m.post("jobs"); err != nil || p.Priority != bus.PriorityOf(0) || p.AckTimeout != longestOldTimeout {
+	if p, err := m.post("jobs"); err != nil || p.Priority != bus.PriorityOf(0) || p.AckTimeout != bus.LongestAckTimeout {
 		t.Errorf("%+v becomes %+v, %v", m, p, err)
 	}
 }

@@ -162,15 +162,12 @@ func (m *oldMessage) post(feed string) (bus.Post, error) {
 	}, nil
 }
 
-// longestOldTimeout bounds what a column of floating-point numbers says, as STOMP's ack-timeout is bounded.
-const longestOldTimeout = 365 * 24 * time.Hour
-
 // timeout returns the time that a consumer has, 0 for as long as the queue gives.
 func (m *oldMessage) timeout() time.Duration {
 	if !(m.ackTimeout > 0) { // or no number
 		return 0
 	}
-	return time.Duration(min(m.ackTimeout, longestOldTimeout.Seconds()) * float64(time.Second))
+	return time.Duration(min(m.ackTimeout, bus.LongestAckTimeout.Seconds()) * float64(time.Second))
 }
 
 // time returns when the message was sent, zero if that cannot be read or written.
