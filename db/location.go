@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"atommq/bus"
+	"atommq/db/walvfs"
 )
 
 // location is where a SQLite database lies.
@@ -115,7 +116,11 @@ func (l location) url(more ...string) string {
 // and lets one goroutine in at a time, so SQLite need do neither. Pages are kept by the
 // operating system, too: half of what SQLite would take for them does.
 func (l location) writer(cfg Config) string {
-	return l.url("_mutex=no", "_busy_timeout=0", "_foreign_keys=1", "_cache_size=-1024", "_synchronous="+cfg.Synchronous)
+	params := []string{"_mutex=no", "_busy_timeout=0", "_foreign_keys=1", "_cache_size=-1024", "_synchronous=" + cfg.Synchronous}
+	if walvfs.Name != "" && !l.params.Has("vfs") {
+		params = append(params, "vfs="+walvfs.Name)
+	}
+	return l.url(params...)
 }
 
 // reader names the connections of the pool. Each would keep 2 MiB of pages, which
