@@ -84,6 +84,9 @@ func (s *site) getArchive(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.hold(w, a.Entries...); err != nil {
+		return err
+	}
 	p := s.archivePage(r, a, format)
 	h["Cache-Control"] = noCache
 	if form.kind == kindHTML {

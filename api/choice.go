@@ -74,6 +74,9 @@ func (s *site) getChoice(w http.ResponseWriter, r *http.Request, c choice, v vie
 			return err
 		}
 	}
+	if err := s.hold(w, span.Entries...); err != nil {
+		return err
+	}
 	doc, err := s.describeChoice(r, &c, sel, v, span)
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 	if form.kind == kindEvent && v.order == newestFirst {
 		v.order = after // from the beginning, as http-feeds.org has it
 	}
-	p, err := s.readPage(r, name, v)
+	p, err := s.readPage(w, r, name, v)
 	if wait := waitOf(r); wait > 0 && v.order == after && nothingYet(p, err) {
 		if p, err = s.readLater(w, r, p, name, v, wait); err != nil {
 			return err
@@ -70,7 +70,7 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 	if notModified(w, r, tag, p.modified()) {
 		return nil
 	}
-	d, base, err := s.delta(r, p)
+	d, base, err := s.delta(w, r, p)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (s *site) readLater(w http.ResponseWriter, r *http.Request, p *page, name s
 	if err := s.permit(r, bus.RightRead, name); err != nil { // it may have been taken away meanwhile
 		return nil, err
 	}
-	return s.readPage(r, name, v)
+	return s.readPage(w, r, name, v)
 }
 
 // describePage sets the header fields that a 304 carries as well.

@@ -43,7 +43,7 @@ func (p *page) held(r *http.Request) (id int64, tag string) {
 
 // delta returns of p, the newest page, what the client has not seen, newest first, and the ETag of
 // what it has; nil where it cannot be told or does not fit a page, so that the whole page has to do.
-func (s *site) delta(r *http.Request, p *page) (d *page, base string, err error) {
+func (s *site) delta(w http.ResponseWriter, r *http.Request, p *page) (d *page, base string, err error) {
 	if p.view.order != newestFirst || !wantsDelta(r.Header["A-Im"]) {
 		return nil, "", nil
 	}
@@ -53,6 +53,9 @@ func (s *site) delta(r *http.Request, p *page) (d *page, base string, err error)
 	}
 	slice, err := s.readAfter(r.Context(), p, id)
 	if err != nil || slice == nil || slice.Feed.LastID != p.source.LastID {
+		return nil, "", err
+	}
+	if err := s.hold(w, slice.Entries...); err != nil {
 		return nil, "", err
 	}
 	entries := slices.Clone(slice.Entries)

@@ -51,6 +51,10 @@ type Handler struct {
 	// Receiving is memory that long bodies share while they come in, and until they are published:
 	// what a body takes beyond 64 KiB comes from it. nil for any.
 	Receiving *semaphore.Weighted
+	// SendBytes is memory for what is read from the database for one answer, until its client has
+	// it: pages become shorter as it gets short, and answers are broken off whose clients had time
+	// enough; default DefaultSendBytes.
+	SendBytes int
 	// ArchiveBytes is memory for archive pages of append-only feeds; default DefaultArchiveBytes.
 	ArchiveBytes int
 	// MaxMedia bounds what is neither Atom nor text in bytes, decompressed; default
@@ -124,6 +128,7 @@ type site struct {
 	openMetrics bool
 
 	archives *archiveCache
+	sending  *sending
 	contract []byte // the OpenAPI document
 }
 
@@ -166,6 +171,7 @@ func (h Handler) Routes() (*Routes, error) {
 		openMetrics: h.OpenMetrics,
 
 		archives: newArchiveCache(orUsual(h.ArchiveBytes, DefaultArchiveBytes)),
+		sending:  newSending(int64(orUsual(h.SendBytes, DefaultSendBytes))),
 	}
 	if s.access == nil {
 		s.access = bus.OpenHouse()

@@ -74,6 +74,9 @@ func (s *site) getMember(w http.ResponseWriter, r *http.Request) error {
 	if e.Deleted {
 		return fmt.Errorf("get %s: %w", id, bus.ErrDeleted)
 	}
+	if err := s.hold(w, e); err != nil {
+		return err
+	}
 	h["Cache-Control"] = noCache
 	if e.Draft() {
 		h["Cache-Control"] = private

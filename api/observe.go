@@ -55,7 +55,7 @@ func isAlphanumeric(c byte) bool {
 func (s *site) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := recorders.Get().(*recorder)
-		*rec = recorder{ResponseWriter: w, status: http.StatusOK, begun: time.Now()}
+		*rec = recorder{ResponseWriter: w, status: http.StatusOK, begun: time.Now(), sent: rec.sent}
 		defer s.counted(rec)
 		rec.Header()["X-Request-Id"] = s.ids.of(r)
 		if s.log.Enabled(r.Context(), slog.LevelDebug) {
@@ -74,6 +74,7 @@ func (s *site) observed(next http.Handler) http.Handler {
 // counted counts what a request was answered with.
 func (s *site) counted(rec *recorder) {
 	s.stats.count(rec)
+	s.sentAll(rec)
 	rec.ResponseWriter = nil
 	recorders.Put(rec)
 }
@@ -116,6 +117,7 @@ type recorder struct {
 	begun  time.Time
 	waited bool // for entries
 	unread bool // the client did not read on
+	sent   []*sent
 }
 
 func (w *recorder) WriteHeader(status int) {

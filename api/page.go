@@ -98,15 +98,21 @@ func (p *page) modified() time.Time {
 }
 
 // readPage reads the page of a feed that v asks for.
-func (s *site) readPage(r *http.Request, feed string, v view) (*page, error) {
+func (s *site) readPage(w http.ResponseWriter, r *http.Request, feed string, v view) (*page, error) {
 	ctx := r.Context()
 	if v.uuid != "" {
 		if err := s.locate(ctx, feed, &v); err != nil {
 			return nil, err
 		}
 	}
-	slice, err := s.bus.Read(ctx, v.ask(feed))
+	q := v.ask(feed)
+	q.Bytes = s.sending.share()
+	slice, err := s.bus.Read(ctx, q)
+	s.sending.unshare(q.Bytes)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.hold(w, slice.Entries...); err != nil {
 		return nil, err
 	}
 	base := s.baseOf(r)

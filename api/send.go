@@ -179,11 +179,20 @@ func (out *output) write(p []byte) {
 	for len(p) > chunk {
 		writeTo(to, p[:chunk])
 		p = p[chunk:]
-		extendWrite(out.w, out.r)
+		out.extend()
 	}
 	writeTo(to, p)
 	if out.chunked {
-		extendWrite(out.w, out.r)
+		out.extend()
+	}
+}
+
+// extend gives the next chunk its time, unless the client has had enough.
+func (out *output) extend() {
+	extendWrite(out.w, out.r)
+	if brokenOff(out.w) {
+		unread(out.w)
+		panic(http.ErrAbortHandler)
 	}
 }
 

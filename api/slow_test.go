@@ -193,9 +193,11 @@ type pipeServer struct {
 	listener *pipes
 }
 
-func servePipe(t *testing.T) *pipeServer {
+func servePipe(t *testing.T) *pipeServer { return servePipeWith(t, Handler{}) }
+
+func servePipeWith(t *testing.T, h Handler) *pipeServer {
 	l := &pipes{made: make(chan net.Conn), closed: make(chan struct{})}
-	return &pipeServer{serveOn(t, l, Handler{}), l}
+	return &pipeServer{serveOn(t, l, h), l}
 }
 
 // pipeConn is a client's end; served is closed when the server closes its own.

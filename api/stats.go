@@ -127,6 +127,13 @@ func waits(w http.ResponseWriter) {
 	}
 }
 
+// unread tells the recorder that the client did not read on.
+func unread(w http.ResponseWriter) {
+	if rec, ok := w.(*recorder); ok {
+		rec.unread = true
+	}
+}
+
 // noted tells the recorder which route a request took.
 func noted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -95,6 +95,15 @@ func (w window) page(id int64, f *Feed) Range {
 // Archive returns the page of a feed's archive that has the span. It returns ErrNoArchive, or a
 // *GapError where entries of it were pruned.
 func (b *Bus) Archive(ctx context.Context, feed string, s Range) (*Archive, error) {
+	// What is to be sent is read last, so that it waits in memory for nothing else.
+	below, err := b.archived(ctx, Query{Feed: feed, Before: s.begins(), Newest: true, Outline: true})
+	if err != nil {
+		return nil, err
+	}
+	above, err := b.archived(ctx, Query{Feed: feed, After: s.Last, Outline: true})
+	if err != nil {
+		return nil, err
+	}
 	own, err := b.archived(ctx, Query{Feed: feed, After: s.begins() - 1})
 	if err != nil {
 		return nil, err
@@ -106,14 +115,6 @@ func (b *Bus) Archive(ctx context.Context, feed string, s Range) (*Archive, erro
 		return nil, fmt.Errorf("read %q: ids %d to %d: %w", feed, s.First, s.Last, ErrNoArchive)
 	case s.begins() <= f.Pruned:
 		return nil, b.gap(ctx, Query{Feed: feed, After: s.First}, f)
-	}
-	below, err := b.archived(ctx, Query{Feed: feed, Before: s.begins(), Newest: true})
-	if err != nil {
-		return nil, err
-	}
-	above, err := b.archived(ctx, Query{Feed: feed, After: s.Last})
-	if err != nil {
-		return nil, err
 	}
 	a.neighbours(below.Entries, above.Entries)
 	return a, nil
@@ -154,7 +155,7 @@ func (b *Bus) archived(ctx context.Context, q Query) (*Slice, error) {
 // LastArchive returns the newest page of a feed's archive, the zero Range for none, and how many
 // entries have come since: those of the page that is not full yet.
 func (b *Bus) LastArchive(ctx context.Context, feed string) (s Range, since int, err error) {
-	newest, err := b.archived(ctx, Query{Feed: feed, Newest: true})
+	newest, err := b.archived(ctx, Query{Feed: feed, Newest: true, Outline: true})
 	if err != nil {
 		return Range{}, 0, err
 	}
@@ -163,7 +164,7 @@ func (b *Bus) LastArchive(ctx context.Context, feed string) (s Range, since int,
 	slices.Reverse(w)
 	open := window(w).page(f.LastID+1, f)
 	since = len(window(w).in(open))
-	below, err := b.archived(ctx, Query{Feed: feed, Before: open.begins(), Newest: true})
+	below, err := b.archived(ctx, Query{Feed: feed, Before: open.begins(), Newest: true, Outline: true})
 	if err != nil || len(below.Entries) == 0 {
 		return Range{}, since, err
 	}

@@ -23,6 +23,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // Config holds the settings of a Bus. A zero field means its default.
@@ -65,6 +67,7 @@ type Bus struct {
 	lessor *lessor
 	stats  *stats
 
+	reading   *semaphore.Weighted       // of pages from the store
 	made      atomic.Pointer[time.Time] // as the store knows it, once it was asked
 	readiness readiness
 	committer committer
@@ -95,6 +98,7 @@ func Open(ctx context.Context, store Store, notifier Notifier, config Config) (*
 		intake:  newIntake(config.PendingBytes, config.BatchEntries),
 		lessor:  newLessor(),
 		stats:   newStats(),
+		reading: semaphore.NewWeighted(storeReads),
 		closing: make(chan struct{}),
 	}
 	b.desk = newDesk(b)

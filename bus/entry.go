@@ -10,9 +10,11 @@ import (
 // shared by readers and must not be changed.
 type Entry struct {
 	feeds.Member
+	Outlined   int // bytes of the XML, where Query.Outline left it out
 	forms      atomic.Pointer[form]
 	categories atomic.Pointer[[]feeds.Category]
-	left       bool // the feed, being acked; guarded by the hub
+	kept       atomic.Bool // in memory, for whoever asks
+	left       bool        // the feed, being acked; guarded by the hub
 }
 
 // form is one rendering of an entry, in a list of the few there are.
@@ -26,10 +28,21 @@ type form struct {
 // Base URLs come from configuration and trusted proxies, so there are few; a surplus is rendered anew.
 const maxForms = 6
 
-// Form returns the entry's rendering under key, made by render the first time.
-// An entry that stays in the tail cache is so rendered once for all readers.
-// The result must not be changed.
+// size returns the bytes of the XML.
+func (e *Entry) size() int { return len(e.XML) + e.Outlined }
+
+// Share says that the entry is kept in memory for whoever asks. Others were read for one.
+func (e *Entry) Share() { e.kept.Store(true) }
+
+// Shared reports whether that was said.
+func (e *Entry) Shared() bool { return e.kept.Load() }
+
+// Form returns the entry's rendering under key, made by render. That of an entry which is kept for
+// whoever asks is made once for all of them. The result must not be changed.
 func (e *Entry) Form(key string, render func(m *feeds.Member) []byte) []byte {
+	if !e.Shared() {
+		return render(&e.Member)
+	}
 	head := e.forms.Load()
 	n := 0
 	for f := head; f != nil; f = f.next {

@@ -40,6 +40,7 @@ func (l *logTail) add(e *Entry) {
 			l.entries = slices.Concat(l.entries[:i], l.entries[i+1:])
 		}
 	}
+	e.Share()
 	l.entries = append(l.entries, e)
 	l.bytes += cost(e)
 	l.known = e.ID

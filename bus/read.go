@@ -79,8 +79,16 @@ func (b *Bus) gap(ctx context.Context, q Query, f *Feed) error {
 	return gap
 }
 
+// storeReads is how many pages are read from the store at a time. What belongs to one is read after
+// its entries, and a store answers in turn: those of many pages would wait in memory for that.
+const storeReads = 8
+
 // readStore reads a page further back than memory reaches.
 func (b *Bus) readStore(ctx context.Context, q Query) (*Slice, error) {
+	if b.reading.Acquire(ctx, 1) != nil {
+		return nil, context.Cause(ctx)
+	}
+	defer b.reading.Release(1)
 	wider := q
 	wider.Limit++
 	entries, err := b.store.Read(ctx, wider)

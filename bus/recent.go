@@ -40,6 +40,7 @@ func (r *recent) add(e *Entry) {
 			return
 		}
 	}
+	e.Share()
 	r.entries = append(r.entries, recentEntry{Entry: e})
 	r.bytes += size
 }

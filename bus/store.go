@@ -186,6 +186,9 @@ type Query struct {
 	// Bytes ends the page early: no entry is added once the XML of those before it
 	// passes it, so that the first always is. 0 for no bound.
 	Bytes int
+	// Outline leaves the XML out: Entry.Outlined has its size. A page from memory has it
+	// nevertheless.
+	Outline bool
 }
 
 // Feed is a feed as the store knows it.

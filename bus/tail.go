@@ -146,6 +146,7 @@ func (t *tail) append(e *Entry) {
 		t.bytes -= cost(t.entries[i])
 		t.entries = slices.Concat(t.entries[:i], t.entries[i+1:])
 	}
+	e.Share()
 	t.entries = append(t.entries, e)
 	t.bytes += cost(e)
 	if len(t.entries) > tailEntries {
@@ -196,6 +197,7 @@ func (t *tail) fill(l loaded, epoch int64) {
 	former := t.entries
 	t.entries, t.floor, t.known, t.bytes, t.shallow, t.left = l.entries, 0, 0, 0, l.shallow, 0
 	for _, e := range l.entries {
+		e.Share()
 		t.bytes += cost(e)
 	}
 	if l.feed != nil {
@@ -313,7 +315,7 @@ func fit(entries []*Entry, limit, bytes int) int {
 		if i == limit || size > bytes {
 			return i
 		}
-		size += len(e.XML)
+		size += e.size()
 	}
 	return len(entries)
 }
@@ -322,7 +324,7 @@ func fit(entries []*Entry, limit, bytes int) int {
 func size(entries []*Entry) int {
 	n := 0
 	for _, e := range entries {
-		n += len(e.XML)
+		n += e.size()
 	}
 	return n
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"math"
+	"strings"
 
 	"atommq/bus"
 	"atommq/feeds"
@@ -14,6 +15,9 @@ import (
 // entryColumns are the columns of an entry in the order that entryOf and
 // scanEntry take them.
 const entryColumns = "id, feed, uuid, atom_id, title, published, updated, edited, absent, edits, deleted, media, xml"
+
+// entryWidth is how many those are.
+const entryWidth = 13
 
 // entryOf makes an entry of the driver's values.
 func entryOf(v []driver.Value) *bus.Entry {
@@ -30,18 +34,18 @@ func entryOf(v []driver.Value) *bus.Entry {
 		Edits:     v[9].(int64),
 		Deleted:   v[10].(int64) != 0,
 		Media:     v[11].(string),
-		XML:       []byte(v[12].(string)),
+		XML:       bytesOf(v[12].(string)),
 	}}
 }
 
 // rowOf is a current row: of *sql.Rows, or *sqlx.Rows.
 type rowOf interface{ Scan(dest ...any) error }
 
-// scanEntry makes an entry of the current row.
-func scanEntry(rows rowOf) (*bus.Entry, error) {
+// scanEntry makes an entry of the current row, and reads the columns behind those of an entry.
+func scanEntry(rows rowOf, extra ...any) (*bus.Entry, error) {
 	var published, updated, edited int64
 	e := new(bus.Entry)
-	err := rows.Scan(&e.ID, &e.Feed, &e.UUID, &e.AtomID, &e.Title, &published, &updated, &edited, &e.Absent, &e.Edits, &e.Deleted, &e.Media, &e.XML)
+	err := rows.Scan(append([]any{&e.ID, &e.Feed, &e.UUID, &e.AtomID, &e.Title, &published, &updated, &edited, &e.Absent, &e.Edits, &e.Deleted, &e.Media, &e.XML}, extra...)...)
 	e.Published, e.Updated, e.Edited = moment(published), moment(updated), moment(edited)
 	return e, err
 }
@@ -64,15 +68,28 @@ const (
 		SELECT DISTINCT feed FROM (SELECT feed FROM atommq_entry WHERE id > ? ORDER BY id LIMIT ?) AS newer LIMIT ?) AS n ON TRUE`
 )
 
+// outlines has in place of each query for whole entries the one that Query.Outline asks for.
+var outlines = func() map[string]string {
+	columns := strings.TrimSuffix(entryColumns, "xml") + "'', octet_length(xml)"
+	queries := make(map[string]string)
+	for _, whole := range []string{readOldest, readNewest, readPrefixOldest, readPrefixNewest} {
+		queries[whole] = strings.Replace(whole, entryColumns, columns, 1)
+	}
+	return queries
+}()
+
 // Read implements bus.Log.
 func (s *Store) Read(ctx context.Context, q bus.Query) ([]*bus.Entry, error) {
 	query, args, some := readQuery(q)
 	if !some {
 		return nil, nil
 	}
+	if q.Outline {
+		query = outlines[query]
+	}
 	size := 0
 	page, err := s.entries(ctx, query, func(e *bus.Entry) (more bool) {
-		size += len(e.XML)
+		size += len(e.XML) + e.Outlined
 		return q.Bytes == 0 || size <= q.Bytes
 	}, args...)
 	if err != nil {
@@ -126,6 +143,9 @@ func (s *Store) entries(ctx context.Context, query string, more func(*bus.Entry)
 		var page []*bus.Entry
 		err := s.reader.eachRow(ctx, query, args, func(v []driver.Value) bool {
 			e := entryOf(v)
+			if len(v) > entryWidth {
+				e.Outlined = int(v[entryWidth].(int64))
+			}
 			page = append(page, e)
 			return more(e)
 		})
@@ -139,12 +159,20 @@ func (s *Store) entries(ctx context.Context, query string, more func(*bus.Entry)
 		return nil, err
 	}
 	defer rows.Close()
+	var outlined int
+	var extra []any
+	if columns, err := rows.Columns(); err != nil {
+		return nil, err
+	} else if len(columns) > entryWidth {
+		extra = []any{&outlined}
+	}
 	var page []*bus.Entry
 	for rows.Next() {
-		e, err := scanEntry(rows)
+		e, err := scanEntry(rows, extra...)
 		if err != nil {
 			return nil, err
 		}
+		e.Outlined = outlined
 		page = append(page, e)
 		if !more(e) {
 			break

@@ -22,9 +22,11 @@ func entryOf(t *testing.T, m *feeds.Message) *bus.Entry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &bus.Entry{Member: feeds.Member{
+	made := &bus.Entry{Member: feeds.Member{
 		ID: 42, Feed: "f", UUID: someUUID, Title: e.Title, XML: e.XML, Absent: e.Absent, Edited: time.UnixMilli(1700000000123),
 	}}
+	made.Share()
+	return made
 }
 
 // What stands behind the headers of the subscription, literally.

@@ -79,6 +79,7 @@ func newTransient(feed string, m *feeds.Message) (transient, error) {
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	e := &bus.Entry{Member: feeds.Member{Feed: feed, UUID: id.String(), Published: now, Updated: now, Edited: now}}
+	e.Share()
 	return transient{e, []*bus.Entry{e}, tailRoom(m)}, nil
 }
 

@@ -157,6 +157,29 @@ func testPageBytes(_ *testing.T, s *suite) {
 	s.wantTitles(bus.Query{Feed: "x", Newest: true, Bytes: size}, "5", "4")
 }
 
+func testOutline(t *testing.T, s *suite) {
+	s.series("x", 5)
+	for _, q := range []bus.Query{
+		{Feed: "x", After: 1, Limit: 3}, {Feed: "x", Newest: true, Limit: 3}, {Feed: "x", Bytes: 1, Limit: 3},
+		{Feed: "", Prefix: true, Limit: 3}, {Feed: "", Prefix: true, Newest: true, Limit: 3},
+	} {
+		whole := s.read(q)
+		q.Outline = true
+		outline := s.read(q)
+		if len(outline) != len(whole) {
+			t.Fatalf("%+v: %d entries, %d with their XML", q, len(outline), len(whole))
+		}
+		for i, e := range outline {
+			want := whole[i].Member
+			if e.Outlined != len(want.XML) || len(e.XML) > 0 {
+				t.Errorf("%+v: %d bytes of XML, and %d left out, of %d", q, len(e.XML), e.Outlined, len(want.XML))
+			}
+			e.XML = want.XML
+			s.wantMember(want, e)
+		}
+	}
+}
+
 func testReplace(t *testing.T, s *suite) {
 	a, b := entry("x", "a"), entry("x", "b")
 	a.AtomID, a.Absent = "tag:example.org,2026:a", 0

@@ -298,11 +298,17 @@ func (m *Memory) Read(ctx context.Context, q bus.Query) ([]*bus.Entry, error) {
 		if len(page) == q.Limit || (q.Bytes > 0 && size > q.Bytes) {
 			break
 		}
-		page = append(page, e)
 		size += len(e.XML)
+		if e = fresh(e); q.Outline {
+			e.XML, e.Outlined = nil, len(e.XML)
+		}
+		page = append(page, e)
 	}
 	return page, nil
 }
+
+// fresh returns e as if it had been read from a disk.
+func fresh(e *bus.Entry) *bus.Entry { return &bus.Entry{Member: e.Member} }
 
 // entries returns a copy of those of the feeds that q asks for, in order of id.
 func (m *Memory) entries(q bus.Query) []*bus.Entry {
@@ -325,7 +331,7 @@ func (m *Memory) Find(ctx context.Context, feed, uuid string) (*bus.Entry, error
 		return nil, err
 	}
 	if e := m.find(feed, uuid); e != nil {
-		return e, nil
+		return fresh(e), nil
 	}
 	if e := m.draft(feed, uuid); e != nil {
 		return e, nil

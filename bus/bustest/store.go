@@ -122,6 +122,7 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"times left out are those of the commit", testTimes},
 		{"pages end at their bounds in both directions", testPages},
 		{"a page ends once its bytes are passed", testPageBytes},
+		{"an outline has everything but the XML", testOutline},
 		{"an edit gives a new id and keeps uuid, atom:id and published", testReplace},
 		{"a removal leaves a tombstone at the head", testRemove},
 		{"an edit under a condition loses to an earlier one", testConditions},

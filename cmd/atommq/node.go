@@ -48,7 +48,8 @@ func (s *settings) keepToMemory() (room []byte) {
 		return make([]byte, heapRoom)
 	}
 	share := byteSize(max(limit/8, 1))
-	s.CacheBytes, s.ArchiveBytes, s.ReceiveBytes = min(s.CacheBytes, share), min(s.ArchiveBytes, share), min(s.ReceiveBytes, 2*share)
+	s.CacheBytes, s.ArchiveBytes = min(s.CacheBytes, share), min(s.ArchiveBytes, share)
+	s.ReceiveBytes, s.SendBytes = min(s.ReceiveBytes, 2*share), min(s.SendBytes, 2*share)
 	return nil
 }
 

@@ -18,7 +18,7 @@ func serveCommand() *cobra.Command {
 is older. It prints the URLs it serves, and logs on standard error. On SIGTERM or
 SIGINT it finishes what it accepted; a second signal ends it at once.`,
 	}
-	s := declare(cmd, append([]string{"http", "https", "fcgi", "trusted-proxies", "cors-origins", "max-media", "workspaces", "archive-bytes", "max-http-connections", "max-readers", "max-wait", "stream-lifetime", "stream-heart-beat"}, gatewaySettings()...)...)
+	s := declare(cmd, append([]string{"http", "https", "fcgi", "trusted-proxies", "cors-origins", "max-media", "workspaces", "send-bytes", "archive-bytes", "max-http-connections", "max-readers", "max-wait", "stream-lifetime", "stream-heart-beat"}, gatewaySettings()...)...)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return serve(cmd.Context(), s, cmd.OutOrStdout(), newLogger(cmd.ErrOrStderr(), s))
 	}

@@ -28,6 +28,7 @@ type settings struct {
 	LogFormat         choice
 	MaxBody           byteSize
 	ReceiveBytes      byteSize
+	SendBytes         byteSize
 	MaxMedia          byteSize
 	Workspaces        choice
 	CacheBytes        byteSize
@@ -106,6 +107,11 @@ func mainSettings() []setting {
 			func(f *pflag.FlagSet, s *settings, n, h string) {
 				s.ReceiveBytes = 256 << 20
 				f.Var(&s.ReceiveBytes, n, h)
+			}},
+		{"send-bytes", "memory for what HTTP answers read from the database, until their clients have it, a `size`",
+			func(f *pflag.FlagSet, s *settings, n, h string) {
+				s.SendBytes = 256 << 20
+				f.Var(&s.SendBytes, n, h)
 			}},
 		{"archive-bytes", "memory for archive pages of append-only feeds, a `size`",
 			func(f *pflag.FlagSet, s *settings, n, h string) {

@@ -44,6 +44,7 @@ func (n *node) handler(s *settings, log *slog.Logger) (api.Handler, error) {
 		CORSOrigins:    s.CORSOrigins,
 		MaxBody:        int64(s.MaxBody),
 		Receiving:      n.receiving,
+		SendBytes:      int(s.SendBytes),
 		ArchiveBytes:   int(s.ArchiveBytes),
 		MaxMedia:       int64(s.MaxMedia),
 		Prefixes:       s.Workspaces.value == "prefix",
