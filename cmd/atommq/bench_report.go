@@ -113,3 +113,20 @@ func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[len(sorted)/2]
 }
+
+// What a SQLite file took in a second where the budgets come from: DESIGN.md, section 7.
+const (
+	benchBulkRows      = 400_000
+	benchSingleCommits = 6_000
+)
+
+// budgetOfRows asks for so many messages a second or, of a slower machine, for the same share of
+// the rows that it takes in bulk.
+func budgetOfRows(atLeast float64) budget {
+	return budget{AtLeast: atLeast, OrRatio: atLeast / benchBulkRows}
+}
+
+// budgetOfCommits does so with the commits of one row that it makes.
+func budgetOfCommits(atLeast float64) budget {
+	return budget{AtLeast: atLeast, OrRatio: atLeast / benchSingleCommits}
+}
