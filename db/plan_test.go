@@ -12,7 +12,7 @@ import (
 // frequentStatements are those of requests, commits and polls.
 func frequentStatements() map[string]string {
 	return map[string]string{
-		"Read oldest": readOldest, "Read newest": readNewest, "Find": readFind, "Changed": readChanged,
+		"Read oldest": readOldest, "Read newest": readNewest, "outline": outlines[readOldest], "outline newest": outlines[readNewest], "Find": readFind, "Changed": readChanged,
 		"Feed": readFeed, "Feeds after": readFeedsAfter, "Feeds before": readFeedsBefore,
 		"edit": selectCurrent, "replace": updateReplace, "configure": setFeed,
 		"key": selectKeys.text(4), "replay": selectEntries.text(4), "forget": forgetKeys,
