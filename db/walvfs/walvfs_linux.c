@@ -11,7 +11,11 @@
 // the system is told the same in the same order, in fewer calls.
 //
 // What is left of a transaction that is undone must not follow later, when another process may have
-// written there: it is forgotten before the right to write is given up.
+// written there: it is forgotten before the right to write is given up. In the exclusive locking
+// mode, SQLite does not say when that is, nor that it has it: nothing is gathered then.
+//
+// What could not be written is not in the log, though SQLite was told so: until the right to write is
+// given up, nothing can be written, nor read from there on.
 
 enum {
   frame_header = 24,  // bytes before each page in the log. From byte
@@ -24,14 +28,19 @@ enum {
 typedef struct part {
   sqlite3_io_methods methods;       // of the file as SQLite sees it
   const sqlite3_io_methods *system; // of the system's
-  sqlite3_file *log;                // of a database, or NULL
-  sqlite3_file *database;           // of a log
+
+  // Of a database:
+  sqlite3_file *log; // or NULL
+  int writes;        // it has the right to write
 
   // Of a log:
+  sqlite3_file *database;
   sqlite3_int64 next; // where the last write ended, and the next is expected
   char *gathered;     // NULL until needed
   int n;              // so many bytes, before next
   int ending;         // the frame that is being written ends a transaction
+  int failed;         // SQLITE_OK, or why what was gathered could not be written
+  sqlite3_int64 lost; // from where on, then
 } part;
 
 static sqlite3_vfs front;
@@ -41,21 +50,32 @@ static part *part_of(sqlite3_file *f) {
   return (part *)((char *)f + front.szOsFile - sizeof(part));
 }
 
-// send writes what is gathered. If that fails it is forgotten, as the transaction is.
+// send writes what is gathered.
 static int send(sqlite3_file *f) {
   part *p = part_of(f);
-  int n = p->n;
+  if (p->n == 0) return p->failed;
+  p->lost = p->next - p->n;
+  p->failed = p->system->xWrite(f, p->gathered, p->n, p->lost);
   p->n = 0;
-  return n > 0 ? p->system->xWrite(f, p->gathered, n, p->next - n) : SQLITE_OK;
+  return p->failed;
+}
+
+// forget forgets what is gathered, and what could not be written: it is undone.
+static void forget(sqlite3_file *f) {
+  part *p = part_of(f);
+  p->n = 0;
+  p->failed = SQLITE_OK;
 }
 
 static int log_write(sqlite3_file *f, const void *bytes, int n, sqlite3_int64 at) {
   part *p = part_of(f);
+  if (p->failed != SQLITE_OK) return p->failed;
   if (n == frame_header) {
     static const char none[4];
     p->ending = memcmp((const char *)bytes + frame_commit, none, sizeof none) != 0;
   }
-  int gathers = at == p->next && n <= room;
+  if (at == 0) p->ending = 0; // the log begins anew
+  int gathers = part_of(p->database)->writes && at == p->next && n <= room;
   if (gathers && p->gathered == NULL) gathers = (p->gathered = malloc(room)) != NULL;
   if (!gathers || n > room - p->n) {
     int rc = send(f);
@@ -70,7 +90,7 @@ static int log_write(sqlite3_file *f, const void *bytes, int n, sqlite3_int64 at
 
 static int log_read(sqlite3_file *f, void *bytes, int n, sqlite3_int64 at) {
   int rc = send(f);
-  return rc == SQLITE_OK ? part_of(f)->system->xRead(f, bytes, n, at) : rc;
+  return rc == SQLITE_OK || at + n <= part_of(f)->lost ? part_of(f)->system->xRead(f, bytes, n, at) : rc;
 }
 
 static int log_truncate(sqlite3_file *f, sqlite3_int64 size) {
@@ -95,14 +115,19 @@ static int log_close(sqlite3_file *f) {
   return p->system->xClose(f);
 }
 
-// database_lock sees the right to write go. What is still gathered was undone.
+// database_lock sees the right to write come and go.
 static int database_lock(sqlite3_file *f, int first, int n, int flags) {
   part *p = part_of(f);
-  if (p->log != NULL && first == write_lock && flags & SQLITE_SHM_UNLOCK) part_of(p->log)->n = 0;
-  return p->system->xShmLock(f, first, n, flags);
+  if (first != write_lock) return p->system->xShmLock(f, first, n, flags);
+  p->writes = 0;
+  if (p->log != NULL) forget(p->log);
+  int rc = p->system->xShmLock(f, first, n, flags);
+  p->writes = rc == SQLITE_OK && !(flags & SQLITE_SHM_UNLOCK);
+  return rc;
 }
 
-static int front_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *out) {
+static int front_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out) {
+  (void)vfs;
   part *p = part_of(f);
   memset(p, 0, sizeof *p);
   int rc = system_->xOpen(system_, name, f, flags, out);
@@ -113,11 +138,12 @@ static int front_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int fla
     p->methods.xShmLock = database_lock;
     f->pMethods = &p->methods;
   }
-  // Where a crash may harm what lies beside what is written, SQLite syncs within frames: such a log
-  // is left alone.
-  if (flags & SQLITE_OPEN_WAL && p->system->xDeviceCharacteristics(f) & SQLITE_IOCAP_POWERSAFE_OVERWRITE) {
+  if (flags & SQLITE_OPEN_WAL) {
     p->database = sqlite3_database_file_object(name);
-    if (p->database->pMethods->xShmLock != database_lock) return rc;
+    const sqlite3_io_methods *methods = p->database->pMethods;
+    // Where a crash may harm what lies beside what is written, SQLite syncs within frames: such a log
+    // is left alone.
+    if (methods->xShmLock != database_lock || !(methods->xDeviceCharacteristics(p->database) & SQLITE_IOCAP_POWERSAFE_OVERWRITE)) return rc;
     part_of(p->database)->log = f;
     p->methods.xClose = log_close;
     p->methods.xRead = log_read;

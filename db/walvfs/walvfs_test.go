@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mattn/go-sqlite3"
+	"golang.org/x/sys/unix"
 
 	"atommq/db/walvfs"
 )
@@ -221,6 +222,100 @@ func (h *history) change(c conn) {
 			c.exec("REPLACE INTO note VALUES (?, ?)", id, text)
 			h.notes[id] = text
 		}
+	}
+}
+
+// What was gathered and could not be written is a fault of the transaction, whoever finds out and
+// whether or not SQLite passes that on.
+func TestWhatCouldNotBeWrittenIsNotCommitted(t *testing.T) {
+	for _, find := range []string{
+		"PRAGMA integrity_check",
+		"INSERT INTO note SELECT id + 1000, text FROM note WHERE id < 15",
+		"SELECT count(*) FROM note WHERE text > ''",
+	} {
+		path := filepath.Join(t.TempDir(), "x.db")
+		c := open(t, path, walvfs.Name, "_cache_size=5")
+		want := map[int64]string{}
+		for id := range int64(20) {
+			want[id] = strings.Repeat("kept", 1000)
+			c.exec("INSERT INTO note VALUES (?, ?)", id, want[id])
+		}
+		c.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+		c.exec("BEGIN IMMEDIATE")
+		c.exec("UPDATE note SET text = ? || id", strings.Repeat("lost", 1000)) // some of it is gathered
+		allow := limitFiles(t, 4<<10)
+		_, err := c.Exec(find, nil)
+		t.Logf("%s: %v", find, err)
+		allow()
+		if _, err := c.Exec("COMMIT", nil); err == nil {
+			t.Errorf("%s: committed, without what was not written", find)
+		} else if !c.AutoCommit() {
+			c.exec("ROLLBACK")
+		}
+		c.holds(want)
+		c.exec("INSERT INTO note VALUES (100, 'goes on')")
+		want[100] = "goes on"
+		c.holds(want)
+		afterCrash(t, path).holds(want)
+	}
+}
+
+// limitFiles has no file of this process grow beyond a size, until allow is called.
+func limitFiles(t *testing.T, size uint64) (allow func()) {
+	t.Helper()
+	var former unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &former); err != nil {
+		t.Fatal(err)
+	}
+	set := func(to uint64) {
+		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: to, Max: former.Max}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(size)
+	return func() { set(former.Cur) }
+}
+
+// In the exclusive mode SQLite does not say when a transaction is undone.
+func TestTheExclusiveModeLeavesNothingBehind(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	ours := open(t, path, walvfs.Name, "_cache_size=5")
+	want := map[int64]string{}
+	for id := range int64(40) {
+		want[id] = strings.Repeat("old", 1000)
+		ours.exec("INSERT INTO note VALUES (?, ?)", id, want[id])
+	}
+	ours.exec("PRAGMA wal_checkpoint(PASSIVE)")
+	ours.exec("PRAGMA locking_mode = EXCLUSIVE")
+	ours.exec("BEGIN IMMEDIATE")
+	ours.exec("UPDATE note SET text = ? WHERE id < 20", strings.Repeat("undone", 500))
+	ours.exec("ROLLBACK")
+	ours.exec("PRAGMA locking_mode = NORMAL")
+	ours.holds(want)
+	theirs := open(t, path, stock)
+	for id := range int64(20) {
+		want[id] = strings.Repeat("theirs", 500)
+		theirs.exec("UPDATE note SET text = ? WHERE id = ?", want[id], id)
+	}
+	ours.holds(want)
+	afterCrash(t, path).holds(want)
+}
+
+// Where a crash may harm what lies beside what is written (psow=0), SQLite writes parts of pages, of
+// which some look like the headers of frames.
+func TestALogThatIsWrittenInPartsIsLeftAlone(t *testing.T) {
+	for pages := 334; pages < 339; pages++ {
+		path := filepath.Join(t.TempDir(), "x.db")
+		ours := open(t, path, walvfs.Name, "psow=0", "_synchronous=FULL")
+		theirs := open(t, path, stock, "psow=0")
+		ours.exec("PRAGMA wal_autocheckpoint = 0")
+		ours.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+		zeros := make([]byte, pages*4092-100) // in overflow pages of 4,092 bytes
+		text := string(zeros[:len(zeros)-3900]) + strings.Repeat("e", 3900)
+		ours.exec("INSERT INTO note VALUES (1, ?)", text)
+		theirs.holds(map[int64]string{1: text})
+		theirs.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+		ours.holds(map[int64]string{1: text})
 	}
 }
 
