@@ -117,6 +117,9 @@ func choicePosition(v *view, span *bus.Span, head int64) int64 {
 func (s *site) readChoice(r *http.Request, sel bus.Selection, f filter, v view) (*bus.Span, error) {
 	q := v.ask("")
 	q.Bytes = choiceBytes
+	if len(f.categories) > 0 {
+		q.Limit = choiceScan / 10 // each read has its price, however little passes
+	}
 	page := &bus.Span{Last: q.After}
 	for looked, bytes := 0, 0; ; {
 		span, err := s.bus.ReadMany(r.Context(), sel, q)

@@ -2,13 +2,8 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 )
-
-// prefixFeeds is how many feeds' descriptions are read at once to find gaps.
-const prefixFeeds = 1000
 
 // readPrefix reads a page over all feeds whose names begin alike. It comes from the store: those
 // who follow prefixes are few, and the tails hold one feed each.
@@ -33,31 +28,36 @@ func (b *Bus) prefixGap(ctx context.Context, q Query) error {
 	if q.Newest || q.After <= 0 {
 		return nil
 	}
-	// The name before all that begin so is the prefix itself, which may be a feed's.
-	f, err := b.store.Feed(ctx, q.Feed)
-	switch {
-	case errors.Is(err, ErrNoFeed): // then none is named like the prefix
-	case err != nil:
+	f, err := b.store.PrunedAbove(ctx, q.Feed, q.After)
+	if err != nil {
 		return fmt.Errorf("read %q*: %w", q.Feed, err)
-	case q.gap(f):
-		return b.gap(ctx, Query{Feed: f.Name, After: q.After}, f)
 	}
-	for after := q.Feed; ; {
-		list, err := b.store.Feeds(ctx, after, "", prefixFeeds)
-		if err != nil {
-			return fmt.Errorf("read %q*: %w", q.Feed, err)
+	if f == nil {
+		return nil
+	}
+	return b.gap(ctx, Query{Feed: f.Name, After: q.After}, f)
+}
+
+// sources returns a query for each part of the selection. A prefix of few feeds is read as those,
+// each by its index: over all feeds, what lies between their entries would have to be passed over,
+// which may be the whole log.
+func (b *Bus) sources(ctx context.Context, s Selection) ([]Query, error) {
+	const few = 16
+	list := make([]Query, 0, len(s.feeds)+len(s.prefixes))
+	for _, f := range s.feeds {
+		list = append(list, Query{Feed: f})
+	}
+	for _, p := range s.prefixes {
+		names, err := b.store.Names(ctx, p, few+1)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("read %q*: %w", p, err)
+		case len(names) > few:
+			list = append(list, Query{Feed: p, Prefix: true})
 		}
-		for _, f := range list {
-			if !strings.HasPrefix(f.Name, q.Feed) {
-				return nil
-			}
-			if q.gap(f) {
-				return b.gap(ctx, Query{Feed: f.Name, After: q.After}, f)
-			}
-			after = f.Name
-		}
-		if len(list) < prefixFeeds {
-			return nil
+		for i := 0; i < len(names) && len(names) <= few; i++ {
+			list = append(list, Query{Feed: names[i]})
 		}
 	}
+	return list, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,6 +72,53 @@ func TestAFaultHidesNoGapOfAPrefix(t *testing.T) {
 		s, err := b.Read(t.Context(), bus.Query{Feed: "p", Prefix: true, After: list[0].ID, Limit: 10})
 		if err == nil {
 			t.Errorf("when read %d fails: %d entries, and no gap", fails, len(s.Entries))
+		}
+	}
+}
+
+// seeing lists the prefixes that it is asked to read.
+type seeing struct {
+	*bustest.Memory
+	prefixes []string
+}
+
+func (s *seeing) Read(ctx context.Context, q bus.Query) ([]*bus.Entry, error) {
+	if q.Prefix {
+		s.prefixes = append(s.prefixes, q.Feed)
+	}
+	return s.Memory.Read(ctx, q)
+}
+
+// What lies between the entries of few feeds may be the whole log: it is not passed over for them.
+func TestAPrefixOfFewFeedsIsReadByTheirNames(t *testing.T) {
+	store := &seeing{Memory: new(bustest.Memory)}
+	b := open(t, store, nil, bus.Config{})
+	var want []string
+	for i := range 16 {
+		title := fmt.Sprint(i)
+		publish(t, b, post("few/"+title, title), post("many/"+title, title), post("many/more"+title, title))
+		want = append(want, title)
+	}
+	for _, q := range []bus.Query{{Limit: 100}, {Limit: 100, After: 1}, {Limit: 100, Newest: true}} {
+		for prefix, long := range map[string]bool{"none/": false, "few/": false, "many/": true} {
+			store.prefixes = nil
+			span, err := b.ReadMany(t.Context(), bus.Select(nil, []string{prefix}), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(store.prefixes) > 0 != long {
+				t.Errorf("for %s* these are read: %q", prefix, store.prefixes)
+			}
+			if prefix != "few/" {
+				continue
+			}
+			got := titles(span.Entries)
+			if q.Newest {
+				slices.Reverse(got)
+			}
+			if d := cmp.Diff(want[min(int(q.After), 1):], got); d != "" {
+				t.Errorf("%+v: -want +got:\n%s", q, d)
+			}
 		}
 	}
 }

@@ -30,7 +30,11 @@ func (b *Bus) ReadMany(ctx context.Context, s Selection, q Query) (*Span, error)
 	} else if q.Before > 0 {
 		m.bound = min(m.bound, q.Before-1)
 	}
-	for _, source := range s.sources() {
+	sources, err := b.sources(ctx, s) // of feeds that come later, all entries are above the bound
+	if err != nil {
+		return nil, err
+	}
+	for _, source := range sources {
 		page, err := b.Read(ctx, m.ask(source))
 		switch {
 		case errors.Is(err, ErrNoFeed):

@@ -74,15 +74,3 @@ func (s *Selection) key() string {
 	}
 	return string(b)
 }
-
-// sources returns a query for each part of the selection.
-func (s *Selection) sources() []Query {
-	list := make([]Query, 0, len(s.feeds)+len(s.prefixes))
-	for _, f := range s.feeds {
-		list = append(list, Query{Feed: f})
-	}
-	for _, p := range s.prefixes {
-		list = append(list, Query{Feed: p, Prefix: true})
-	}
-	return list
-}

@@ -70,6 +70,13 @@ type Catalog interface {
 	// after the name after or, when before is not empty, the last ones before it.
 	Feeds(ctx context.Context, after, before string, limit int) ([]*Feed, error)
 
+	// Names returns the names of at most limit feeds whose names begin with prefix, in bytewise order.
+	Names(ctx context.Context, prefix string, limit int) ([]string, error)
+
+	// PrunedAbove returns a feed whose name begins with prefix and whose Pruned is above id; nil if
+	// there is none.
+	PrunedAbove(ctx context.Context, prefix string, id int64) (*Feed, error)
+
 	// Configure changes a feed's settings, making the feed if there is none. ErrChanged when s
 	// names another revision than the feed has.
 	Configure(ctx context.Context, name string, s Settings) (*Feed, error)

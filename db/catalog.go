@@ -104,6 +104,43 @@ func (s *Store) Feeds(ctx context.Context, after, before string, limit int) ([]*
 }
 
 const (
+	readNames       = "SELECT name FROM atommq_feed WHERE name >= ?1 AND (?2 = '' OR name < ?2) ORDER BY name LIMIT ?3"
+	readPrunedAbove = "SELECT name FROM atommq_feed WHERE name >= ?1 AND (?2 = '' OR name < ?2) AND pruned_id > ?3 ORDER BY name LIMIT 1"
+)
+
+// Names implements bus.Catalog.
+func (s *Store) Names(ctx context.Context, prefix string, limit int) (names []string, err error) {
+	first, end, some := prefixBounds(prefix)
+	if !some {
+		return nil, nil
+	}
+	if err := s.reader.SelectContext(ctx, &names, readNames, first, end, limit); err != nil {
+		return nil, fmt.Errorf("list feeds %q*: %w", prefix, translate(ctx, err))
+	}
+	return names, nil
+}
+
+// PrunedAbove implements bus.Catalog.
+func (s *Store) PrunedAbove(ctx context.Context, prefix string, id int64) (*bus.Feed, error) {
+	first, end, some := prefixBounds(prefix)
+	if !some {
+		return nil, nil
+	}
+	var names []string
+	if err := s.reader.SelectContext(ctx, &names, readPrunedAbove, first, end, id); err != nil {
+		return nil, fmt.Errorf("look for what feeds %q* have lost: %w", prefix, translate(ctx, err))
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	f, err := s.Feed(ctx, names[0])
+	if errors.Is(err, bus.ErrNoFeed) {
+		return nil, nil // it has gone since
+	}
+	return f, err
+}
+
+const (
 	insertFeed = "INSERT INTO atommq_feed (name, uuid, created, updated) VALUES (?1, ?2, ?3, ?3) ON CONFLICT (name) DO NOTHING"
 	setFeed    = `UPDATE atommq_feed SET title = coalesce(?, title), subtitle = coalesce(?, subtitle),
 		author_name = coalesce(?, author_name), author_uri = coalesce(?, author_uri), author_email = coalesce(?, author_email),

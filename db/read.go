@@ -107,11 +107,10 @@ func readQuery(q bus.Query) (query string, args []any, some bool) {
 	}
 	switch {
 	case q.Prefix:
-		first, found := legibleBound(q.Feed)
-		if !found { // without bounds, it would be all feeds
+		first, end, some := prefixBounds(q.Feed)
+		if !some {
 			return "", nil, false
 		}
-		end, _ := legibleBound(prefixEnd(q.Feed))
 		query, args = readPrefixOldest, []any{first, end}
 		if q.Newest {
 			query = readPrefixNewest
@@ -123,6 +122,16 @@ func readQuery(q bus.Query) (query string, args []any, some bool) {
 		}
 	}
 	return query, append(args, q.After, before, q.Limit), true
+}
+
+// prefixBounds returns the first name that may begin with prefix, and the first one behind all that
+// do, "" for none. some is false where no feed can have a name that begins so.
+func prefixBounds(prefix string) (first, end string, some bool) {
+	if first, some = legibleBound(prefix); !some { // without bounds, it would be all feeds
+		return "", "", false
+	}
+	end, _ = legibleBound(prefixEnd(prefix))
+	return first, end, true
 }
 
 // prefixEnd returns the first name, in bytewise order, behind all that start with prefix; "" if there is none.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -90,6 +91,31 @@ func (m *Memory) Feeds(ctx context.Context, after, before string, limit int) ([]
 		return all[n:], nil
 	}
 	return all[:min(limit, len(all))], nil
+}
+
+// Names implements bus.Catalog.
+func (m *Memory) Names(ctx context.Context, prefix string, limit int) (names []string, err error) {
+	defer m.reading()()
+	for _, f := range m.list("", "") {
+		if strings.HasPrefix(f.Name, prefix) && len(names) < limit {
+			names = append(names, f.Name)
+		}
+	}
+	return names, m.readable(ctx)
+}
+
+// PrunedAbove implements bus.Catalog.
+func (m *Memory) PrunedAbove(ctx context.Context, prefix string, id int64) (*bus.Feed, error) {
+	defer m.reading()()
+	if err := m.readable(ctx); err != nil {
+		return nil, err
+	}
+	for _, f := range m.list("", "") {
+		if strings.HasPrefix(f.Name, prefix) && f.Pruned > id {
+			return f, nil
+		}
+	}
+	return nil, nil
 }
 
 // list returns the feeds between two names, in order.

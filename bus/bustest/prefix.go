@@ -2,6 +2,7 @@ package bustest
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"atommq/bus"
@@ -35,9 +36,40 @@ func testPrefix(t *testing.T, s *suite) {
 	size := len(s.read(bus.Query{Feed: "a/b", Limit: 1})[0].XML) + len(s.read(bus.Query{Feed: "a/"})[0].XML)
 	s.wantTitles(bus.Query{Feed: "a/", Prefix: true, Bytes: size}, "a/", "a/b", "a/ü")
 
+	s.wantNames("a/", 9, "a/", "a/b", "a/b/c", "a/ü")
+	s.wantNames("a/", 2, "a/", "a/b")
+	s.wantNames("", 2, "A", "a")
+	s.wantNames("a/\xc3", 9, "a/ü")
+	s.wantNames("c", 9)
+	s.wantPrunedAbove("", 0, "")
 	if _, err := s.Prune(context.Background(), "a/b", 4, 10); err != nil {
 		t.Fatal(err)
 	}
+	s.wantPrunedAbove("", 3, "a/b")
+	s.wantPrunedAbove("a/b", 3, "a/b")
+	s.wantPrunedAbove("a/b", 4, "")
+	s.wantPrunedAbove("a/b/", 3, "")
+	s.wantPrunedAbove("b", 3, "")
 	s.must(dropping("a/ü"))
 	s.wantTitles(bus.Query{Feed: "a/", Prefix: true}, "a/", "a/b/c", "a/b", "†")
+}
+
+func (s *suite) wantNames(prefix string, limit int, want ...string) {
+	s.Helper()
+	got, err := s.Names(context.Background(), prefix, limit)
+	if err != nil || !slices.Equal(got, want) {
+		s.Errorf("Names(%q, %d) = %q, %v, want %q", prefix, limit, got, err, want)
+	}
+}
+
+func (s *suite) wantPrunedAbove(prefix string, id int64, want string) {
+	s.Helper()
+	f, err := s.PrunedAbove(context.Background(), prefix, id)
+	got := ""
+	if f != nil {
+		got = f.Name
+	}
+	if err != nil || got != want {
+		s.Errorf("PrunedAbove(%q, %d) = %q, %v, want %q", prefix, id, got, err, want)
+	}
 }
