@@ -99,6 +99,11 @@ func (s *site) documentOf(f *bus.Feed, p *posted, b *body) (*feeds.Document, err
 	if err != nil {
 		return nil, err
 	}
+	if xml := len(doc.Entries[0].XML); xml > 2*len(p.body) { // so much has to be escaped
+		if err := b.take(xml); err != nil {
+			return nil, err
+		}
+	}
 	return doc, checkCategories(f, doc.Entries...)
 }
 

@@ -140,6 +140,11 @@ func (s *site) writeChanged(w http.ResponseWriter, r *http.Request, status int, 
 		return err
 	}
 	setPosition(w.Header(), e.ID)
+	if len(e.XML) > chunk && s.holdBytes(w, int64(len(e.XML))) != nil {
+		delete(w.Header(), "Content-Location") // it is done: where there is no memory to show the entry, its URL has to do
+		w.WriteHeader(status)
+		return nil
+	}
 	s.writeMember(w, r, status, e, f, memberForms[0])
 	return nil
 }

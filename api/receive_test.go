@@ -30,3 +30,16 @@ func TestLongBodiesShareARoomAndGiveItBack(t *testing.T) {
 	post(64<<10, http.StatusCreated) // for which there is always room
 	post(100<<10, http.StatusServiceUnavailable)
 }
+
+func TestWhatBecomesOfABodyCountsAsItDoes(t *testing.T) {
+	const size = 200 << 10
+	room := semaphore.NewWeighted(size)
+	s := serve(t, Handler{Receiving: room})
+	for range 3 {
+		s.do(http.MethodPost, "/feeds/x", strings.Repeat("x", size), "Content-Type: text/plain").want(t, http.StatusCreated)
+		s.do(http.MethodPost, "/feeds/x", strings.Repeat("&", size), "Content-Type: text/plain").want(t, http.StatusServiceUnavailable)
+	}
+	if !room.TryAcquire(size) {
+		t.Fatal("not all is given back")
+	}
+}

@@ -130,8 +130,16 @@ func (s *site) hold(w http.ResponseWriter, entries ...*bus.Entry) error {
 			size += int64(len(e.XML))
 		}
 	}
+	if size == 0 {
+		return nil
+	}
+	return s.holdBytes(w, size)
+}
+
+// holdBytes does so for what an answer takes beside entries.
+func (s *site) holdBytes(w http.ResponseWriter, size int64) error {
 	rec, ok := w.(*recorder)
-	if size == 0 || !ok {
+	if !ok {
 		return nil
 	}
 	a, ok := s.sending.hold(size, func() {

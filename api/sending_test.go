@@ -137,3 +137,21 @@ func TestWhatManyReadTakesNoRoom(t *testing.T) {
 		}
 	})
 }
+
+// What is published is published, though there is no memory left to show it.
+func TestALargeEntryIsPublishedWhereThereIsNoMemoryToShowIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 1 << 20
+		s, published := servePages(t, 1, size, 1)
+		if _, answer := s.ask(feeds.Path("large") + "/entries/" + published[0].UUID); answer.StatusCode != http.StatusOK {
+			t.Fatalf("answered %s", answer.Status) // and not read
+		}
+		conn, in := s.dial()
+		send(t, conn, fmt.Sprintf("POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat("x", size)))
+		answer := s.head(in)
+		body, err := io.ReadAll(answer.Body)
+		if answer.StatusCode != http.StatusCreated || answer.Header.Get("Location") == "" || len(body) > 0 || err != nil {
+			t.Errorf("answered %s, %v, with %d bytes, %v", answer.Status, answer.Header, len(body), err)
+		}
+	})
+}
