@@ -171,7 +171,7 @@ func (h Handler) Routes() (*Routes, error) {
 		openMetrics: h.OpenMetrics,
 
 		archives: newArchiveCache(orUsual(h.ArchiveBytes, DefaultArchiveBytes)),
-		sending:  newSending(int64(orUsual(h.SendBytes, DefaultSendBytes))),
+		sending:  &sending{left: int64(orUsual(h.SendBytes, DefaultSendBytes))},
 	}
 	if s.access == nil {
 		s.access = bus.OpenHouse()

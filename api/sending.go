@@ -28,10 +28,7 @@ type sending struct {
 	mu      sync.Mutex
 	left    int64 // in bytes; less than none while one answer alone is larger than all
 	answers dueHeap
-	now     func() time.Time
 }
-
-func newSending(room int64) *sending { return &sending{left: room, now: time.Now} }
 
 // sent is an answer on its way out.
 type sent struct {
@@ -63,7 +60,7 @@ func (s *sending) unshare(size int) {
 func (s *sending) hold(size int64, cut func()) (*sent, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now()
+	now := time.Now()
 	for s.left < size && len(s.answers) > 0 && s.answers[0].due.Before(now) {
 		a := s.answers[0]
 		s.remove(a)
