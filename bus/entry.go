@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"atommq/feeds"
@@ -19,9 +20,26 @@ type Entry struct {
 
 // form is one rendering of an entry, in a list of the few there are.
 type form struct {
-	key   string
+	key  string
+	next *form
+
+	done  atomic.Bool
+	mu    sync.Mutex // held while it is made
 	bytes []byte
-	next  *form
+}
+
+// of returns the rendering of e, made by render if nobody has made it yet.
+func (f *form) of(e *Entry, render func(m *feeds.Member) []byte) []byte {
+	if f.done.Load() {
+		return f.bytes
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.done.Load() {
+		f.bytes = render(&e.Member)
+		f.done.Store(true)
+	}
+	return f.bytes
 }
 
 // maxForms bounds the renderings kept with an entry: Atom, JSON, those as events, and MESSAGE frames.
@@ -38,25 +56,31 @@ func (e *Entry) Share() { e.kept.Store(true) }
 func (e *Entry) Shared() bool { return e.kept.Load() }
 
 // Form returns the entry's rendering under key, made by render. That of an entry which is kept for
-// whoever asks is made once for all of them. The result must not be changed.
+// whoever asks is made once for all of them: others wait for it. The result must not be changed.
 func (e *Entry) Form(key string, render func(m *feeds.Member) []byte) []byte {
 	if !e.Shared() {
 		return render(&e.Member)
 	}
-	head := e.forms.Load()
-	n := 0
-	for f := head; f != nil; f = f.next {
-		if f.key == key {
-			return f.bytes
+	var f *form
+	for {
+		head := e.forms.Load()
+		n := 0
+		for known := head; known != nil; known = known.next {
+			if known.key == key {
+				return known.of(e, render)
+			}
+			n++
 		}
-		n++
+		if n >= maxForms {
+			return render(&e.Member)
+		}
+		if f == nil {
+			f = &form{key: key}
+		}
+		if f.next = head; e.forms.CompareAndSwap(head, f) {
+			return f.of(e, render)
+		}
 	}
-	b := render(&e.Member)
-	if n < maxForms {
-		// A lost race costs one rendering; the other reader's stands.
-		e.forms.CompareAndSwap(head, &form{key: key, bytes: b, next: head})
-	}
-	return b
 }
 
 // Categories returns the entry's categories, which are read from it the first time. The result

@@ -58,7 +58,8 @@ func (w *writer) deliverBrowsed(ctx context.Context, s *queueSubscription) error
 	for _, e := range entries {
 		tail := w.server.topics.tail(ctx, e, w.version, s.is(entireKind))
 		if e.ID <= b.newest && !expired(tail, now) {
-			w.buf = append(s.appendMessage(w.buf, w.version, &bus.Delivery{}, nil), tail...)
+			w.buf = s.appendMessage(w.buf, w.version, &bus.Delivery{}, nil)
+			w.addTail(tail)
 		}
 	}
 	if place.ID > b.newest {

@@ -52,7 +52,7 @@ func (w *writer) nextReady() (s *queueSubscription, topics bool) {
 
 // deliverTopics appends messages of topics.
 func (w *writer) deliverTopics(ctx context.Context) (more bool, err error) {
-	w.buf, more, err = w.topics.next(ctx, w.buf, max(bufferBytes-len(w.buf), 1))
+	more, err = w.topics.next(ctx, &w.parcel, max(bufferBytes-w.size(), 1))
 	if more {
 		w.notifyTopics()
 	}
@@ -78,7 +78,7 @@ func (w *writer) deliverTaken(ctx context.Context, s *queueSubscription) error {
 			return err
 		}
 		rest = rest[n:]
-		if len(w.buf) >= bufferBytes && len(rest) > 0 {
+		if w.size() >= bufferBytes && len(rest) > 0 {
 			if err := w.flushMessages(ctx); err != nil {
 				return err
 			}
@@ -90,7 +90,7 @@ func (w *writer) deliverTaken(ctx context.Context, s *queueSubscription) error {
 // takeLimit returns how many deliveries to take: about as many as the buffer has room for, going by
 // the size of those before.
 func (w *writer) takeLimit() int {
-	room := int64(bufferBytes - len(w.buf))
+	room := int64(bufferBytes - w.size())
 	return int(min(room/max(w.average, 1)+1, takeLimit))
 }
 
@@ -117,7 +117,7 @@ func fitting(ds []*bus.Delivery) int {
 	return len(ds)
 }
 
-// flushMessages writes the buffer and begins another.
+// flushMessages writes the parcel and begins another.
 func (w *writer) flushMessages(ctx context.Context) error {
 	if err := w.flush(); err != nil {
 		w.die()
@@ -147,7 +147,7 @@ func (w *writer) send(ctx context.Context, s *queueSubscription, ds []*bus.Deliv
 			h = &slab[i]
 		}
 		w.buf = s.appendMessage(w.buf, w.version, d, h)
-		w.buf = append(w.buf, w.server.topics.tail(ctx, d.Entry, w.version, s.is(entireKind))...)
+		w.addTail(w.server.topics.tail(ctx, d.Entry, w.version, s.is(entireKind)))
 	}
 	return nil
 }

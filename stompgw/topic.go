@@ -108,13 +108,25 @@ func (t *topics) announce(entries []*bus.Entry) {
 	t.mu.RLock()
 	for len(entries) > 0 {
 		n := sameFeed(entries)
+		shared := false
 		for s := range t.matching(entries[0].Feed) {
+			if !shared {
+				share(entries[:n])
+				shared = true
+			}
 			woken.add(s.owner, s.owner.push(s, entries[:n]))
 		}
 		entries = entries[n:]
 	}
 	t.mu.RUnlock()
 	woken.call()
+}
+
+// share has the entries rendered once for all the connections that hold them.
+func share(entries []*bus.Entry) {
+	for _, e := range entries {
+		e.Share()
+	}
 }
 
 // sameFeed counts the entries at the beginning that are of one feed.

@@ -76,7 +76,7 @@ func BenchmarkFanOut(b *testing.B) {
 				followers[i] = f
 			}
 			batch := committed(b, "bench", announced)
-			buf := make([]byte, 0, 80<<10)
+			p := parcel{buf: make([]byte, 0, 80<<10)}
 			id := int64(1)
 			ctx := context.Background()
 			b.ReportAllocs()
@@ -86,7 +86,8 @@ func BenchmarkFanOut(b *testing.B) {
 				id += int64(len(batch))
 				for _, f := range followers {
 					for more := true; more; {
-						buf, more, _ = f.next(ctx, buf[:0], 64<<10)
+						p.buf, p.tails, p.long = p.buf[:0], p.tails[:0], 0
+						more, _ = f.next(ctx, &p, 64<<10)
 					}
 				}
 			}

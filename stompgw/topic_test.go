@@ -131,11 +131,20 @@ func (m message) id() int64 {
 // take returns what there is now, parsed, and next's error.
 func (c *client) take() ([]message, error) {
 	c.t.Helper()
-	out, more, err := []byte(nil), true, error(nil)
+	var out parcel
+	more, err := true, error(nil)
 	for more && err == nil {
-		out, more, err = c.next(context.Background(), out, c.room)
+		more, err = c.next(context.Background(), &out, c.room)
 	}
-	return parseMessages(c.t, c.version, out), err
+	return parseMessages(c.t, c.version, out.joined()), err
+}
+
+// joined returns what is to be written.
+func (p *parcel) joined() (all []byte) {
+	for part := range p.parts() {
+		all = append(all, part...)
+	}
+	return all
 }
 
 func parseMessages(t testing.TB, v stomp.Version, out []byte) (list []message) {

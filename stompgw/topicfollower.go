@@ -62,27 +62,27 @@ func (f *follower) attach(t *topics, v stomp.Version, wake func()) {
 // next appends MESSAGE frames, about room bytes of them: one frame may pass it. more tells that
 // there may be further ones at once. After an error (a *bus.GapError, a *cutOffError, a *fault, the
 // bus's, ctx's cause) the session ends with an ERROR; dst holds whole frames then, too.
-func (f *follower) next(ctx context.Context, dst []byte, room int) (out []byte, more bool, err error) {
-	for limit := len(dst) + room; len(dst) < limit; {
+func (f *follower) next(ctx context.Context, dst *parcel, room int) (more bool, err error) {
+	for limit := dst.size() + room; dst.size() < limit; {
 		if f.hand.empty() {
 			more, err = f.refill(ctx)
 			if err != nil || !more {
-				return dst, false, err
+				return false, err
 			}
 		}
-		if dst, err = f.deliver(ctx, dst, limit); err != nil {
-			return dst, false, err
+		if err = f.deliver(ctx, dst, limit); err != nil {
+			return false, err
 		}
 	}
-	return dst, true, nil
+	return true, nil
 }
 
 // deliver appends what is in hand.
-func (f *follower) deliver(ctx context.Context, dst []byte, limit int) ([]byte, error) {
+func (f *follower) deliver(ctx context.Context, dst *parcel, limit int) error {
 	now := time.Now()
 	delivered := int64(0)
 	defer func() { f.topics.delivered.Add(delivered) }()
-	for !f.hand.empty() && len(dst) < limit {
+	for !f.hand.empty() && dst.size() < limit {
 		if n := f.removals.Load(); n != f.purged {
 			f.purge(n)
 		}
@@ -94,7 +94,7 @@ func (f *follower) deliver(ctx context.Context, dst []byte, limit int) ([]byte, 
 		e, s := i.entries[0], i.follow
 		i.entries = i.entries[1:]
 		if readable, err := f.mayRead(ctx, s, e.Feed); err != nil {
-			return dst, err
+			return err
 		} else if !readable {
 			f.passOver(s, e.ID)
 			continue
@@ -104,11 +104,12 @@ func (f *follower) deliver(ctx context.Context, dst []byte, limit int) ([]byte, 
 			f.passOver(s, e.ID)
 			continue
 		}
-		dst = append(s.appendHead(dst, f.version, e), tail...)
+		dst.buf = s.appendHead(dst.buf, f.version, e)
+		dst.addTail(tail)
 		f.last = max(f.last, e.ID)
 		delivered++
 	}
-	return dst, nil
+	return nil
 }
 
 // mayRead reports whether a follow may be given what is in a feed, now: a prefix leaves out what may
@@ -208,6 +209,7 @@ func (f *follower) read(ctx context.Context, s *follow) error {
 	case err != nil:
 		return fmt.Errorf("follow %s%s: %w", topicPrefix, s.feed(), err)
 	}
+	share(page.Entries)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if s.gone {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -103,36 +104,53 @@ func (c *webSocketConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// send sends a message. A large one may take as long as it needs, as long as pieces of it are taken in time.
+// writeTail sends the frame whose beginning was written, and which ends with tail.
+func (c *webSocketConn) writeTail(tail []byte) error {
+	c.writing.Store(true)
+	defer c.writing.Store(false)
+	head := c.begun
+	c.begun = nil
+	return c.sendLong(head, tail)
+}
+
+// send sends a message.
 func (c *webSocketConn) send(frame []byte) error {
-	kind := c.kindOf(frame)
 	if len(frame) <= pieceToWrite {
-		return c.ws.Write(context.Background(), kind, frame)
+		return c.ws.Write(context.Background(), c.kindOf(frame), frame)
 	}
-	w, err := c.ws.Writer(context.Background(), kind)
+	return c.sendLong(frame)
+}
+
+// sendLong sends a message, which may take as long as it needs while pieces of it are taken in time.
+func (c *webSocketConn) sendLong(parts ...[]byte) error {
+	w, err := c.ws.Writer(context.Background(), c.kindOf(parts...))
 	if err != nil {
 		return err
 	}
-	for len(frame) > 0 {
-		if c.patience > 0 {
-			if err := c.raw.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
+	for _, part := range parts {
+		for piece := range slices.Chunk(part, pieceToWrite) {
+			if c.patience > 0 {
+				if err := c.raw.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
+					return err
+				}
+			}
+			if _, err := w.Write(piece); err != nil {
 				return err
 			}
 		}
-		n, err := w.Write(frame[:min(len(frame), pieceToWrite)])
-		if err != nil {
-			return err
-		}
-		frame = frame[n:]
 	}
 	return w.Close()
 }
 
-func (c *webSocketConn) kindOf(frame []byte) websocket.MessageType {
-	if kind := websocket.MessageType(c.kind.Load()); kind != websocket.MessageText || utf8.Valid(frame) {
-		return kind
+// kindOf returns what a frame goes as. Its parts end with whole characters.
+func (c *webSocketConn) kindOf(parts ...[]byte) websocket.MessageType {
+	kind := websocket.MessageType(c.kind.Load())
+	for _, part := range parts {
+		if kind == websocket.MessageText && !utf8.Valid(part) {
+			kind = websocket.MessageBinary
+		}
 	}
-	return websocket.MessageBinary
+	return kind
 }
 
 // frameLength returns the length of the frame that begins p, as the Append functions of

@@ -11,9 +11,9 @@ import (
 // writer is what the writing goroutine of a connection works with.
 type writer struct {
 	*conn
-	buf   []byte          // frames to write
-	acks  []*bus.Delivery // delivered with ack:auto in buf
-	taken []*bus.Delivery // memory for what a subscription takes
+	parcel                 // frames to write
+	acks   []*bus.Delivery // delivered with ack:auto in it
+	taken  []*bus.Delivery // memory for what a subscription takes
 
 	average int64 // size of those taken last, in bytes
 }
@@ -78,7 +78,7 @@ func (w *writer) turn(ctx context.Context) error {
 	if w.buf == nil {
 		w.buf = takeBuffer()
 	}
-	for len(w.buf) < bufferBytes {
+	for w.size() < bufferBytes {
 		more, err := w.deliver(ctx)
 		if err != nil {
 			return w.deliveryFailed(err)
@@ -124,12 +124,19 @@ func (w *writer) finishWriting() {
 // pieceToWrite is how much a client must take within the write timeout.
 const pieceToWrite = 256 << 10
 
-// flush writes the buffer.
+// flush writes the parcel.
 func (w *writer) flush() error {
-	err := w.put(w.buf)
-	giveBuffer(w.buf)
-	w.buf = nil
-	return err
+	defer w.empty()
+	for part, tail := range w.parts() {
+		put := w.put
+		if tail {
+			put = w.putTail
+		}
+		if err := put(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // put writes to the connection. Callers have set writing.
@@ -146,6 +153,22 @@ func (c *conn) put(b []byte) error {
 		b = b[n:]
 	}
 	return nil
+}
+
+// putTail writes the end of a frame that was begun.
+func (c *conn) putTail(b []byte) error {
+	ws, ok := c.nc.(*webSocketConn)
+	if !ok {
+		return c.put(b)
+	}
+	if err := ws.SetWriteDeadline(time.Now().Add(c.server.WriteTimeout)); err != nil {
+		return err
+	}
+	err := ws.writeTail(b)
+	if err != nil {
+		c.server.countUnread(err)
+	}
+	return err
 }
 
 // writeDirect writes what answers the client, from the reader's goroutine, if nobody else writes: a
