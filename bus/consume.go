@@ -146,6 +146,18 @@ func (b *Bus) Load(ctx context.Context, ds []*Delivery) error {
 	return nil
 }
 
+// Unload lets go of the entries of deliveries, whose consumer needs them no more: a dead letter is
+// made of what the store has.
+func (b *Bus) Unload(ds []*Delivery) {
+	b.desk.mu.Lock()
+	defer b.desk.mu.Unlock()
+	for _, d := range ds {
+		if d.Entry != nil {
+			d.Entry, d.unloaded = nil, true
+		}
+	}
+}
+
 func (b *Bus) fetch(ctx context.Context, ids []int64) (map[int64]*Entry, error) {
 	list, err := b.store.Fetch(ctx, ids)
 	if err != nil {

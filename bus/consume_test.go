@@ -276,6 +276,29 @@ func TestUsedUpAttemptsMakeADeadLetter(t *testing.T) {
 	})
 }
 
+func TestWhatItsConsumerLetGoOfBecomesADeadLetter(t *testing.T) {
+	for name, giveBack := range map[string]func(w *worker){
+		"refused": func(w *worker) { w.nack() },
+		"gone":    func(w *worker) { w.consumer.Abandon() },
+		"late":    func(w *worker) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+				attempts(t, b, 1)
+				w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1, AckTimeout: time.Second})
+				publish(t, b, queued("bad"))
+				w.want("bad")
+				b.Unload(w.held)
+				if w.held[0].Entry != nil {
+					t.Error("it is in memory")
+				}
+				giveBack(w)
+				work(t, b, bus.ConsumerConfig{Feed: "x.dead", Prefetch: 1}).want("bad")
+			})
+		})
+	}
+}
+
 func TestATransactionIsAllOrNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 2})

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -58,11 +59,10 @@ type letter struct {
 
 // deadLetter returns what takes the place of e, which its consumer gave back: nil while it has attempts left.
 func (e *Delivery) deadLetter(cause string) *letter {
-	entry := e.loaded()
-	if cause == "" || !usedUp(e.Feed, e.Attempt, e.queue.kind.Load().attempts) {
+	if cause == "" || !e.usedUp() {
 		return nil
 	}
-	return deadLetter(entry, &e.Claim, QueueName{e.Feed, e.queue.kind.Load().name}, cause, e.consumer.name)
+	return deadLetter(e.loaded(), &e.Claim, QueueName{e.Feed, e.queue.kind.Load().name}, cause, e.consumer.name)
 }
 
 // DeadCause is the first header of a dead letter: why its entry became one.
@@ -123,6 +123,33 @@ func (e *Delivery) loaded() *Entry {
 	}
 	return e.Entry
 }
+
+// reloadTime bounds how long the entries of dead letters may take to be read.
+const reloadTime = 5 * time.Second
+
+// reload reads anew what dead letters are made of if ds are given back. What cannot be read now gets
+// one more attempt.
+func (b *Bus) reload(ds []*Delivery) {
+	var last []*Delivery
+	b.desk.mu.Lock()
+	for _, d := range ds {
+		if d.unloaded && d.Entry == nil && d.usedUp() {
+			last = append(last, d)
+		}
+	}
+	b.desk.mu.Unlock()
+	if len(last) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), reloadTime)
+	defer cancel()
+	if err := b.Load(ctx, last); err != nil {
+		b.config.Log.Warn("messages whose attempts are used up get one more", "messages", len(last), "error", err)
+	}
+}
+
+// usedUp reports whether this is the last attempt that its queue has.
+func (e *Delivery) usedUp() bool { return usedUp(e.Feed, e.Attempt, e.queue.kind.Load().attempts) }
 
 // usedUp reports whether an attempt was the last of those that a queue of feed has. Dead letters
 // have any number: there is nowhere else for them.

@@ -6,7 +6,7 @@ import "time"
 // consumer's Close; or its ack timeout passes, and settling it fails with ErrClaimLost.
 type Delivery struct {
 	Claim
-	// Entry is nil until Bus.Load when it was not in memory.
+	// Entry is nil until Bus.Load when it was not in memory, and from Bus.Unload on.
 	Entry *Entry
 	Feed  string
 
@@ -14,6 +14,7 @@ type Delivery struct {
 	consumer   *Consumer // nil when nobody could be found
 	state      deliveryState
 	taken      bool
+	unloaded   bool   // its entry was loaded once
 	cause      string // why it was taken from its consumer, for dead letters; "" for no fault
 	timer      int32  // its index in the heap of deadlines, plus 1; 0 for none
 	deadline   int64  // in microseconds since 1970

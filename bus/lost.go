@@ -82,6 +82,7 @@ func (b *Bus) release() {
 	if len(lost) == 0 {
 		return
 	}
+	b.reload(lost)
 	var ts []*ticket
 	for _, e := range lost {
 		if n := len(ts); n == 0 || ts[n-1].weight() >= releaseBatch {

@@ -149,6 +149,7 @@ func (b *Bus) prepareSettlements(t *Transaction) error {
 	for _, e := range t.Acks {
 		k.settle(e, Acked)
 	}
+	b.reload(t.Nacks)
 	for _, e := range t.Nacks {
 		k.giveBack(e, causeNack)
 	}

@@ -133,6 +133,8 @@ func (w *writer) send(ctx context.Context, s *queueSubscription, ds []*bus.Deliv
 	if err := w.server.Bus.Load(ctx, ds); err != nil {
 		return err
 	}
+	// What is settled later is settled by its id: until then, only the store holds it.
+	defer w.server.Bus.Unload(ds)
 	ds = w.leaveOutGone(ds)
 	slab, open := w.hold(s, ds)
 	if !open {
