@@ -15,10 +15,28 @@ type browse struct {
 	feed, queue string
 	after       bus.Place
 	newest      int64 // id that it shows at most
+	average     int   // size of the entries read last, in bytes
 }
 
-// browseLimit is how many entries a browser reads at once.
-const browseLimit = 64
+// What a browser reads at once, and how much of it waits to be written.
+const (
+	browseLimit = 64
+	browseBytes = 256 << 10
+)
+
+// limit returns how many entries to read, going by the size of those before.
+func (b *browse) limit() int {
+	return max(1, min(browseBytes/max(b.average, 1), browseLimit))
+}
+
+// measure notes the size of what was read.
+func (b *browse) measure(entries []*bus.Entry) {
+	sum := 0
+	for _, e := range entries {
+		sum += len(e.XML)
+	}
+	b.average = sum / max(len(entries), 1)
+}
 
 // browse begins a subscription that shows what waits and takes nothing.
 func (c *conn) browse(q *queueSubscription, feed, queue string, r receipt) error {
@@ -29,7 +47,7 @@ func (c *conn) browse(q *queueSubscription, feed, queue string, r receipt) error
 	if c.browsers == nil {
 		c.browsers = make(map[*queueSubscription]*browse)
 	}
-	c.browsers[q] = &browse{feed: feed, queue: queue, newest: c.server.Bus.Head()}
+	c.browsers[q] = &browse{feed: feed, queue: queue, newest: c.server.Bus.Head(), average: guess}
 	c.mu.Unlock()
 	q.state |= earlyState
 	c.enlist(q)
@@ -45,7 +63,7 @@ func (w *writer) deliverBrowsed(ctx context.Context, s *queueSubscription) error
 	if b == nil { // it was closed
 		return nil
 	}
-	entries, place, err := w.server.Bus.Browse(ctx, b.feed, b.queue, b.after, browseLimit)
+	entries, place, err := w.server.Bus.Browse(ctx, b.feed, b.queue, b.after, b.limit())
 	if err != nil && !errors.Is(err, bus.ErrNoQueue) {
 		return err
 	}
@@ -54,18 +72,37 @@ func (w *writer) deliverBrowsed(ctx context.Context, s *queueSubscription) error
 		return nil
 	}
 	b.after = place
-	now := time.Now()
-	for _, e := range entries {
-		tail := w.server.topics.tail(ctx, e, w.version, s.is(entireKind))
-		if e.ID <= b.newest && !expired(tail, now) {
-			w.buf = s.appendMessage(w.buf, w.version, &bus.Delivery{}, nil)
-			w.addTail(tail)
-		}
+	b.measure(entries)
+	if err := w.show(ctx, s, entries, b.newest); err != nil {
+		return err
 	}
 	if place.ID > b.newest {
 		b.after.ID = math.MaxInt64 // what comes behind it at this rank is newer still
 	}
 	s.notify()
+	return nil
+}
+
+// show appends entries up to the newest, and lets go of each.
+func (w *writer) show(ctx context.Context, s *queueSubscription, entries []*bus.Entry, newest int64) error {
+	now := time.Now()
+	for i, e := range entries {
+		entries[i] = nil
+		if e.ID > newest {
+			continue
+		}
+		tail := w.server.topics.tail(ctx, e, w.version, s.is(entireKind))
+		if expired(tail, now) {
+			continue
+		}
+		w.buf = s.appendMessage(w.buf, w.version, &bus.Delivery{}, nil)
+		w.addTail(tail)
+		if w.size() >= browseBytes {
+			if err := w.flushMessages(ctx); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
