@@ -72,7 +72,7 @@ func (s *benchSite) serve(ctx context.Context) error {
 	}
 	s.address = listener.Addr().String()
 	s.ended = make(chan error, 1)
-	go func() { s.ended <- s.server.Serve(listener) }()
+	go func() { s.ended <- s.server.Serve(thrifty{listener}) }() // as serve does
 	return nil
 }
 

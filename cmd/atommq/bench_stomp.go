@@ -67,7 +67,7 @@ func (b *bench) openGateway(ctx context.Context) (*benchGateway, error) {
 		address: listener.Addr().String(),
 		ended:   make(chan error, 1),
 	}
-	go func() { g.ended <- g.server.Serve(listener) }()
+	go func() { g.ended <- g.server.Serve(thrifty{listener}) }() // as serve does
 	return g, nil
 }
 

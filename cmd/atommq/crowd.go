@@ -306,7 +306,7 @@ func excuseByStomp(refusal string) []byte {
 
 // watch has the connections at a door counted.
 func (c *crowd) watch(d *door, scheme string, most int) *door {
-	a := &admission{Listener: d.Listener, crowd: c, scheme: scheme}
+	a := &admission{Listener: thrifty{d.Listener}, crowd: c, scheme: scheme}
 	switch scheme {
 	case "http":
 		a.most, a.excuse = most, excuseByHTTP

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package main
+
+import "net"
+
+// limitUnsent leaves conn as it is.
+func limitUnsent(*net.TCPConn) {}
