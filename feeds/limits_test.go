@@ -155,6 +155,28 @@ func TestLibxml2ReadsMessagesBeyondTheLimits(t *testing.T) {
 	}
 }
 
+func TestTextThatGrowsPastTheLimitGoesAsBase64WhereItsTypeIsNoText(t *testing.T) {
+	body := []byte(strings.Repeat("<&\r", maxRun/14+1))
+	for typ, overlong := range map[string]bool{
+		"": true, "text/plain": true, "text/html": true, "text/csv": true, "multipart/mixed": true,
+		"application/octet-stream": false, "application/json": false, "application/x-thing": false, "text/xml": false, "image/png": false,
+	} {
+		m := &Message{Type: typ, Body: body}
+		if m.IsOverlong() != overlong {
+			t.Errorf("%s: IsOverlong is %t", typ, !overlong)
+		}
+		e := entryOf(t, m)
+		checkMessage(t, e, m)
+		if !overlong && len(e.XML) > len(body)*4/3+1000 {
+			t.Errorf("%s: %d bytes became %d", typ, len(body), len(e.XML))
+		}
+		fits := &Message{Type: typ, Body: body[:len(body)-3]}
+		if fits.IsOverlong() {
+			t.Errorf("%s: less is too much", typ)
+		}
+	}
+}
+
 func TestLimitsOfHeadersAreChecked(t *testing.T) {
 	for name, m := range map[string]*Message{
 		"value":   {Header: []Field{{"a", strings.Repeat("x", maxRun+1)}}},

@@ -20,19 +20,47 @@ func carry(m *Message) messageBody {
 	top, _, _ := strings.Cut(media, "/")
 	opaque := ok && mediaMode(media) == modeBase64 && top != "multipart" && top != "message"
 	switch {
-	case opaque && top != "application" && !isJSONType(media), !readable(m.Body, charset):
+	case opaque && top != "application" && !isJSONType(media), opaque && isOverlong(m.Body), !readable(m.Body, charset):
 		b.mode = modeBase64
 		if !opaque {
 			b.typ = typeOctets
 		}
 	case isXMLType(media) && isInline(m.Body):
 		b.mode = modeXML
+	case isXMLType(media) && isOverlong(m.Body):
+		b.typ, b.mode = typeOctets, modeBase64
 	case media == typeHTML:
 		b.typ, b.mode = "html", modeHTML
 	case top != "text", media == "text/plain", isXMLType(media):
 		b.typ = "text"
 	}
 	return b
+}
+
+// MaxText is how many bytes of text, escaped as XML has it, an entry may hold in one piece.
+const MaxText = maxRun
+
+// IsOverlong reports whether the body goes as text and passes MaxText. ComposeMessage takes it, but it
+// may become five times as long; under the type of an application it goes as base64.
+func (m *Message) IsOverlong() bool {
+	if !isOverlong(m.Body) {
+		return false
+	}
+	b := carry(m)
+	return b.mode != modeXML && b.mode != modeBase64
+}
+
+// isOverlong reports whether text passes MaxText.
+func isOverlong(b []byte) bool {
+	if len(b) <= MaxText/len("&amp;") {
+		return false
+	}
+	n := len(b)
+	for _, c := range []byte("&<>\r") {
+		text, _ := escape([]byte{c}, false)
+		n += bytes.Count(b, []byte{c}) * (len(text) - 1)
+	}
+	return n > MaxText
 }
 
 // splitType takes a media type apart; ok is false for what cannot be a content's type.

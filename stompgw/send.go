@@ -300,7 +300,16 @@ func (c *conn) message(ctx context.Context, f *stomp.Frame) (*feeds.Message, int
 			m.Header = append(m.Header, feeds.Field{Name: own.keep(field.Name), Value: own.keep(field.Value)})
 		}
 	}
-	return m, own.room + len(f.Body), nil
+	return m, own.room + len(f.Body), checkText(m)
+}
+
+// checkText refuses the text that HTTP refuses, before memory is taken for all that XML makes of it.
+func checkText(m *feeds.Message) error {
+	if m.IsOverlong() {
+		return faultf("send it in parts, or with content-type:application/octet-stream",
+			"the text takes more than %d bytes once it is escaped", feeds.MaxText)
+	}
+	return nil
 }
 
 // transports tells the headers that belong to the frame and not to the message: those that
@@ -321,12 +330,13 @@ func (c *conn) publish(ctx context.Context, s send, t *transaction, m *feeds.Mes
 		return err
 	}
 	e.Trace = c.sender.trace
+	size = max(size+frameOverhead, cap(e.XML))
 	post := bus.Post{Entry: e, Key: s.key, Priority: s.priority, AckTimeout: s.timeout, Expires: s.expires}
 	if post.Feed, post.Queue, err = c.addressee(ctx, &s); err != nil {
 		return err
 	}
 	if t != nil {
-		if err := c.take(t, 1, size+frameOverhead); err != nil {
+		if err := c.take(t, 1, size); err != nil {
 			return err
 		}
 		t.posts = append(t.posts, post)
@@ -335,7 +345,7 @@ func (c *conn) publish(ctx context.Context, s send, t *transaction, m *feeds.Mes
 	if err := c.makeFeed(ctx, post.Feed); err != nil {
 		return err
 	}
-	o := &operation{receipt: r, size: size + frameOverhead}
+	o := &operation{receipt: r, size: size}
 	o.post[0] = post
 	o.Posts = o.post[:]
 	c.add(ctx, o)

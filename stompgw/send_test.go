@@ -11,6 +11,7 @@ import (
 
 	"atommq/bus"
 	"atommq/feeds"
+	"atommq/stompgw/stomp"
 )
 
 const connected12 = `
@@ -351,5 +352,24 @@ func TestWrongSENDIsAnsweredWithWhatToDo(t *testing.T) {
 			}
 			conn.expectEnd()
 		})
+	}
+}
+
+func TestTextThatHTTPRefusesIsRefusedAlike(t *testing.T) {
+	g := start(t)
+	body := strings.Repeat("&", feeds.MaxText/5+1)
+	for _, header := range []string{"", "content-type:text/plain\n", "persistent:false\n"} {
+		c := g.connect(t, "1.2")
+		c.send("SEND\ndestination:/topic/x\nreceipt:1\n" + header + "\n" + body + "\x00")
+		if f := c.next(); f.Command != stomp.ERROR || !strings.Contains(string(f.Body), "application/octet-stream") {
+			t.Errorf("got %s", show(f))
+		}
+	}
+	c := g.connect(t, "1.2")
+	c.sendFrame("SUBSCRIBE", "id:1", "destination:/topic/x", "receipt:1")
+	c.next()
+	c.send("SEND\ndestination:/topic/x\ncontent-type:application/octet-stream\n\n" + body + "\x00")
+	if f := c.next(); string(f.Body) != body || header(f, "content-type") != "application/octet-stream" {
+		t.Errorf("got %.500s", show(f))
 	}
 }
