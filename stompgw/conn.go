@@ -243,6 +243,7 @@ func (c *conn) logError(f *fault) {
 func (c *conn) release(ctx context.Context) {
 	c.closeSubscriptions()
 	c.topics.close()
+	c.dropTransactions()
 	c.dropTempQueues(ctx)
 	c.frames.Close()
 	c.caller.Leave(bus.LimitSubscriptions, c.subscribed)

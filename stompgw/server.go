@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"atommq/bus"
@@ -38,8 +39,10 @@ type Server struct {
 	MaxTempQueues    int // of a connection; default 100
 	MaxTransactions  int // open at once, of a connection; default 100
 	// TransactionFrames and TransactionBytes bound what the open transactions of a connection hold
-	// together; default 2,000 frames, and 16 MiB of them.
+	// together; default 2,000 frames, and 16 MiB of the entries that they become.
 	TransactionFrames, TransactionBytes int
+	// OpenBytes bounds what the open transactions of all connections hold together; default 128 MiB.
+	OpenBytes int64
 	// PendingBytes bounds the frames of a connection that are not on disk yet, 512 bytes counted
 	// for each beside its own; it is not read further meanwhile. Default 2 MiB.
 	PendingBytes int
@@ -60,6 +63,7 @@ type Server struct {
 	start    sync.Once
 	topics   *topics
 	stats    stats
+	opened   atomic.Int64   // bytes that open transactions hold
 	sessions sync.WaitGroup // and what Serve is about to begin
 
 	mu        sync.Mutex
@@ -89,6 +93,7 @@ func (s *Server) init() {
 		setDefault(&s.MaxTransactions, 100)
 		setDefault(&s.TransactionFrames, 2000)
 		setDefault(&s.TransactionBytes, 16<<20)
+		setDefault(&s.OpenBytes, 128<<20)
 		setDefault(&s.PendingBytes, 2<<20)
 		setDefault(&s.HeldBytes, 64<<20)
 		setDefault(&s.MaxPrefetch, 10_000)

@@ -77,13 +77,32 @@ func (c *conn) take(t *transaction, frames, bytes int) error {
 	case ts.frames+frames > c.server.TransactionFrames:
 		return faultf("COMMIT more often", "open transactions pass the limit of %d frames and acknowledged messages", c.server.TransactionFrames)
 	case ts.bytes+bytes > c.server.TransactionBytes:
-		return faultf("COMMIT more often", "open transactions pass the limit of %d bytes", c.server.TransactionBytes)
+		return faultf("COMMIT more often; what alone is too long goes without a transaction",
+			"open transactions pass the limit of %d bytes", c.server.TransactionBytes)
+	case !c.server.reserve(bytes):
+		return faultf("nothing of the transaction was done; BEGIN it again later, and COMMIT sooner",
+			"the open transactions of all connections pass the limit of %d bytes", c.server.OpenBytes)
 	}
 	t.frames += frames
 	t.bytes += bytes
 	ts.frames += frames
 	ts.bytes += bytes
 	return nil
+}
+
+// reserve takes room for what an open transaction holds, if there is any.
+func (s *Server) reserve(bytes int) bool {
+	if s.opened.Add(int64(bytes)) <= s.OpenBytes {
+		return true
+	}
+	s.opened.Add(-int64(bytes))
+	return false
+}
+
+// dropTransactions lets go of those that the client left open.
+func (c *conn) dropTransactions() {
+	c.server.opened.Add(-int64(c.transactions.bytes))
+	c.transactions = transactions{}
 }
 
 // ackLater adds acknowledgements to t. What it acknowledges stays held until then.
@@ -123,6 +142,7 @@ func (c *conn) closeTransaction(f *stomp.Frame) (*transaction, error) {
 	delete(ts.open, string(name))
 	ts.frames -= t.frames
 	ts.bytes -= t.bytes
+	c.server.opened.Add(-int64(t.bytes))
 	return t, nil
 }
 
