@@ -67,12 +67,21 @@ func (s *site) postClaims(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// lease waits for work as long as the request says, and as the server lets readers wait, unless
-// that is about to end.
+// lease hands out work, for which there is memory until the request is answered.
 func (s *site) lease(w http.ResponseWriter, r *http.Request, c bus.LeaseConfig) ([]bus.LeasedEntry, error) {
 	if err := s.makeFeed(r, c.Feed); err != nil {
 		return nil, err
 	}
+	room := &leaseRoom{site: s}
+	c.Room, c.Spare = room.take, room.spare
+	list, err := s.leaseWithin(w, r, c)
+	room.hold(w, list)
+	return list, err
+}
+
+// leaseWithin waits for work as long as the request says, and as the server lets readers wait,
+// unless that is about to end.
+func (s *site) leaseWithin(w http.ResponseWriter, r *http.Request, c bus.LeaseConfig) ([]bus.LeasedEntry, error) {
 	if c.Wait = min(c.Wait, s.live.maxWait); c.Wait == 0 {
 		return s.bus.Lease(r.Context(), c)
 	}
@@ -133,15 +142,13 @@ func (s *site) writeClaims(w http.ResponseWriter, r *http.Request, form offer, f
 	base := s.baseOf(r)
 	collection, queue := base+feeds.Path(name.Feed), base+queuePath(name)
 	if form.typ == "application/json" {
-		doc := claimsJSON{Claims: make([]claimJSON, len(list))}
-		for i := range list {
+		writeItems(w, r, "claims", "", len(list), func(i int) any {
 			c := claimedOf(queue, &list[i])
-			doc.Claims[i] = claimJSON{
+			return claimJSON{
 				messageJSON: messageOf(list[i].Entry, collection),
 				Attempt:     c.Attempt, Deadline: c.Deadline, Ack: c.Ack, Nack: c.Nack, Renew: c.Renew,
 			}
-		}
-		s.writeJSON(w, r, doc)
+		})
 		return
 	}
 	p := &feeds.Page{Feed: *f, Collection: collection, Base: base, Self: queue + "/claims", Cursor: true}

@@ -45,10 +45,6 @@ func messageOf(e *bus.Entry, collection string) messageJSON {
 	return m
 }
 
-type claimsJSON struct {
-	Claims []claimJSON `json:"claims"`
-}
-
 type claimJSON struct {
 	messageJSON
 	Attempt  int       `json:"attempt"`
@@ -94,5 +90,28 @@ func (s *site) writeEncoded(w http.ResponseWriter, r *http.Request, status int, 
 	out := newOutput(w, r, tag)
 	defer out.release()
 	out.status = status
-	out.finish(append(out.buf, body...))
+	out.send(body)
+}
+
+// writeItems answers with a JSON object that has a list of so many items and, unless it is empty,
+// the link next. The items are made one by one: they are not in memory together.
+func writeItems(w http.ResponseWriter, r *http.Request, list, next string, n int, item func(i int) any) {
+	h := w.Header()
+	h["Content-Type"] = typePlainJSON
+	h["X-Content-Type-Options"] = nosniff
+	h["Cache-Control"] = noStore
+	out := newOutput(w, r, "")
+	defer out.release()
+	dst := append(append(append(out.buf, `{"`...), list...), `":[`...)
+	for i := range n {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = out.append(dst, bytes.TrimSuffix(encodeJSON(item(i)), []byte("\n")))
+	}
+	dst = append(dst, ']')
+	if next != "" {
+		dst = append(append(dst, `,"next":`...), bytes.TrimSuffix(encodeJSON(next), []byte("\n"))...)
+	}
+	out.finish(append(dst, "}\n"...))
 }

@@ -45,6 +45,7 @@ var outcomes = []struct {
 	{bus.ErrNoEntry, http.StatusNotFound, "There is no such entry in this feed. POST to the feed to add one; a PUT only changes one that exists.", nil},
 	{bus.ErrNoArchive, http.StatusNotFound, "The feed's archive has no such page, or not yet. GET the feed, and follow its link prev-archive from there.", nil},
 	{bus.ErrNoQueue, http.StatusNotFound, "The feed has no such queue. PUT {} to this queue's URL to make it, or POST to its claims: it gets what is published from then on.", nil},
+	{bus.ErrManyQueues, http.StatusConflict, fmt.Sprintf("The feed has %d queues, and takes no more: each entry is written for each of them. DELETE one that nobody needs; nothing else was done.", bus.MostQueues), nil},
 	{bus.ErrNoClaim, http.StatusNotFound, "This names no claim. Use the ack, nack and renew links as they came with the entry.", nil},
 	{bus.ErrPaused, http.StatusConflict, "The queue is paused, and hands out nothing. PUT {\"paused\": false} to it first.", nil},
 	{bus.ErrDeleted, http.StatusGone, "The entry was deleted. Its feed holds the tombstone; POST there to publish anew.", nil},

@@ -298,11 +298,6 @@ type queuesJSON struct {
 	Next   string      `json:"next,omitempty"`
 }
 
-type browseJSON struct {
-	Entries []messageJSON `json:"entries"`
-	Next    string        `json:"next,omitempty"`
-}
-
 // browseView says which page of a queue is asked for.
 type browseView struct {
 	after bus.Place
@@ -329,11 +324,16 @@ func (s *site) getBrowsed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	entries, last, err := s.bus.Browse(r.Context(), name.Feed, name.Name, v.after, v.limit)
+	share := s.sending.share()
+	entries, last, err := s.bus.BrowseWithin(r.Context(), name.Feed, name.Name, v.after, v.limit, share)
+	s.sending.unshare(share)
 	if err != nil {
 		return err
 	}
-	behind, _, err := s.bus.Browse(r.Context(), name.Feed, name.Name, last, 1)
+	if err := s.hold(w, entries...); err != nil {
+		return err
+	}
+	more, err := s.bus.Waits(r.Context(), name.Feed, name.Name, last)
 	if err != nil {
 		return err
 	}
@@ -343,7 +343,7 @@ func (s *site) getBrowsed(w http.ResponseWriter, r *http.Request) error {
 	}
 	base := s.baseOf(r)
 	self, next := base+queuePath(name)+"/entries", ""
-	if len(behind) > 0 {
+	if more {
 		next = self + v.next(last, format)
 	}
 	s.writeBrowsed(w, r, form, &feeds.Page{Feed: f.Feed, Collection: base + feeds.Path(name.Feed), Base: base, Self: self, Next: next, Cursor: true}, entries)
@@ -353,11 +353,7 @@ func (s *site) getBrowsed(w http.ResponseWriter, r *http.Request) error {
 func (s *site) writeBrowsed(w http.ResponseWriter, r *http.Request, form offer, p *feeds.Page, entries []*bus.Entry) {
 	w.Header()["Cache-Control"] = noStore
 	if form.typ == "application/json" {
-		doc := browseJSON{Entries: make([]messageJSON, len(entries)), Next: p.Next}
-		for i, e := range entries {
-			doc.Entries[i] = messageOf(e, p.Collection)
-		}
-		s.writeJSON(w, r, doc)
+		writeItems(w, r, "entries", p.Next, len(entries), func(i int) any { return messageOf(entries[i], p.Collection) })
 		return
 	}
 	out := newOutput(w, r, "")

@@ -42,12 +42,28 @@ type sent struct {
 // share takes room for a page that is to be read, and returns how many bytes of entries it may
 // have: the less, the less is left. unshare gives it back once the page is there.
 func (s *sending) share() int {
-	const parts, least, most = 8, 64 << 10, 8 << 20
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.takeShare()
+}
+
+// takeShare does so. Callers hold s.mu.
+func (s *sending) takeShare() int {
+	const parts, least, most = 8, 64 << 10, 8 << 20
 	size := min(max(s.left/parts, least), most)
 	s.left -= size
 	return int(size)
+}
+
+// reserve is share for entries that are handed out, which it is too late then to refuse: it reports
+// false where there is no room at all.
+func (s *sending) reserve() (size int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.breakOff(1); s.left <= 0 {
+		return 0, false
+	}
+	return s.takeShare(), true
 }
 
 func (s *sending) unshare(size int) {
@@ -60,20 +76,39 @@ func (s *sending) unshare(size int) {
 func (s *sending) hold(size int64, cut func()) (*sent, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
-	for s.left < size && len(s.answers) > 0 && s.answers[0].due.Before(now) {
+	if s.breakOff(size); s.left < size && len(s.answers) > 0 {
+		return nil, false
+	}
+	return s.push(size, cut), true
+}
+
+// keep is hold for what was handed out, in place of the share that was reserved for it.
+func (s *sending) keep(share int, size int64, cut func()) *sent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left += int64(share)
+	s.breakOff(size)
+	return s.push(size, cut)
+}
+
+// breakOff breaks off answers whose clients had time enough until there is room for so many bytes, if
+// that does it. Callers hold s.mu.
+func (s *sending) breakOff(size int64) {
+	for now := time.Now(); s.left < size && len(s.answers) > 0 && s.answers[0].due.Before(now); {
 		a := s.answers[0]
 		s.remove(a)
 		a.broken.Store(true)
 		a.cut()
 	}
-	if s.left < size && len(s.answers) > 0 {
-		return nil, false
-	}
-	a := &sent{size: size, due: now.Add(sendingLeast + time.Duration(size)*time.Second/sendingRate), cut: cut}
+}
+
+// push takes room for an answer. Callers hold s.mu.
+func (s *sending) push(size int64, cut func()) *sent {
+	due := time.Now().Add(sendingLeast + time.Duration(size)*time.Second/sendingRate)
+	a := &sent{size: size, due: due, cut: cut}
 	s.left -= size
 	heap.Push(&s.answers, a)
-	return a, true
+	return a
 }
 
 // release gives back what a holds.
@@ -123,9 +158,7 @@ func (h *dueHeap) Pop() any {
 func (s *site) hold(w http.ResponseWriter, entries ...*bus.Entry) error {
 	var size int64
 	for _, e := range entries {
-		if !e.Shared() {
-			size += int64(len(e.XML))
-		}
+		size += alone(e)
 	}
 	if size == 0 {
 		return nil
@@ -139,18 +172,68 @@ func (s *site) holdBytes(w http.ResponseWriter, size int64) error {
 	if !ok {
 		return nil
 	}
-	a, ok := s.sending.hold(size, func() {
-		_ = http.NewResponseController(rec).SetWriteDeadline(time.Unix(1, 0)) // where there are none, the next chunk ends it
-	})
+	a, ok := s.sending.hold(size, rec.cut)
 	if !ok {
-		return &problemError{
-			Status: http.StatusServiceUnavailable,
-			Detail: "As many answers are on their way to their clients as this server has memory for (--send-bytes). Send the request again after the seconds that Retry-After names.",
-			Header: retryAfter,
-		}
+		return noRoom()
 	}
 	rec.sent = append(rec.sent, a)
 	return nil
+}
+
+// alone returns the bytes of an entry that was read for one answer.
+func alone(e *bus.Entry) int64 {
+	if e.Shared() {
+		return 0
+	}
+	return int64(len(e.XML))
+}
+
+func noRoom() error {
+	return &problemError{
+		Status: http.StatusServiceUnavailable,
+		Detail: "As many answers are on their way to their clients as this server has memory for (--send-bytes). Send the request again after the seconds that Retry-After names.",
+		Header: retryAfter,
+	}
+}
+
+// cut ends a write under way. Where there are no deadlines, the next chunk ends the answer.
+func (w *recorder) cut() { _ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) }
+
+// leaseRoom is memory for what one request is handed out.
+type leaseRoom struct {
+	site  *site
+	share int
+}
+
+// take is bus.LeaseConfig.Room: whoever finds no room is handed out nothing.
+func (m *leaseRoom) take() (int, error) {
+	size, ok := m.site.sending.reserve()
+	if !ok {
+		return 0, noRoom()
+	}
+	m.share = size
+	return size, nil
+}
+
+// spare gives back what is not needed.
+func (m *leaseRoom) spare() {
+	m.site.sending.unshare(m.share)
+	m.share = 0
+}
+
+// hold has room for list, which was handed out, until the request is answered.
+func (m *leaseRoom) hold(w http.ResponseWriter, list []bus.LeasedEntry) {
+	var size int64
+	for i := range list {
+		size += alone(list[i].Entry)
+	}
+	rec, ok := w.(*recorder)
+	if size == 0 || !ok {
+		m.spare()
+		return
+	}
+	rec.sent = append(rec.sent, m.site.sending.keep(m.share, size, rec.cut))
+	m.share = 0
 }
 
 // sentAll gives back what a request held.

@@ -39,7 +39,7 @@ type Consumer struct {
 const maxPrefetch = 1_000_000
 
 // Consume adds a consumer to a queue, which it makes if there is none. Close ends it.
-// Errors: those of feeds.CheckName, for the queue's name too; ErrClosed; the store's.
+// Errors: those of feeds.CheckName, for the queue's name too; ErrManyQueues; ErrClosed; the store's.
 func (b *Bus) Consume(ctx context.Context, c ConsumerConfig) (*Consumer, error) {
 	if b.isClosing() {
 		return nil, ErrClosed

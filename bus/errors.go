@@ -23,6 +23,7 @@ var (
 	ErrUnavailable = errors.New("storage is unavailable")
 	ErrNewerSchema = errors.New("database was made by a newer AtomMQ")
 	ErrNoQueue     = errors.New("no such queue")
+	ErrManyQueues  = errors.New("feed has as many queues as it may")
 	ErrClaimLost   = errors.New("claim is no longer held")
 	ErrNoClaim     = errors.New("no such claim")
 	ErrCount       = errors.New("another number than was named")

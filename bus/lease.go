@@ -13,6 +13,25 @@ type LeaseConfig struct {
 	Count       int           // entries at most, 1 to MaxLeases
 	AckTimeout  time.Duration // of entries whose publisher named none; 0 for the queue's
 	Wait        time.Duration // for the first entry, where nothing waits; 0 for not at all
+	// Room, whenever entries are about to be handed out, takes memory for them, and says how many
+	// bytes of XML they may have: none is added once those before pass that, so that the first
+	// always is. Lease fails with its error. Spare gives that back where no entries are handed out.
+	// nil is for Config.PageBytes.
+	Room  func() (int, error)
+	Spare func()
+}
+
+// within calls hand with the bytes that there is room for, and gives the room back if it returns nothing.
+func (c *LeaseConfig) within(hand func(bytes int64) ([]LeasedEntry, error)) ([]LeasedEntry, error) {
+	bytes, err := c.Room()
+	if err != nil {
+		return nil, err
+	}
+	list, err := hand(int64(bytes))
+	if len(list) == 0 {
+		c.Spare()
+	}
+	return list, err
 }
 
 // MaxLeases is how many leases one call hands out or settles.
@@ -35,11 +54,14 @@ func (b *Bus) Lease(ctx context.Context, c LeaseConfig) ([]LeasedEntry, error) {
 	if b.isClosing() {
 		return nil, ErrClosed
 	}
+	if c.Room == nil {
+		c.Room, c.Spare = func() (int, error) { return b.config.PageBytes, nil }, func() {}
+	}
 	q, err := b.openQueue(ctx, QueueName{c.Feed, c.Queue})
 	if err != nil {
 		return nil, fmt.Errorf("lease from queue %q of %q: %w", c.Queue, c.Feed, err)
 	}
-	list, err := b.leaseReady(q, c)
+	list, err := c.within(func(bytes int64) ([]LeasedEntry, error) { return b.leaseReady(q, c, bytes) })
 	if err == nil && len(list) == 0 && c.Wait > 0 {
 		list, err = b.leaseNext(ctx, q, c)
 	}
@@ -77,9 +99,9 @@ func (c *LeaseConfig) timeout(q *Queue) time.Duration {
 }
 
 // leaseReady leases what waits: one commit, whose outcome is always waited for.
-func (b *Bus) leaseReady(q *Queue, c LeaseConfig) ([]LeasedEntry, error) {
+func (b *Bus) leaseReady(q *Queue, c LeaseConfig, bytes int64) ([]LeasedEntry, error) {
 	t := &ticket{op: Op{Kind: OpClaim, Order: Order{
-		Node: LeaseNode, Queue: q.ID, Count: c.Count, Lease: c.timeout(q), Feed: q.Feed,
+		Node: LeaseNode, Queue: q.ID, Count: c.Count, Bytes: bytes, Lease: c.timeout(q), Feed: q.Feed,
 	}}}
 	if err := b.commit(context.Background(), t); err != nil {
 		return nil, err
@@ -128,18 +150,31 @@ func (b *Bus) leaseNext(ctx context.Context, q *Queue, c LeaseConfig) ([]LeasedE
 		case <-b.closing:
 			return nil, ErrClosed
 		}
-		list, err := b.leaseHeld(consumer, q, c)
+		list, err := c.within(func(bytes int64) ([]LeasedEntry, error) { return b.leaseHeld(consumer, q, c, bytes) })
 		if err != nil || len(list) > 0 {
 			return list, err
 		}
+		consumer.remind()
 	}
 }
 
-// leaseHeld makes leases of what consumer was handed. It is handed nothing more unless that fails.
-func (b *Bus) leaseHeld(consumer *Consumer, q *Queue, c LeaseConfig) ([]LeasedEntry, error) {
+// remind calls c's Ready again while it holds what was not taken.
+func (c *Consumer) remind() {
+	d := c.queue.desk()
+	d.mu.Lock()
+	again := c.untaken != nil
+	d.mu.Unlock()
+	if again {
+		c.ready()
+	}
+}
+
+// leaseHeld makes leases of what consumer was handed, as far as bytes allow. It is handed nothing
+// more unless that fails.
+func (b *Bus) leaseHeld(consumer *Consumer, q *Queue, c LeaseConfig, bytes int64) ([]LeasedEntry, error) {
 	done := make(waiter, 1)
 	t := &ticket{op: Op{Kind: OpPublish}, owner: done}
-	b.desk.leaseAll(consumer, t, c.timeout(q))
+	b.desk.leaseAll(consumer, t, c.timeout(q), bytes)
 	if len(t.settles) == 0 {
 		return nil, nil
 	}
@@ -165,15 +200,18 @@ func (b *Bus) leaseHeld(consumer *Consumer, q *Queue, c LeaseConfig) ([]LeasedEn
 	return list, nil
 }
 
-// leaseAll has t make leases of all that c holds, and takes c's credit.
-func (d *desk) leaseAll(c *Consumer, t *ticket, timeout time.Duration) {
+// leaseAll has t make leases of what c holds, until that passes bytes, and takes c's credit. The
+// rest goes back untaken when c is closed.
+func (d *desk) leaseAll(c *Consumer, t *ticket, timeout time.Duration, bytes int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c.notified = false
-	for e := c.untaken; e != nil; e = e.next {
+	e := c.untaken
+	for size := int64(0); e != nil && size <= bytes; e = e.next {
 		if e.state != deliveryHeld {
 			continue
 		}
+		size += e.Bytes
 		e.state = deliverySettling
 		t.settle(e, Leased)
 		t.op.Settle[len(t.op.Settle)-1].Lease = timeout
@@ -181,7 +219,7 @@ func (d *desk) leaseAll(c *Consumer, t *ticket, timeout time.Duration) {
 			t.op.Settle[len(t.op.Settle)-1].Lease = e.AckTimeout
 		}
 	}
-	c.untaken = nil
+	c.untaken = e
 	if len(t.settles) > 0 {
 		c.queue.credit -= int64(c.credit)
 		c.credit = 0

@@ -173,7 +173,7 @@ func (b *Bus) unseal(ctx context.Context, tokens []string) ([]unsealed, error) {
 
 // loss tells what became of a lease that was missed.
 func (b *Bus) loss(ctx context.Context, l *Lease) (LeaseLoss, error) {
-	places, err := b.store.Waiting(ctx, l.Queue, Place{l.Rank, l.ID - 1}, 1)
+	places, err := b.store.Waiting(ctx, l.Queue, Place{l.Rank, l.ID - 1}, 1, 0)
 	if err != nil {
 		return LostGone, err
 	}

@@ -26,7 +26,8 @@ func (b *Bus) Queues(ctx context.Context, after QueueName, limit int) ([]*Queue,
 
 // ConfigureQueue changes a queue's settings, making the queue and its feed if there are none. They
 // hold at once for the consumers on this node, and within seconds for those on others. ErrChanged,
-// and nothing done, when the queue is not as s.If is; a *SettingError for a setting out of range.
+// and nothing done, when the queue is not as s.If is; a *SettingError for a setting out of range;
+// ErrManyQueues when the feed has MostQueues others.
 func (b *Bus) ConfigureQueue(ctx context.Context, feed, queue string, s QueueSettings) (*Queue, error) {
 	if err := checkNames(feed, queue); err != nil {
 		return nil, err
@@ -46,14 +47,20 @@ func (b *Bus) ConfigureQueue(ctx context.Context, feed, queue string, s QueueSet
 
 // Browse returns entries of a queue that were not acked, in the order of claims, after a place (the
 // zero Place is the beginning), at most limit, without handing them out; and the place to go on
-// from. No entries: that was all. ErrNoQueue if there is no such queue.
+// from. Config.PageBytes bounds what is returned at once, as a page of Read. No entries: that was
+// all. ErrNoQueue if there is no such queue.
 func (b *Bus) Browse(ctx context.Context, feed, queue string, after Place, limit int) ([]*Entry, Place, error) {
+	return b.BrowseWithin(ctx, feed, queue, after, limit, b.config.PageBytes)
+}
+
+// BrowseWithin is Browse with a bound of its own for the bytes of XML.
+func (b *Bus) BrowseWithin(ctx context.Context, feed, queue string, after Place, limit, bytes int) ([]*Entry, Place, error) {
 	q, err := b.Queue(ctx, feed, queue)
 	if err != nil {
 		return nil, after, err
 	}
 	for {
-		places, err := b.store.Waiting(ctx, q.ID, after, limit)
+		places, err := b.store.Waiting(ctx, q.ID, after, limit, int64(bytes))
 		if err != nil {
 			return nil, after, fmt.Errorf("browse queue %q of %q: %w", queue, feed, err)
 		}
@@ -69,6 +76,19 @@ func (b *Bus) Browse(ctx context.Context, feed, queue string, after Place, limit
 			return entries, after, nil
 		}
 	}
+}
+
+// Waits reports whether something stands in a queue behind a place.
+func (b *Bus) Waits(ctx context.Context, feed, queue string, after Place) (bool, error) {
+	q, err := b.Queue(ctx, feed, queue)
+	if err != nil {
+		return false, err
+	}
+	places, err := b.store.Waiting(ctx, q.ID, after, 1, 0)
+	if err != nil {
+		return false, fmt.Errorf("browse queue %q of %q: %w", queue, feed, err)
+	}
+	return len(places) > 0, nil
 }
 
 // inOrder reads the entries that stand in places, without those that are gone.

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -61,7 +62,7 @@ func (b *Bus) requeueAll(ctx context.Context, q *Queue, limit int64, done *Reque
 			return context.Cause(ctx)
 		}
 		count := int(min(requeueBatch, limit-done.Sent-done.Skipped))
-		list, err := b.leaseReady(q, LeaseConfig{Count: count, AckTimeout: requeueLease})
+		list, err := b.leaseReady(q, LeaseConfig{Count: count, AckTimeout: requeueLease}, 0)
 		if err != nil || len(list) == 0 {
 			return err
 		}
@@ -106,7 +107,9 @@ func (b *Bus) requeueOne(ctx context.Context, l *Lease) (sent bool, err error) {
 	}
 	t := &ticket{op: Op{Kind: OpRequeue, Posts: []Posting{post}, Again: again}}
 	t.settleLease(l, Acked)
-	if err := b.commit(context.WithoutCancel(ctx), t); err != nil {
+	if err := b.commit(context.WithoutCancel(ctx), t); errors.Is(err, ErrManyQueues) {
+		return false, nil // its queue is gone, and has no place to be made anew
+	} else if err != nil {
 		return false, err
 	}
 	return !t.op.Settle[0].Lost, nil

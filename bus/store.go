@@ -101,13 +101,14 @@ type Queues interface {
 
 	// ConfigureQueue changes a queue's settings. It makes the queue, and its feed, if there is
 	// none: the queue sees every entry from then on. ErrChanged, and nothing done, when the queue
-	// is not as s.If is.
+	// is not as s.If is; ErrManyQueues when the feed has MostQueues others.
 	ConfigureQueue(ctx context.Context, feed, name string, s QueueSettings) (*Queue, error)
 
 	// Waiting returns at most limit of a queue's entries that were not acked, those that a consumer
 	// has now included, in the order of claims, after the place that after names (the zero
-	// Place is the beginning). It changes nothing.
-	Waiting(ctx context.Context, queue int64, after Place, limit int) ([]Place, error)
+	// Place is the beginning), and none once the bytes of those before pass bytes, so that the
+	// first always is; 0 is for no bound. It changes nothing.
+	Waiting(ctx context.Context, queue int64, after Place, limit int, bytes int64) ([]Place, error)
 
 	// Fetch returns the entries with these ids, in order of id. Those that are gone are left out.
 	Fetch(ctx context.Context, ids []int64) ([]*Entry, error)
@@ -271,7 +272,7 @@ type Op struct {
 	Order  Order  // of OpClaim
 	Drop   string // of OpDrop: a feed's name
 	// Open, with OpOpen, names a queue: the store sets its other fields. A queue and a feed that do
-	// not exist are made.
+	// not exist are made: ErrManyQueues when the feed has MostQueues others.
 	Open  *Queue
 	Purge *Purge // of OpPurge and OpDropQueue
 	Again int64  // of OpRequeue
@@ -313,7 +314,8 @@ type Posting struct {
 	Draft bool
 
 	// Queue is the name of a queue that the posting makes if the feed does not have it: the one
-	// it was sent through. "" for none.
+	// it was sent through. "" for none. ErrManyQueues when the feed has MostQueues others; a dead
+	// letter, which has to go somewhere, makes none then.
 	Queue      string
 	Rank       uint8         // 9 - priority, 0 to 9: the lower, the earlier
 	AckTimeout time.Duration // that the publisher asks for; 0 for none

@@ -19,6 +19,10 @@ type Queue struct {
 	Created    time.Time
 }
 
+// MostQueues is how many queues a feed may have: each entry of the feed is written once for each of
+// them, in one commit, for which all publishers wait.
+const MostQueues = 1000
+
 // What a queue has that nobody configured.
 const (
 	DefaultAckTimeout = 30 * time.Minute
@@ -100,6 +104,9 @@ type Order struct {
 	Node  int64
 	Queue int64
 	Count int // at least 1
+	// Bytes ends the claims early: none is added once the bytes of those before pass it, so that the
+	// first always is. 0 for no bound.
+	Bytes int64
 	// Lease, with LeaseNode, is how long the claims last from the commit's time on, where the
 	// publisher named no ack timeout; otherwise 0.
 	Lease time.Duration
@@ -107,12 +114,17 @@ type Order struct {
 
 	// Claims is set by the store: at most Count, the first ones waiting, by rank and id, as
 	// everything before this op in the commit left them. Fewer than Count: no more is waiting, or
-	// the queue is paused, which hands out nothing. Entries past their Expires are passed over; they
+	// Bytes are passed, or the queue is paused, which hands out nothing. Entries past their Expires are passed over; they
 	// are gone from the queue as if acked, counted in Expired. After thousands of them the store may
 	// stop short, so that other ops need not wait: More says that something may wait nevertheless.
 	Claims  []Claim
 	Expired int
 	More    bool
+}
+
+// Full reports whether nothing is added to so many claims, of so many bytes together.
+func (o *Order) Full(claims int, bytes int64) bool {
+	return claims >= o.Count || o.Bytes > 0 && bytes > o.Bytes
 }
 
 // Verdict says what became of a claim.

@@ -29,7 +29,7 @@ func waitingIn(t *testing.T, s *Store, feed string) (ids []int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	places, err := s.Waiting(t.Context(), q.ID, bus.Place{}, 100)
+	places, err := s.Waiting(t.Context(), q.ID, bus.Place{}, 100, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

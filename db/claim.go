@@ -32,6 +32,7 @@ type harvest struct {
 	claims  []bus.Claim
 	expired []bus.Claim
 	last    bus.Place // looked at
+	bytes   int64     // of claims
 	offered int       // how much more there is among what the commit offers and has not written
 }
 
@@ -94,9 +95,18 @@ func (c *commit) front(o *bus.Order, at int64) (h harvest, err error) {
 		return c.harvest(o, at)
 	}
 	if h.wants(o) {
-		h.offered = min(o.Count-len(h.claims), to-from)
+		h.offer(o, c.works[from:to])
 	}
 	return h, nil
+}
+
+// offer counts the works that o is handed, too.
+func (h *harvest) offer(o *bus.Order, works []work) {
+	bytes := h.bytes
+	for h.offered < len(works) && !o.Full(len(h.claims)+h.offered, bytes) {
+		bytes += works[h.offered].bytes
+		h.offered++
+	}
 }
 
 // harvest reads the front of a queue, past what expired by at, until it has what o asks for.
@@ -106,7 +116,7 @@ func (c *commit) harvest(o *bus.Order, at int64) (h harvest, err error) {
 		args := number([]driver.Value{o.Queue, int64(h.last.Rank), h.last.ID, int64(limit)})
 		err := c.writer.query(selectReady, args, func(v []driver.Value) {
 			seen++
-			if len(h.claims) < o.Count {
+			if !o.Full(len(h.claims), h.bytes) {
 				h.take(o, v, at)
 			}
 		})
@@ -122,7 +132,7 @@ func before(a, b bus.Place) bool { return a.Rank < b.Rank || a.Rank == b.Rank &&
 
 // wants reports whether h is to go on.
 func (h *harvest) wants(o *bus.Order) bool {
-	return len(h.claims) < o.Count && len(h.expired) < expireLimit
+	return !o.Full(len(h.claims), h.bytes) && len(h.expired) < expireLimit
 }
 
 // take takes a row of selectReady.
@@ -138,6 +148,7 @@ func (h *harvest) take(o *bus.Order, v []driver.Value, at int64) {
 		return
 	}
 	h.claims = append(h.claims, claim)
+	h.bytes += claim.Bytes
 }
 
 // expire removes the expired work among what was looked at, as if it were acked.

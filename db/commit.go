@@ -197,13 +197,13 @@ func (c *commit) apply(op *bus.Op) (rule, err error) {
 	case bus.OpDrop:
 		return c.drop(op)
 	case bus.OpOpen:
-		return nil, c.open(op)
+		return c.open(op)
 	case bus.OpPurge:
 		return c.purge(op.Purge)
 	case bus.OpDropQueue:
 		return c.dropQueue(op.Purge)
 	case bus.OpRequeue:
-		return nil, c.requeue(op)
+		return c.requeue(op)
 	}
 	return nil, fmt.Errorf("there is no op %d", op.Kind)
 }

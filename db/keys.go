@@ -63,12 +63,17 @@ func (k *keyring) allow(posts []bus.Posting) bool {
 
 // replay notes p for answering as before, if its key was used before.
 func (k *keyring) replay(p *bus.Posting) bool {
-	u := k.used[p.Unit()]
-	if u == nil || p.Seq >= len(u.posts) {
+	if !k.has(p) {
 		return false
 	}
-	k.replays = append(k.replays, replay{p, u.posts[p.Seq]})
+	k.replays = append(k.replays, replay{p, k.used[p.Unit()].posts[p.Seq]})
 	return true
+}
+
+// has reports whether p's key was used before.
+func (k *keyring) has(p *bus.Posting) bool {
+	u := k.used[p.Unit()]
+	return u != nil && p.Seq < len(u.posts)
 }
 
 // use remembers that p was published as r.

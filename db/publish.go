@@ -31,6 +31,9 @@ func (c *commit) publish(op *bus.Op) (rule, err error) {
 	if held, err := c.heldByAll(op.Settle); err != nil || !held {
 		return bus.ErrClaimLost, err
 	}
+	if room, err := c.roomForQueues(op.Posts); err != nil || !room {
+		return bus.ErrManyQueues, err
+	}
 	at := op.At.UnixMicro()
 	for i := range op.Posts {
 		p := &op.Posts[i]

@@ -110,6 +110,11 @@ func (w *writer) configureQueue(feed, name string, set bus.QueueSettings) error 
 	if err != nil {
 		return err
 	}
+	if id == 0 {
+		if now, err := w.queueNow(feed, name); err != nil || now.ID == 0 {
+			return cmp.Or(err, bus.ErrManyQueues)
+		}
+	}
 	if id == 0 && set == (bus.QueueSettings{}) {
 		return errUnchanged
 	}
@@ -150,12 +155,14 @@ func (w *writer) pauseOrResume(feed, name string, paused bool) error {
 
 // What the feed offered before is not for the queue.
 const insertQueue = `INSERT INTO atommq_queue (feed, name, ack_timeout, attempts, created, passed)
-	VALUES (?1, ?2, ?3, ?4, ?5, coalesce((SELECT offered FROM atommq_feed WHERE name = ?1), 0))
+	SELECT CAST(?1 AS TEXT), CAST(?2 AS TEXT), CAST(?3 AS BIGINT), CAST(?4 AS BIGINT), CAST(?5 AS BIGINT), coalesce((SELECT offered FROM atommq_feed WHERE name = ?1), 0)
+	WHERE (SELECT count(*) FROM atommq_queue WHERE feed = ?1) < CAST(?6 AS BIGINT)
 	ON CONFLICT (feed, name) DO NOTHING RETURNING id`
 
-// makeQueue makes a queue that nobody has configured. It returns 0 if there is one of that name.
+// makeQueue makes a queue that nobody has configured. It returns 0 if there is one of that name, or
+// the feed has as many as it may.
 func (w *writer) makeQueue(feed, name string, at int64) (id int64, err error) {
-	args := []driver.Value{feed, name, bus.DefaultAckTimeout.Microseconds(), int64(bus.DefaultAttempts), at}
+	args := []driver.Value{feed, name, bus.DefaultAckTimeout.Microseconds(), int64(bus.DefaultAttempts), at, int64(bus.MostQueues)}
 	err = w.query(insertQueue, number(args), func(v []driver.Value) { id = v[0].(int64) })
 	if err == nil && id != 0 {
 		err = w.exec(countStir) // by which other nodes know that there is another queue
@@ -177,22 +184,25 @@ func (c *commit) makeQueue(feed, name string, at int64) (id int64, err error) {
 const readQueueSettings = "SELECT q.id, q.ack_timeout, q.attempts, " + waits + ", q.paused, q.created" + fromQueues + "WHERE q.feed = ? AND q.name = ?"
 
 // open finds the queue that op names, and makes it if need be.
-func (c *commit) open(op *bus.Op) error {
+func (c *commit) open(op *bus.Op) (rule, err error) {
 	q := op.Open
 	if err := c.writer.makeFeed(q.Feed, op.At.UnixMicro()); err != nil {
-		return err
+		return nil, err
 	}
 	id, err := c.makeQueue(q.Feed, q.Name, op.At.UnixMicro())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if id != 0 {
 		c.dirty = true
 		c.roster.forget(q.Feed)
 	}
 	now, err := c.writer.queueNow(q.Feed, q.Name)
+	if err == nil && now.ID == 0 {
+		return bus.ErrManyQueues, nil
+	}
 	c.outcomes = append(c.outcomes, func() { *q = *now })
-	return err
+	return nil, err
 }
 
 // queueNow returns a queue as it is in this transaction, one without ID if there is none.
@@ -231,15 +241,26 @@ func (s *Store) Known(ctx context.Context, queues []int64) ([]*bus.Queue, error)
 
 // Both halves come in order and end early: the ready ones by their key; of the claims, which are
 // few, each node's.
-const readWaiting = `SELECT rank, id FROM (SELECT rank, id FROM atommq_ready WHERE queue = ?1 AND (rank, id) > (?2, ?3) ORDER BY rank, id LIMIT ?4) AS ready
-	UNION ALL SELECT rank, id FROM (SELECT rank, id FROM atommq_claim WHERE ` + everyNode + ` AND queue = ?1 AND (rank, id) > (?2, ?3)
+const readWaiting = `SELECT rank, id, bytes FROM (SELECT rank, id, bytes FROM atommq_ready WHERE queue = ?1 AND (rank, id) > (?2, ?3) ORDER BY rank, id LIMIT ?4) AS ready
+	UNION ALL SELECT rank, id, bytes FROM (SELECT rank, id, bytes FROM atommq_claim WHERE ` + everyNode + ` AND queue = ?1 AND (rank, id) > (?2, ?3)
 	ORDER BY rank, id LIMIT ?4) AS claimed ORDER BY rank, id LIMIT ?4`
 
 // Waiting implements bus.Queues.
-func (s *Store) Waiting(ctx context.Context, queue int64, after bus.Place, limit int) ([]bus.Place, error) {
-	var places []bus.Place
-	if err := s.reader.SelectContext(ctx, &places, readWaiting, queue, after.Rank, after.ID, limit); err != nil {
+func (s *Store) Waiting(ctx context.Context, queue int64, after bus.Place, limit int, bytes int64) ([]bus.Place, error) {
+	var rows []struct {
+		bus.Place
+		Bytes int64
+	}
+	if err := s.reader.SelectContext(ctx, &rows, readWaiting, queue, after.Rank, after.ID, limit); err != nil {
 		return nil, fmt.Errorf("read what waits in queue %d: %w", queue, translate(ctx, err))
+	}
+	places, size := make([]bus.Place, 0, len(rows)), int64(0)
+	for i := range rows {
+		if bytes > 0 && size > bytes {
+			break
+		}
+		places = append(places, rows[i].Place)
+		size += rows[i].Bytes
 	}
 	return places, nil
 }

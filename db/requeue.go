@@ -7,15 +7,23 @@ import (
 )
 
 // requeue sends a dead letter back to the one queue that it came from, with the ack of it.
-func (c *commit) requeue(op *bus.Op) error {
+func (c *commit) requeue(op *bus.Op) (rule, err error) {
 	held, err := c.holds(&op.Settle[0])
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if room, err := c.roomForQueues(op.Posts); err != nil || held && !room {
+		return bus.ErrManyQueues, err
 	}
 	at := op.At.UnixMicro()
 	if err := c.settle(op.Settle, at); err != nil || !held {
-		return err
+		return nil, err
 	}
+	return nil, c.offerBack(op, at)
+}
+
+// offerBack gives the queue that the posting of op names the work on it.
+func (c *commit) offerBack(op *bus.Op, at int64) error {
 	p := &op.Posts[0]
 	if err := c.needQueue(p, at); err != nil {
 		return err

@@ -114,17 +114,60 @@ func (c *commit) queuesOf(feed string) ([]queueRef, error) {
 	return c.roster.feeds[feed], nil
 }
 
-// needQueue makes the queue that p was sent through, if the feed does not have it.
+// roomForQueues reports whether the queues that posts were sent through are there, or have room to
+// be made. Dead letters need none.
+func (c *commit) roomForQueues(posts []bus.Posting) (bool, error) {
+	var fresh map[bus.QueueName]bool
+	for i := range posts {
+		p := &posts[i]
+		if p.Queue == "" || p.Draft || p.Key != "" && c.keys.has(p) {
+			continue
+		}
+		name := bus.QueueName{Feed: p.Entry.Feed, Name: p.Queue}
+		queues, err := c.queuesOf(name.Feed)
+		if err != nil {
+			return false, err
+		}
+		if len(queues)+len(posts) <= bus.MostQueues || has(queues, p.Queue) || fresh[name] {
+			continue
+		}
+		if len(queues)+freshOf(fresh, name.Feed) >= bus.MostQueues {
+			if p.InPlaceOf > 0 {
+				continue
+			}
+			return false, nil
+		}
+		if fresh == nil {
+			fresh = make(map[bus.QueueName]bool)
+		}
+		fresh[name] = true
+	}
+	return true, nil
+}
+
+// freshOf counts the queues of a feed.
+func freshOf(queues map[bus.QueueName]bool, feed string) (n int) {
+	for name := range queues {
+		if name.Feed == feed {
+			n++
+		}
+	}
+	return n
+}
+
+func has(queues []queueRef, name string) bool {
+	return slices.ContainsFunc(queues, func(q queueRef) bool { return q.name == name })
+}
+
+// needQueue makes the queue that p was sent through, if the feed does not have it, nor as many as it may.
 func (c *commit) needQueue(p *bus.Posting, at int64) error {
 	feed := p.Entry.Feed
 	queues, err := c.queuesOf(feed)
 	if err != nil {
 		return err
 	}
-	for _, q := range queues {
-		if q.name == p.Queue {
-			return nil
-		}
+	if has(queues, p.Queue) || len(queues) >= bus.MostQueues {
+		return nil
 	}
 	id, err := c.makeQueue(feed, p.Queue, at)
 	c.roster.feeds[feed] = append(slices.Clip(queues), queueRef{id: id, name: p.Queue})

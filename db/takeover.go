@@ -10,7 +10,8 @@ import (
 // takeFront moves the first rows of queue ?1, at most ?2, to node ?3, and returns them; those that
 // expired by ?4 it removes. The rows are found again by where they lie, whatever the planner thinks
 // of the queue's length. Claims that are leases last for ?5 microseconds from ?4 on, unless their
-// publisher asked otherwise; 0 is for others.
+// publisher asked otherwise; 0 is for others. Of those whose bytes are bounded, none is taken once
+// the claims before pass ?6.
 const (
 	takeFront = `WITH moved AS (DELETE FROM atommq_ready WHERE ctid = ANY (ARRAY (
 			SELECT ctid FROM atommq_ready WHERE queue = ?1 AND ` + isOpen + ` ORDER BY rank, id LIMIT ?2 FOR UPDATE`
@@ -22,6 +23,15 @@ const (
 		SELECT rank, id, attempts, bytes, ack_timeout, expires FROM moved ORDER BY rank, id`
 	takeUnlocked = takeFront + " SKIP LOCKED" + takeRest
 	takeAll      = takeFront + takeRest
+
+	takeBounded = `WITH front AS (SELECT ctid AS row, rank, id, bytes, expires FROM atommq_ready
+			WHERE queue = ?1 AND ` + isOpen + ` ORDER BY rank, id LIMIT ?2 FOR UPDATE`
+	takeBoundedRest = `), moved AS (DELETE FROM atommq_ready WHERE ctid = ANY (ARRAY (
+			SELECT row FROM (SELECT row, sum(CASE WHEN expires = 0 OR expires > ?4 THEN bytes ELSE 0 END)
+				OVER (ORDER BY rank, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM front) AS summed
+			WHERE coalesce(before, 0) <= CAST(?6 AS BIGINT)` + takeRest
+	takeUnlockedBounded = takeBounded + " SKIP LOCKED" + takeBoundedRest
+	takeAllBounded      = takeBounded + takeBoundedRest
 )
 
 const isReady = "SELECT 1 FROM atommq_ready WHERE queue = ?1 AND " + isOpen + " LIMIT 1"
@@ -35,14 +45,18 @@ func (c *commit) takeWork(o *bus.Order, at int64) (h harvest, err error) {
 	if err := c.flush(); err != nil {
 		return h, err
 	}
-	if err := c.takeMore(takeUnlocked, o, at, &h); err != nil {
+	unlocked, all := takeUnlocked, takeAll
+	if o.Bytes > 0 {
+		unlocked, all = takeUnlockedBounded, takeAllBounded
+	}
+	if err := c.takeMore(unlocked, o, at, &h); err != nil {
 		return h, err
 	}
 	if c.took = c.took || h.last.ID != 0; !h.wants(o) {
 		return h, nil
 	}
 	if !c.took {
-		err := c.takeMore(takeAll, o, at, &h)
+		err := c.takeMore(all, o, at, &h)
 		c.took = h.last.ID != 0
 		return h, err
 	}
@@ -54,8 +68,11 @@ func (c *commit) takeWork(o *bus.Order, at int64) (h harvest, err error) {
 func (c *commit) takeMore(query string, o *bus.Order, at int64, h *harvest) error {
 	for more := true; more && h.wants(o); {
 		limit, seen := o.Count-len(h.claims), 0
-		args := number([]driver.Value{o.Queue, int64(limit), o.Node, at, o.Lease.Microseconds()})
-		err := c.writer.query(query, args, func(v []driver.Value) {
+		args := []driver.Value{o.Queue, int64(limit), o.Node, at, o.Lease.Microseconds()}
+		if o.Bytes > 0 {
+			args = append(args, o.Bytes-h.bytes)
+		}
+		err := c.writer.query(query, number(args), func(v []driver.Value) {
 			seen++
 			h.take(o, v, at)
 		})

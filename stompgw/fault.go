@@ -105,6 +105,7 @@ func busFaults() []busFault {
 	return []busFault{
 		{bus.ErrClaimLost, "", "it was acknowledged before, or its ack timeout passed, or its subscription ended; in the last two cases it goes to another consumer: treat it as not done, acknowledge sooner, or subscribe with a longer ack-timeout", false},
 		{bus.ErrKeyReused, "idempotency key was used for another message", "use a new Idempotency-Key for each message, and the same one only to repeat it", false},
+		{bus.ErrManyQueues, "", "subscribe or send to a queue of this feed that is there, or remove one that nobody needs, over HTTP", false},
 		{bus.ErrTooLarge, "", "send less in a message or transaction", false},
 		{bus.ErrAppendOnly, "", "this feed takes no changes", false},
 		{bus.ErrFull, "", "nothing of this frame was stored; send it again once the server has room", false},

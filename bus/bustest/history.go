@@ -63,7 +63,7 @@ func (h *history) order() *bus.Op {
 	if h.r.IntN(3) == 0 {
 		return leasing(queue, count, time.Duration(1+h.r.IntN(100))*time.Second)
 	}
-	return claiming(pick(h.r, h.alive, len(h.alive)), queue, count)
+	return bounded(claiming(pick(h.r, h.alive, len(h.alive)), queue, count), h.r.Int64N(3)*100)
 }
 
 // clear purges a queue or, now and then, drops it.

@@ -312,7 +312,7 @@ func testContext(t *testing.T, s *suite) {
 		"Queue":          func() error { _, err := s.Queue(ctx, "x", "q"); return err },
 		"Queues":         func() error { _, err := s.Queues(ctx, bus.QueueName{}, 1); return err },
 		"ConfigureQueue": func() error { _, err := s.ConfigureQueue(ctx, "x", "q", bus.QueueSettings{}); return err },
-		"Waiting":        func() error { _, err := s.Waiting(ctx, 1, bus.Place{}, 1); return err },
+		"Waiting":        func() error { _, err := s.Waiting(ctx, 1, bus.Place{}, 1, 0); return err },
 		"Fetch":          func() error { _, err := s.Fetch(ctx, []int64{1}); return err },
 		"Known":          func() error { _, err := s.Known(ctx, []int64{1}); return err },
 		"Made":           func() error { _, err := s.Made(ctx); return err },

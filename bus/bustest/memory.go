@@ -114,13 +114,15 @@ func (m *Memory) write(op *bus.Op) error {
 	case bus.OpDropQueue:
 		return m.dropQueue(op.Purge)
 	case bus.OpRequeue:
-		m.requeue(op)
-		return nil
+		return m.requeue(op)
 	case bus.OpDrop:
 		return m.drop(op)
 	case bus.OpOpen:
-		f := m.ensure(op.Open.Feed, op.At)
-		*op.Open = *m.ensureQueue(f, op.Open.Name, op.At).row()
+		q := m.ensureQueue(m.ensure(op.Open.Feed, op.At), op.Open.Name, op.At)
+		if q == nil {
+			return bus.ErrManyQueues
+		}
+		*op.Open = *q.row()
 		return nil
 	default:
 		panic(fmt.Sprintf("op of kind %d", op.Kind))
@@ -137,6 +139,9 @@ func (m *Memory) publish(op *bus.Op) error {
 		if !m.knows(s.Node) {
 			return bus.ErrClaimLost
 		}
+	}
+	if !m.roomForQueues(op.Posts) {
+		return bus.ErrManyQueues
 	}
 	held := make([]bool, len(op.Settle))
 	for i := range op.Settle {

@@ -110,9 +110,12 @@ func (m *Memory) dropQueue(p *bus.Purge) error {
 	return nil
 }
 
-func (m *Memory) requeue(op *bus.Op) {
+func (m *Memory) requeue(op *bus.Op) error {
+	if m.work(&op.Settle[0]) != nil && !m.roomForQueues(op.Posts) {
+		return bus.ErrManyQueues
+	}
 	if !m.settle(&op.Settle[0], op.At) {
-		return
+		return nil
 	}
 	p := &op.Posts[0]
 	f := m.ensure(p.Entry.Feed, op.At)
@@ -123,7 +126,7 @@ func (m *Memory) requeue(op *bus.Op) {
 		for _, other := range f.queues {
 			j := slices.IndexFunc(other.all, func(w *memoryWork) bool { return w.ID == op.Again })
 			if j >= 0 && other == q {
-				return
+				return nil
 			}
 			if j >= 0 {
 				again := *p
@@ -138,4 +141,5 @@ func (m *Memory) requeue(op *bus.Op) {
 		m.append(p.Entry, op.At)
 	}
 	q.add(p)
+	return nil
 }

@@ -124,7 +124,8 @@ func (m *Memory) claim(o *bus.Order, at time.Time) error {
 		return bus.ErrNoQueue
 	}
 	o.Claims, o.Expired = nil, 0
-	for len(o.Claims) < o.Count && len(q.ready) > 0 && !q.Paused {
+	bytes := int64(0)
+	for !o.Full(len(o.Claims), bytes) && len(q.ready) > 0 && !q.Paused {
 		w := q.ready[0]
 		if !w.Expires.IsZero() && !at.Before(w.Expires) {
 			q.acked(w)
@@ -136,6 +137,7 @@ func (m *Memory) claim(o *bus.Order, at time.Time) error {
 		w.Attempt++
 		w.deadline = deadlineOf(w, o.Lease, at)
 		o.Claims = append(o.Claims, w.Claim)
+		bytes += w.Bytes
 	}
 	return nil
 }
@@ -155,15 +157,11 @@ func deadlineOf(w *memoryWork, lease time.Duration, at time.Time) time.Time {
 func (m *Memory) settle(s *bus.Settlement, at time.Time) (held bool) {
 	s.Gone = false
 	s.Lost = s.Verdict == bus.Leased || s.Node == bus.LeaseNode
+	w := m.work(s)
+	if w == nil {
+		return false
+	}
 	q := m.queues[s.Queue]
-	if q == nil {
-		return false
-	}
-	i, ok := q.all.find(s.Place)
-	if !ok || q.all[i].Node != s.Node || q.all[i].Attempt != s.Attempt {
-		return false
-	}
-	w := q.all[i]
 	s.Lost = false
 	switch s.Verdict {
 	case bus.Acked:
@@ -179,6 +177,19 @@ func (m *Memory) settle(s *bus.Settlement, at time.Time) (held bool) {
 	return true
 }
 
+// work returns the work that s settles, nil if the claim has lost it.
+func (m *Memory) work(s *bus.Settlement) *memoryWork {
+	q := m.queues[s.Queue]
+	if q == nil {
+		return nil
+	}
+	i, ok := q.all.find(s.Place)
+	if !ok || q.all[i].Node != s.Node || q.all[i].Attempt != s.Attempt {
+		return nil
+	}
+	return q.all[i]
+}
+
 func (f *memoryFeed) queue(name string) *memoryQueue {
 	for _, q := range f.queues {
 		if q.Name == name {
@@ -188,9 +199,38 @@ func (f *memoryFeed) queue(name string) *memoryQueue {
 	return nil
 }
 
+// roomForQueues reports whether the queues that posts name are there, or have room to be made. Dead
+// letters need none.
+func (m *Memory) roomForQueues(posts []bus.Posting) bool {
+	fresh := make(map[bus.QueueName]bool)
+	many := make(map[string]int)
+	for i := range posts {
+		p := &posts[i]
+		name := bus.QueueName{Feed: p.Entry.Feed, Name: p.Queue}
+		_, replayed := m.keys[keyOf(p)]
+		if p.Queue == "" || p.Draft || p.Key != "" && replayed || fresh[name] || m.queueNow(name.Feed, name.Name).ID != 0 {
+			continue
+		}
+		if f := m.feeds[name.Feed]; f != nil && many[name.Feed] == 0 {
+			many[name.Feed] = len(f.queues)
+		}
+		if many[name.Feed] < bus.MostQueues {
+			fresh[name] = true
+			many[name.Feed]++
+		} else if p.InPlaceOf == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// ensureQueue returns a queue, which it makes if need be; nil if the feed has as many as it may.
 func (m *Memory) ensureQueue(f *memoryFeed, name string, at time.Time) *memoryQueue {
 	if q := f.queue(name); q != nil {
 		return q
+	}
+	if len(f.queues) >= bus.MostQueues {
+		return nil
 	}
 	m.lastQueue++
 	q := &memoryQueue{feed: f, Queue: bus.Queue{
@@ -267,6 +307,9 @@ func (m *Memory) ConfigureQueue(ctx context.Context, feed, name string, s bus.Qu
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	q := m.ensureQueue(m.ensure(feed, now), name, now)
+	if q == nil {
+		return nil, bus.ErrManyQueues
+	}
 	set(&q.AckTimeout, s.AckTimeout)
 	set(&q.Attempts, s.Attempts)
 	if q.Paused && s.Paused != nil && !*s.Paused {
@@ -278,7 +321,7 @@ func (m *Memory) ConfigureQueue(ctx context.Context, feed, name string, s bus.Qu
 }
 
 // Waiting implements bus.Queues.
-func (m *Memory) Waiting(ctx context.Context, queue int64, after bus.Place, limit int) ([]bus.Place, error) {
+func (m *Memory) Waiting(ctx context.Context, queue int64, after bus.Place, limit int, bytes int64) ([]bus.Place, error) {
 	defer m.reading()()
 	if err := m.readable(ctx); err != nil {
 		return nil, err
@@ -289,7 +332,12 @@ func (m *Memory) Waiting(ctx context.Context, queue int64, after bus.Place, limi
 		if found {
 			i++
 		}
+		size := int64(0)
 		for _, w := range q.all[i:min(i+limit, len(q.all))] {
+			if bytes > 0 && size > bytes {
+				break
+			}
+			size += w.Bytes
 			page = append(page, w.Place)
 		}
 	}

@@ -87,7 +87,7 @@ func (s *suite) wantClaimed(op *bus.Op, want ...int64) {
 
 func (s *suite) waiting(queue int64, after bus.Place, limit int) []bus.Place {
 	s.Helper()
-	page, err := s.Waiting(context.Background(), queue, after, limit)
+	page, err := s.Waiting(context.Background(), queue, after, limit, 0)
 	if err != nil {
 		s.Fatalf("Waiting(%d, %v, %d): %v", queue, after, limit, err)
 	}
