@@ -140,7 +140,8 @@ func (s *site) writeChanged(w http.ResponseWriter, r *http.Request, status int, 
 		return err
 	}
 	setPosition(w.Header(), e.ID)
-	if len(e.XML) > chunk && s.holdBytes(w, int64(len(e.XML))) != nil {
+	shown := len(e.XML) <= chunk || s.holdBytes(w, int64(len(e.XML))) == nil
+	if !shown {
 		delete(w.Header(), "Content-Location") // it is done: where there is no memory to show the entry, its URL has to do
 		w.WriteHeader(status)
 		return nil
