@@ -91,12 +91,13 @@ func (w *writer) show(ctx context.Context, s *queueSubscription, entries []*bus.
 		if e.ID > newest {
 			continue
 		}
+		e = w.server.topics.long.one(e)
 		tail := w.server.topics.tail(ctx, e, w.version, s.is(entireKind))
 		if expired(tail, now) {
 			continue
 		}
 		w.buf = s.appendMessage(w.buf, w.version, &bus.Delivery{}, nil)
-		w.addTail(tail)
+		w.addTail(tail, e)
 		if w.size() >= browseBytes {
 			if err := w.flushMessages(ctx); err != nil {
 				return err

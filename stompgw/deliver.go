@@ -149,7 +149,8 @@ func (w *writer) send(ctx context.Context, s *queueSubscription, ds []*bus.Deliv
 			h = &slab[i]
 		}
 		w.buf = s.appendMessage(w.buf, w.version, d, h)
-		w.addTail(w.server.topics.tail(ctx, d.Entry, w.version, s.is(entireKind)))
+		e := w.server.topics.long.one(d.Entry)
+		w.addTail(w.server.topics.tail(ctx, e, w.version, s.is(entireKind)), e)
 	}
 	return nil
 }

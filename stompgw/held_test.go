@@ -1,9 +1,11 @@
 package stompgw
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
+	"atommq/bus"
 	"atommq/stompgw/stomp"
 )
 
@@ -25,4 +27,49 @@ func TestWhatAClientHoldsIsInTheStoreAlone(t *testing.T) {
 			t.Errorf("%d bytes of message %d are in memory", len(h.Entry.XML), h.ID)
 		}
 	}
+}
+
+func TestQueuesThatShareALongMessageHoldItOnce(t *testing.T) {
+	s := open(t)
+	for _, group := range []string{"a", "b", "c"} {
+		s.send("SEND\ndestination:/queue/x\ngroup:" + group + "\nreceipt:1\n\n\x00") // begins it
+		s.next(stomp.RECEIPT)
+	}
+	s.send("SEND\ndestination:/queue/x\ngroup:a\nreceipt:1\n\n" + strings.Repeat("x", 1<<20) + "\x00")
+	s.next(stomp.RECEIPT)
+	tails := map[*byte]int{}
+	for _, group := range []string{"a", "b", "c"} {
+		p := s.consumed(group)
+		for _, tail := range p.tails {
+			tails[&tail.bytes[0]]++
+			defer runtime.KeepAlive(tail)
+		}
+	}
+	if len(tails) != 1 {
+		t.Errorf("it is in memory %d times", len(tails))
+	}
+}
+
+// consumed returns what is written for a consumer of x, before it is.
+func (s *session) consumed(group string) *parcel {
+	s.t.Helper()
+	c := newConn(s.server, nil, func() {})
+	q := newQueueSubscription(c, &subscription{id: group, mode: ackAuto})
+	ready := make(chan struct{}, 1)
+	consumer, err := s.server.Bus.Consume(s.t.Context(), bus.ConsumerConfig{
+		Feed: "x", Queue: group, Prefetch: 10, Ready: func() { ready <- struct{}{} },
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(consumer.Close)
+	q.consumer = consumer
+	w := writer{conn: c, average: 1}
+	for len(w.tails) == 0 {
+		<-ready
+		if err := w.deliverTaken(s.t.Context(), q); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return &w.parcel
 }

@@ -1,6 +1,10 @@
 package stompgw
 
-import "iter"
+import (
+	"iter"
+
+	"atommq/bus"
+)
 
 // parcel is what is written at once: frames, but for their long tails, which are not copied. Those
 // belong to every connection that is sent them.
@@ -14,6 +18,7 @@ type parcel struct {
 type longTail struct {
 	at    int // where it stands in buf
 	bytes []byte
+	entry *bus.Entry // that it was made of, for others to find while this is on its way
 }
 
 // tailBytes is what a tail has at most that is copied: a second write costs more. Buffers have room for it.
@@ -22,13 +27,13 @@ const tailBytes = bufferRoom - bufferBytes
 // size is how many bytes there are to write.
 func (p *parcel) size() int { return len(p.buf) + p.long }
 
-// addTail ends the frame that stands last in buf.
-func (p *parcel) addTail(tail []byte) {
+// addTail ends the frame that stands last in buf with what was made of e.
+func (p *parcel) addTail(tail []byte, e *bus.Entry) {
 	if len(tail) <= tailBytes {
 		p.buf = append(p.buf, tail...)
 		return
 	}
-	p.tails = append(p.tails, longTail{len(p.buf), tail})
+	p.tails = append(p.tails, longTail{len(p.buf), tail, e})
 	p.long += len(tail)
 }
 

@@ -4,11 +4,14 @@ import (
 	"context"
 	"io"
 	"net"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
 
+	"atommq/bus"
 	"atommq/stompgw/stomp"
 )
 
@@ -67,6 +70,27 @@ func TestConnectionsThatLagShareWhatIsRenderedForThem(t *testing.T) {
 	})
 }
 
+// The last page of the log is read for each alone.
+func TestALongMessageIsInMemoryOnceForAllWhoReplayIt(t *testing.T) {
+	n := node(t, sqlite(t, filepath.Join(t.TempDir(), "test.db")), nil, func(c *bus.Config) { c.CacheBytes = 1 << 10 })
+	n.send("a", strings.Repeat("x", 1<<20))
+	tails := map[*byte]int{}
+	for range 3 {
+		c := n.client(stomp.V12)
+		c.follow("1", "/topic/a", from(0))
+		var p parcel
+		if _, err := c.next(context.Background(), &p, 4<<20); err != nil || len(p.tails) != 1 {
+			t.Fatalf("%d tails, %v", len(p.tails), err)
+		}
+		tails[&p.tails[0].bytes[0]]++
+		runtime.GC() // what is on its way stays known
+		defer runtime.KeepAlive(&p)
+	}
+	if len(tails) != 1 {
+		t.Errorf("it is in memory %d times", len(tails))
+	}
+}
+
 // What the parcel has of a message is not copied for the socket.
 func TestWebSocketSendsALongMessageAsItIs(t *testing.T) {
 	const head = "MESSAGE\ndestination:/topic/\u00df\n"
@@ -80,7 +104,7 @@ func TestWebSocketSendsALongMessageAsItIs(t *testing.T) {
 			c := newConn(&Server{WriteTimeout: patience}, nc, func() {})
 			w := writer{conn: c}
 			w.buf = append(w.buf, "\n"+head...)
-			w.addTail(tail)
+			w.addTail(tail, nil)
 			w.buf = append(w.buf, "\n"...)
 			if err := w.flush(); err != nil {
 				t.Error(err)

@@ -15,6 +15,7 @@ type topics struct {
 	messages
 	stop   func()       // ends the listening
 	wholes atomic.Int64 // follows that want whole entries
+	long   longEntries
 
 	delivered atomic.Int64 // messages
 
@@ -108,25 +109,17 @@ func (t *topics) announce(entries []*bus.Entry) {
 	t.mu.RLock()
 	for len(entries) > 0 {
 		n := sameFeed(entries)
-		shared := false
+		var shared []*bus.Entry
 		for s := range t.matching(entries[0].Feed) {
-			if !shared {
-				share(entries[:n])
-				shared = true
+			if shared == nil {
+				shared = t.long.share(entries[:n])
 			}
-			woken.add(s.owner, s.owner.push(s, entries[:n]))
+			woken.add(s.owner, s.owner.push(s, shared))
 		}
 		entries = entries[n:]
 	}
 	t.mu.RUnlock()
 	woken.call()
-}
-
-// share has the entries rendered once for all the connections that hold them.
-func share(entries []*bus.Entry) {
-	for _, e := range entries {
-		e.Share()
-	}
 }
 
 // sameFeed counts the entries at the beginning that are of one feed.

@@ -31,9 +31,13 @@ type testTopics struct {
 }
 
 // node is a bus on a store, and its topics.
-func node(t testing.TB, store bus.Store, notifier bus.Notifier) *testTopics {
+func node(t testing.TB, store bus.Store, notifier bus.Notifier, configure ...func(*bus.Config)) *testTopics {
 	t.Helper()
-	b, err := bus.Open(context.Background(), store, notifier, bus.Config{Log: slog.New(slog.DiscardHandler)})
+	config := bus.Config{Log: slog.New(slog.DiscardHandler)}
+	for _, change := range configure {
+		change(&config)
+	}
+	b, err := bus.Open(context.Background(), store, notifier, config)
 	if err != nil {
 		t.Fatal(err)
 	}

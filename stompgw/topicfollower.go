@@ -105,7 +105,7 @@ func (f *follower) deliver(ctx context.Context, dst *parcel, limit int) error {
 			continue
 		}
 		dst.buf = s.appendHead(dst.buf, f.version, e)
-		dst.addTail(tail)
+		dst.addTail(tail, e)
 		f.last = max(f.last, e.ID)
 		delivered++
 	}
@@ -209,18 +209,18 @@ func (f *follower) read(ctx context.Context, s *follow) error {
 	case err != nil:
 		return fmt.Errorf("follow %s%s: %w", topicPrefix, s.feed(), err)
 	}
-	share(page.Entries)
+	entries := f.topics.long.share(page.Entries)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if s.gone {
 		return nil
 	}
-	for _, e := range page.Entries {
+	for _, e := range entries {
 		s.after = e.ID
 		s.lag.handOut(e.ID)
 	}
-	if len(page.Entries) > 0 {
-		f.hand.push(item{page.Entries, s})
+	if len(entries) > 0 {
+		f.hand.push(item{entries, s})
 	}
 	if !page.More {
 		s.after = max(s.after, announced) // all up to there was there to be read
