@@ -19,6 +19,9 @@ import (
 // ErrServerClosed is what Serve returns after Shutdown.
 var ErrServerClosed = errors.New("STOMP server is closed")
 
+// DefaultOpenBytes is what Server.OpenBytes is by default.
+const DefaultOpenBytes = 128 << 20
+
 // Server speaks STOMP on the bus. Zero fields mean their defaults; none may be changed
 // once a method was called.
 type Server struct {
@@ -41,7 +44,8 @@ type Server struct {
 	// TransactionFrames and TransactionBytes bound what the open transactions of a connection hold
 	// together; default 2,000 frames, and 16 MiB of the entries that they become.
 	TransactionFrames, TransactionBytes int
-	// OpenBytes bounds what the open transactions of all connections hold together; default 128 MiB.
+	// OpenBytes bounds what the open transactions of all connections hold together; default
+	// DefaultOpenBytes.
 	OpenBytes int64
 	// PendingBytes bounds the frames of a connection that are not on disk yet, 512 bytes counted
 	// for each beside its own; it is not read further meanwhile. Default 2 MiB.
@@ -93,7 +97,7 @@ func (s *Server) init() {
 		setDefault(&s.MaxTransactions, 100)
 		setDefault(&s.TransactionFrames, 2000)
 		setDefault(&s.TransactionBytes, 16<<20)
-		setDefault(&s.OpenBytes, 128<<20)
+		setDefault(&s.OpenBytes, DefaultOpenBytes)
 		setDefault(&s.PendingBytes, 2<<20)
 		setDefault(&s.HeldBytes, 64<<20)
 		setDefault(&s.MaxPrefetch, 10_000)

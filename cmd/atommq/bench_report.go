@@ -114,10 +114,11 @@ func median(values []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// What a SQLite file took in a second where the budgets come from: DESIGN.md, section 7.
+// What databases took in a second where the budgets come from: DESIGN.md, section 7.
 const (
-	benchBulkRows      = 400_000
-	benchSingleCommits = 6_000
+	benchBulkRows      = 400_000 // of a file
+	benchSingleCommits = 6_000   // of a file
+	benchServerRows    = 110_000 // of PostgreSQL, in bulk
 )
 
 // budgetOfRows asks for so many messages a second or, of a slower machine, for the same share of

@@ -90,6 +90,7 @@ func (n *node) gateway(s *settings, baseURL string, log *slog.Logger) *stompgw.S
 		MaxConnections: s.MaxConnections.value,
 		MaxPrefetch:    s.MaxPrefetch.value,
 		HeartBeat:      time.Duration(s.HeartBeat),
+		OpenBytes:      s.openBytes,
 
 		ClientCertificates: s.TLSClientCA != "",
 	}

@@ -14,6 +14,7 @@ import (
 
 	"atommq/bus"
 	"atommq/db"
+	"atommq/stompgw"
 )
 
 // node is a bus on its database.
@@ -50,6 +51,7 @@ func (s *settings) keepToMemory() (room []byte) {
 	share := byteSize(max(limit/8, 1))
 	s.CacheBytes, s.ArchiveBytes = min(s.CacheBytes, share), min(s.ArchiveBytes, share)
 	s.ReceiveBytes, s.SendBytes = min(s.ReceiveBytes, 2*share), min(s.SendBytes, 2*share)
+	s.openBytes = min(int64(share), stompgw.DefaultOpenBytes)
 	return nil
 }
 

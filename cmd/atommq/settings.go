@@ -29,6 +29,7 @@ type settings struct {
 	MaxBody           byteSize
 	ReceiveBytes      byteSize
 	SendBytes         byteSize
+	openBytes         int64 // of STOMP's open transactions, 0 for the usual
 	MaxMedia          byteSize
 	Workspaces        choice
 	CacheBytes        byteSize
