@@ -46,7 +46,7 @@ func TestWhatAPersonTypedIsStillThereAfterARefusal(t *testing.T) {
 	if got := b.eval("document.querySelector('.problem').innerText"); !strings.Contains(got, "415") {
 		t.Fatalf("the page says %q", got)
 	}
-	b.eval("history.back()")
+	b.back()
 	b.until(`document.querySelector("#post")?.elements.category.value === "c"`)
 	if got := b.eval(`["title", "content"].map(name => document.querySelector("#post").elements[name].value).join()`); got != "A title,a long text" {
 		t.Errorf("the form has %q", got)

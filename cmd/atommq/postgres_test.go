@@ -151,7 +151,7 @@ func TestTheBenchmarkRunsOnPostgreSQL(t *testing.T) {
 		}
 	}
 	out = runCommand(t, "bench", "stomp", "pipeline", "flow", "--db", url, "--time", "100ms", "--dir", t.TempDir(), "--json")
-	for _, want := range []string{`"budget":{"at_least":40000}`, `"budget":{"at_least":15000}`} {
+	for _, want := range []string{`"budget":{"at_least":40000,"or_ratio":0.36`, `"budget":{"at_least":15000}`} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %s in %s", want, out)
 		}

@@ -148,6 +148,21 @@ func (b *tab) open(url string) {
 	b.loaded()
 }
 
+// back goes back a page, and waits until that has taken this one's place: what is evaluated
+// meanwhile would be lost.
+func (b *tab) back() {
+	b.t.Helper()
+	var history struct {
+		CurrentIndex int
+		Entries      []struct{ ID int }
+	}
+	if err := json.Unmarshal(b.call("Page.getNavigationHistory", nil), &history); err != nil {
+		b.t.Fatal(err)
+	}
+	b.call("Page.navigateToHistoryEntry", map[string]any{"entryId": history.Entries[history.CurrentIndex-1].ID})
+	b.await("go back", func(m *message) bool { return m.Method == "Page.frameNavigated" })
+}
+
 // eval runs an expression in the page, waits for its promise, and returns its value as text.
 func (b *tab) eval(expression string) string {
 	b.t.Helper()
