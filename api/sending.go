@@ -154,22 +154,19 @@ func (h *dueHeap) Pop() any {
 	return a
 }
 
-// hold takes room for entries that were read to answer r, until it is answered.
+// hold takes room for entries that were read for an answer, until that is sent.
 func (s *site) hold(w http.ResponseWriter, entries ...*bus.Entry) error {
 	var size int64
 	for _, e := range entries {
 		size += alone(e)
 	}
-	if size == 0 {
-		return nil
-	}
 	return s.holdBytes(w, size)
 }
 
-// holdBytes does so for what an answer takes beside entries.
+// holdBytes does so for so many bytes of an answer.
 func (s *site) holdBytes(w http.ResponseWriter, size int64) error {
 	rec, ok := w.(*recorder)
-	if !ok {
+	if !ok || size == 0 {
 		return nil
 	}
 	a, ok := s.sending.hold(size, rec.cut)

@@ -95,6 +95,9 @@ func (w window) page(id int64, f *Feed) Range {
 // Archive returns the page of a feed's archive that has the span. It returns ErrNoArchive, or a
 // *GapError where entries of it were pruned.
 func (b *Bus) Archive(ctx context.Context, feed string, s Range) (*Archive, error) {
+	if !s.isPage() {
+		return nil, fmt.Errorf("read %q: ids %d to %d: %w", feed, s.First, s.Last, ErrNoArchive)
+	}
 	// What is to be sent is read last, so that it waits in memory for nothing else.
 	below, err := b.archived(ctx, Query{Feed: feed, Before: s.begins(), Newest: true, Outline: true})
 	if err != nil {
@@ -111,7 +114,7 @@ func (b *Bus) Archive(ctx context.Context, feed string, s Range) (*Archive, erro
 	f := own.Feed
 	a := &Archive{Feed: f, Range: s, Entries: window(own.Entries).in(s)}
 	switch {
-	case !s.isPage() || s.Last > f.LastID || !window(own.Entries).fits(s):
+	case s.Last > f.LastID || !window(own.Entries).fits(s):
 		return nil, fmt.Errorf("read %q: ids %d to %d: %w", feed, s.First, s.Last, ErrNoArchive)
 	case s.begins() <= f.Pruned:
 		return nil, b.gap(ctx, Query{Feed: feed, After: s.First}, f)

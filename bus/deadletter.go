@@ -130,6 +130,9 @@ const reloadTime = 5 * time.Second
 // reload reads anew what dead letters are made of if ds are given back. What cannot be read now gets
 // one more attempt.
 func (b *Bus) reload(ds []*Delivery) {
+	if len(ds) == 0 {
+		return
+	}
 	var last []*Delivery
 	b.desk.mu.Lock()
 	for _, d := range ds {

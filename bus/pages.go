@@ -145,6 +145,7 @@ func (p *pages) readPage(ctx context.Context, name logName, q Query) (*Slice, er
 func (p *pages) keep(name logName, after int64, entries []*Entry) {
 	fresh := &page{log: name, after: after, entries: entries, read: time.Now()}
 	for _, e := range entries {
+		e.Share()
 		fresh.bytes += len(e.XML)
 	}
 	l := p.logs[name]

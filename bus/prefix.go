@@ -49,14 +49,15 @@ func (b *Bus) sources(ctx context.Context, s Selection) ([]Query, error) {
 	}
 	for _, p := range s.prefixes {
 		names, err := b.store.Names(ctx, p, few+1)
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, fmt.Errorf("read %q*: %w", p, err)
-		case len(names) > few:
-			list = append(list, Query{Feed: p, Prefix: true})
 		}
-		for i := 0; i < len(names) && len(names) <= few; i++ {
-			list = append(list, Query{Feed: names[i]})
+		if len(names) > few {
+			list = append(list, Query{Feed: p, Prefix: true})
+			continue
+		}
+		for _, f := range names {
+			list = append(list, Query{Feed: f})
 		}
 	}
 	return list, nil

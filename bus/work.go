@@ -114,9 +114,10 @@ type Order struct {
 
 	// Claims is set by the store: at most Count, the first ones waiting, by rank and id, as
 	// everything before this op in the commit left them. Fewer than Count: no more is waiting, or
-	// Bytes are passed, or the queue is paused, which hands out nothing. Entries past their Expires are passed over; they
-	// are gone from the queue as if acked, counted in Expired. After thousands of them the store may
-	// stop short, so that other ops need not wait: More says that something may wait nevertheless.
+	// Bytes are passed, or the queue is paused, which hands out nothing. Entries past their Expires
+	// are passed over; they are gone from the queue as if acked, counted in Expired. After thousands
+	// of them the store may stop short, so that other ops need not wait: More says that something
+	// may wait nevertheless.
 	Claims  []Claim
 	Expired int
 	More    bool

@@ -15,7 +15,6 @@ type browse struct {
 	feed, queue string
 	after       bus.Place
 	newest      int64 // id that it shows at most
-	average     int   // size of the entries read last, in bytes
 }
 
 // What a browser reads at once, and how much of it waits to be written.
@@ -23,20 +22,6 @@ const (
 	browseLimit = 64
 	browseBytes = 256 << 10
 )
-
-// limit returns how many entries to read, going by the size of those before.
-func (b *browse) limit() int {
-	return max(1, min(browseBytes/max(b.average, 1), browseLimit))
-}
-
-// measure notes the size of what was read.
-func (b *browse) measure(entries []*bus.Entry) {
-	sum := 0
-	for _, e := range entries {
-		sum += len(e.XML)
-	}
-	b.average = sum / max(len(entries), 1)
-}
 
 // browse begins a subscription that shows what waits and takes nothing.
 func (c *conn) browse(q *queueSubscription, feed, queue string, r receipt) error {
@@ -47,7 +32,7 @@ func (c *conn) browse(q *queueSubscription, feed, queue string, r receipt) error
 	if c.browsers == nil {
 		c.browsers = make(map[*queueSubscription]*browse)
 	}
-	c.browsers[q] = &browse{feed: feed, queue: queue, newest: c.server.Bus.Head(), average: guess}
+	c.browsers[q] = &browse{feed: feed, queue: queue, newest: c.server.Bus.Head()}
 	c.mu.Unlock()
 	q.state |= earlyState
 	c.enlist(q)
@@ -63,7 +48,7 @@ func (w *writer) deliverBrowsed(ctx context.Context, s *queueSubscription) error
 	if b == nil { // it was closed
 		return nil
 	}
-	entries, place, err := w.server.Bus.Browse(ctx, b.feed, b.queue, b.after, b.limit())
+	entries, place, err := w.server.Bus.BrowseWithin(ctx, b.feed, b.queue, b.after, browseLimit, browseBytes)
 	if err != nil && !errors.Is(err, bus.ErrNoQueue) {
 		return err
 	}
@@ -72,7 +57,6 @@ func (w *writer) deliverBrowsed(ctx context.Context, s *queueSubscription) error
 		return nil
 	}
 	b.after = place
-	b.measure(entries)
 	if err := w.show(ctx, s, entries, b.newest); err != nil {
 		return err
 	}

@@ -52,6 +52,17 @@ func (c conn) exec(query string, args ...driver.Value) {
 	}
 }
 
+// fill inserts n notes, and returns them.
+func (c conn) fill(n int64) map[int64]string {
+	c.t.Helper()
+	notes := map[int64]string{}
+	for id := range n {
+		notes[id] = strings.Repeat("kept", 1000)
+		c.exec("INSERT INTO note VALUES (?, ?)", id, notes[id])
+	}
+	return notes
+}
+
 // rows returns what query finds: two columns.
 func (c conn) rows(query string) map[int64]string {
 	c.t.Helper()
@@ -235,11 +246,7 @@ func TestWhatCouldNotBeWrittenIsNotCommitted(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), "x.db")
 		c := open(t, path, walvfs.Name, "_cache_size=5")
-		want := map[int64]string{}
-		for id := range int64(20) {
-			want[id] = strings.Repeat("kept", 1000)
-			c.exec("INSERT INTO note VALUES (?, ?)", id, want[id])
-		}
+		want := c.fill(20)
 		c.exec("PRAGMA wal_checkpoint(TRUNCATE)")
 		c.exec("BEGIN IMMEDIATE")
 		c.exec("UPDATE note SET text = ? || id", strings.Repeat("lost", 1000)) // some of it is gathered
@@ -280,11 +287,7 @@ func limitFiles(t *testing.T, size uint64) (allow func()) {
 func TestTheExclusiveModeLeavesNothingBehind(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	ours := open(t, path, walvfs.Name, "_cache_size=5")
-	want := map[int64]string{}
-	for id := range int64(40) {
-		want[id] = strings.Repeat("old", 1000)
-		ours.exec("INSERT INTO note VALUES (?, ?)", id, want[id])
-	}
+	want := ours.fill(40)
 	ours.exec("PRAGMA wal_checkpoint(PASSIVE)")
 	ours.exec("PRAGMA locking_mode = EXCLUSIVE")
 	ours.exec("BEGIN IMMEDIATE")
