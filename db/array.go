@@ -1,14 +1,21 @@
 package db
 
-import "strconv"
+import (
+	"database/sql/driver"
+	"strconv"
+)
 
 // array is an array as PostgreSQL reads it, "{1,2}" or "{"a","b"}".
-type array struct{ buf []byte }
+type array struct {
+	buf []byte
+	n   int // elements
+}
 
-func (a *array) reset() { a.buf = append(a.buf[:0], '{') }
+func (a *array) reset() { a.buf, a.n = append(a.buf[:0], '{'), 0 }
 
 func (a *array) int(n int64) {
 	a.buf = append(strconv.AppendInt(a.buf, n, 10), ',')
+	a.n++
 }
 
 // text adds s, whose quotes and backslashes are escaped.
@@ -22,19 +29,36 @@ func (a *array) text(s string) {
 		}
 	}
 	a.buf = append(append(a.buf, s[start:]...), '"', ',')
+	a.n++
+}
+
+// fill adds NULLs until there are n elements.
+func (a *array) fill(n int) {
+	for ; a.n < n; a.n++ {
+		a.buf = append(a.buf, "NULL,"...)
+	}
 }
 
 // arrayText is an array's text, as a parameter.
 type arrayText []byte
 
-// value ends the array, which has at least one element, and returns it.
+// value ends the array and returns it.
 func (a *array) value() arrayText {
+	if a.n == 0 {
+		return append(a.buf, '}')
+	}
 	a.buf[len(a.buf)-1] = '}'
 	return a.buf
 }
 
-// arrays holds a statement's arrays, one for each column.
-type arrays struct{ columns []array }
+// arrays holds a statement's arrays, one for each column. The first columns are common: in them,
+// rows say only what differs from the first row, which most often is nothing. unnest has NULL for
+// the others, and for all that an array is shorter than the longest.
+type arrays struct {
+	columns []array
+	ints    []int64  // of the first row, in the common columns of integers
+	texts   []string // and in those of texts, which come behind them
+}
 
 func (a *arrays) reset(columns int) {
 	for len(a.columns) < columns {
@@ -43,65 +67,87 @@ func (a *arrays) reset(columns int) {
 	for i := range a.columns[:columns] {
 		a.columns[i].reset()
 	}
+	a.ints, a.texts = a.ints[:0], a.texts[:0]
 }
 
-// ints adds a row's integers to the columns from first on.
-func (a *arrays) ints(first int, values ...int64) {
-	for i, v := range values {
-		a.columns[first+i].int(v)
+// common adds a row's integers, then its texts, to the common columns.
+func (a *arrays) common(row int, ints []int64, texts ...string) {
+	if row == 0 {
+		a.ints, a.texts = append(a.ints, ints...), append(a.texts, texts...)
+		return
+	}
+	for i, v := range ints {
+		if v != a.ints[i] {
+			a.columns[i].fill(row)
+			a.columns[i].int(v)
+		}
+	}
+	for i, v := range texts {
+		if v != a.texts[i] {
+			c := &a.columns[len(ints)+i]
+			c.fill(row)
+			c.text(v)
+		}
 	}
 }
 
-// texts does so with its texts.
-func (a *arrays) texts(first int, values ...string) {
-	for i, v := range values {
-		a.columns[first+i].text(v)
-	}
-}
-
-// bindArrays binds the first columns of the commit's arrays as the parameters from 1 on.
-func (c *commit) bindArrays(columns int) {
+// bindArrays binds the first columns of the commit's arrays as the parameters from 1 on, and then
+// what the first row has in the common ones. It returns the number of the next parameter.
+func (c *commit) bindArrays(columns int) (next int) {
 	c.args = c.args[:0]
+	add := func(v driver.Value) { c.bind(len(c.args)+1, v) }
 	for i := range columns {
-		c.bind(i+1, c.arrays.columns[i].value())
+		add(c.arrays.columns[i].value())
 	}
+	for _, v := range c.arrays.ints {
+		add(v)
+	}
+	for _, v := range c.arrays.texts {
+		add(v)
+	}
+	return len(c.args) + 1
 }
 
-const insertEntryArrays = `INSERT INTO atommq_entry (id, published, updated, edited, absent, feed, uuid, title, atom_id, xml)
-	SELECT id + ?11, published, updated, edited, absent, feed, uuid, title, atom_id, xml FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]),
-	CAST(?3 AS BIGINT[]), CAST(?4 AS BIGINT[]), CAST(?5 AS BIGINT[]), CAST(?6 AS TEXT[]), CAST(?7 AS TEXT[]), CAST(?8 AS TEXT[]), CAST(?9 AS TEXT[]),
-	CAST(?10 AS TEXT[])) AS e (id, published, updated, edited, absent, feed, uuid, title, atom_id, xml)`
+const insertEntryArrays = `INSERT INTO atommq_entry (id, published, updated, edited, absent, feed, title, atom_id, uuid, xml)
+	SELECT n + ?17, coalesce(published, ?10), coalesce(updated, ?11), coalesce(edited, ?12), coalesce(absent, ?13), coalesce(feed, ?14),
+	coalesce(title, ?15), coalesce(atom_id, ?16), uuid, xml
+	FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]), CAST(?3 AS BIGINT[]), CAST(?4 AS BIGINT[]), CAST(?5 AS TEXT[]), CAST(?6 AS TEXT[]),
+	CAST(?7 AS TEXT[]), CAST(?8 AS TEXT[]), CAST(?9 AS TEXT[])) WITH ORDINALITY
+	AS e (published, updated, edited, absent, feed, title, atom_id, uuid, xml, n)`
 
 // arrayBytes is how much content one statement takes at most, beside one entry.
 const arrayBytes = 8 << 20
 
 // insertArrays writes rows, at least one and as many as one statement takes, and returns how many.
+// Their ids follow each other.
 func (c *commit) insertArrays(rows []row) (n int, err error) {
-	c.arrays.reset(10)
+	a := &c.arrays
+	a.reset(9)
 	for size := 0; n < len(rows) && size < arrayBytes; n++ {
 		r, e := &rows[n], rows[n].entry
-		c.arrays.ints(0, r.id, micros(e.Published, r.at), micros(e.Updated, r.at), r.at, int64(e.Absent))
-		c.arrays.texts(5, e.Feed, e.UUID, e.Title, e.AtomID, text(e.XML))
+		a.common(n, []int64{micros(e.Published, r.at), micros(e.Updated, r.at), r.at, int64(e.Absent)}, e.Feed, e.Title, e.AtomID)
+		a.columns[7].text(e.UUID)
+		a.columns[8].text(text(e.XML))
 		size += len(e.XML)
 	}
-	c.bindArrays(10)
-	c.bind(11, c.own(0))
+	c.bind(c.bindArrays(9), c.own(rows[0].id-1))
 	return n, c.writer.execNumbered(insertEntryArrays, c.args)
 }
 
-const insertReadyArrays = `INSERT INTO atommq_ready (queue, rank, id, attempts, bytes, ack_timeout, expires)
-	SELECT queue, rank, id + ?7, 0, bytes, ack_timeout, expires FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]), CAST(?3 AS BIGINT[]),
-	CAST(?4 AS BIGINT[]), CAST(?5 AS BIGINT[]), CAST(?6 AS BIGINT[])) AS w (queue, rank, id, bytes, ack_timeout, expires)`
+const insertReadyArrays = `INSERT INTO atommq_ready (queue, rank, bytes, ack_timeout, expires, id, attempts)
+	SELECT coalesce(queue, ?7), coalesce(rank, ?8), coalesce(bytes, ?9), coalesce(ack_timeout, ?10), coalesce(expires, ?11), id + ?12, 0
+	FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]), CAST(?3 AS BIGINT[]), CAST(?4 AS BIGINT[]), CAST(?5 AS BIGINT[]), CAST(?6 AS BIGINT[]))
+	AS w (queue, rank, bytes, ack_timeout, expires, id)`
 
 // insertWorkArrays writes works, at least one.
 func (c *commit) insertWorkArrays(works []work) error {
 	c.arrays.reset(6)
 	for i := range works {
 		w := &works[i]
-		c.arrays.ints(0, w.queue, w.rank, w.id, w.bytes, w.ackTimeout, w.expires)
+		c.arrays.common(i, []int64{w.queue, w.rank, w.bytes, w.ackTimeout, w.expires})
+		c.arrays.columns[5].int(w.id)
 	}
-	c.bindArrays(6)
-	c.bind(7, c.own(0))
+	c.bind(c.bindArrays(6), c.own(0))
 	return c.writer.execNumbered(insertReadyArrays, c.args)
 }
 
@@ -114,7 +160,8 @@ func (c *commit) updateWaitingArrays() error {
 	any := false
 	for i, queue := range c.roster.counts.queues {
 		if delta := c.roster.counts.deltas[i]; delta != 0 {
-			c.arrays.ints(0, queue, delta)
+			c.arrays.columns[0].int(queue)
+			c.arrays.columns[1].int(delta)
 			any = true
 		}
 	}
