@@ -35,6 +35,7 @@ func (s *site) postCollection(w http.ResponseWriter, r *http.Request) error {
 	if err := refuse(f, p); err != nil {
 		return err
 	}
+	unwatch(r)
 	b, media, err := s.openPost(w, r, p)
 	if err != nil {
 		return err

@@ -26,6 +26,7 @@ func NewServer(routes *Routes, log *slog.Logger) *Server {
 		WriteTimeout:      60 * time.Second, // longer, so that a body that stalls can still be answered
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		ConnContext:       keepConnection,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}, routes.live, routes}
 }

@@ -157,7 +157,7 @@ type admission struct {
 
 // guest is a connection that is counted until it is closed.
 type guest struct {
-	*net.TCPConn
+	*connection
 	at     *admission
 	from   netip.Addr
 	left   atomic.Bool
@@ -174,7 +174,7 @@ const (
 
 // Read reads, and counts those whose request has no head in time.
 func (g *guest) Read(p []byte) (int, error) {
-	n, err := g.TCPConn.Read(p)
+	n, err := g.connection.Read(p)
 	switch standing := g.stands.Load(); {
 	case standing == isBusy || g.at.scheme != "http":
 	case n > 0 && standing == isIdle:
@@ -224,16 +224,16 @@ func (a *admission) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		failures = 0
-		tcp, ok := conn.(*net.TCPConn)
+		client, ok := conn.(*connection)
 		if !ok { // a unix socket: a web server is on the other side
 			return conn, nil
 		}
-		from := addressOf(tcp)
+		from := addressOf(client.TCPConn)
 		why := a.crowd.enter(a.scheme, a.most, from)
 		if why == "" {
-			return &guest{TCPConn: tcp, at: a, from: from}, nil
+			return &guest{connection: client, at: a, from: from}, nil
 		}
-		a.turnAway(tcp, why)
+		a.turnAway(client.TCPConn, why)
 	}
 }
 

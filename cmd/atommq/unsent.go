@@ -10,11 +10,13 @@ const mostUnsent = 256 << 10
 // thrifty is a listener whose connections have that limit.
 type thrifty struct{ net.Listener }
 
-// Accept accepts a connection.
+// Accept accepts a connection, which over TCP is a *connection.
 func (t thrifty) Accept() (net.Conn, error) {
 	conn, err := t.Listener.Accept()
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		limitUnsent(tcp)
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return conn, err
 	}
-	return conn, err
+	limitUnsent(tcp)
+	return &connection{TCPConn: tcp}, nil
 }
