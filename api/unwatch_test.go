@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"atommq/bus"
 )
 
 // unwatched is a listener whose connections can be left unwatched, and which counts how often one was.
@@ -67,4 +69,41 @@ func TestWhoPublishesIsWatchedAgainFromTheNextRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.waitForReaders(0)
+}
+
+func TestWhoPublishesMayCloseHisSideOfTheConnection(t *testing.T) {
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serveOn(t, &unwatched{Listener: tcp}, Handler{})
+	post := func() *net.TCPConn {
+		conn := dialTCP(t, s)
+		t.Cleanup(func() { _ = conn.Close() })
+		send(t, conn, "POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi")
+		return conn
+	}
+	writing, goOn := make(chan struct{}, 2), make(chan struct{})
+	s.store.BeforeCommit = func([]*bus.Op) error {
+		writing <- struct{}{}
+		<-goOn
+		return nil
+	}
+	first := post()
+	<-writing
+	second := post()
+	eventually(t, "the second waits for the first", func() bool { return s.bus.Stats().Waiting == 1 })
+	for _, conn := range []*net.TCPConn{first, second} {
+		if err := conn.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.do(http.MethodGet, "/feeds", "").want(t, http.StatusOK) // takes longer than to see that they closed
+	close(goOn)
+	for _, conn := range []*net.TCPConn{first, second} {
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || resp.StatusCode != http.StatusCreated {
+			t.Error(resp, err)
+		}
+	}
 }
