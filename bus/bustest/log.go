@@ -122,6 +122,45 @@ func testFidelity(t *testing.T, s *suite) {
 	}
 }
 
+func testFidelityTogether(_ *testing.T, s *suite) {
+	given := []func(m *feeds.Member){
+		func(*feeds.Member) {},
+		func(m *feeds.Member) { m.AtomID = "tag:example.org,2026:1" },
+		func(m *feeds.Member) { m.Title = "NULL" },
+		func(m *feeds.Member) { m.Published = time.Date(1999, 12, 31, 23, 59, 59, 999999000, time.UTC) },
+		func(m *feeds.Member) { m.Updated = time.Date(2262, 1, 1, 0, 0, 0, 1000, time.UTC) },
+		func(m *feeds.Member) { m.Absent = feeds.PartAuthor },
+		func(m *feeds.Member) { m.Title = "" },
+		func(m *feeds.Member) { m.Feed = "y" },
+		func(*feeds.Member) {},
+	}
+	// Whichever comes first, the others do not take after it.
+	for first := range given {
+		var op bus.Op
+		op.Kind, op.At = bus.OpPublish, s.at
+		var want []feeds.Member
+		for i := range given {
+			e := entry("x", "a title")
+			given[(first+i)%len(given)](&e.Member)
+			op.Posts = append(op.Posts, bus.Posting{Entry: e})
+			want = append(want, e.Member)
+		}
+		s.must(&op)
+		for i := range want {
+			w, e := want[i], op.Posts[i].Entry
+			w.ID, w.Edited = int64(first*len(given)+i+1), s.at
+			if w.Published.IsZero() {
+				w.Published = s.at
+			}
+			if w.Updated.IsZero() {
+				w.Updated = s.at
+			}
+			s.wantMember(w, e)
+			s.wantMember(w, s.find(w.Feed, w.UUID))
+		}
+	}
+}
+
 func testTimes(t *testing.T, s *suite) {
 	e := entry("x", "a")
 	s.must(publishing(e))

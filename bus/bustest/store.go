@@ -123,6 +123,7 @@ func TestStore(t *testing.T, open func(t *testing.T) bus.Store) {
 		{"ids rise by one in the order of the ops", testOrder},
 		{"the pieces of a commit are one commit", testPieces},
 		{"an entry comes back as it was published", testFidelity},
+		{"entries of one commit come back each as it was published", testFidelityTogether},
 		{"times left out are those of the commit", testTimes},
 		{"pages end at their bounds in both directions", testPages},
 		{"a page ends once its bytes are passed", testPageBytes},
