@@ -16,7 +16,8 @@ type ConsumerConfig struct {
 	AckTimeout  time.Duration // of deliveries whose message names none; 0 for the queue's
 	Name        string        // of the consumer, for dead letters
 	// Ready is called when Take has something to give, and not again before Take was called, and when
-	// the consumer was robbed: from any goroutine, with no lock that Take needs. It must not block.
+	// the consumer was robbed or has ended: from any goroutine, with no lock that Take needs. It must
+	// not block.
 	Ready func()
 }
 
@@ -32,9 +33,15 @@ type Consumer struct {
 	untaken    *Delivery // the first of those held that was not taken; the rest of them follow it
 	credit     int32     // deliveries that it may still be handed
 	notified   bool      // ready was called, and Take not since
-	robbed     atomic.Bool
+	fate       atomic.Uint32
 	closed     bool
 }
+
+// What may become of a consumer, as bits of its fate.
+const (
+	fateRobbed   uint32 = 1 << iota
+	fateHomeless        // its queue was dropped, and its feed has no room for another
+)
 
 const maxPrefetch = 1_000_000
 

@@ -35,7 +35,7 @@ func (d *desk) surrender() (robbed []*Consumer) {
 	for w := range d.queues.all() {
 		for c, n := w.turn, w.consumers; n > 0; c, n = c.next, n-1 {
 			if d.loseAll(c) || d.bus.temps.has(w.feed) {
-				c.robbed.Store(true)
+				c.fate.Or(fateRobbed)
 				c.notified = true
 				robbed = append(robbed, c)
 			}
@@ -60,9 +60,9 @@ func (d *desk) loseAll(c *Consumer) (taken bool) {
 	return taken
 }
 
-// tell has consumers find out that they were robbed.
-func tell(robbed []*Consumer) {
-	for _, c := range robbed {
+// tell has consumers find out what became of them.
+func tell(concerned []*Consumer) {
+	for _, c := range concerned {
 		c.ready()
 	}
 }
@@ -70,4 +70,4 @@ func tell(robbed []*Consumer) {
 // Robbed reports whether what c had taken and not settled may be with others now, or its temp feed
 // removed, because this node was cut off from the store, or taken for dead: whoever works on it is
 // to be told. Ready is called when it happens. c goes on with new work.
-func (c *Consumer) Robbed() bool { return c.robbed.Load() }
+func (c *Consumer) Robbed() bool { return c.fate.Load()&fateRobbed != 0 }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -95,6 +96,11 @@ func (b *Bus) tryAgain(ctx context.Context) {
 		q, err := b.begin(ctx, name)
 		if err == nil {
 			b.desk.adopt(q)
+			continue
+		}
+		if errors.Is(err, ErrManyQueues) {
+			b.config.Log.Warn("a queue that was dropped has no room to be made anew; its consumers are told", "feed", name.Feed, "queue", name.Name)
+			b.desk.evict(name)
 			continue
 		}
 		b.complain(ctx, "making a queue anew that was dropped failed; trying again", err)

@@ -150,6 +150,9 @@ func (b *Bus) leaseNext(ctx context.Context, q *Queue, c LeaseConfig) ([]LeasedE
 		case <-b.closing:
 			return nil, ErrClosed
 		}
+		if err := consumer.Err(); err != nil {
+			return nil, err
+		}
 		list, err := c.within(func(bytes int64) ([]LeasedEntry, error) { return b.leaseHeld(consumer, q, c, bytes) })
 		if err != nil || len(list) > 0 {
 			return list, err

@@ -74,7 +74,7 @@ func (b *Bus) purge(ctx context.Context, q *Queue, c Counted, seen *Queue) (remo
 }
 
 // DropQueue removes a queue with its work, also what consumers have; the queue's Waiting must be
-// waiting. Consumers that are still there make it anew, empty. ErrCount, and nothing done, when
+// waiting. Consumers that are still there make it anew, empty, if the feed has room for it. ErrCount, and nothing done, when
 // another number waits; ErrChanged when the queue is not as seen, nil for any, but for what waits.
 func (b *Bus) DropQueue(ctx context.Context, name QueueName, waiting int64, seen *Queue) error {
 	q, err := b.Queue(ctx, name.Feed, name.Name)
@@ -115,6 +115,32 @@ func (d *desk) disown(queue int64) {
 			d.signal()
 		}
 	}
+}
+
+// evict ends the consumers of a queue that is gone, and has no room to be made anew: it would have
+// to be tried for ever, and they would wait in vain.
+func (d *desk) evict(name QueueName) {
+	d.mu.Lock()
+	var evicted []*Consumer
+	if w := d.find(name.Feed, name.Name); w != nil && w.id == 0 {
+		for c, n := w.turn, w.consumers; n > 0; c, n = c.next, n-1 {
+			c.fate.Or(fateHomeless)
+			c.notified = true
+			evicted = append(evicted, c)
+		}
+	}
+	d.mu.Unlock()
+	tell(evicted)
+}
+
+// Err returns why c is handed nothing any more: ErrManyQueues when its queue was dropped, and its feed
+// got MostQueues others before it could be made anew. Ready is called when it happens. nil while c
+// goes on.
+func (c *Consumer) Err() error {
+	if c.fate.Load()&fateHomeless != 0 {
+		return ErrManyQueues
+	}
+	return nil
 }
 
 // Backlog returns how it stands with a queue's work.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -291,5 +293,69 @@ func TestALetterGoesToNoOtherFeedThanItsOwn(t *testing.T) {
 		if err != nil || done != (bus.Requeued{Skipped: 1}) {
 			t.Errorf("Requeue = %+v, %v, want it skipped", done, err)
 		}
+	})
+}
+
+// TestADroppedQueueThatHasNoRoomTellsItsConsumers has another node drop a queue, and fill its place.
+func TestADroppedQueueThatHasNoRoomTellsItsConsumers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var begun atomic.Int32
+		store := &bustest.Memory{BeforeCommit: func(ops []*bus.Op) error {
+			for _, op := range ops {
+				if op.Kind == bus.OpOpen {
+					begun.Add(1)
+				}
+			}
+			return nil
+		}}
+		here, elsewhere := open(t, store, nil, bus.Config{}), open(t, store, nil, bus.Config{})
+		w := work(t, here, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
+		leased := make(chan error, 1)
+		go func() {
+			_, err := here.Lease(context.Background(), bus.LeaseConfig{Feed: "x", Queue: bus.DefaultQueue, Count: 1, Wait: time.Hour})
+			leased <- err
+		}()
+		synctest.Wait()
+		configure := func(name string) {
+			t.Helper()
+			if _, err := elsewhere.ConfigureQueue(t.Context(), "x", name, bus.QueueSettings{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range bus.MostQueues - 1 {
+			configure(fmt.Sprint(i))
+		}
+		if err := elsewhere.DropQueue(t.Context(), workQueue, 0, nil); err != nil {
+			t.Fatal(err)
+		}
+		configure("more")
+		begun.Store(0)
+		<-time.After(time.Minute)
+		if n := begun.Load(); n != 1 {
+			t.Errorf("the queue was tried to be made %d times, want once", n)
+		}
+		select {
+		case <-w.ready:
+		default:
+			t.Error("the consumer was not woken")
+		}
+		if err := w.consumer.Err(); !errors.Is(err, bus.ErrManyQueues) {
+			t.Errorf("the consumer ended with %v, want ErrManyQueues", err)
+		}
+		select {
+		case err := <-leased:
+			if !errors.Is(err, bus.ErrManyQueues) {
+				t.Errorf("Lease: %v, want ErrManyQueues", err)
+			}
+		default:
+			t.Error("who waits for a lease goes on waiting")
+		}
+		if err := elsewhere.DropQueue(t.Context(), bus.QueueName{Feed: "x", Name: "more"}, 0, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.consumer.Close()
+		again := work(t, here, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
+		publish(t, here, queued("1"))
+		again.want("1")
 	})
 }

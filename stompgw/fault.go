@@ -86,6 +86,15 @@ func robbed() *fault {
 	}
 }
 
+// homeless is what clients are told whose queue was removed while its feed had no room for another.
+func homeless(destination string) *fault {
+	return &fault{
+		message: fmt.Sprintf("the queue behind %s was removed, and its feed has as many queues as it may", quote([]byte(destination))),
+		detail:  "nothing comes from it any more; remove a queue of this feed that nobody needs, over HTTP, and connect again, or subscribe to one that is there",
+		ends:    true,
+	}
+}
+
 func gapDetail(gap *bus.GapError) string {
 	if gap.Oldest == 0 {
 		return fmt.Sprintf("subscribe with Xlastid:%d for what comes next", gap.Pruned)

@@ -61,23 +61,35 @@ func (s *queueSubscription) destination() string { return s.text[s.idLength:] }
 func (s *queueSubscription) is(k subscriptionKind) bool { return s.kind&k != 0 }
 
 // notify has the writer take what the consumer has, or ends the session when the consumer was
-// robbed of what the client has.
+// robbed of what the client has, or has ended.
 func (s *queueSubscription) notify() {
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// Before it has begun, the client has nothing.
-	if s.state&begunState != 0 && s.consumer != nil && s.consumer.Robbed() {
-		c.failLocked(robbed(), receipt{})
-		return
-	}
 	s.notifyLocked()
+}
+
+// fault returns what the client is told of the consumer, nil for nothing. Before the subscription
+// has begun, the client has nothing.
+func (s *queueSubscription) fault() *fault {
+	switch {
+	case s.state&begunState == 0 || s.consumer == nil:
+		return nil
+	case s.consumer.Robbed():
+		return robbed()
+	case s.consumer.Err() != nil:
+		return homeless(s.destination())
+	}
+	return nil
 }
 
 func (s *queueSubscription) notifyLocked() {
 	c := s.conn
+	f := s.fault()
 	switch {
 	case s.state&closedState != 0:
+	case f != nil:
+		c.failLocked(f, receipt{})
 	case s.state&begunState == 0:
 		s.state |= earlyState
 	default:
