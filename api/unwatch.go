@@ -29,8 +29,12 @@ func keepConnection(ctx context.Context, conn net.Conn) context.Context {
 }
 
 // unwatch leaves r's connection unwatched, if it can be, from where r's body ends until the next
-// request. The context of r does not end then when the client leaves.
+// request. The context of r does not end then when the client leaves. Without a body, r has been
+// watched from its start.
 func unwatch(r *http.Request) {
+	if r.Body == http.NoBody {
+		return
+	}
 	if u, ok := r.Context().Value(connectionKey{}).(Unwatcher); ok {
 		u.Unwatch()
 	}

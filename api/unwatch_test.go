@@ -2,11 +2,12 @@ package api
 
 import (
 	"bufio"
+	"io"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"atommq/bus"
 )
@@ -15,25 +16,36 @@ import (
 type unwatched struct {
 	net.Listener
 	leftOut atomic.Int64
+	late    bool // to ask for it takes until the client is watched
 }
 
 func (l *unwatched) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
-	return &unwatchedConn{Conn: conn, listener: l}, err
+	return &unwatchedConn{Conn: conn, listener: l, watched: make(chan struct{})}, err
 }
 
 type unwatchedConn struct {
 	net.Conn
 	listener *unwatched
 	armed    atomic.Bool
+	watched  chan struct{} // closed once a read of one byte has begun
+	once     sync.Once
 }
 
-func (c *unwatchedConn) Unwatch() { c.armed.Store(true) }
+func (c *unwatchedConn) Unwatch() {
+	if c.listener.late {
+		<-c.watched
+	}
+	c.armed.Store(true)
+}
 
 func (c *unwatchedConn) Read(p []byte) (int, error) {
 	if len(p) == 1 && c.armed.Swap(false) {
 		c.listener.leftOut.Add(1)
 		return 0, nil
+	}
+	if len(p) == 1 && c.listener.late {
+		c.once.Do(func() { close(c.watched) })
 	}
 	return c.Conn.Read(p)
 }
@@ -44,7 +56,7 @@ func TestWhoPublishesIsWatchedAgainFromTheNextRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	listener := &unwatched{Listener: tcp}
-	s := serveOn(t, listener, Handler{HeartBeat: time.Hour})
+	s := serveOn(t, listener, Handler{})
 	conn := dialTCP(t, s)
 	t.Cleanup(func() { _ = conn.Close() })
 	answers := bufio.NewReader(conn)
@@ -64,11 +76,65 @@ func TestWhoPublishesIsWatchedAgainFromTheNextRequest(t *testing.T) {
 		}
 		eventually(t, "a read is left out", func() bool { return listener.leftOut.Load() == int64(i+1) })
 	}
-	readStream(t, conn, streamRequest)
+	s.wantWatched(conn)
+}
+
+// wantWatched has a poll wait on conn, and shows that its leaving is noticed.
+func (s *server) wantWatched(conn net.Conn) {
+	s.t.Helper()
+	if _, err := io.WriteString(conn, "GET /feeds/x?after=1000 HTTP/1.1\r\nHost: h\r\nPrefer: wait=60\r\n\r\n"); err != nil {
+		s.t.Fatal(err)
+	}
+	s.waitForReaders(1)
 	if err := conn.Close(); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	s.waitForReaders(0)
+}
+
+func TestWhoFailsToPublishIsWatchedAgainFromTheNextRequest(t *testing.T) {
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serveOn(t, &unwatched{Listener: tcp}, Handler{})
+	s.fill(1)
+	for _, head := range []string{
+		"Content-Type: application/atom+xml\r\nContent-Length: 1\r\n\r\n<",
+		"Content-Type: text/plain\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone",
+		"Content-Type: text/plain\r\nContent-Encoding: br\r\nContent-Length: 4\r\n\r\nnone",
+	} {
+		conn := dialTCP(t, s)
+		t.Cleanup(func() { _ = conn.Close() })
+		send(t, conn, "POST /feeds/x HTTP/1.1\r\nHost: h\r\n"+head)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			t.Fatal(err)
+		}
+		s.wantWatched(conn)
+	}
+}
+
+func TestWhoPublishesNothingIsWatchedAgainFromTheNextRequest(t *testing.T) {
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serveOn(t, &unwatched{Listener: tcp, late: true}, Handler{})
+	conn := dialTCP(t, s)
+	t.Cleanup(func() { _ = conn.Close() })
+	send(t, conn, "POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	s.wantWatched(conn)
 }
 
 func TestWhoPublishesMayCloseHisSideOfTheConnection(t *testing.T) {
