@@ -59,13 +59,13 @@ func (r Rights) String() string {
 // for rights may have made them up.
 func Allowing(account string, rights Rights, pattern string) string {
 	word, _, _ := strings.Cut(rights.String(), ",")
-	return fmt.Sprintf("atommq user allow %s %s %s", accountWord(account), word, shellQuoted(pattern))
+	return fmt.Sprintf("atommq user allow %s %s %s", accountWord(account), word, ShellWord(pattern))
 }
 
 // accountWord writes an account's name as one word of a command.
 func accountWord(account string) string {
 	if strings.ContainsFunc(account, special) {
-		return shellQuoted(account)
+		return ShellWord(account)
 	}
 	return account
 }
@@ -75,9 +75,9 @@ func special(c rune) bool {
 	return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("._@", c))
 }
 
-// shellQuoted makes text one word of a POSIX shell: nothing is special between single quotes but
-// the single quote itself.
-func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+// ShellWord makes text one word of a POSIX shell, whatever it holds: nothing is special between
+// single quotes but the single quote itself.
+func ShellWord(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // whole adds what RightAdmin has in it.
 func (r Rights) whole() Rights {

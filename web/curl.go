@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"atommq/bus"
 	"atommq/feeds"
 )
 
@@ -19,7 +20,7 @@ type how struct {
 
 // newHow returns the commands for a feed that takes accepts.
 func newHow(collection string, last int64, accepts feeds.Accepts) how {
-	url := shellQuote(collection)
+	url := bus.ShellWord(collection)
 	h := how{Follow: "curl -H 'Xlastid: " + strconv.FormatInt(last, 10) + "' " + url, After: last}
 	if accepts.Allow("text/plain", "") {
 		h.Text = "curl -H 'Content-Type: text/plain' -d 'Hello, world' " + url
@@ -28,7 +29,7 @@ func newHow(collection string, last int64, accepts feeds.Accepts) how {
 		h.Entry = "curl -d '<entry><title>Hello</title><content>world</content></entry>' " + url
 	}
 	if typ := fileType(accepts); typ != "" {
-		h.File = "curl --data-binary @FILE -H " + shellQuote("Content-Type: "+typ) + " -H 'Slug: A title' " + url
+		h.File = "curl --data-binary @FILE -H " + bus.ShellWord("Content-Type: "+typ) + " -H 'Slug: A title' " + url
 	}
 	return h
 }
@@ -61,10 +62,4 @@ func fileType(accepts feeds.Accepts) string {
 		}
 	}
 	return ""
-}
-
-// shellQuote makes s one word of a POSIX shell, whatever it holds: nothing is
-// special between single quotes but the single quote itself.
-func shellQuote(s string) string {
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
