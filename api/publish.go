@@ -218,13 +218,8 @@ func idempotencyKey(r *http.Request) (string, error) {
 		return "", repeated("Idempotency-Key")
 	}
 	key := lines[0]
-	if key == "" || len(key) > 255 {
-		return "", badRequest("Idempotency-Key has %d bytes. Give 1 to 255, a new uuid for instance.", len(key))
-	}
-	for _, c := range []byte(key) {
-		if c < ' ' || c > '~' {
-			return "", badRequest("Idempotency-Key has a character that is not printable ASCII. Give a new uuid, for instance.")
-		}
+	if err := bus.CheckKey(key); err != nil {
+		return "", badRequest("Idempotency-Key %v. Give 1 to 255 characters of printable ASCII, a new uuid for instance.", err)
 	}
 	return key, nil
 }

@@ -258,17 +258,13 @@ func parseExpires(value []byte) (time.Time, error) {
 	return time.UnixMilli(ms).UTC(), nil
 }
 
-// parseKey takes an idempotency key, by the rules that HTTP clients have for it.
+// parseKey takes an idempotency key.
 func parseKey(value []byte) (string, error) {
-	if len(value) == 0 || len(value) > 255 {
-		return "", faultf("send 1 to 255 bytes, a new uuid for instance", "Idempotency-Key has %d bytes", len(value))
+	key := string(value)
+	if err := bus.CheckKey(key); err != nil {
+		return "", faultf("send 1 to 255 bytes of printable ASCII, a new uuid for instance", "Idempotency-Key %v", err)
 	}
-	for _, b := range value {
-		if b < ' ' || b > '~' {
-			return "", faultf("send printable ASCII, a new uuid for instance", "Idempotency-Key %s is not ASCII", quote(value))
-		}
-	}
-	return string(value), nil
+	return key, nil
 }
 
 // message makes the message of a SEND, which is valid until sender.forget, and returns the size of the frame.

@@ -336,8 +336,9 @@ func TestWrongSENDIsAnsweredWithWhatToDo(t *testing.T) {
 		{"destination:/queue/x\nexpiration:0", `expiration "0" is no time`},
 		{"destination:/queue/x\nexpiration:soon", `expiration "soon" is no time`},
 		{"destination:/queue/x\ngroup:a\\nb", `group "a\nb" is no name of a queue`},
-		{"destination:/queue/x\nIdempotency-Key:", "Idempotency-Key has 0 bytes"},
-		{"destination:/queue/x\nidempotency-key:\u00fc", `Idempotency-Key "ü" is not ASCII`},
+		{"destination:/queue/x\nIdempotency-Key:", "Idempotency-Key is empty"},
+		{"destination:/queue/x\nIdempotency-Key:" + strings.Repeat("k", 256), "Idempotency-Key has 256 bytes"},
+		{"destination:/queue/x\nidempotency-key:\u00fc", `Idempotency-Key "ü" is not printable ASCII`},
 		{"destination:/queue/x\ntransaction:t", `no transaction "t" is open`},
 	} {
 		t.Run(c.headers[:min(len(c.headers), 60)], func(t *testing.T) {
