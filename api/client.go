@@ -22,8 +22,9 @@ import (
 )
 
 // Client publishes to the feeds of a server and reads them. A request of which nothing was sent and
-// nothing came for 30 seconds, beyond what the server was asked to wait, fails: such an error is
-// os.ErrDeadlineExceeded.
+// nothing came for 30 seconds, beyond what the server was asked to wait, fails, as does one whose
+// answer comes at less than 1 KiB a second after that time: such an error is os.ErrDeadlineExceeded.
+// A stream may be as slow as it likes.
 type Client struct {
 	BaseURL         string       // "http://127.0.0.1:8080"
 	HTTP            *http.Client // default http.DefaultClient
@@ -193,7 +194,7 @@ func (c *Client) client() *http.Client {
 }
 
 // do sends req and reads the whole answer, which is to have the given status. It fails once nothing
-// came for as long as patience.
+// came for as long as patience, or when the answer takes longer than that and is slow, too.
 func (c *Client) do(req *http.Request, status int, patience time.Duration) (*http.Response, []byte, error) {
 	ctx, dog := watch(req.Context(), patience)
 	defer dog.stop()
@@ -202,7 +203,7 @@ func (c *Client) do(req *http.Request, status int, patience time.Duration) (*htt
 		return nil, nil, causeOf(ctx, err)
 	}
 	dog.heard()
-	body, err := io.ReadAll(io.LimitReader(watched{resp.Body, dog}, maxAnswer+1))
+	body, err := io.ReadAll(io.LimitReader(inTime(watched{resp.Body, dog}, patience), maxAnswer+1))
 	if closeErr := resp.Body.Close(); err == nil {
 		err = closeErr
 	}

@@ -92,6 +92,46 @@ func (w watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// slowestAnswer is how many bytes of an answer have to come in a second, on the whole: a reader
+// that a server takes for slow gets more.
+const slowestAnswer = 1 << 10
+
+// trickle is the error about an answer that comes too slowly to end. It has no Timeout, as silence
+// has one: the server is there.
+type trickle struct {
+	size int64
+	took time.Duration
+}
+
+func (t trickle) Error() string {
+	return fmt.Sprintf("the server answers too slowly: %d bytes came in %v", t.size, t.took.Round(time.Second/10))
+}
+
+func (trickle) Is(target error) bool { return target == os.ErrDeadlineExceeded }
+
+// timely is an answer that is read to its end, which is not to be put off for ever.
+type timely struct {
+	from     io.Reader
+	patience time.Duration
+	begun    time.Time
+	size     int64
+}
+
+// inTime bounds how long an answer may take from now on: as long as patience, and the time that
+// what came of it takes at the slowest.
+func inTime(from io.Reader, patience time.Duration) io.Reader {
+	return &timely{from: from, patience: patience, begun: time.Now()}
+}
+
+func (t *timely) Read(p []byte) (int, error) {
+	n, err := t.from.Read(p)
+	t.size += int64(n)
+	if took := time.Since(t.begun); err == nil && took > t.patience+time.Duration(t.size)*time.Second/slowestAnswer {
+		err = trickle{t.size, took}
+	}
+	return n, err
+}
+
 // underway returns how long what was handed to the system, which holds some of it back, may take
 // to get to the server: at 256 KiB a second.
 func underway(size int) time.Duration {

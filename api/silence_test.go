@@ -1,13 +1,16 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,6 +120,87 @@ func TestAPublishThatIsCancelledBetweenTwoTriesTellsBothReasons(t *testing.T) {
 		err := publishOne(ctx, c)
 		if refused, ok := errors.AsType[*StatusError](err); !ok || refused.Status != http.StatusServiceUnavailable || !errors.Is(err, cause) {
 			t.Errorf("Publish: %v", err)
+		}
+	})
+}
+
+// answering returns a client whose requests are answered with a head and then with a piece after
+// each pause, as many as count says.
+func answering(t *testing.T, head, piece string, pause time.Duration, count int) *Client {
+	return dialing(t, func(conn net.Conn) {
+		defer conn.Close()
+		r := bufio.NewReader(conn)
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, req.Body)
+		_, err = io.WriteString(conn, head+"\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+		for ; count > 0 && err == nil && sleep(t.Context(), pause) == nil; count-- {
+			_, err = fmt.Fprintf(conn, "%x\r\n%s\r\n", len(piece), piece)
+		}
+		_, _ = io.WriteString(conn, "0\r\n\r\n")
+	})
+}
+
+func TestAnAnswerThatTricklesInWithoutEndIsGivenUp(t *testing.T) {
+	for name, test := range map[string]struct {
+		head     string
+		do       func(context.Context, *Client) error
+		patience time.Duration
+	}{
+		"publish": {"HTTP/1.1 201 Created\r\nXlastid: 7", publishOne, answerPatience},
+		"publish for 3 s": {"HTTP/1.1 201 Created\r\nXlastid: 7", func(ctx context.Context, c *Client) error {
+			c.Retry = 3 * time.Second
+			return publishOne(ctx, c)
+		}, 3 * time.Second},
+		"a refusal": {"HTTP/1.1 403 Forbidden", publishOne, answerPatience},
+		"read": {"HTTP/1.1 200 OK\r\nXlastid: 7", func(ctx context.Context, c *Client) error {
+			_, err := c.After(ctx, "x", 0, 1)
+			return err
+		}, answerPatience},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begun := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				err := test.do(ctx, answering(t, test.head, "x", time.Second, 1<<20))
+				if took := time.Since(begun); took < test.patience || took > test.patience+4*shortestTry {
+					t.Errorf("it ends after %v, want %v", took, test.patience)
+				}
+				if !errors.Is(err, os.ErrDeadlineExceeded) || !strings.Contains(err.Error(), "too slowly") {
+					t.Errorf("it ends with %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestASlowAnswerIsReadToItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const pieces = 600 // at one a second
+		piece := "<!--" + strings.Repeat("x", 2<<10) + "-->"
+		c := answering(t, "HTTP/1.1 200 OK\r\nXlastid: 7\r\nContent-Type: text/plain", piece, time.Second, pieces)
+		req, err := c.to(t.Context(), http.MethodGet, "/x", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, body, err := c.do(req, http.StatusOK, answerPatience); err != nil || len(body) != pieces*len(piece) {
+			t.Errorf("%d bytes, %v", len(body), err)
+		}
+	})
+}
+
+func TestAStreamMayTrickleForAsLongAsItLikes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun, enough := time.Now(), errors.New("enough")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 5*time.Hour, enough)
+		defer cancel()
+		f := &Following{Feeds: []string{"x"}, Lost: func(err error) { t.Errorf("lost after %v: %v", time.Since(begun), err) }}
+		c := answering(t, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream", "id: 1\nevent: position\ndata:\n\n", 5*time.Second, 1<<20)
+		if err := c.Follow(ctx, f, func(*BatchEntry) error { return nil }); !errors.Is(err, enough) {
+			t.Error(err)
 		}
 	})
 }
