@@ -34,6 +34,8 @@ func wrongInAddress(ctx context.Context, flag, address string) string {
 		return "a file has unix: before it"
 	case strings.HasPrefix(address, "unix:"), strings.Contains(address, "/"):
 		return "is a file, which only --fcgi takes"
+	case strings.Contains(address, ","):
+		return "is more than one address"
 	case err != nil && strings.Count(address, ":") > 1:
 		return "an IPv6 address stands in brackets, with a port behind them, as in [::1]:8080"
 	case err != nil || port == "":

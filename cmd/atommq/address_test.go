@@ -21,6 +21,7 @@ func TestWrongAddressesAreSaidInTheProgramsWords(t *testing.T) {
 		{"--https", "127.0.0.1:8443   # for all", `"8443   # for all" is no port`},
 		{"--http", "a b:1", `"a b" is no host`},
 		{"--admin", "http://127.0.0.1:9164/", "--admin http://127.0.0.1:9164/: is a URL: give an address like 127.0.0.1:9164"},
+		{"--http", "127.0.0.1:80,[::1]:80", "is more than one address: give an address like 127.0.0.1:8080"},
 		{"--http", "::1:8080", "in brackets, with a port behind them, as in [::1]:8080"},
 		{"--http", "unix:/run/x", "is a file, which only --fcgi takes: give an address like 127.0.0.1:8080"},
 		{"--fcgi", "/run/x", "a file has unix: before it: give an address like unix:/run/atommq/atommq.fcgi or 127.0.0.1:9000"},

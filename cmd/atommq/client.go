@@ -31,7 +31,7 @@ func declareClient(cmd *cobra.Command) *settings {
 // outgoingSettings lists the settings of those commands alone.
 func outgoingSettings() []setting {
 	return []setting{
-		{"url", "`URL` of the server to talk to; for https://, SSL_CERT_FILE may name the PEM file of an authority of your own",
+		{"url", "`URL` of the server to talk to, in place of the one on this machine that ATOMMQ_HTTP tells of; for https://, SSL_CERT_FILE may name the PEM file of an authority of your own",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.URL, n, "http://127.0.0.1:8080", h) }},
 		{"client-cert", "PEM `file` of a certificate to come in with at a server that has --tls-client-ca, with --client-key",
 			func(f *pflag.FlagSet, s *settings, n, h string) { f.StringVar(&s.ClientCert, n, "", h) }},

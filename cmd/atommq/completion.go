@@ -88,7 +88,7 @@ const (
 // talks to a server, with those that the server lists.
 func completeFeed(s *settings, most int) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) >= most || resolve(cmd.Flags(), os.LookupEnv) != nil {
+		if len(args) >= most || resolve(cmd.Context(), cmd.Flags(), os.LookupEnv) != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		client, err := newClient(s)

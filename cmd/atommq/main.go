@@ -132,7 +132,7 @@ func prepare(cmd *cobra.Command) {
 		return nil
 	}
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		if err := resolve(cmd.Flags(), os.LookupEnv); err != nil {
+		if err := resolve(cmd.Context(), cmd.Flags(), os.LookupEnv); err != nil {
 			return &misuse{err}
 		}
 		return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -197,7 +198,7 @@ func declare(cmd *cobra.Command, names ...string) *settings {
 // resolve gives every setting in flags that the command line left alone its
 // value from the environment, or from the file that --config names. An empty value
 // counts as none.
-func resolve(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
+func resolve(ctx context.Context, flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	path, _ := flags.GetString("config")
 	if path == "" {
 		path, _ = lookup(variable("config"))
@@ -209,17 +210,20 @@ func resolve(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
 			return err
 		}
 	}
+	given := func(name string) (value, source string) {
+		source = variable(name)
+		if value, _ = lookup(source); value != "" {
+			return value, source
+		}
+		a := file[source]
+		return a.value, fmt.Sprintf("%s:%d: %s", path, a.line, source)
+	}
 	for _, s := range settingsTable() {
 		flag := flags.Lookup(s.name)
 		if flag == nil || flag.Changed {
 			continue
 		}
-		value, _ := lookup(s.variable())
-		source := s.variable()
-		if value == "" {
-			a := file[s.variable()]
-			value, source = a.value, fmt.Sprintf("%s:%d: %s", path, a.line, s.variable())
-		}
+		value, source := given(s.name)
 		if value == "" {
 			continue
 		}
@@ -228,7 +232,7 @@ func resolve(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
 		}
 		flag.Annotations = map[string][]string{sourceMark: {source}}
 	}
-	return nil
+	return resolveURL(ctx, flags, given)
 }
 
 // sourceMark marks a flag with where its value is from, if that is not the command line.

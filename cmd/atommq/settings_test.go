@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -278,7 +279,7 @@ func settle(args []string, environment map[string]string) (*settings, error) {
 	if err := cmd.ParseFlags(args); err != nil {
 		return nil, err
 	}
-	return values, resolve(cmd.Flags(), func(name string) (string, bool) {
+	return values, resolve(context.Background(), cmd.Flags(), func(name string) (string, bool) {
 		value, ok := environment[name]
 		return value, ok
 	})
