@@ -23,9 +23,9 @@ func topCommand() *cobra.Command {
 		Use:   "top",
 		Short: "Show what a server does: rates, queues, feeds, connections",
 		Long: `Top asks a server for its metrics, at /metrics, and its feeds, every second, and shows
-what it does: rates, connections, the longest queues, the feeds that were published to last.
-q or Ctrl-C ends it. --url names a server, or the --admin address of one or of a gateway, which
-has no feeds to show. A server tells its metrics to programs on its own machine unless --metrics all.`,
+what it does: rates, connections, the longest queues, the feeds that were published to last. Its own
+requests it leaves out. q or Ctrl-C ends it. --url names a server, or the --admin address of one or of
+a gateway, which has no feeds to show. A server tells its metrics to programs on its own machine unless --metrics all.`,
 		Example: `  atommq top
   atommq top --url http://127.0.0.1:9164
   atommq top --once --json | jq .published`,

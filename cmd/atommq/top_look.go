@@ -27,6 +27,7 @@ const (
 type watch struct {
 	client  *api.Client
 	noFeeds bool // there are none here: it is an admin address
+	asked   int  // requests that the server answered
 }
 
 // look is what a server said at a time.
@@ -34,6 +35,7 @@ type look struct {
 	at      time.Time
 	metrics map[string]*dto.MetricFamily
 	feeds   []feedFigures
+	own     int // requests in the metrics that were made to look
 }
 
 // feedFigures is a feed in the list of feeds.
@@ -48,7 +50,10 @@ type feedFigures struct {
 func (w *watch) look(ctx context.Context) (*look, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookWait)
 	defer cancel()
-	l := &look{at: time.Now()}
+	l := &look{at: time.Now(), own: w.asked}
+	if w.noFeeds { // requests to an admin address are not counted
+		l.own = 0
+	}
 	text, status, err := w.get(ctx, "/metrics", "text/plain")
 	if err != nil {
 		return nil, err
@@ -114,6 +119,9 @@ func (w *watch) get(ctx context.Context, path, accept string) (text string, stat
 		return "", 0, explain(w.client, "", err)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode < http.StatusInternalServerError { // the others may be a proxy's answers
+		w.asked++
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, lookBytes))
 	return string(body), resp.StatusCode, err
 }

@@ -27,8 +27,8 @@ type report struct {
 	Messages     float64 `json:"messages"` // of STOMP
 	Acked        float64 `json:"acked"`
 	DeadLetters  float64 `json:"dead_letters"` // since the server's start
-	Requests     float64 `json:"requests"`
-	Failures     float64 `json:"failures"` // requests answered with 5xx, and ERROR frames
+	Requests     float64 `json:"requests"`     // without those made to look
+	Failures     float64 `json:"failures"`     // requests answered with 5xx, and ERROR frames
 
 	Connections int64 `json:"stomp_connections"`
 	Topics      int64 `json:"topic_subscriptions"`
@@ -75,7 +75,7 @@ func (r *report) compare(before, now *look) {
 	r.Published, r.Bytes, r.Refused = rate("atommq_published_entries_total"), rate("atommq_published_bytes_total"), rate("atommq_refused_entries_total")
 	r.Read = rate(delivered, "way", "http_read") + rate(delivered, "way", "http_stream")
 	r.Claimed, r.Messages, r.Acked = rate(delivered, "way", "http_claim"), rate(delivered, "way", "stomp"), rate("atommq_acks_total")
-	r.DeadLetters, r.Requests = now.sum("atommq_dead_letters_total"), rate("atommq_http_requests_total")
+	r.DeadLetters, r.Requests = now.sum("atommq_dead_letters_total"), max(now.requests()-before.requests(), 0)/seconds
 	r.Failures = rate("atommq_stomp_errors_total") + max(now.failures()-before.failures(), 0)/seconds
 	r.commits(before, now, seconds)
 	for _, figure := range []struct {
@@ -100,6 +100,9 @@ func (r *report) compare(before, now *look) {
 	r.Lagging += int64(now.sum("atommq_http_lagging_streams"))
 	r.Longest, r.Latest = now.longest(), now.latest(before, seconds)
 }
+
+// requests counts those of others than who looks.
+func (l *look) requests() float64 { return l.sum("atommq_http_requests_total") - float64(l.own) }
 
 // failures counts the requests that were the server's fault.
 func (l *look) failures() (n float64) {

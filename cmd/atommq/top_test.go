@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
@@ -40,6 +41,36 @@ func TestTopShowsWhatAServerDoes(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "atommq", "top", "--once", "--interval", "10ms", "--url", server.URL).Output()
 	if err != nil || !strings.Contains(string(out), "waiting 3") || !strings.Contains(string(out), "jobs default") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestTopLeavesItsOwnRequestsOut(t *testing.T) {
+	server := startServer(t, "--admin", "127.0.0.1:0")
+	for _, url := range []string{server.URL, server.Admin} {
+		client, err := newClient(&settings{URL: url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := &watch{client: client}
+		before, err := w.look(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, others := range []int{0, 0, 5} {
+			for range others {
+				ask(t, http.MethodGet, server.URL+"feeds", "")
+			}
+			now, err := w.look(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var r report
+			r.compare(before, now)
+			if got := r.Requests * max(now.at.Sub(before.at).Seconds(), 1e-3); math.Abs(got-float64(others)) > 1e-6 {
+				t.Errorf("%s: %v requests, want %d", url, got, others)
+			}
+			before = now
+		}
 	}
 }
 
