@@ -76,7 +76,6 @@ type Bus struct {
 
 	pages   *pages
 	present presence
-	open    presence // feeds that let new entries in
 	temps   temps
 	closing chan struct{} // closed first by Close: followers leave
 	once    sync.Once

@@ -50,7 +50,6 @@ func (b *Bus) Configure(ctx context.Context, name string, s Settings) (*Feed, er
 	if err != nil {
 		return nil, fmt.Errorf("configure %q: %w", name, err)
 	}
-	b.open.remove(name)
 	b.hub.forget(name)
 	return f, nil
 }

@@ -9,15 +9,13 @@ import (
 )
 
 const (
-	// presenceTime is how long a feed that was there counts as there. Another node may drop it, or
-	// close it, meanwhile.
+	// presenceTime is how long a feed that was there counts as there. Another node may drop it meanwhile.
 	presenceTime = 2 * time.Second
 	// mostPresent bounds the feeds that are remembered so.
 	mostPresent = 10_000
 )
 
-// presence remembers for a while which feeds there are, or which ones are open, so that whoever
-// publishes often does not look each time.
+// presence remembers which feeds there are, so that whoever publishes often does not look each time.
 type presence struct {
 	mu    sync.RWMutex
 	until map[string]time.Time

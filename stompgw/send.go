@@ -94,11 +94,6 @@ func (c *conn) handleSend(ctx context.Context, f *stomp.Frame, r receipt) error 
 	if err := c.checkName(ctx, to); err != nil {
 		return err
 	}
-	if temp == bus.NoTemp {
-		if err := c.checkOpen(ctx, to.name); err != nil {
-			return err
-		}
-	}
 	if err := c.pay(ctx, bus.LimitBytes, int64(len(f.Body))); err != nil {
 		return err
 	}

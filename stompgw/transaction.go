@@ -169,9 +169,6 @@ func (c *conn) handleCommit(ctx context.Context, f *stomp.Frame, r receipt) erro
 		return c.confirm(ctx, r)
 	}
 	if err = c.dropAnswers(ctx, t); err == nil {
-		err = c.checkAllOpen(ctx, t)
-	}
-	if err == nil {
 		err = c.makeFeeds(ctx, t)
 	}
 	if err != nil {
