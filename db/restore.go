@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"atommq/bus"
 	"atommq/migrations"
@@ -33,6 +34,10 @@ func (r *Restore) Run(ctx context.Context) (_ []Copied, err error) {
 	if tell == nil {
 		tell = func(Progress) {}
 	}
+	kept, err := fileStateOf(r.From)
+	if err != nil {
+		return nil, copyError(ctx, r.From, err)
+	}
 	from, err := openBackup(ctx, r.From, tell)
 	if err != nil {
 		return nil, copyError(ctx, r.From, err)
@@ -41,7 +46,7 @@ func (r *Restore) Run(ctx context.Context) (_ []Copied, err error) {
 	if IsPostgres(r.To) {
 		return r.toServer(ctx, from, tell)
 	}
-	tables, err := r.toFile(ctx, from, tell)
+	tables, err := r.toFile(ctx, from, kept, tell)
 	if err != nil {
 		return nil, copyError(ctx, r.To, err)
 	}
@@ -92,7 +97,7 @@ func (r *Restore) toServer(ctx context.Context, from *copySide, tell func(Progre
 }
 
 // toFile copies the pages, in one transaction of the target.
-func (r *Restore) toFile(ctx context.Context, from *copySide, tell func(Progress)) (_ []Copied, err error) {
+func (r *Restore) toFile(ctx context.Context, from *copySide, kept fileState, tell func(Progress)) (_ []Copied, err error) {
 	loc, err := parse(r.To)
 	if err != nil {
 		return nil, err
@@ -109,7 +114,26 @@ func (r *Restore) toFile(ctx context.Context, from *copySide, tell func(Progress
 		tell(Progress{Phase: "copy pages", Rows: done, Of: of})
 	})
 	if err != nil {
+		_ = letIn(context.WithoutCancel(ctx), to.conn) // nothing is there; a journal that stays says so
 		return nil, err
+	}
+	tables, err := r.complete(ctx, from, to, kept)
+	if err != nil {
+		return nil, errors.Join(err, empty(context.WithoutCancel(ctx), to.conn))
+	}
+	if err := letIn(ctx, to.conn); err != nil {
+		return nil, err
+	}
+	return tables, syncFile(filepath.Dir(loc.path))
+}
+
+// complete does what is left once the pages are copied, and finds out whether they are those of the
+// backup that was verified.
+func (r *Restore) complete(ctx context.Context, from, to *copySide, kept fileState) ([]Copied, error) {
+	if now, err := fileStateOf(r.From); err != nil {
+		return nil, err
+	} else if !now.continues(kept) {
+		return nil, errors.New("nothing was restored: the backup changed while it was read; run it again once nobody writes to that")
 	}
 	if err := r.raise(ctx, to.conn); err != nil {
 		return nil, err
@@ -123,10 +147,56 @@ func (r *Restore) toFile(ctx context.Context, from *copySide, tell func(Progress
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(sameCounts(there, here), letIn(ctx, to.conn)); err != nil {
-		return nil, err
+	return here, sameCounts(there, here)
+}
+
+// fileState is by what a file is known to have been left alone.
+type fileState struct {
+	size    int64
+	written time.Time // zero for a file with a log, which whoever reads it may bring in
+}
+
+func fileStateOf(path string) (fileState, error) {
+	loc, err := parse(path)
+	if err != nil {
+		return fileState{}, err
 	}
-	return here, syncFile(filepath.Dir(loc.path))
+	info, err := os.Stat(loc.path)
+	if err != nil {
+		return fileState{}, err
+	}
+	state := fileState{size: info.Size()}
+	if loc.hasEmptyLog() {
+		state.written = info.ModTime()
+	}
+	return state, nil
+}
+
+// continues reports whether a file that was in the former state has lost nothing since.
+func (s fileState) continues(former fileState) bool {
+	if s.written.IsZero() || former.written.IsZero() {
+		return s.size >= former.size
+	}
+	return s == former
+}
+
+// empty takes the pages of a database away again, for they are not what was to be restored: whoever
+// started a server on them would take them for it.
+func empty(ctx context.Context, conn *sql.Conn) (err error) {
+	pool, err := sql.Open("sqlite3", ":memory:")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	nothing, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, nothing.Close()) }()
+	if err := copyPages(ctx, nothing, conn, func(int64, int64) {}); err != nil {
+		return fmt.Errorf("the database is not whole, and could not be emptied: remove it: %w", err)
+	}
+	return letIn(ctx, conn)
 }
 
 // letIn ends what openFree began. With others kept out, the journal would stay as it is, and lie
