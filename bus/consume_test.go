@@ -299,6 +299,70 @@ func TestWhatItsConsumerLetGoOfBecomesADeadLetter(t *testing.T) {
 	}
 }
 
+// TestWhatCannotBeReadForAWhileIsNotAttemptedAgain has the store fail when it is asked for what a dead
+// letter is made of.
+func TestWhatCannotBeReadForAWhileIsNotAttemptedAgain(t *testing.T) {
+	for name, giveBack := range map[string]func(w *worker){
+		"gone": func(w *worker) { w.consumer.Abandon() },
+		"late": func(w *worker) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var fails atomic.Bool
+				store := &bustest.Memory{BeforeRead: func() error {
+					if fails.Load() {
+						return bus.ErrUnavailable
+					}
+					return nil
+				}}
+				b := open(t, store, nil, bus.Config{})
+				attempts(t, b, 1)
+				w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1, AckTimeout: time.Second})
+				other := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
+				letters := work(t, b, bus.ConsumerConfig{Feed: "x.dead", Prefetch: 1})
+				publish(t, b, queued("bad"))
+				w.want("bad")
+				b.Unload(w.held)
+				publish(t, b, queued("next"))
+				other.want("next")
+				fails.Store(true)
+				giveBack(w)
+				<-time.After(5 * time.Second)
+				fails.Store(false)
+				letters.want("bad")
+				other.ack(1)
+				other.idle()
+			})
+		})
+	}
+}
+
+// What can never be read again, as a page of it is damaged, must not keep its queue from being worked on.
+func TestWhatCannotBeReadAtAllIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fails atomic.Bool
+		store := &bustest.Memory{BeforeRead: func() error {
+			if fails.Load() {
+				return errors.New("damaged")
+			}
+			return nil
+		}}
+		b := open(t, store, nil, bus.Config{})
+		attempts(t, b, 1)
+		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1, AckTimeout: time.Second})
+		publish(t, b, queued("bad"))
+		w.want("bad")
+		b.Unload(w.held)
+		fails.Store(true)
+		<-time.After(15 * time.Second)
+		fails.Store(false)
+		w.want("bad")
+		if attempt := w.held[1].Attempt; attempt != 2 {
+			t.Errorf("attempt %d, want 2", attempt)
+		}
+	})
+}
+
 func TestATransactionIsAllOrNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 2})

@@ -127,28 +127,57 @@ func (e *Delivery) loaded() *Entry {
 // reloadTime bounds how long the entries of dead letters may take to be read.
 const reloadTime = 5 * time.Second
 
-// reload reads anew what dead letters are made of if ds are given back. What cannot be read now gets
-// one more attempt.
-func (b *Bus) reload(ds []*Delivery) {
+// mostReloads is how often, a second apart, the entry of a dead letter is read in vain before it gets
+// one more attempt. Its queue waits as long, as what lies behind it would come first.
+const mostReloads = 10
+
+// reload reads anew what dead letters are made of if ds are given back. What cannot be read gets one
+// more attempt when it is given back all the same.
+func (b *Bus) reload(ds []*Delivery) error {
 	if len(ds) == 0 {
-		return
+		return nil
 	}
 	var last []*Delivery
 	b.desk.mu.Lock()
 	for _, d := range ds {
-		if d.unloaded && d.Entry == nil && d.usedUp() {
+		if d.mustReload() {
 			last = append(last, d)
 		}
 	}
 	b.desk.mu.Unlock()
 	if len(last) == 0 {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), reloadTime)
 	defer cancel()
-	if err := b.Load(ctx, last); err != nil {
-		b.config.Log.Warn("messages whose attempts are used up get one more", "messages", len(last), "error", err)
+	return b.Load(ctx, last)
+}
+
+// mustReload reports whether e has to be read again to become a dead letter. Callers hold the desk's lock.
+func (e *Delivery) mustReload() bool { return e.unloaded && e.Entry == nil && e.usedUp() }
+
+// putOff returns those of lost that can be given back although what could be read of them failed. The
+// others are tried again in a second, for so long as that may help.
+func (d *desk) putOff(lost []*Delivery, why error) (now []*Delivery) {
+	d.mu.Lock()
+	again := 0
+	for _, e := range lost {
+		switch {
+		case e.cause == "" || !e.mustReload():
+		case e.reloads < mostReloads:
+			e.reloads++
+			d.failedAgain(e)
+			continue
+		default:
+			again++
+		}
+		now = append(now, e)
 	}
+	d.mu.Unlock()
+	if again > 0 {
+		d.bus.config.Log.Warn("messages whose attempts are used up get one more, as they cannot be read", "messages", again, "error", why)
+	}
+	return now
 }
 
 // usedUp reports whether this is the last attempt that its queue has.

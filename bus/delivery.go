@@ -15,6 +15,7 @@ type Delivery struct {
 	state      deliveryState
 	taken      bool
 	unloaded   bool   // its entry was loaded once
+	reloads    uint8  // how often it could not be loaded again, for a dead letter
 	cause      string // why it was taken from its consumer, for dead letters; "" for no fault
 	timer      int32  // its index in the heap of deadlines, plus 1; 0 for none
 	deadline   int64  // in microseconds since 1970

@@ -82,7 +82,9 @@ func (b *Bus) release() {
 	if len(lost) == 0 {
 		return
 	}
-	b.reload(lost)
+	if err := b.reload(lost); err != nil {
+		lost = d.putOff(lost, err)
+	}
 	var ts []*ticket
 	for _, e := range lost {
 		if n := len(ts); n == 0 || ts[n-1].weight() >= releaseBatch {
