@@ -127,18 +127,28 @@ func (c *commit) run(pieces iter.Seq[[]*bus.Op]) error {
 
 // needsCounter reports whether a commit with op among its ops needs the counter before it does
 // anything. What gives work back counts a stir in the end, and must not have locked claims by then
-// that somebody wants who has the counter.
+// that somebody wants who has the counter. What makes a lease of a claim takes it from its node: an
+// edit that waits for that on PostgreSQL, and looks for the claims of all nodes, would then pass over it.
 func needsCounter(op *bus.Op) bool {
 	switch op.Kind {
 	case bus.OpClaim:
 		return false
 	case bus.OpPublish:
-		return len(op.Posts) > 0 || slices.ContainsFunc(op.Settle, givesBack)
+		return len(op.Posts) > 0 || slices.ContainsFunc(op.Settle, movesClaim)
 	}
 	return true
 }
 
-func givesBack(s bus.Settlement) bool { return s.Verdict == bus.Released || s.Verdict == bus.Returned }
+func movesClaim(s bus.Settlement) bool {
+	switch s.Verdict {
+	case bus.Released, bus.Returned:
+		return true
+	case bus.Leased:
+		return s.Node != bus.LeaseNode // whose leases are prolonged where they are
+	case bus.Acked:
+	}
+	return false
+}
 
 // needsIDs reports whether what op does with ids is more than to store entries under them.
 func needsIDs(op *bus.Op) bool {
