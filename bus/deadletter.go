@@ -156,6 +156,16 @@ func (b *Bus) reload(ds []*Delivery) error {
 // mustReload reports whether e has to be read again to become a dead letter. Callers hold the desk's lock.
 func (e *Delivery) mustReload() bool { return e.unloaded && e.Entry == nil && e.usedUp() }
 
+// lettersBytes returns how long the entries are that become dead letters if ds are given back.
+func lettersBytes(ds []*Delivery) (bytes int64) {
+	for _, d := range ds {
+		if d.usedUp() {
+			bytes += d.Bytes
+		}
+	}
+	return bytes
+}
+
 // putOff returns those of lost that can be given back although what could be read of them failed. The
 // others are tried again in a second, for so long as that may help.
 func (d *desk) putOff(lost []*Delivery, why error) (now []*Delivery) {

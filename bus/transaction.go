@@ -24,7 +24,8 @@ type Transaction struct {
 	Done func(*Transaction)
 
 	// Published and Err are the outcome. Errors: those of Publish, and ErrClaimLost when a delivery
-	// is no longer held: nothing of the transaction was done then.
+	// is no longer held: nothing of the transaction was done then. The dead letters that Nacks make
+	// count for ErrTooLarge, too.
 	Published []Published
 	Err       error
 
@@ -143,6 +144,9 @@ func (b *Bus) prepareSettlements(t *Transaction) error {
 	n := len(t.Acks) + len(t.Nacks)
 	k.op.Settle = make([]Settlement, 0, n)
 	k.settles = make([]*Delivery, 0, n)
+	if lettersBytes(t.Nacks) > b.intake.capacity { // before they are read
+		return ErrTooLarge
+	}
 	if err := b.desk.hold(t); err != nil {
 		return err
 	}

@@ -179,6 +179,10 @@ const settlementSize = 64
 // settleLimit bounds the settlements of one operation: a cumulative ACK may be of more than a commit takes.
 const settleLimit = 1000
 
+// nackBytes bounds the length of the messages that one operation gives back: those that have used up
+// their attempts become dead letters, and are in memory together until they are written.
+const nackBytes = 4 << 20
+
 // settleHeld collects the settlement of hs.
 func (c *conn) settleHeld(ctx context.Context, hs []*held, r receipt, refuse bool) {
 	if c.joinLast(hs, r, refuse) {
@@ -186,16 +190,39 @@ func (c *conn) settleHeld(ctx context.Context, hs []*held, r receipt, refuse boo
 	}
 	var t *tally
 	if r.wanted && len(hs) > 1 {
-		t = &tally{receipt: r, refuse: refuse, all: len(hs), left: (len(hs) + settleLimit - 1) / settleLimit}
+		t = &tally{receipt: r, refuse: refuse, all: len(hs), left: parts(hs, refuse)}
 		r = receipt{} // which t gives, once all is decided
 	}
 	for len(hs) > 0 {
-		n := min(len(hs), settleLimit)
+		n := atOnce(hs, refuse)
 		o := &operation{receipt: r, size: frameOverhead, tally: t}
 		o.settle(hs[:n], refuse)
 		hs = hs[n:]
 		c.add(ctx, o)
 	}
+}
+
+// atOnce returns how many of hs, at least one, one operation settles.
+func atOnce(hs []*held, refuse bool) int {
+	most := min(len(hs), settleLimit)
+	if !refuse {
+		return most
+	}
+	var bytes int64
+	for i, h := range hs[:most] {
+		if bytes += h.Bytes; bytes > nackBytes && i > 0 {
+			return i
+		}
+	}
+	return most
+}
+
+// parts returns how many operations settle hs.
+func parts(hs []*held, refuse bool) (n int) {
+	for ; len(hs) > 0; n++ {
+		hs = hs[atOnce(hs, refuse):]
+	}
+	return n
 }
 
 // joinLast adds hs to the operation collected last, if that is alike and nobody waits for either:
@@ -207,9 +234,20 @@ func (c *conn) joinLast(hs []*held, r receipt, refuse bool) bool {
 		(len(o.Nacks) > 0) != refuse || len(o.held)+len(hs) > settleLimit {
 		return false
 	}
+	if refuse && o.nacked+length(hs) > nackBytes {
+		return false
+	}
 	c.group.bytes += len(hs) * settlementSize
 	o.settle(hs, refuse)
 	return true
+}
+
+// length returns how many bytes the messages of hs have together.
+func length(hs []*held) (bytes int64) {
+	for _, h := range hs {
+		bytes += h.Bytes
+	}
+	return bytes
 }
 
 // settle adds the settlement of hs to o.
@@ -219,6 +257,7 @@ func (o *operation) settle(hs []*held, refuse bool) {
 	for _, h := range hs {
 		if refuse {
 			o.Nacks = append(o.Nacks, h.Delivery)
+			o.nacked += h.Bytes
 		} else {
 			o.Acks = append(o.Acks, h.Delivery)
 		}

@@ -148,7 +148,7 @@ func (c *conn) decide(o *operation) {
 	full := c.heldBytes >= c.server.HeldBytes
 	lost := errors.Is(o.Err, bus.ErrClaimLost) && !o.whole
 	switch {
-	case lost && len(o.Acks)+len(o.Nacks) > 1:
+	case o.mustSplit():
 		singles := o.singles()
 		if o.tally != nil {
 			o.tally.left += len(singles)

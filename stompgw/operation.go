@@ -14,6 +14,7 @@ type operation struct {
 	receipt receipt
 	size    int     // that it counts with among what is pending
 	held    []*held // what Acks and Nacks settle; nil for ack:auto
+	nacked  int64   // bytes of the messages that were collected in Nacks
 	whole   bool    // a client's transaction: all or none
 	tally   *tally  // that answers for it; nil where it has a receipt of its own, or none
 	auto    bool    // acknowledges what was sent with ack:auto
@@ -114,10 +115,21 @@ func (o *operation) discount() {
 	o.conn.pendingBytes -= o.size
 }
 
+// mustSplit reports whether o failed for what its settlements are together: each is to be tried on its
+// own. What is too large has too many dead letters among what is given back.
+func (o *operation) mustSplit() bool {
+	return !o.whole && len(o.Acks)+len(o.Nacks) > 1 &&
+		(errors.Is(o.Err, bus.ErrClaimLost) || errors.Is(o.Err, bus.ErrTooLarge))
+}
+
 // fault returns what the client is told of the outcome, nil for nothing: a claim that was lost
 // concerns those who asked for a receipt.
 func (o *operation) fault() *fault {
-	if o.Err == nil || errors.Is(o.Err, bus.ErrClaimLost) && !o.receipt.wanted && !o.whole {
+	if o.whole && len(o.Nacks) > 0 && errors.Is(o.Err, bus.ErrTooLarge) {
+		return faultf("nothing of it was done; NACK fewer messages in one transaction, or NACK them without one: each that has used up its attempts becomes a dead letter, and counts with its length",
+			"the transaction is larger than one may be")
+	}
+	if o.Err == nil || o.mustSplit() || errors.Is(o.Err, bus.ErrClaimLost) && !o.receipt.wanted && !o.whole {
 		return nil
 	}
 	f := o.conn.explain(o.Err)

@@ -209,12 +209,13 @@ func (c *conn) commitCasts(ctx context.Context, t *transaction, r receipt) error
 		return err
 	}
 	if o := t.operation(); len(o.Posts)+len(o.held) > 0 {
+		o.conn = c
 		err := c.server.Bus.Do(ctx, &o.Transaction)
 		c.mu.Lock()
 		c.decide(o)
 		c.mu.Unlock()
 		if err != nil {
-			return err
+			return o.fault()
 		}
 	}
 	for _, m := range t.casts {
