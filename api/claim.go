@@ -69,9 +69,6 @@ func (s *site) postClaims(w http.ResponseWriter, r *http.Request) error {
 
 // lease hands out work, for which there is memory until the request is answered.
 func (s *site) lease(w http.ResponseWriter, r *http.Request, c bus.LeaseConfig) ([]bus.LeasedEntry, error) {
-	if err := s.makeFeed(r, c.Feed); err != nil {
-		return nil, err
-	}
 	room := &leaseRoom{site: s}
 	c.Room, c.Spare = room.take, room.spare
 	list, err := s.leaseWithin(w, r, c)
@@ -83,6 +80,9 @@ func (s *site) lease(w http.ResponseWriter, r *http.Request, c bus.LeaseConfig) 
 // unless that is about to end.
 func (s *site) leaseWithin(w http.ResponseWriter, r *http.Request, c bus.LeaseConfig) ([]bus.LeasedEntry, error) {
 	if c.Wait = min(c.Wait, s.live.maxWait); c.Wait == 0 {
+		if err := s.makeFeed(r, c.Feed); err != nil {
+			return nil, err
+		}
 		return s.bus.Lease(r.Context(), c)
 	}
 	caller := s.caller(r)
@@ -90,6 +90,9 @@ func (s *site) leaseWithin(w http.ResponseWriter, r *http.Request, c bus.LeaseCo
 		return nil, err
 	}
 	defer s.live.leave(caller, nil, nil)
+	if err := s.makeFeed(r, c.Feed); err != nil {
+		return nil, err
+	}
 	waits(w)
 	rc := http.NewResponseController(w)
 	// Where the connection takes no deadlines there are none to move. The request is read: a passed

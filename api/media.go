@@ -54,7 +54,7 @@ func (s *site) postMedia(w http.ResponseWriter, r *http.Request, feed, key strin
 		return fmt.Errorf("compose an entry: %w", err)
 	}
 	setTrace(e, r)
-	published, err := s.bus.Publish(r.Context(), bus.Post{Feed: feed, Entry: e, Key: key, Media: m})
+	published, err := s.bus.PublishAs(r.Context(), s.caller(r), bus.Post{Feed: feed, Entry: e, Key: key, Media: m})
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (s *site) postCollection(w http.ResponseWriter, r *http.Request) error {
 			return notAccepted(f, p.typ)
 		}
 		// Before the file comes: it may be large.
-		if err := s.makeFeed(r, feed); err != nil {
+		if err := s.bus.CheckFeed(r.Context(), feed, s.caller(r)); err != nil {
 			return err
 		}
 		return s.postMedia(w, r, feed, key, p, b)
@@ -108,10 +108,7 @@ func (s *site) publish(w http.ResponseWriter, r *http.Request, feed, key string,
 		setTrace(e, r)
 		posts[i] = bus.Post{Feed: feed, Entry: e, Key: key}
 	}
-	if err := s.makeFeed(r, feed); err != nil {
-		return err
-	}
-	published, err := s.bus.Publish(r.Context(), posts...)
+	published, err := s.bus.PublishAs(r.Context(), s.caller(r), posts...)
 	if err != nil {
 		return err
 	}

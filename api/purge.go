@@ -111,10 +111,7 @@ func (s *site) postRequeue(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.run(w, r, c, func() error {
-		if err := s.makeFeed(r, bus.LivingFeed(c.name.Feed)); err != nil {
-			return err
-		}
-		done, err := s.bus.Requeue(r.Context(), c.name, c.count, c.limit)
+		done, err := s.bus.Requeue(r.Context(), c.name, c.count, c.limit, s.caller(r))
 		if err == nil {
 			s.writeJSON(w, r, requeuedJSON{done.Sent, done.Skipped})
 		}

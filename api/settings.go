@@ -152,14 +152,14 @@ func (s *site) putSettings(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	set.IfRevision = revision
+	if refused, is := errors.AsType[*bus.SettingError](set.Check()); is {
+		return badRequest("%s. Nothing was changed.", sentence(refused.Reason))
+	}
 	if err := s.makeFeed(r, name); err != nil {
 		return err
 	}
 	f, err := s.bus.Configure(r.Context(), name, set)
-	var refused *bus.SettingError
 	switch {
-	case errors.As(err, &refused):
-		return badRequest("%s. Nothing was changed.", sentence(refused.Reason))
 	case errors.Is(err, bus.ErrChanged):
 		return ofSettings.changedMeanwhile(former != nil)
 	case err != nil:

@@ -43,7 +43,7 @@ func (b *Bus) Configure(ctx context.Context, name string, s Settings) (*Feed, er
 	if err := feeds.CheckName(name); err != nil {
 		return nil, err
 	}
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return nil, err
 	}
 	f, err := b.store.Configure(ctx, name, s)

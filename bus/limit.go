@@ -64,6 +64,9 @@ type Quotas interface {
 	// dropped or the account removed. Where there is such a feed, whoever made it, nothing happens.
 	// ErrFeedsMade when owner would have more than most feeds then; Unlimited is any number.
 	MakeFeed(ctx context.Context, name, owner string, most int64) error
+
+	// CountFeeds returns how many feeds belong to owner.
+	CountFeeds(ctx context.Context, owner string) (int64, error)
 }
 
 // LimitError says that an account has taken as much as it may.

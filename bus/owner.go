@@ -74,6 +74,44 @@ func (b *Bus) makeFeed(ctx context.Context, feed string, by *Caller) error {
 	return nil
 }
 
+// makeFeeds makes the feeds of what t publishes, unless t is refused for its size.
+func (b *Bus) makeFeeds(ctx context.Context, t *ticket, by *Caller) error {
+	if !by.owns() {
+		return nil
+	}
+	if err := b.intake.weigh(t); err != nil {
+		b.stats.refuse(err, len(t.op.Posts))
+		return fmt.Errorf("publish: %w", err)
+	}
+	for i := range t.op.Posts {
+		if err := b.MakeFeed(ctx, t.op.Posts[i].Entry.Feed, by); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckFeed returns the *LimitError that MakeFeed would now, and makes nothing: for whoever has much
+// to do before there is something to publish.
+func (b *Bus) CheckFeed(ctx context.Context, feed string, by *Caller) error {
+	most := by.most(LimitFeeds)
+	if !by.owns() || most == Unlimited || b.present.has(feed) {
+		return nil
+	}
+	_, err := b.Feed(ctx, feed)
+	if !errors.Is(err, ErrNoFeed) {
+		return err
+	}
+	made, err := b.store.CountFeeds(ctx, by.name())
+	switch {
+	case err != nil:
+		return fmt.Errorf("count the feeds of %q: %w", by.name(), err)
+	case made >= most:
+		return by.refuse(LimitFeeds, most, 0)
+	}
+	return nil
+}
+
 // owns reports whether feeds that the caller makes belong to its account.
 func (c *Caller) owns() bool {
 	return c != nil && !c.shared && (c.Limited() || !c.access.Open())

@@ -66,6 +66,12 @@ type Published struct {
 // key makes safe to repeat. A caller who finds nobody committing commits itself, and is not
 // interrupted while it does.
 func (b *Bus) Publish(ctx context.Context, posts ...Post) ([]Published, error) {
+	return b.PublishAs(ctx, nil, posts...)
+}
+
+// PublishAs is Publish on the caller's behalf: feeds that it makes belong to the caller, as with
+// MakeFeed. What can be seen to be refused makes none.
+func (b *Bus) PublishAs(ctx context.Context, by *Caller, posts ...Post) ([]Published, error) {
 	if len(posts) == 0 {
 		return nil, nil
 	}
@@ -74,6 +80,9 @@ func (b *Bus) Publish(ctx context.Context, posts ...Post) ([]Published, error) {
 		return nil, err
 	}
 	t := &ticket{op: Op{Kind: OpPublish, Posts: list, Media: posts[0].Media}}
+	if err := b.makeFeeds(ctx, t, by); err != nil {
+		return nil, err
+	}
 	if err := b.commit(ctx, t); err != nil {
 		return nil, fmt.Errorf("publish: %w", err)
 	}

@@ -26,11 +26,12 @@ type Requeued struct {
 // Requeue sends dead letters that wait in a queue of a dead-letter feed, at most limit, back to the
 // queues that they came from, and no others. Each goes back in the transaction that removes it: once,
 // also when this node dies half-way. Where the feed still has the entry that a letter was made of,
-// that waits in its queue again; else the letter is published there without what was added to it.
+// that waits in its queue again; else the letter is published there without what was added to it. A
+// feed that is made for the first one belongs to the caller by, as with MakeFeed.
 //
 // ErrCount, and nothing done, when not seen of them wait that nobody has; ErrPaused when the queue
 // is paused; ErrNotDead where what waits is work, and no dead letters.
-func (b *Bus) Requeue(ctx context.Context, name QueueName, seen, limit int64) (done Requeued, err error) {
+func (b *Bus) Requeue(ctx context.Context, name QueueName, seen, limit int64, by *Caller) (done Requeued, err error) {
 	if !IsDeadFeed(name.Feed) {
 		return done, fmt.Errorf("requeue from %q of %q: %w", name.Name, name.Feed, ErrNotDead)
 	}
@@ -46,7 +47,7 @@ func (b *Bus) Requeue(ctx context.Context, name QueueName, seen, limit int64) (d
 	case now.Count != seen:
 		err = ErrCount
 	default:
-		err = b.requeueAll(ctx, q, min(seen, limit), &done)
+		err = b.requeueAll(ctx, q, min(seen, limit), by, &done)
 	}
 	if err != nil {
 		return done, fmt.Errorf("requeue from %q of %q: %w", q.Name, q.Feed, err)
@@ -54,7 +55,7 @@ func (b *Bus) Requeue(ctx context.Context, name QueueName, seen, limit int64) (d
 	return done, nil
 }
 
-func (b *Bus) requeueAll(ctx context.Context, q *Queue, limit int64, done *Requeued) error {
+func (b *Bus) requeueAll(ctx context.Context, q *Queue, limit int64, by *Caller, done *Requeued) error {
 	var skipped []LeasedEntry
 	defer func() { b.takeBack(skipped) }()
 	for done.Sent+done.Skipped < limit && done.Skipped < requeueSkips {
@@ -66,7 +67,7 @@ func (b *Bus) requeueAll(ctx context.Context, q *Queue, limit int64, done *Reque
 		if err != nil || len(list) == 0 {
 			return err
 		}
-		kept, err := b.requeueSome(ctx, list, done)
+		kept, err := b.requeueSome(ctx, list, by, done)
 		skipped = append(skipped, kept...)
 		if err != nil {
 			return err
@@ -76,12 +77,12 @@ func (b *Bus) requeueAll(ctx context.Context, q *Queue, limit int64, done *Reque
 }
 
 // requeueSome sends back what it can, and returns what stays.
-func (b *Bus) requeueSome(ctx context.Context, list []LeasedEntry, done *Requeued) (kept []LeasedEntry, err error) {
+func (b *Bus) requeueSome(ctx context.Context, list []LeasedEntry, by *Caller, done *Requeued) (kept []LeasedEntry, err error) {
 	for i := range list {
 		b.lessor.note(list[i].Deadline)
 	}
 	for i := range list {
-		sent, err := b.requeueOne(ctx, &list[i].Lease)
+		sent, err := b.requeueOne(ctx, &list[i].Lease, by)
 		switch {
 		case err != nil:
 			return append(kept, list[i:]...), err
@@ -96,7 +97,7 @@ func (b *Bus) requeueSome(ctx context.Context, list []LeasedEntry, done *Requeue
 }
 
 // requeueOne sends a letter back. It reports false for what is none.
-func (b *Bus) requeueOne(ctx context.Context, l *Lease) (sent bool, err error) {
+func (b *Bus) requeueOne(ctx context.Context, l *Lease, by *Caller) (sent bool, err error) {
 	found, err := b.fetch(ctx, []int64{l.ID})
 	if err != nil || found[l.ID] == nil {
 		return false, err
@@ -104,6 +105,9 @@ func (b *Bus) requeueOne(ctx context.Context, l *Lease) (sent bool, err error) {
 	post, again, ok := undead(found[l.ID], l.Rank, time.Now())
 	if !ok {
 		return false, nil
+	}
+	if err := b.MakeFeed(ctx, post.Entry.Feed, by); err != nil {
+		return false, err
 	}
 	t := &ticket{op: Op{Kind: OpRequeue, Posts: []Posting{post}, Again: again}}
 	t.settleLease(l, Acked)

@@ -182,18 +182,18 @@ func TestDeadLettersGoBackOnceAndAsTheyWere(t *testing.T) {
 				bury(t, b)
 				publish(t, b, post("x.dead", "no letter"))
 				wantBrowsed(t, b, deadQueue, "high", "1", "2", "no letter")
-				if _, err := b.Requeue(ctx, deadQueue, 3, 10); !errors.Is(err, bus.ErrCount) {
+				if _, err := b.Requeue(ctx, deadQueue, 3, 10, nil); !errors.Is(err, bus.ErrCount) {
 					t.Errorf("Requeue of another number: %v, want ErrCount", err)
 				}
-				if _, err := b.Requeue(ctx, workQueue, 0, 10); !errors.Is(err, bus.ErrNotDead) {
+				if _, err := b.Requeue(ctx, workQueue, 0, 10, nil); !errors.Is(err, bus.ErrNotDead) {
 					t.Errorf("Requeue of work: %v, want ErrNotDead", err)
 				}
-				done, err := b.Requeue(ctx, deadQueue, 4, 2)
+				done, err := b.Requeue(ctx, deadQueue, 4, 2, nil)
 				if err != nil || done != (bus.Requeued{Sent: 2}) {
 					t.Fatalf("Requeue of 2 = %+v, %v", done, err)
 				}
 				wantBrowsed(t, b, workQueue, "high", "1")
-				done, err = b.Requeue(ctx, deadQueue, 2, 10)
+				done, err = b.Requeue(ctx, deadQueue, 2, 10, nil)
 				if err != nil || done != (bus.Requeued{Sent: 1, Skipped: 1}) {
 					t.Fatalf("Requeue of the rest = %+v, %v", done, err)
 				}
@@ -248,7 +248,7 @@ func TestDeadLettersComeBackWithTheirOwnAckTimeoutAndExpiry(t *testing.T) {
 				<-time.After(20 * time.Second)
 				wantBrowsed(t, b, workQueue)
 				wantBrowsed(t, b, deadQueue, "soon", "late", "never") // dead letters do not expire
-				done, err := b.Requeue(context.Background(), deadQueue, 3, 10)
+				done, err := b.Requeue(context.Background(), deadQueue, 3, 10, nil)
 				if err != nil || done != (bus.Requeued{Sent: 3}) {
 					t.Fatalf("Requeue = %+v, %v", done, err)
 				}
@@ -273,7 +273,7 @@ func TestDeadLettersOfAPausedQueueStay(t *testing.T) {
 		if _, err := b.ConfigureQueue(ctx, deadQueue.Feed, deadQueue.Name, bus.QueueSettings{Paused: &on}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := b.Requeue(ctx, deadQueue, 1, 10); !errors.Is(err, bus.ErrPaused) {
+		if _, err := b.Requeue(ctx, deadQueue, 1, 10, nil); !errors.Is(err, bus.ErrPaused) {
 			t.Errorf("Requeue: %v, want ErrPaused", err)
 		}
 	})
@@ -289,7 +289,7 @@ func TestALetterGoesToNoOtherFeedThanItsOwn(t *testing.T) {
 		forged := queued("1")
 		forged.Feed, forged.Entry.XML = "y.dead", letter.XML
 		publish(t, b, forged)
-		done, err := b.Requeue(context.Background(), bus.QueueName{Feed: "y.dead", Name: bus.DefaultQueue}, 1, 10)
+		done, err := b.Requeue(context.Background(), bus.QueueName{Feed: "y.dead", Name: bus.DefaultQueue}, 1, 10, nil)
 		if err != nil || done != (bus.Requeued{Skipped: 1}) {
 			t.Errorf("Requeue = %+v, %v, want it skipped", done, err)
 		}

@@ -12,8 +12,8 @@ type SettingError struct{ Reason string }
 
 func (e *SettingError) Error() string { return "setting: " + e.Reason }
 
-// check returns a *SettingError for what no feed can be set to.
-func (s *Settings) check() error {
+// Check returns a *SettingError for what no feed can be set to.
+func (s *Settings) Check() error {
 	texts := []struct {
 		what string
 		text *string

@@ -84,6 +84,14 @@ func (s *Store) MakeFeed(ctx context.Context, name, owner string, most int64) er
 	return nil
 }
 
+// CountFeeds implements bus.Quotas.
+func (s *Store) CountFeeds(ctx context.Context, owner string) (n int64, err error) {
+	if err := s.reader.GetContext(ctx, &n, countOwned, owner); err != nil {
+		return 0, fmt.Errorf("count the feeds of %q: %w", owner, translate(ctx, err))
+	}
+	return n, nil
+}
+
 // makeOwned makes a feed, if there is none; an error undoes it.
 func (w *writer) makeOwned(name, owner string, most int64) error {
 	id, err := uuid.NewV7()

@@ -50,6 +50,9 @@ func testOwnedFeeds(t *testing.T, s *suite) {
 	if _, err := s.Feed(ctx, "c"); !errors.Is(err, bus.ErrNoFeed) {
 		t.Errorf("a refused feed: %v", err)
 	}
+	if n, err := s.CountFeeds(ctx, "ann"); n != 2 || err != nil {
+		t.Errorf("CountFeeds: %d, %v; want 2", n, err)
+	}
 	make("c", bus.Anonymous, 1, nil)
 	make("d", "böb", bus.Unlimited, nil)
 	make("e", "böb", 1, bus.ErrFeedsMade)

@@ -179,15 +179,24 @@ func (m *Memory) MakeFeed(ctx context.Context, name, owner string, most int64) e
 	if m.feeds[name] != nil {
 		return nil
 	}
-	var made int64
+	if most >= 0 && m.owned(owner) >= most {
+		return bus.ErrFeedsMade
+	}
+	m.ensure(name, time.Now().UTC()).Owner = owner
+	return nil
+}
+
+// CountFeeds implements bus.Quotas.
+func (m *Memory) CountFeeds(ctx context.Context, owner string) (int64, error) {
+	defer m.reading()()
+	return m.owned(owner), context.Cause(ctx)
+}
+
+func (m *Memory) owned(owner string) (made int64) {
 	for _, f := range m.feeds {
 		if f.Owner == owner {
 			made++
 		}
 	}
-	if most >= 0 && made >= most {
-		return bus.ErrFeedsMade
-	}
-	m.ensure(name, time.Now().UTC()).Owner = owner
-	return nil
+	return made
 }

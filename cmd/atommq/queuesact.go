@@ -161,7 +161,7 @@ wait in the feed FEED.dead, which may be named as well; it refuses to when their
 			if f.dryRun {
 				return f.report(cmd, n, q)
 			}
-			done, err := n.bus.Requeue(cmd.Context(), q, int64(f.count), int64(f.limit))
+			done, err := n.bus.Requeue(cmd.Context(), q, int64(f.count), int64(f.limit), nil)
 			if err != nil {
 				return "", f.explain(cmd, n, q, err)
 			}
