@@ -110,7 +110,9 @@ func parseView(r *http.Request) (view, error) {
 			given = name
 			err = v.place(name, value)
 		default:
-			err = unknown(name, viewParameters)
+			if err = unknown(name, viewParameters); err == nil {
+				err = foreign(name, value)
+			}
 		}
 		if err != nil {
 			return v, err

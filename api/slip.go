@@ -2,6 +2,7 @@ package api
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -18,6 +19,23 @@ func unknown(name string, known []string) error {
 		if isSlip(plain(name), plain(meant)) {
 			return badRequest("%.40q is not a parameter here: did you mean %s? These are: %s.", name, meant, strings.Join(slices.Sorted(slices.Values(known)), ", "))
 		}
+	}
+	return nil
+}
+
+// foreign refuses a parameter by which other interfaces, or other requests of this one, say where to
+// go on or how long to wait: its reader would get the newest page again and again.
+func foreign(name, value string) error {
+	number := "N"
+	if n, err := parseID(value); err == nil {
+		number = strconv.FormatInt(n, 10)
+	}
+	name = strings.TrimSpace(name)
+	switch p := plain(name); {
+	case p == "since", p == "cursor", isSlip(p, "xlastid"):
+		return badRequest("%.40q is not a parameter here: did you mean after? What came after an id is read with ?after=%s, or with the header field Xlastid: %[2]s.", name, number)
+	case p == "wait":
+		return badRequest("%.40q is not a parameter of a read: did you mean the header field Prefer: wait=%s? It goes with a cursor, as ?after=N.", name, number)
 	}
 	return nil
 }

@@ -25,3 +25,22 @@ func TestAMisspeltParameterIsNotPassedOver(t *testing.T) {
 		s.get(path).want(t, http.StatusOK)
 	}
 }
+
+func TestACursorByAnotherNameIsNotPassedOver(t *testing.T) {
+	s := serve(t, Handler{})
+	s.publishIn("x", "one")
+	for _, query := range []string{"Xlastid=999", "xlastid=999", "xlastd=999", "lastid=999", "last-id=999", "since=999", "Since=999", "cursor=999", "limit=5&cursor=999"} {
+		for _, path := range []string{"/feeds/x?", "/feeds?feed=x&", "/feeds/x?format=sse&", "/feeds/x?category=c&"} {
+			s.get(path+query).want(t, http.StatusBadRequest).wantText(t, "What came after an id is read with ?after=999, or with the header field Xlastid: 999.")
+		}
+	}
+	for query, want := range map[string]string{
+		"lastid=":        `"lastid" is not a parameter here: did you mean after?`,
+		"cursor=eyJpZCI": "with ?after=N, or with the header field Xlastid: N.",
+		"wait=2":         `"wait" is not a parameter of a read: did you mean the header field Prefer: wait=2?`,
+		"after=0&wait=x": "Prefer: wait=N?",
+	} {
+		s.get("/feeds/x?"+query).want(t, http.StatusBadRequest).wantText(t, want)
+	}
+	s.do(http.MethodPost, "/feeds/x/queues/q/claims?wait=0", "").want(t, http.StatusOK)
+}
