@@ -21,11 +21,14 @@ func openSnapshot(ctx context.Context, dsn string) (_ *copySide, err error) {
 		if err != nil {
 			err = errors.Join(busyError(err), s.close())
 		}
+		if isDamaged(err) {
+			err = explainCut(dsn, err)
+		}
 	}()
 	if s.conn, err = s.pool.Conn(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.picture(ctx, s.conn); err != nil {
+	if err := s.look(ctx); err != nil {
 		return nil, err
 	}
 	if s.schema, err = s.version(ctx); err != nil {
@@ -40,6 +43,14 @@ func openSnapshot(ctx context.Context, dsn string) (_ *copySide, err error) {
 	}
 	s.tables, err = s.list(ctx, s.conn)
 	return s, err
+}
+
+// look begins to read, of a file that has lost nothing at its end.
+func (s *copySide) look(ctx context.Context) error {
+	if err := s.picture(ctx, s.conn); err != nil || IsPostgres(s.name) {
+		return err
+	}
+	return s.mustBeWhole(ctx)
 }
 
 func openSnapshotPool(ctx context.Context, dsn string) (_ *sql.DB, _ copyDialect, tidy func(), err error) {
@@ -95,7 +106,7 @@ func openKept(ctx context.Context, path string) (*copySide, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(loc.path + "-wal"); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(loc.real() + "-wal"); errors.Is(err, os.ErrNotExist) {
 		path = loc.url("immutable=1")
 	}
 	return openSnapshot(ctx, path)
