@@ -1,14 +1,11 @@
 package db
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
-	"hash"
 	"strings"
 
 	"atommq/migrations"
@@ -144,29 +141,12 @@ func (c *Check) references(ctx context.Context, s *copySide) (faults int, err er
 	return faults, err
 }
 
-// media compares what entries link to with the digests that were taken when it came.
+// media tells of those that are not what came.
 func (c *Check) media(ctx context.Context, s *copySide) (faults int, err error) {
-	var (
-		id     int64
-		entry  string
-		digest []byte
-		sum    hash.Hash
-	)
-	end := func() {
-		if sum == nil || bytes.Equal(sum.Sum(nil), digest) {
-			return
-		}
+	err = s.eachWrongMedia(ctx, func(what string) {
 		if faults++; faults <= faultsEach {
-			c.Found(Fault{Kind: "media", What: fmt.Sprintf("media %d of entry %s are not the bytes that came (SHA-256)", id, entry), Do: "PUT the file anew, or restore a backup"})
+			c.Found(Fault{Kind: "media", What: what, Do: "PUT the file anew, or restore a backup"})
 		}
-	}
-	err = eachFound(ctx, s.conn, mediaBytes, func(row []any) {
-		if next := row[0].(int64); sum == nil || next != id {
-			end()
-			id, entry, digest, sum = next, fmt.Sprintf("%s", row[1]), bytes.Clone(row[2].([]byte)), sha256.New()
-		}
-		sum.Write(row[3].([]byte))
 	})
-	end()
 	return faults, err
 }

@@ -90,7 +90,3 @@ var inspections = []inspection{
 		WHERE m.id IS NULL GROUP BY c.media ORDER BY c.media`,
 		"media %[1]d are not there, and %[2]d of their chunks are", byHand + "DELETE FROM atommq_chunk WHERE media = %[1]d"},
 }
-
-// mediaBytes are those of all media that entries have, in order.
-const mediaBytes = `SELECT m.id, m.entry, m.digest, c.bytes FROM atommq_media AS m JOIN atommq_chunk AS c ON c.media = m.id
-	WHERE m.entry IS NOT NULL ORDER BY m.id, c.seq`

@@ -3,6 +3,7 @@ package db
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -45,6 +46,22 @@ func stuff(t *testing.T, path string, rows int) {
 			t.Fatalf("%s: %v", table.name, err)
 		}
 	}
+	if err := sealMedia(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sealMedia gives media, each of one chunk, the digests of what is there.
+func sealMedia(ctx context.Context, conn *sql.Conn) error {
+	var all []any
+	err := eachFound(ctx, conn, "SELECT media, bytes FROM atommq_chunk", func(row []any) {
+		digest := sha256.Sum256(row[1].([]byte))
+		all = append(all, digest[:], row[0])
+	})
+	for ; err == nil && len(all) > 0; all = all[2:] {
+		_, err = conn.ExecContext(ctx, "UPDATE atommq_media SET digest = ? WHERE id = ?", all[:2]...)
+	}
+	return err
 }
 
 func stuffTable(ctx context.Context, conn *sql.Conn, table *copyTable, rows int) error {

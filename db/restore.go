@@ -64,6 +64,9 @@ func openBackup(ctx context.Context, path string, tell func(Progress)) (*copySid
 		tell(Progress{Phase: "verify"})
 		err = from.sound(ctx)
 	}
+	if err == nil {
+		err = from.mustHaveMedia(ctx)
+	}
 	if err != nil {
 		return nil, errors.Join(damage(err), from.close())
 	}

@@ -165,6 +165,34 @@ func TestARestoreVerifiesTheBackupFirst(t *testing.T) {
 	}
 }
 
+// SQLite sees nothing wrong in bytes that changed within a page.
+func TestARestoreRefusesMediaThatAreNotTheBytesThatCame(t *testing.T) {
+	source := filepath.Join(t.TempDir(), "source.db")
+	furnish(t, openAt(t, source))
+	for how, want := range map[string]string{
+		"UPDATE atommq_chunk SET bytes = x'454e44' WHERE seq = 1": "",
+		"DELETE FROM atommq_chunk":                                "",
+		"UPDATE atommq_media SET digest = zeroblob(32); INSERT INTO atommq_media SELECT 7, 'other', feed, size, digest, created, touched FROM atommq_media": ", and 1 more",
+	} {
+		backup := filepath.Join(t.TempDir(), "backup.db")
+		if _, err := (&Backup{From: source, To: backup}).Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		mustRestore(t, backup, filepath.Join(t.TempDir(), "atommq.db"))
+		execFile(t, backup, how)
+		for _, target := range []string{filepath.Join(t.TempDir(), "atommq.db"), "postgres://127.0.0.1:1/x"} {
+			_, err := (&Restore{From: backup, To: target}).Run(t.Context())
+			if err == nil || !strings.Contains(err.Error(), "is damaged: restore another backup (media 1 of entry ") || !strings.Contains(err.Error(), want) ||
+				!strings.Contains(err.Error(), "are not the bytes that came (SHA-256)") {
+				t.Errorf("%s: into %s: %v", how, target, err)
+			}
+			if _, err := os.Stat(target); err == nil {
+				t.Errorf("%s: a database was made", how)
+			}
+		}
+	}
+}
+
 // A trigger in a file that came from somebody else would go on to write to every bus that was
 // restored from it: an account, say.
 func TestABackupWithMoreInItThanTablesIsRefused(t *testing.T) {
@@ -180,5 +208,19 @@ func TestABackupWithMoreInItThanTablesIsRefused(t *testing.T) {
 		if _, err := os.Stat(target); err == nil {
 			t.Errorf("%s: a database was made", hidden)
 		}
+	}
+}
+
+// Those that came before media have none to verify.
+func TestABackupOfASchemaWithoutMediaIsRestoredIntoAFile(t *testing.T) {
+	for _, schema := range []string{"v1.sql", "v2.sql"} {
+		statements, err := os.ReadFile(filepath.Join("..", "migrations", "testdata", schema))
+		if err != nil {
+			t.Fatal(err)
+		}
+		backup, target := filepath.Join(t.TempDir(), "backup.db"), filepath.Join(t.TempDir(), "atommq.db")
+		execFile(t, backup, string(statements))
+		mustRestore(t, backup, target)
+		openAt(t, target)
 	}
 }
