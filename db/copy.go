@@ -127,7 +127,7 @@ func (t *transfer) begin(ctx context.Context) error {
 	case begun == "":
 		return t.beginAnew(ctx, stamp)
 	case begun != stamp:
-		return errors.New("holds a part of a copy of another database, or of this one as it was before it changed: name an empty database")
+		return errors.New("holds a part of another copy or restore, or of this one as it was before its source changed: name an empty database")
 	}
 	return nil
 }

@@ -279,11 +279,11 @@ func TestACopyThatBrokeOffGoesOn(t *testing.T) {
 				if broken > 0 {
 					continue
 				}
-				if _, err := Open(t.Context(), target, Config{}); !errors.Is(err, bus.ErrUnavailable) || !strings.Contains(err.Error(), "run atommq copy again") {
+				if _, err := Open(t.Context(), target, Config{}); !errors.Is(err, bus.ErrUnavailable) || !strings.Contains(err.Error(), "run the same again") {
 					t.Fatalf("a target that is not whole opens: %v", err)
 				}
 				_, err = (&Copy{From: target, To: filepath.Join(dir, name+"other.db")}).Run(t.Context())
-				if err == nil || !strings.Contains(err.Error(), "is itself a copy that has not ended") {
+				if err == nil || !strings.Contains(err.Error(), "a copy or a restore into it has not ended") {
 					t.Fatalf("a target that is not whole is copied: %v", err)
 				}
 			}
@@ -417,7 +417,7 @@ func TestACopyOfAnotherSourceDoesNotGoOn(t *testing.T) {
 	if _, err := (&Copy{From: one, To: target, Progress: func(Progress) { cancel() }}).Run(ctx); err == nil {
 		t.Fatal("the copy did not break off")
 	}
-	if _, err := (&Copy{From: two, To: target}).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "a copy of another database") {
+	if _, err := (&Copy{From: two, To: target}).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "another copy or restore") {
 		t.Errorf("the copy of another source: %v", err)
 	}
 	mustCopy(t, one, target)

@@ -58,13 +58,15 @@ type damagedError struct{}
 func (damagedError) Error() string        { return "is damaged" }
 func (damagedError) Is(target error) bool { return target == bus.ErrUnavailable }
 
-// ErrUnfinished says of a database that a copy into it was begun and has not ended; it is an
-// ErrUnavailable.
+// ErrUnfinished says of a database that a copy or a restore into it was begun and has not ended, as
+// one that was killed; it is an ErrUnavailable.
 var ErrUnfinished error = unfinishedError{}
 
 type unfinishedError struct{}
 
-func (unfinishedError) Error() string        { return "a copy into it has not ended: run atommq copy again" }
+func (unfinishedError) Error() string {
+	return "a copy or a restore into it has not ended: run the same again"
+}
 func (unfinishedError) Is(target error) bool { return target == bus.ErrUnavailable }
 
 // isDamaged reports whether SQLite says so of a file.

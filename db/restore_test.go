@@ -193,6 +193,33 @@ func TestARestoreRefusesMediaThatAreNotTheBytesThatCame(t *testing.T) {
 	}
 }
 
+// It leaves what a copy leaves; but nobody ran atommq copy.
+func TestAServerWhoseRestoreBrokeOffSaysToRunItAgain(t *testing.T) {
+	backup, target := backedUp(t, 100), dbtest.Start(t, "fsync=off").Database(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	begun := func(p Progress) {
+		if p.Phase == "copy" && p.Rows > 0 {
+			cancel()
+		}
+	}
+	if _, err := (&Restore{From: backup, To: target, Progress: begun}).Run(ctx); err == nil {
+		t.Fatal("the restore ended")
+	}
+	other := filepath.Join(t.TempDir(), "other.db")
+	for what, run := range map[string]func() error{
+		"open":   func() error { _, err := Open(t.Context(), target, Config{}); return err },
+		"check":  func() error { _, err := (&Check{DSN: target}).Run(t.Context()); return err },
+		"backup": func() error { _, err := (&Backup{From: target, To: other}).Run(t.Context()); return err },
+		"copy":   func() error { _, err := (&Copy{From: target, To: other}).Run(t.Context()); return err },
+	} {
+		if err := run(); !errors.Is(err, ErrUnfinished) || !strings.Contains(err.Error(), "a copy or a restore into it has not ended: run the same again") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	mustRestore(t, backup, target)
+	missed(t, nil, faultsOf(t, target))
+}
+
 // A trigger in a file that came from somebody else would go on to write to every bus that was
 // restored from it: an account, say.
 func TestABackupWithMoreInItThanTablesIsRefused(t *testing.T) {

@@ -36,7 +36,7 @@ func openSnapshot(ctx context.Context, dsn string) (_ *copySide, err error) {
 	}
 	stamp, err := s.stamp(ctx)
 	if err == nil && stamp != "" {
-		err = errors.New("is a copy that has not ended: run atommq copy again first")
+		err = ErrUnfinished
 	}
 	if err != nil {
 		return nil, err
