@@ -69,6 +69,23 @@ func (unfinishedError) Error() string {
 }
 func (unfinishedError) Is(target error) bool { return target == bus.ErrUnavailable }
 
+// ErrBrokenOff says of a file of SQLite that a transaction on it was broken off, and that who may
+// only read cannot take it back; it is an ErrUnavailable.
+var ErrBrokenOff error = brokenOffError{}
+
+type brokenOffError struct{}
+
+func (brokenOffError) Error() string {
+	return "a restore, or another write, into it was broken off, and has left a journal beside it: run the restore again, or start a server on it"
+}
+func (brokenOffError) Is(target error) bool { return target == bus.ErrUnavailable }
+
+// isBrokenOff reports whether SQLite says so of a file.
+func isBrokenOff(err error) bool {
+	e, ok := errors.AsType[sqlite3.Error](err)
+	return ok && e.ExtendedCode == sqlite3.ErrReadonlyRollback
+}
+
 // isDamaged reports whether SQLite says so of a file.
 func isDamaged(err error) bool {
 	e, ok := errors.AsType[sqlite3.Error](err)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"atommq/bus"
 )
 
 // wantNothing checks that a restore that failed has left nothing that a server takes for a
@@ -81,4 +83,47 @@ func TestARestoreThatIsStoppedAtItsEndLeavesTheTargetEmpty(t *testing.T) {
 	}
 	wantNothing(t, target)
 	mustRestore(t, backup, target)
+}
+
+// killedAmid is what a restore that is killed leaves when a part of the pages is written.
+func killedAmid(t *testing.T, backup string) (target string) {
+	t.Helper()
+	running := filepath.Join(t.TempDir(), "running.db")
+	target = filepath.Join(t.TempDir(), "killed.db")
+	kill := once(func() {
+		for _, suffix := range []string{"", "-journal"} {
+			content, err := os.ReadFile(running + suffix)
+			if err == nil {
+				err = os.WriteFile(target+suffix, content, 0o600)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if _, err := (&Restore{From: backup, To: running, Progress: kill}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return target
+}
+
+func TestAFileWhoseRestoreWasKilledSaysSo(t *testing.T) {
+	backup := backedUp(t, bulk)
+	killed, other := killedAmid(t, backup), filepath.Join(t.TempDir(), "other.db")
+	for what, run := range map[string]func() error{
+		"check":   func() error { _, err := (&Check{DSN: killed}).Run(t.Context()); return err },
+		"backup":  func() error { _, err := (&Backup{From: killed, To: other}).Run(t.Context()); return err },
+		"restore": func() error { _, err := (&Restore{From: killed, To: other}).Run(t.Context()); return err },
+	} {
+		err := run()
+		if !errors.Is(err, ErrBrokenOff) || errors.Is(err, bus.ErrReadOnly) || !strings.Contains(err.Error(), "run the restore again, or start a server on it") {
+			t.Errorf("%s: %v", what, err)
+		}
+		if _, err := os.Stat(other); err == nil {
+			t.Errorf("%s made a file of it", what)
+		}
+	}
+	mustRestore(t, backup, killed)
+	missed(t, nil, faultsOf(t, killed))
+	openAt(t, killedAmid(t, backup))
 }

@@ -21,8 +21,11 @@ func openSnapshot(ctx context.Context, dsn string) (_ *copySide, err error) {
 		if err != nil {
 			err = errors.Join(busyError(err), s.close())
 		}
-		if isDamaged(err) {
+		switch {
+		case isDamaged(err):
 			err = explainCut(dsn, err)
+		case isBrokenOff(err):
+			err = ErrBrokenOff
 		}
 	}()
 	if s.conn, err = s.pool.Conn(ctx); err != nil {
@@ -100,13 +103,20 @@ func (l location) openToRead() (*sql.DB, error) {
 	return sql.Open("sqlite3", l.url("mode=ro", "_query_only=1", "_busy_timeout=5000"))
 }
 
-// openKept opens a file that nobody works on, a backup, for reading. It may lie where nothing can be written.
+// hasBeside reports whether there may be a file of that suffix beside the database.
+func (l location) hasBeside(suffix string) bool {
+	_, err := os.Stat(l.real() + suffix)
+	return !errors.Is(err, os.ErrNotExist)
+}
+
+// openKept opens a file that nobody works on, a backup, for reading. It may lie where nothing can be
+// written, if nothing lies beside it that belongs to it.
 func openKept(ctx context.Context, path string) (*copySide, error) {
 	loc, err := parse(path)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(loc.real() + "-wal"); errors.Is(err, os.ErrNotExist) {
+	if !loc.hasBeside("-wal") && !loc.hasBeside("-journal") {
 		path = loc.url("immutable=1")
 	}
 	return openSnapshot(ctx, path)
