@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -168,12 +169,14 @@ func parseAccept(f *stomp.Frame) (whole bool, err error) {
 		"accept %s is no form that messages come in", quote(value))
 }
 
-// parseLastID takes the cursor that a topic is to be replayed from.
+// parseLastID takes the cursor that a topic is to be replayed from. HTTP, where the header comes
+// from, takes its name in any case.
 func parseLastID(f *stomp.Frame) (int64, error) {
-	value, found := f.Get("Xlastid")
-	if !found {
+	i := slices.IndexFunc(f.Fields, func(h stomp.Field) bool { return bytes.EqualFold(h.Name, []byte("Xlastid")) })
+	if i < 0 {
 		return fromNow, nil
 	}
+	value := f.Fields[i].Value
 	n, err := strconv.ParseInt(string(value), 10, 64)
 	if err != nil || n < 0 {
 		return 0, faultf("send the Xlastid of the last MESSAGE, or 0 for everything that is kept", "Xlastid %s is none", quote(value))
