@@ -14,23 +14,56 @@ import (
 	"atommq/stompgw/stomp"
 )
 
+// readmeWorker is a worker of the README.
+type readmeWorker struct {
+	language, library, pkg, program string
+	probe                           []string
+}
+
+var readmeWorkers = []readmeWorker{
+	{"python", "stomp.py", "python3-stomp", systemPython, []string{"-c", "import stomp"}},
+	{"perl", "Net::Stomp", "libnet-stomp-perl", "perl", []string{"-MNet::Stomp", "-e", "1"}},
+}
+
+// script writes the worker for a server's port, with other text in place of some.
+func (w *readmeWorker) script(t *testing.T, server *process, replace ...string) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(server.Stomp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := filepath.Join(t.TempDir(), "worker")
+	writeFile(t, script, strings.NewReplacer(append(replace, "61613", port)...).Replace(readmeBlock(t, w.language)))
+	return script
+}
+
+func TestWorkersOfTheReadmeSayWhyTheyAreRefused(t *testing.T) {
+	for _, w := range readmeWorkers {
+		t.Run(w.language, func(t *testing.T) {
+			needLibrary(t, w.library, w.pkg, w.program, w.probe...)
+			for _, test := range []struct {
+				script, want string
+			}{
+				{w.script(t, startServer(t, "--login", "ann", "--passcode", "secret")), "this server asks for a login"},
+				{w.script(t, startServer(t), "/queue/jobs", "/queue/jobs*"), "queues have no wildcards"},
+			} {
+				ctx, cancel := context.WithTimeout(t.Context(), stompWait)
+				out, _ := exec.CommandContext(ctx, w.program, test.script).CombinedOutput() // how it ends is its own
+				if err := ctx.Err(); err != nil || !strings.Contains(string(out), test.want) || strings.Contains(string(out), "working on") {
+					t.Errorf("%v; it says\n%s\nand not %s", err, out, test.want)
+				}
+				cancel()
+			}
+		})
+	}
+}
+
 func TestWorkersOfTheReadmeWork(t *testing.T) {
-	for _, w := range []struct {
-		language, library, pkg, program string
-		probe                           []string
-	}{
-		{"python", "stomp.py", "python3-stomp", systemPython, []string{"-c", "import stomp"}},
-		{"perl", "Net::Stomp", "libnet-stomp-perl", "perl", []string{"-MNet::Stomp", "-e", "1"}},
-	} {
+	for _, w := range readmeWorkers {
 		t.Run(w.language, func(t *testing.T) {
 			needLibrary(t, w.library, w.pkg, w.program, w.probe...)
 			server := startServer(t)
-			_, port, err := net.SplitHostPort(server.Stomp)
-			if err != nil {
-				t.Fatal(err)
-			}
-			script := filepath.Join(t.TempDir(), "worker")
-			writeFile(t, script, strings.ReplaceAll(readmeBlock(t, w.language), "61613", port))
+			script := w.script(t, server)
 			sender, lines := connect(t, server.Stomp), runWorker(t, w.program, script)
 			for i := range 3 { // each is handed out once that before it is acknowledged
 				sender.must(t, stomp.SEND, fmt.Sprint("job ", i), "destination", "/queue/jobs")
