@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -160,13 +161,22 @@ func ruleCommand(cmd *cobra.Command, opener func(account string) nodeOpener, cha
 		if err != nil {
 			return &misuse{err}
 		}
-		return opener(args[0])(cmd.Context(), s, func(n *node) error {
+		open := opener(args[0])
+		if hasInnerStar(args[2]) {
+			open = withNode // in a new database there is no such feed
+		}
+		return open(cmd.Context(), s, func(n *node) error {
 			rule, err := n.ruleOf(cmd.Context(), args[0], args[2])
 			if err != nil {
 				return err
 			}
 			had := rule.Rights
 			rule.Rights = change(had, rights)
+			if rule.Rights&^had != 0 {
+				if err := n.checkStar(cmd.Context(), args[2]); err != nil {
+					return err
+				}
+			}
 			if err := n.store.SetRule(cmd.Context(), rule); err != nil {
 				return accountError(args[0], err)
 			}
@@ -178,6 +188,24 @@ func ruleCommand(cmd *cobra.Command, opener func(account string) nodeOpener, cha
 		})
 	}
 	return cmd
+}
+
+// hasInnerStar reports whether a pattern has a star that stands for nothing but itself.
+func hasInnerStar(pattern string) bool {
+	return strings.Contains(strings.TrimSuffix(pattern, "*"), "*")
+}
+
+// checkStar refuses to give rights on names with a star elsewhere than at the end: whoever writes one
+// means several feeds, unless there is a feed of that very name.
+func (n *node) checkStar(ctx context.Context, pattern string) error {
+	if !hasInnerStar(pattern) {
+		return nil
+	}
+	_, err := n.store.Feed(ctx, pattern)
+	if errors.Is(err, bus.ErrNoFeed) {
+		return misusef("%s: a * stands for what follows only at the end, and there is no feed of that very name: name feeds one by one, by how their names begin ('photos*'), or all of them ('*')", pattern)
+	}
+	return err
 }
 
 // ruleOf returns the rule that an account has for a pattern, with no rights if it has none.
