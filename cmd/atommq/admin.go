@@ -51,7 +51,7 @@ func openAdminDoor(ctx context.Context, s *settings) (*door, error) {
 	}
 	d, err := openDoor(ctx, "http", "--admin", s.Admin)
 	if err != nil {
-		return nil, err
+		return nil, s.from("admin", err)
 	}
 	if !d.isLoopback() && s.Metrics.value != "all" {
 		address := d.Addr()

@@ -25,7 +25,7 @@ and on the disk; until then it is FILE.partial, which goes when the backup is st
 	cmd.Flags().BoolVar(&force, "force", false, "put it in the place of a FILE that is there")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, a line for each step")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := mustBeDatabase("--db", s.DB); err != nil {
+		if err := s.from("db", mustBeDatabase("--db", s.DB)); err != nil {
 			return err
 		}
 		if err := mayBackUpTo(args[0]); err != nil {

@@ -28,7 +28,7 @@ repaired: entries and work are yours.`,
 	cmd.Flags().BoolVar(&repair, "repair", false, "set counters right")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, a line for each fault")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := mustBeDatabase("--db", s.DB); err != nil {
+		if err := s.from("db", mustBeDatabase("--db", s.DB)); err != nil {
 			return err
 		}
 		c := &checking{dsn: s.DB, out: cmd.OutOrStdout(), terminal: cmd.ErrOrStderr(), asJSON: asJSON}

@@ -93,7 +93,7 @@ func openEntrances(ctx context.Context, s *settings, log *slog.Logger) (_ *entra
 		}
 		ds, err := sockets.open(ctx, e.scheme, e.name, e.address)
 		if err != nil {
-			return nil, err
+			return nil, s.from(e.name, err)
 		}
 		for _, d := range ds {
 			d = in.crowd.watch(d, e.scheme, s.MaxHTTP.value)

@@ -49,7 +49,7 @@ archive: atommq backup keeps everything.`,
 		case to == "" && (all || len(args) > 1):
 			return misusef("several feeds need a directory: give --to")
 		}
-		if err := mustBeDatabase("--db", s.DB); err != nil {
+		if err := s.from("db", mustBeDatabase("--db", s.DB)); err != nil {
 			return err
 		}
 		from, err := db.OpenSnapshot(cmd.Context(), s.DB)

@@ -41,7 +41,7 @@ changed by migrate alone: older processes may be working on it.`,
 	status := &cobra.Command{Use: "status", Short: "List the steps, and which the database has taken"}
 	statusSettings := declare(status, "db")
 	status.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := mustExist("--db", statusSettings.DB); err != nil {
+		if err := statusSettings.from("db", mustExist("--db", statusSettings.DB)); err != nil {
 			return err
 		}
 		return withDatabase(cmd.Context(), statusSettings, func(d *sql.DB) error {
@@ -62,7 +62,7 @@ const migrationWait = time.Minute
 
 // withDatabase opens the database that s names, as it is, for as long as do takes.
 func withDatabase(ctx context.Context, s *settings, do func(*sql.DB) error) (err error) {
-	if err := checkDatabase("--db", s.DB); err != nil {
+	if err := s.from("db", checkDatabase("--db", s.DB)); err != nil {
 		return err
 	}
 	d, err := db.OpenAsIs(ctx, s.DB, migrationWait)

@@ -63,7 +63,7 @@ func openNode(ctx context.Context, s *settings, log *slog.Logger) (*node, error)
 
 // openExisting is openNode where there must be a bus: a mistyped name makes none.
 func openExisting(ctx context.Context, s *settings, log *slog.Logger) (*node, error) {
-	if err := mustExist("--db", s.DB); err != nil {
+	if err := s.from("db", mustExist("--db", s.DB)); err != nil {
 		if errors.Is(err, errNoFile) {
 			err = fmt.Errorf("%w, or make it: %s", err, makeBus)
 		}
@@ -76,7 +76,7 @@ func openExisting(ctx context.Context, s *settings, log *slog.Logger) (*node, er
 const makeBus = "atommq serve or atommq migrate up"
 
 func startNode(ctx context.Context, s *settings, cfg db.Config, log *slog.Logger) (*node, error) {
-	if err := checkDatabase("--db", s.DB); err != nil {
+	if err := s.from("db", checkDatabase("--db", s.DB)); err != nil {
 		return nil, err
 	}
 	room := s.keepToMemory()

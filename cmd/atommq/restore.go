@@ -32,7 +32,7 @@ those it knows: --last-id has ids go on above the newest one that was seen.`,
 		if err := mustBeBackup(args[0]); err != nil {
 			return err
 		}
-		if err := checkDatabase("--db", s.DB); err != nil {
+		if err := s.from("db", checkDatabase("--db", s.DB)); err != nil {
 			return err
 		}
 		told := newCopyProgress(cmd.ErrOrStderr(), cmd.OutOrStdout(), asJSON)

@@ -246,6 +246,15 @@ func (s *settings) source(name string) string {
 	return "--" + name
 }
 
+// from names what a setting's value is from before an error about it, where that is not the flag
+// that the error names.
+func (s *settings) from(name string, err error) error {
+	if err == nil || s.flags == nil || s.flags.Lookup(name) == nil || s.source(name) == "--"+name {
+		return err
+	}
+	return fmt.Errorf("%s: %w", s.source(name), err)
+}
+
 // checkAccount refuses half an account: whoever gives one half believes that
 // strangers are kept out.
 func (s *settings) checkAccount() error {
@@ -253,7 +262,7 @@ func (s *settings) checkAccount() error {
 	case (s.Login == "") == (s.Passcode == ""):
 		return nil
 	case s.Login == "":
-		return halfAccount(s.source("passcode"))
+		return fmt.Errorf("%w; a token is for clients, and stays out of a server's settings", halfAccount(s.source("passcode")))
 	}
 	return halfAccount(s.source("login"))
 }

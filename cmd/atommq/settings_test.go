@@ -126,7 +126,7 @@ func TestHalfAnAccountNamesWhereItIsFrom(t *testing.T) {
 	}{
 		{[]string{"--login", "me"}, "", nil, "only --login is given"},
 		{nil, "", map[string]string{"ATOMMQ_PASSCODE": "secret"}, "only ATOMMQ_PASSCODE is given"},
-		{nil, "\nATOMMQ_PASSCODE=secret\n", nil, "only " + file + ":2: ATOMMQ_PASSCODE is given"},
+		{nil, "\nATOMMQ_PASSCODE=secret\n", nil, "only " + file + ":2: ATOMMQ_PASSCODE is given: give both, or none; a token is for clients, and stays out of a server's settings"},
 		{nil, "ATOMMQ_LOGIN=me\n", map[string]string{"ATOMMQ_LOGIN": "you"}, "only ATOMMQ_LOGIN is given"},
 		{nil, "ATOMMQ_LOGIN=me\n", map[string]string{"ATOMMQ_PASSCODE": "secret"}, ""},
 	} {
