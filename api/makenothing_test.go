@@ -69,3 +69,12 @@ func TestAFeedThatARequeueMakesIsItsCallers(t *testing.T) {
 		t.Errorf("feed %+v, %v; want it to be ann's", f, err)
 	}
 }
+
+func TestWhoMayConsumeBeginsAQueueAndItsFeed(t *testing.T) {
+	g := invite(t, Handler{}, "ann jobs* consume")
+	g.do(http.MethodPost, "/feeds/jbos/queues/default/claims", "", g.as("ann")).want(t, http.StatusForbidden)
+	g.do(http.MethodPost, "/feeds/jobs.new/queues/default/claims", "", g.as("ann")).want(t, http.StatusOK)
+	if f, err := g.bus.Feed(t.Context(), "jobs.new"); err != nil || f.Owner != "ann" {
+		t.Errorf("feed %+v, %v; want it to be ann's", f, err)
+	}
+}
