@@ -84,7 +84,11 @@ func (b *Bus) makeFeeds(ctx context.Context, t *ticket, by *Caller) error {
 		return fmt.Errorf("publish: %w", err)
 	}
 	for i := range t.op.Posts {
-		if err := b.MakeFeed(ctx, t.op.Posts[i].Entry.Feed, by); err != nil {
+		feed := t.op.Posts[i].Entry.Feed
+		if i > 0 && feed == t.op.Posts[i-1].Entry.Feed {
+			continue
+		}
+		if err := b.MakeFeed(ctx, feed, by); err != nil {
 			return err
 		}
 	}
