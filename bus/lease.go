@@ -61,12 +61,16 @@ func (b *Bus) Lease(ctx context.Context, c LeaseConfig) ([]LeasedEntry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lease from queue %q of %q: %w", c.Queue, c.Feed, err)
 	}
+	until := time.Now().Add(c.Wait)
 	list, err := c.within(func(bytes int64) ([]LeasedEntry, error) { return b.leaseReady(q, c, bytes) })
-	if err == nil && len(list) == 0 && c.Wait > 0 {
-		list, err = b.leaseNext(ctx, q, c)
-	}
 	if err == nil {
 		list, err = b.hand(ctx, list, c.AckTimeout)
+	}
+	for err == nil && len(list) == 0 && time.Now().Before(until) {
+		c.Wait = time.Until(until)
+		if list, err = b.leaseNext(ctx, q, c); err == nil {
+			list, err = b.hand(ctx, list, c.AckTimeout) // nothing, where all was edited or deleted meanwhile
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lease from queue %q of %q: %w", c.Queue, c.Feed, err)
@@ -173,7 +177,7 @@ func (c *Consumer) remind() {
 }
 
 // leaseHeld makes leases of what consumer was handed, as far as bytes allow. It is handed nothing
-// more unless that fails.
+// more, but for what turns out to be lost, unless that fails.
 func (b *Bus) leaseHeld(consumer *Consumer, q *Queue, c LeaseConfig, bytes int64) ([]LeasedEntry, error) {
 	done := make(waiter, 1)
 	t := &ticket{op: Op{Kind: OpPublish}, owner: done}

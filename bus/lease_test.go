@@ -382,3 +382,80 @@ func TestAPauseHoldsEverybodyUpOnAllNodes(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoWaitsForALeaseGetsTheNextWhenWhatCameIsGone(t *testing.T) {
+	for name, change := range map[string]func(b *bus.Bus, uuid string) error{
+		"deleted": func(b *bus.Bus, uuid string) error {
+			_, err := b.Remove(context.Background(), "x", uuid, 0)
+			return err
+		},
+		"edited": func(b *bus.Bus, uuid string) error {
+			_, err := b.Replace(context.Background(), "x", uuid, queued("1, edited").Entry, 0)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+				came, asked := make(chan string), 0
+				room := func() (int, error) {
+					if asked++; asked == 2 { // it was handed an entry that is not leased yet
+						if err := change(b, <-came); err != nil {
+							t.Error(err)
+						}
+					}
+					return 1 << 20, nil
+				}
+				var waiting sync.WaitGroup
+				waiting.Go(func() {
+					begun := time.Now()
+					list, err := b.Lease(context.Background(), bus.LeaseConfig{
+						Feed: "x", Queue: bus.DefaultQueue, Count: 9, Wait: time.Hour, Room: room, Spare: func() {},
+					})
+					if err != nil || len(list) == 0 || time.Since(begun) > time.Minute {
+						t.Errorf("%d entries after %v: %v", len(list), time.Since(begun), err)
+					}
+				})
+				synctest.Wait()
+				first := publish(t, b, queued("1"))
+				came <- first[0].UUID
+				synctest.Wait()
+				publish(t, b, queued("2"), queued("3"))
+				waiting.Wait()
+			})
+		})
+	}
+}
+
+// lateStore calls before once, before it reads entries by their ids.
+type lateStore struct {
+	bus.Store
+	before func()
+	once   sync.Once
+}
+
+func (s *lateStore) Fetch(ctx context.Context, ids []int64) ([]*bus.Entry, error) {
+	s.once.Do(s.before)
+	return s.Store.Fetch(ctx, ids)
+}
+
+func TestALeaseThatIsGoneBeforeItIsReadIsWaitedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &lateStore{Store: &bustest.Memory{}}
+		former := open(t, store, nil, bus.Config{})
+		gone := publish(t, former, queued("1"))[0].UUID
+		if err := former.Close(); err != nil {
+			t.Fatal(err)
+		}
+		b := open(t, store, nil, bus.Config{}) // which has to read it
+		store.before = func() {
+			if _, err := b.Remove(context.Background(), "x", gone, 0); err != nil {
+				t.Error(err)
+			}
+		}
+		var waiting sync.WaitGroup
+		waiting.Go(func() { lease(t, b, bus.LeaseConfig{Wait: time.Hour}, "2") })
+		synctest.Wait()
+		publish(t, b, queued("2"))
+		waiting.Wait()
+	})
+}

@@ -43,7 +43,7 @@ func (d *desk) settled(t *ticket, err error) {
 			d.restore(e)
 		case e.state == deliverySettling:
 			d.lose(e)
-			if verdict != Leased {
+			if verdict != Leased || t.op.Settle[i].Lost {
 				d.credit(e.consumer)
 			}
 		case e.state == deliveryLeased:
