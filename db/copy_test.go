@@ -457,9 +457,10 @@ func TestASourceOfAnotherSchemaIsRefused(t *testing.T) {
 	old := filepath.Join(dir, "old.db")
 	stuff(t, old, 10)
 	execFile(t, old, "DELETE FROM atommq_schema WHERE version_id > 1")
-	empty := filepath.Join(dir, "empty.db")
-	execFile(t, empty, "CREATE TABLE mine (x)")
-	for from, want := range map[string]string{old: "atommq migrate up", empty: "is not a database of AtomMQ"} {
+	others, empty := filepath.Join(dir, "others.db"), filepath.Join(dir, "empty.db")
+	execFile(t, others, "CREATE TABLE mine (x)")
+	execFile(t, empty, "SELECT 1")
+	for from, want := range map[string]string{old: "atommq migrate up", others: `of another program, with a table "mine": name another file`, empty: ErrNoBus.Error()} {
 		if _, err := (&Copy{From: from, To: filepath.Join(dir, "target.db")}).Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("copy of %s: %v", from, err)
 		}

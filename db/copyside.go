@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/binary"
@@ -160,7 +161,7 @@ func checkSchema(ctx context.Context, d *sql.DB, create bool) error {
 	}
 	err := migrations.Check(ctx, d)
 	if errors.Is(err, migrations.ErrNone) {
-		return errors.New("is not a database of AtomMQ")
+		return cmp.Or(CheckOwn(ctx, d), ErrNoBus)
 	}
 	return err
 }

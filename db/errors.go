@@ -189,7 +189,7 @@ func kindOfState(state string) error {
 
 // isLost reports whether err says that a connection was lost, or could not be had.
 func isLost(err error) bool {
-	if _, ok := errors.AsType[*unreachableError](err); ok {
+	if IsUnreachable(err) {
 		return true
 	}
 	if _, ok := errors.AsType[*net.OpError](err); ok {

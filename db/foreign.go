@@ -31,8 +31,23 @@ const ownSchema = "name another database, or give AtomMQ a schema of its own: CR
 
 // CheckOwn refuses, with ErrForeign, to make a bus of what another program keeps in a database.
 func CheckOwn(ctx context.Context, d *sql.DB) error {
+	_, onServer := d.Driver().(*pq.Driver)
+	return checkOwn(ctx, d, onServer)
+}
+
+// asker is a pool or one of its connections.
+type asker interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+var (
+	_ asker = (*sql.DB)(nil)
+	_ asker = (*sql.Conn)(nil)
+)
+
+func checkOwn(ctx context.Context, d asker, onServer bool) error {
 	query, advice := selectForeign, "name another file"
-	if _, ok := d.Driver().(*pq.Driver); ok {
+	if onServer {
 		query, advice = selectForeignOnServer, ownSchema
 	}
 	var table string

@@ -193,6 +193,12 @@ func (e *NoDatabaseError) Error() string {
 }
 func (e *NoDatabaseError) Unwrap() error { return e.err }
 
+// IsUnreachable reports whether no session could be had of a server of PostgreSQL.
+func IsUnreachable(err error) bool {
+	_, is := errors.AsType[*unreachableError](err)
+	return is
+}
+
 // unreachableError says that no session could be had.
 type unreachableError struct{ err error }
 

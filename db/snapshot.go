@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -130,7 +131,7 @@ func (s *copySide) version(ctx context.Context) (version int64, err error) {
 	if there, err := s.has(ctx, schemaTable); err != nil {
 		return 0, err
 	} else if !there {
-		return 0, errors.New("is not a database of AtomMQ")
+		return 0, cmp.Or(checkOwn(ctx, s.conn, IsPostgres(s.name)), ErrNoBus)
 	}
 	err = s.conn.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+schemaTable+" WHERE is_applied").Scan(&version)
 	return version, err

@@ -35,7 +35,7 @@ and on the disk; until then it is FILE.partial, which goes when the backup is st
 		tables, err := (&db.Backup{From: s.DB, To: args[0], Force: force, Progress: told.tell}).Run(cmd.Context())
 		told.end()
 		if err != nil {
-			return err
+			return explainOpening("--db", err)
 		}
 		return writeKept(cmd.OutOrStdout(), "backed up to "+args[0], tables, asJSON)
 	}
@@ -57,6 +57,9 @@ func oneFile(cmd *cobra.Command, given []string) error {
 	case 0:
 		return errors.New("no FILE given")
 	case 1:
+		if given[0] == "" {
+			return errors.New("FILE is empty, as a variable that is not set: name a file")
+		}
 		return nil
 	}
 	return fmt.Errorf("%s takes one FILE, and %q is more%s", cmd.Name(), given[1], apartFromFlag(cmd, given[1]))

@@ -49,7 +49,7 @@ type checking struct {
 func (c *checking) run(ctx context.Context, repair bool) error {
 	faults, err := c.check(ctx, c.tell)
 	if err != nil {
-		return err
+		return explainOpening("--db", err)
 	}
 	if repair && faults > 0 {
 		if err := c.repair(ctx); err != nil {

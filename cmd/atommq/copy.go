@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -33,7 +34,7 @@ The source stays as it is.`,
 			copied, err := (&db.Copy{From: from, To: to, Progress: told.tell}).Run(cmd.Context())
 			told.end()
 			if err != nil {
-				return err
+				return explainOpening(flagOf(err, from, to), err)
 			}
 			if asJSON {
 				return newEncoder(cmd.OutOrStdout()).Encode(map[string]any{"phase": "done", "tables": copied})
@@ -58,6 +59,17 @@ func checkCopy(from, to string) error {
 		return err
 	}
 	return checkDatabase("--to", to)
+}
+
+// flagOf returns the flag of the database that holds no bus, or of the server that is away.
+func flagOf(err error, from, to string) string {
+	switch {
+	case errors.Is(err, db.ErrNoBus), !db.IsPostgres(to):
+		return "--from"
+	case !db.IsPostgres(from):
+		return "--to"
+	}
+	return "--from or --to"
 }
 
 // copyProgress shows how far a copy is: as a bar to people on a terminal, as lines to programs.

@@ -54,7 +54,7 @@ archive: atommq backup keeps everything.`,
 		}
 		from, err := db.OpenSnapshot(cmd.Context(), s.DB)
 		if err != nil {
-			return err
+			return explainOpening("--db", err)
 		}
 		x := &export{from: from, dir: to, out: cmd.OutOrStdout(), bar: newProgress(cmd.ErrOrStderr(), 1)}
 		return errors.Join(x.run(cmd.Context(), args), from.Close())

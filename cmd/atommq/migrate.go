@@ -70,7 +70,7 @@ func withDatabase(ctx context.Context, s *settings, do func(*sql.DB) error) (err
 		err = errors.Join(do(d), d.Close())
 	}
 	if err != nil {
-		return fmt.Errorf("database %s: %w", db.Name(s.DB), err)
+		return explainOpening("--db", fmt.Errorf("database %s: %w", db.Name(s.DB), err))
 	}
 	return nil
 }

@@ -83,13 +83,13 @@ func startNode(ctx context.Context, s *settings, cfg db.Config, log *slog.Logger
 	store, err := db.Open(ctx, s.DB, cfg)
 	switch {
 	case errors.Is(err, db.ErrNoBus):
-		return nil, fmt.Errorf("%w: make one with %s, or name another database with --db", err, makeBus)
+		return nil, explainOpening("--db", err)
 	case isNoDatabase(err): // which says what to do
 		return nil, err
 	case errors.Is(err, db.ErrUnfinished): // which does so, too
 		return nil, err
 	case err != nil && db.IsPostgres(s.DB):
-		return nil, explainServer(err)
+		return nil, explainServer("--db", err)
 	case errors.Is(err, bus.ErrFull):
 		return nil, fmt.Errorf("%w: make room on its disk, or name another file with --db", err)
 	case errors.Is(err, bus.ErrReadOnly):
@@ -119,19 +119,31 @@ func startNode(ctx context.Context, s *settings, cfg db.Config, log *slog.Logger
 	return &node{store, b, access, room, receiving}, nil
 }
 
-// explainServer says what to do about a server that cannot be worked on.
-func explainServer(err error) error {
+// explainOpening says what to do about a database, which flag names, that holds no bus, or is on a
+// server that is away.
+func explainOpening(flag string, err error) error {
+	switch {
+	case errors.Is(err, db.ErrNoBus):
+		return fmt.Errorf("%w: make one with %s, or name another database with %s", err, makeBus, flag)
+	case db.IsUnreachable(err) && !isNoDatabase(err): // which says what to do
+		return explainServer(flag, err)
+	}
+	return err
+}
+
+// explainServer says what to do about a server, which flag names, that cannot be worked on.
+func explainServer(flag string, err error) error {
 	switch {
 	case db.IsInUse(err):
 		return fmt.Errorf("%w: wait until that has ended", err)
 	case db.IsLoginRefused(err):
-		return fmt.Errorf("%w: put the user and the password in --db right", err)
+		return fmt.Errorf("%w: put the user and the password in %s right", err, flag)
 	case errors.Is(err, bus.ErrReadOnly):
-		return fmt.Errorf("%w: grant its user what doc/db.md names, or name another user in --db", err)
+		return fmt.Errorf("%w: grant its user what doc/db.md names, or name another user in %s", err, flag)
 	case errors.Is(err, bus.ErrFull):
 		return fmt.Errorf("%w: make room on its disk", err)
-	case errors.Is(err, bus.ErrUnavailable):
-		return fmt.Errorf("%w: start PostgreSQL, or put --db right", err)
+	case errors.Is(err, bus.ErrUnavailable), db.IsUnreachable(err):
+		return fmt.Errorf("%w: start PostgreSQL, or put %s right", err, flag)
 	}
 	return err
 }
@@ -143,7 +155,7 @@ func (n *node) mustWrite(ctx context.Context, s *settings) error {
 		return nil
 	}
 	if err := n.store.Ready(ctx); db.IsDenied(err) {
-		return explainServer(err)
+		return explainServer("--db", err)
 	}
 	return nil
 }

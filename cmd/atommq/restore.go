@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"atommq/db"
@@ -38,8 +41,11 @@ those it knows: --last-id has ids go on above the newest one that was seen.`,
 		told := newCopyProgress(cmd.ErrOrStderr(), cmd.OutOrStdout(), asJSON)
 		tables, err := (&db.Restore{From: args[0], To: s.DB, LastID: int64(lastID), Progress: told.tell}).Run(cmd.Context())
 		told.end()
+		if errors.Is(err, db.ErrNoBus) { // FILE, for the target need hold none
+			return fmt.Errorf("%w, and is no backup: name another file with FILE", err)
+		}
 		if err != nil {
-			return err
+			return explainOpening("--db", err)
 		}
 		return writeKept(cmd.OutOrStdout(), "restored into "+db.Name(s.DB), tables, asJSON)
 	}
