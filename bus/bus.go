@@ -9,11 +9,12 @@
 //
 // Every method of a Bus may be called from any goroutine. Open starts the committer, which writes to
 // the log, unless a caller who waits for the outcome finds it idle and does so itself; the watcher,
-// which alone listens to the Notifier; the keeper, which takes back claims; the rescuer, which takes
-// over those of nodes that died; the lessor, which ends leases; and the janitor, which removes what
-// nobody keeps: old idempotency keys, entries, media. Ready and the storing of media start one each
-// for as long as they last. Close stops them and waits. A Subscription belongs to one goroutine at a
-// time and starts none: its caller's goroutine is the follower.
+// which alone listens to the Notifier; the keeper, which takes back claims; the sexton, which makes
+// dead letters of those that were the last; the rescuer, which takes over those of nodes that died;
+// the lessor, which ends leases; and the janitor, which removes what nobody keeps: old idempotency
+// keys, entries, media. Ready and the storing of media start one each for as long as they last. Close
+// stops them and waits. A Subscription belongs to one goroutine at a time and starts none: its
+// caller's goroutine is the follower.
 package bus
 
 import (
@@ -109,6 +110,7 @@ func Open(ctx context.Context, store Store, notifier Notifier, config Config) (*
 	b.running.Go(b.commitLoop)
 	b.running.Go(func() { b.tidy(background) })
 	b.running.Go(func() { b.keep(background) })
+	b.running.Go(func() { b.buryLost(background) })
 	b.running.Go(func() { b.rescue(background) })
 	b.running.Go(func() { b.endLeases(background) })
 	if notifier != nil {

@@ -131,26 +131,38 @@ const reloadTime = 5 * time.Second
 // one more attempt. Its queue waits as long, as what lies behind it would come first.
 const mostReloads = 10
 
-// reload reads anew what dead letters are made of if ds are given back. What cannot be read gets one
-// more attempt when it is given back all the same.
-func (b *Bus) reload(ds []*Delivery) error {
+// reload reads anew what dead letters are made of if ds are given back, and returns those that had to
+// be read. What cannot be read gets one more attempt when it is given back all the same.
+func (b *Bus) reload(ctx context.Context, ds []*Delivery) (read []*Delivery, err error) {
 	if len(ds) == 0 {
-		return nil
+		return nil, nil
 	}
-	var last []*Delivery
 	b.desk.mu.Lock()
 	for _, d := range ds {
 		if d.mustReload() {
-			last = append(last, d)
+			read = append(read, d)
 		}
 	}
 	b.desk.mu.Unlock()
-	if len(last) == 0 {
-		return nil
+	if len(read) == 0 {
+		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), reloadTime)
+	ctx, cancel := context.WithTimeout(ctx, reloadTime)
 	defer cancel()
-	return b.Load(ctx, last)
+	return read, b.Load(ctx, read)
+}
+
+// unloadAgain lets go of what reload read, once the dead letters are made of it: whoever was handed the
+// deliveries may keep them.
+func (b *Bus) unloadAgain(read []*Delivery) {
+	if len(read) == 0 {
+		return
+	}
+	b.desk.mu.Lock()
+	defer b.desk.mu.Unlock()
+	for _, d := range read {
+		d.Entry = nil
+	}
 }
 
 // mustReload reports whether e has to be read again to become a dead letter. Callers hold the desk's lock.
@@ -202,13 +214,19 @@ func usedUp(feed string, attempt, limit int) bool {
 // giveBack settles e, which is not acked, in t: with a dead letter once its attempts are used up.
 func (t *ticket) giveBack(e *Delivery, cause string) {
 	l := e.deadLetter(cause)
-	switch {
-	case l != nil:
-		t.settle(e, Acked)
-		t.bury(l)
-	case e.taken:
+	if l == nil {
+		t.release(e)
+		return
+	}
+	t.settle(e, Acked)
+	t.bury(l)
+}
+
+// release has e wait in its place again: the attempt counts if its consumer took it.
+func (t *ticket) release(e *Delivery) {
+	if e.taken {
 		t.settle(e, Released)
-	default:
+	} else {
 		t.settle(e, Returned)
 	}
 }

@@ -14,10 +14,11 @@ import (
 // claims. The committer calls orders, settle and handOut, everything else may come from any
 // goroutine; nothing of it waits for the store with the lock held.
 type desk struct {
-	bus     *Bus
-	store   Store
-	entered chan struct{} // closed once the node has joined
-	wake    chan struct{} // holds a token when the keeper of deadlines is to look again
+	bus      *Bus
+	store    Store
+	entered  chan struct{} // closed once the node has joined
+	wake     chan struct{} // holds a token when the keeper of deadlines is to look again
+	buriable chan struct{} // holds a token when something was lost for the last time
 
 	common queueKind // of queues that nobody has configured
 
@@ -39,7 +40,10 @@ type desk struct {
 }
 
 func newDesk(b *Bus) *desk {
-	d := &desk{bus: b, store: b.store, entered: make(chan struct{}), wake: make(chan struct{}, 1), queues: newQueueTable()}
+	d := &desk{
+		bus: b, store: b.store, queues: newQueueTable(),
+		entered: make(chan struct{}), wake: make(chan struct{}, 1), buriable: make(chan struct{}, 1),
+	}
 	d.recent.limit = b.config.CacheBytes / recentPart
 	d.common = queueKind{d, DefaultQueue, DefaultAckTimeout, DefaultAttempts}
 	return d

@@ -6,6 +6,7 @@ import "time"
 // queue. The desk's lock guards them.
 type losses struct {
 	list     []*Delivery     // that no ticket releases yet
+	last     []*Delivery     // that have used up their attempts: the sexton makes dead letters of them
 	failed   []*Delivery     // whose release could not be written
 	retryAt  time.Time       // when to try again what has failed; zero for nothing
 	underway map[int64]int32 // by queue, those that no commit has released: nothing is claimed meanwhile, or what lies behind them would come first
@@ -72,25 +73,24 @@ func (unattended) decided(error) {}
 // releaseBatch is how many releases stand in one op.
 const releaseBatch = 1000
 
-// release gives what was taken from consumers back to the queues.
+// release gives what was taken from consumers back to the queues, but for dead letters, which have to
+// be read and take memory: the sexton makes them, as the caller may be the committer.
 func (b *Bus) release() {
 	d := b.desk
 	d.mu.Lock()
 	lost := d.losses.list
 	d.losses.list = nil
+	lost = d.leaveLast(lost)
 	d.mu.Unlock()
 	if len(lost) == 0 {
 		return
-	}
-	if err := b.reload(lost); err != nil {
-		lost = d.putOff(lost, err)
 	}
 	var ts []*ticket
 	for _, e := range lost {
 		if n := len(ts); n == 0 || ts[n-1].weight() >= releaseBatch {
 			ts = append(ts, &ticket{op: Op{Kind: OpPublish}, owner: unattended{}})
 		}
-		ts[len(ts)-1].giveBack(e, e.cause)
+		ts[len(ts)-1].release(e)
 	}
 	// They take no room: whom should that slow down? Once the bus is closed, the store gives
 	// everything back that this node has.

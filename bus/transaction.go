@@ -153,12 +153,14 @@ func (b *Bus) prepareSettlements(t *Transaction) error {
 	for _, e := range t.Acks {
 		k.settle(e, Acked)
 	}
-	if err := b.reload(t.Nacks); err != nil { // the consumer waits for an answer
+	read, err := b.reload(context.Background(), t.Nacks)
+	if err != nil { // the consumer waits for an answer
 		b.config.Log.Warn("messages that were refused for the last time get one more attempt, as they cannot be read", "error", err)
 	}
 	for _, e := range t.Nacks {
 		k.giveBack(e, causeNack)
 	}
+	b.unloadAgain(read)
 	return nil
 }
 
