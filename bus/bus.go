@@ -9,7 +9,7 @@
 //
 // Every method of a Bus may be called from any goroutine. Open starts the committer, which writes to
 // the log, unless a caller who waits for the outcome finds it idle and does so itself; the watcher,
-// which alone listens to the Notifier; the keeper, which takes back claims; the sexton, which makes
+// which alone listens to the Notifier; the keeper, which takes back claims; the burier, which makes
 // dead letters of those that were the last; the rescuer, which takes over those of nodes that died;
 // the lessor, which ends leases; and the janitor, which removes what nobody keeps: old idempotency
 // keys, entries, media. Ready and the storing of media start one each for as long as they last. Close

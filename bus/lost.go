@@ -6,7 +6,7 @@ import "time"
 // queue. The desk's lock guards them.
 type losses struct {
 	list     []*Delivery     // that no ticket releases yet
-	last     []*Delivery     // that have used up their attempts: the sexton makes dead letters of them
+	last     []*Delivery     // that have used up their attempts: buryLost makes dead letters of them
 	failed   []*Delivery     // whose release could not be written
 	retryAt  time.Time       // when to try again what has failed; zero for nothing
 	underway map[int64]int32 // by queue, those that no commit has released: nothing is claimed meanwhile, or what lies behind them would come first
@@ -74,7 +74,7 @@ func (unattended) decided(error) {}
 const releaseBatch = 1000
 
 // release gives what was taken from consumers back to the queues, but for dead letters, which have to
-// be read and take memory: the sexton makes them, as the caller may be the committer.
+// be read and take memory: buryLost makes them, as the caller may be the committer.
 func (b *Bus) release() {
 	d := b.desk
 	d.mu.Lock()

@@ -9,7 +9,7 @@ import (
 // consumers: each is in memory twice until it is written, as it was and as a letter.
 const portionBytes = 4 << 20
 
-// buryLost is the sexton: it makes dead letters of what was lost for the last time, a portion at a
+// buryLost is the burier: it makes dead letters of what was lost for the last time, a portion at a
 // time, however much that is. Others neither wait for it to read nor to write.
 func (b *Bus) buryLost(ctx context.Context) {
 	for {
@@ -88,7 +88,7 @@ func (d *desk) putLastOff() {
 	}
 }
 
-// leaveLast leaves those of lost that have used up their attempts to the sexton, and returns the
+// leaveLast leaves those of lost that have used up their attempts to buryLost, and returns the
 // others. Callers hold d.mu.
 func (d *desk) leaveLast(lost []*Delivery) (others []*Delivery) {
 	others = lost[:0]
