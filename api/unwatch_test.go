@@ -50,33 +50,34 @@ func (c *unwatchedConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-func TestWhoPublishesIsWatchedAgainFromTheNextRequest(t *testing.T) {
+// unwatching serves on such a listener.
+func unwatching(t *testing.T, late bool) (*server, *unwatched) {
+	t.Helper()
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener := &unwatched{Listener: tcp}
-	s := serveOn(t, listener, Handler{})
-	conn := dialTCP(t, s)
-	t.Cleanup(func() { _ = conn.Close() })
-	answers := bufio.NewReader(conn)
-	posts := []string{
-		"POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi",
-		"POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
-		"POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: image/png\r\nContent-Length: 2\r\n\r\nhi",
+	listener := &unwatched{Listener: tcp, late: late}
+	return serveOn(t, listener, Handler{}), listener
+}
+
+// post sends a POST to feed x, whose head begins with the type, over a connection.
+func post(t *testing.T, conn net.Conn, rest string) {
+	t.Helper()
+	send(t, conn, "POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: "+rest)
+}
+
+// readStatus reads an answer away.
+func readStatus(t *testing.T, answers *bufio.Reader) int {
+	t.Helper()
+	resp, err := http.ReadResponse(answers, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for i, post := range posts {
-		send(t, conn, post)
-		resp, err := http.ReadResponse(answers, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusCreated {
-			t.Fatal(resp.Status, err)
-		}
-		eventually(t, "a read is left out", func() bool { return listener.leftOut.Load() == int64(i+1) })
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
 	}
-	s.wantWatched(conn)
+	return resp.StatusCode
 }
 
 // wantWatched has a poll wait on conn, and shows that its leaving is noticed.
@@ -92,72 +93,61 @@ func (s *server) wantWatched(conn net.Conn) {
 	s.waitForReaders(0)
 }
 
-func TestWhoFailsToPublishIsWatchedAgainFromTheNextRequest(t *testing.T) {
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+func TestWhoPublishesIsWatchedAgainFromTheNextRequest(t *testing.T) {
+	s, listener := unwatching(t, false)
+	conn := dialTCP(t, s)
+	answers := bufio.NewReader(conn)
+	for i, rest := range []string{
+		"text/plain\r\nContent-Length: 2\r\n\r\nhi",
+		"text/plain\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+		"image/png\r\nContent-Length: 2\r\n\r\nhi",
+	} {
+		post(t, conn, rest)
+		if status := readStatus(t, answers); status != http.StatusCreated {
+			t.Fatalf("%q: status %d", rest, status)
+		}
+		eventually(t, "a read is left out", func() bool { return listener.leftOut.Load() == int64(i+1) })
 	}
-	s := serveOn(t, &unwatched{Listener: tcp}, Handler{})
+	s.wantWatched(conn)
+}
+
+func TestWhoFailsToPublishIsWatchedAgainFromTheNextRequest(t *testing.T) {
+	s, _ := unwatching(t, false)
 	s.fill(1)
-	for _, head := range []string{
-		"Content-Type: application/atom+xml\r\nContent-Length: 1\r\n\r\n<",
-		"Content-Type: text/plain\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone",
-		"Content-Type: text/plain\r\nContent-Encoding: br\r\nContent-Length: 4\r\n\r\nnone",
+	for _, rest := range []string{
+		"application/atom+xml\r\nContent-Length: 1\r\n\r\n<",
+		"text/plain\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone",
+		"text/plain\r\nContent-Encoding: br\r\nContent-Length: 4\r\n\r\nnone",
 	} {
 		conn := dialTCP(t, s)
-		t.Cleanup(func() { _ = conn.Close() })
-		send(t, conn, "POST /feeds/x HTTP/1.1\r\nHost: h\r\n"+head)
-		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-			t.Fatal(err)
+		post(t, conn, rest)
+		if status := readStatus(t, bufio.NewReader(conn)); status < http.StatusBadRequest {
+			t.Errorf("%q: status %d", rest, status)
 		}
 		s.wantWatched(conn)
 	}
 }
 
 func TestWhoPublishesNothingIsWatchedAgainFromTheNextRequest(t *testing.T) {
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := serveOn(t, &unwatched{Listener: tcp, late: true}, Handler{})
+	s, _ := unwatching(t, true)
 	conn := dialTCP(t, s)
-	t.Cleanup(func() { _ = conn.Close() })
-	send(t, conn, "POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n")
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		t.Fatal(err)
-	}
+	post(t, conn, "text/plain\r\nContent-Length: 0\r\n\r\n")
+	readStatus(t, bufio.NewReader(conn))
 	s.wantWatched(conn)
 }
 
 func TestWhoPublishesMayCloseHisSideOfTheConnection(t *testing.T) {
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := serveOn(t, &unwatched{Listener: tcp}, Handler{})
-	post := func() *net.TCPConn {
-		conn := dialTCP(t, s)
-		t.Cleanup(func() { _ = conn.Close() })
-		send(t, conn, "POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi")
-		return conn
-	}
+	s, _ := unwatching(t, false)
 	writing, goOn := make(chan struct{}, 2), make(chan struct{})
 	s.store.BeforeCommit = func([]*bus.Op) error {
 		writing <- struct{}{}
 		<-goOn
 		return nil
 	}
-	first := post()
+	first, second := dialTCP(t, s), dialTCP(t, s)
+	post(t, first, "text/plain\r\nContent-Length: 2\r\n\r\nhi")
 	<-writing
-	second := post()
+	post(t, second, "text/plain\r\nContent-Length: 2\r\n\r\nhi")
 	eventually(t, "the second waits for the first", func() bool { return s.bus.Stats().Waiting == 1 })
 	for _, conn := range []*net.TCPConn{first, second} {
 		if err := conn.CloseWrite(); err != nil {
@@ -167,9 +157,11 @@ func TestWhoPublishesMayCloseHisSideOfTheConnection(t *testing.T) {
 	s.do(http.MethodGet, "/feeds", "").want(t, http.StatusOK) // takes longer than to see that they closed
 	close(goOn)
 	for _, conn := range []*net.TCPConn{first, second} {
-		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil || resp.StatusCode != http.StatusCreated {
-			t.Error(resp, err)
+		if status := readStatus(t, bufio.NewReader(conn)); status != http.StatusCreated {
+			t.Errorf("status %d", status)
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }
