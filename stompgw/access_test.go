@@ -184,20 +184,44 @@ func TestARightTakenAwayEndsTheSessionAtTheNextMessage(t *testing.T) {
 		if f := ann.next(); f.Command != stomp.MESSAGE {
 			t.Fatalf("got %s", show(f))
 		}
-		changed := g.Access.Changed()
-		if err := g.store.SetRule(t.Context(), bus.Rule{Account: "ann", Feed: "x"}); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case <-changed:
-		case <-time.After(patience):
-			t.Fatal("nobody learned of it")
-		}
+		g.deny(t, "ann", "x")
 		root.done("SEND", "destination:"+destination)
 		if f := ann.next(); f.Command != stomp.ERROR || !strings.Contains(header(f, "message"), "lacks the right to "+rule) {
 			t.Errorf("%s: got %s", destination, show(f))
 		}
 		ann.expectEnd()
+	}
+}
+
+func TestARightTakenAwayHoldsForWhatATransactionHasSent(t *testing.T) {
+	for _, send := range [][]string{{"destination:/queue/x"}, {"destination:/topic/x"}, {"destination:/topic/x", "persistent:false"}} {
+		g := invite(t, "ann x publish", "ann y publish")
+		ann := g.as(t, "ann")
+		ann.done("BEGIN", "transaction:t")
+		ann.done("SEND", "transaction:t", "destination:/topic/y")
+		ann.done(append([]string{"SEND", "transaction:t"}, send...)...)
+		g.deny(t, "ann", "x")
+		ann.sendFrame("COMMIT", "transaction:t", "receipt:done")
+		if f := ann.next(); f.Command != stomp.ERROR || !strings.Contains(header(f, "message"), "lacks the right to publish") {
+			t.Errorf("%q: got %s", send, show(f))
+		}
+		if list, err := g.store.Read(t.Context(), bus.Query{Limit: 9}); err != nil || len(list) > 0 {
+			t.Errorf("%q: %d entries were published: %v", send, len(list), err)
+		}
+	}
+}
+
+// deny takes an account's rule about a feed away, and waits until that holds.
+func (g *guests) deny(t *testing.T, account, feed string) {
+	t.Helper()
+	changed := g.Access.Changed()
+	if err := g.store.SetRule(t.Context(), bus.Rule{Account: account, Feed: feed}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-changed:
+	case <-time.After(patience):
+		t.Fatal("nobody learned of it")
 	}
 }
 

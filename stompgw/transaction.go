@@ -169,6 +169,9 @@ func (c *conn) handleCommit(ctx context.Context, f *stomp.Frame, r receipt) erro
 		return c.confirm(ctx, r)
 	}
 	if err = c.dropAnswers(ctx, t); err == nil {
+		err = c.permitAll(ctx, t)
+	}
+	if err == nil {
 		err = c.makeFeeds(ctx, t)
 	}
 	if err != nil {
@@ -185,6 +188,21 @@ func (c *conn) handleCommit(ctx context.Context, f *stomp.Frame, r receipt) erro
 	o := t.operation()
 	o.receipt = r
 	c.add(ctx, o)
+	return nil
+}
+
+// permitAll reports why the session may not send what t sends: a right may have been taken away since.
+func (c *conn) permitAll(ctx context.Context, t *transaction) error {
+	for i := range t.posts {
+		if _, err := c.permitAnswer(ctx, t.posts[i].Feed); err != nil {
+			return err
+		}
+	}
+	for i := range t.casts {
+		if _, err := c.permitAnswer(ctx, t.casts[i].feed); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
