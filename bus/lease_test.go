@@ -397,7 +397,8 @@ func TestWhoWaitsForALeaseGetsTheNextWhenWhatCameIsGone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
 				came, asked := make(chan string), 0
-				room := func() (int, error) {
+				c := bus.LeaseConfig{Feed: "x", Queue: bus.DefaultQueue, Count: 9, Wait: time.Hour, Spare: func() {}}
+				c.Room = func() (int, error) {
 					if asked++; asked == 2 { // it was handed an entry that is not leased yet
 						return 1 << 20, change(b, <-came)
 					}
@@ -406,9 +407,7 @@ func TestWhoWaitsForALeaseGetsTheNextWhenWhatCameIsGone(t *testing.T) {
 				var waiting sync.WaitGroup
 				waiting.Go(func() {
 					begun := time.Now()
-					list, err := b.Lease(context.Background(), bus.LeaseConfig{
-						Feed: "x", Queue: bus.DefaultQueue, Count: 9, Wait: time.Hour, Room: room, Spare: func() {},
-					})
+					list, err := b.Lease(context.Background(), c)
 					if err != nil || len(list) == 0 || time.Since(begun) > time.Minute {
 						t.Errorf("%d entries after %v: %v", len(list), time.Since(begun), err)
 					}
