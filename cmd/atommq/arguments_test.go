@@ -9,6 +9,8 @@ import (
 func TestAMistypedCommandIsNamedWhateverItsFlags(t *testing.T) {
 	for line, want := range map[string]string{
 		"user ad ann --db x.db":          `unknown command "ad" for "atommq user": did you mean add?`,
+		"queues remove jobs --count 0":   `unknown command "remove" for "atommq queues": did you mean drop?`,
+		"feeds drop jobs":                `unknown command "drop" for "atommq feeds": did you mean remove?`,
 		"queues sett jobs --attempts 3":  `unknown command "sett" for "atommq queues": did you mean set?`,
 		"serv --http 127.0.0.1:0":        `unknown command "serv" for "atommq": did you mean serve`,
 		"user add ann --htp 127.0.0.1:0": "unknown flag: --htp",

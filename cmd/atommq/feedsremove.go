@@ -15,8 +15,9 @@ import (
 func feedsRemoveCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "remove FEED…",
-		Short: "Remove feeds with all they have",
+		Use:        "remove FEED…",
+		SuggestFor: []string{"drop", "delete"},
+		Short:      "Remove feeds with all they have",
 		Long: `Remove removes feeds for good, with their entries, drafts, media, settings and queues, and what waits in those, as
 DELETE of a feed does over HTTP. It does not ask, and says how many entries went. When one of the feeds is not there, it removes none.
 Running servers follow: who reads such a feed finds none, until somebody publishes to it again. Its dead letters are another feed, FEED.dead.`,

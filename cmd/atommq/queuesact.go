@@ -172,7 +172,7 @@ wait in the feed FEED.dead, which may be named as well; it refuses to when their
 
 func queuesDropCommand() *cobra.Command {
 	var f countFlags
-	return queueAction{
+	cmd := queueAction{
 		use: "drop FEED --count N", short: "Remove a queue and what waits in it",
 		long: `Drop removes a queue with all its entries that were not acknowledged, those included that consumers have: N is what
 "atommq queues" shows as waiting. Consumers that are still there make the queue anew.`,
@@ -197,4 +197,6 @@ func queuesDropCommand() *cobra.Command {
 			return fmt.Sprintf("dropped %s, queue %s", q.Feed, q.Name), nil
 		},
 	}.command()
+	cmd.SuggestFor = []string{"remove", "delete"}
+	return cmd
 }
