@@ -24,7 +24,7 @@ func noArguments(cmd *cobra.Command, given []string) error {
 // suggestion names the commands that may have been meant.
 func suggestion(cmd *cobra.Command, typed string) string {
 	cmd.SuggestionsMinimumDistance = 2
-	if len(typed) <= 3 { // of so few letters, two others are another word
+	if len(strings.TrimLeft(typed, "-")) <= 3 { // of so few letters, two others are another word
 		cmd.SuggestionsMinimumDistance = 1
 	}
 	names := cmd.SuggestionsFor(typed)
@@ -115,6 +115,11 @@ func flagMisuse(cmd *cobra.Command, err error) error {
 	}
 	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok && wrong.GetFlag().Value.Type() == "bool" {
 		return misusef("invalid argument %q for \"--%s\" flag: must be true or false", wrong.GetValue(), wrong.GetFlag().Name)
+	}
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() == "" {
+		var flags []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, "--"+f.Name) })
+		return misusef("%w%s", err, nearest("--"+unknown.GetSpecifiedName(), flags))
 	}
 	return &misuse{err}
 }

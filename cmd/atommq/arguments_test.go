@@ -15,6 +15,9 @@ func TestAMistypedCommandIsNamedWhateverItsFlags(t *testing.T) {
 		"serv --http 127.0.0.1:0":        `unknown command "serv" for "atommq": did you mean serve`,
 		"user add ann --htp 127.0.0.1:0": "unknown flag: --htp",
 		"--htp":                          "unknown flag: --htp",
+		"serve --htp 127.0.0.1:0":        "unknown flag: --htp: did you mean --http?",
+		"tail x --follw":                 "unknown flag: --follw: did you mean --follow?",
+		"tail x -Z":                      "unknown shorthand flag: 'Z' in -Z",
 	} {
 		out, err := exec.CommandContext(t.Context(), "atommq", strings.Fields(line)...).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), want) {

@@ -323,8 +323,8 @@ func checkName(name string, file map[string]assignment) error {
 		return nil
 	case known:
 		return fmt.Errorf("%s is no setting: write %s=…", name, dressed)
-	case !bare || strings.HasPrefix(dressed, variablePrefix+misspeltPrefix) && nearest(name) != "":
-		return fmt.Errorf("there is no setting %s%s", name, nearest(name))
+	case !bare || strings.HasPrefix(dressed, variablePrefix+misspeltPrefix) && nearest(name, variables()) != "":
+		return fmt.Errorf("there is no setting %s%s", name, nearest(name, variables()))
 	}
 	return nil
 }

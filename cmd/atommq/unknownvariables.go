@@ -15,7 +15,7 @@ func warnOfUnknown(environment []string, log *slog.Logger) {
 	for _, assignment := range environment {
 		name, value, _ := strings.Cut(assignment, "=")
 		if value != "" && strings.HasPrefix(name, variablePrefix) && !isVariable(name) && !isOrchestrators(name) {
-			unknown = append(unknown, name+nearest(name))
+			unknown = append(unknown, name+nearest(name, variables()))
 		}
 		if strings.Contains(value, " #") && isVariable(name) && !isSecret(name) {
 			commented = append(commented, name)
@@ -50,10 +50,10 @@ func isOrchestrators(name string) bool {
 	return strings.HasPrefix(name, "ATOMMQ_SERVICE_") || name == "ATOMMQ_PORT" || strings.HasPrefix(name, "ATOMMQ_PORT_")
 }
 
-// nearest names the variables that may have been meant, as suggestion does commands.
-func nearest(typed string) string {
+// nearest tells which of names may have been meant, as suggestion does of commands.
+func nearest(typed string, names []string) string {
 	known := new(cobra.Command)
-	for _, name := range variables() {
+	for _, name := range names {
 		known.AddCommand(&cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}})
 	}
 	return suggestion(known, typed)
