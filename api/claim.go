@@ -80,19 +80,13 @@ func (s *site) lease(w http.ResponseWriter, r *http.Request, c bus.LeaseConfig) 
 // unless that is about to end.
 func (s *site) leaseWithin(w http.ResponseWriter, r *http.Request, c bus.LeaseConfig) ([]bus.LeasedEntry, error) {
 	if c.Wait = min(c.Wait, s.live.maxWait); c.Wait == 0 {
-		if err := s.makeFeed(r, c.Feed); err != nil {
-			return nil, err
-		}
-		return s.bus.Lease(r.Context(), c)
+		return s.leaseOwned(r.Context(), r, c)
 	}
 	caller := s.caller(r)
 	if err := s.live.enter(caller, nil); err != nil {
 		return nil, err
 	}
 	defer s.live.leave(caller, nil, nil)
-	if err := s.makeFeed(r, c.Feed); err != nil {
-		return nil, err
-	}
 	waits(w)
 	rc := http.NewResponseController(w)
 	// Where the connection takes no deadlines there are none to move. The request is read: a passed
@@ -109,11 +103,19 @@ func (s *site) leaseWithin(w http.ResponseWriter, r *http.Request, c bus.LeaseCo
 		s.whileConsumer(r, c.Feed, done)
 		cancel(errEnding)
 	})
-	list, err := s.bus.Lease(ctx, c)
+	list, err := s.leaseOwned(ctx, r, c)
 	if errors.Is(err, errEnding) {
 		return nil, nil
 	}
 	return list, err
+}
+
+// leaseOwned leases, from a feed that is the caller's where it begins so.
+func (s *site) leaseOwned(ctx context.Context, r *http.Request, c bus.LeaseConfig) ([]bus.LeasedEntry, error) {
+	if err := s.makeFeed(r, c.Feed); err != nil {
+		return nil, err
+	}
+	return s.bus.Lease(ctx, c)
 }
 
 // whileConsumer returns once a request may no longer wait for work of a feed, or done is closed.

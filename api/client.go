@@ -23,8 +23,8 @@ import (
 
 // Client publishes to the feeds of a server and reads them. A request of which nothing was sent and
 // nothing came for 30 seconds, beyond what the server was asked to wait, fails, as does one whose
-// answer comes at less than 1 KiB a second after that time: such an error is os.ErrDeadlineExceeded.
-// A stream may be as slow as it likes.
+// answer comes at less than 1 KiB a second after that time: such an error is
+// os.ErrDeadlineExceeded. A stream may be as slow as it likes.
 type Client struct {
 	BaseURL         string       // "http://127.0.0.1:8080"
 	HTTP            *http.Client // default http.DefaultClient

@@ -23,8 +23,8 @@ func unknown(name string, known []string) error {
 	return nil
 }
 
-// foreign refuses a parameter by which other interfaces, or other requests of this one, say where to
-// go on or how long to wait: its reader would get the newest page again and again.
+// foreign refuses a parameter by which other interfaces, or other requests of this one, say where
+// to go on or how long to wait: its reader would get the newest page again and again.
 func foreign(name, value string) error {
 	number := "N"
 	if n, err := parseID(value); err == nil {

@@ -12,7 +12,8 @@ import (
 	"atommq/bus"
 )
 
-// unwatched is a listener whose connections can be left unwatched, and which counts how often one was.
+// unwatched is a listener whose connections can be left unwatched, and which counts how often one
+// was.
 type unwatched struct {
 	net.Listener
 	leftOut atomic.Int64

@@ -23,8 +23,8 @@ func (b *Bus) buryLost(ctx context.Context) {
 	}
 }
 
-// buryPortion makes dead letters of some, and waits until they are written. It reports whether to go
-// on at once. Once ctx has ended, the store gives everything back that this node has.
+// buryPortion makes dead letters of some, and waits until they are written. It reports whether to
+// go on at once. Once ctx has ended, the store gives everything back that this node has.
 func (b *Bus) buryPortion(ctx context.Context) (more bool) {
 	d := b.desk
 	lost := d.takePortion()
@@ -59,8 +59,8 @@ func (b *Bus) buryPortion(ctx context.Context) (more bool) {
 	return true
 }
 
-// takePortion returns those that become dead letters next, in the order in which they were lost: one
-// that is longer than a portion comes alone.
+// takePortion returns those that become dead letters next, in the order in which they were lost:
+// one that is longer than a portion comes alone.
 func (d *desk) takePortion() []*Delivery {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -165,8 +165,8 @@ func TestNobodyWaitsForWhatDeadLettersAreMadeOf(t *testing.T) {
 	})
 }
 
-// TestWhatIsLostForTheLastTimeIsKeptOnceWhateverHappensMeanwhile has something happen while the first of
-// several portions is being written.
+// TestWhatIsLostForTheLastTimeIsKeptOnceWhateverHappensMeanwhile has something happen while the
+// first of several portions is being written.
 func TestWhatIsLostForTheLastTimeIsKeptOnceWhateverHappensMeanwhile(t *testing.T) {
 	for name, happens := range map[string]func(t *testing.T, b *bus.Bus, store *bustest.Memory, node int64){
 		"nothing": func(*testing.T, *bus.Bus, *bustest.Memory, int64) {},

@@ -12,9 +12,9 @@
 // which alone listens to the Notifier; the keeper, which takes back claims; the burier, which makes
 // dead letters of those that were the last; the rescuer, which takes over those of nodes that died;
 // the lessor, which ends leases; and the janitor, which removes what nobody keeps: old idempotency
-// keys, entries, media. Ready and the storing of media start one each for as long as they last. Close
-// stops them and waits. A Subscription belongs to one goroutine at a time and starts none: its
-// caller's goroutine is the follower.
+// keys, entries, media. Ready and the storing of media start one each for as long as they last.
+// Close stops them and waits. A Subscription belongs to one goroutine at a time and starts none:
+// its caller's goroutine is the follower.
 package bus
 
 import (

@@ -299,8 +299,8 @@ func TestWhatItsConsumerLetGoOfBecomesADeadLetter(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeReadForAWhileIsNotAttemptedAgain has the store fail when it is asked for what a dead
-// letter is made of.
+// TestWhatCannotBeReadForAWhileIsNotAttemptedAgain has the store fail when it is asked for what a
+// dead letter is made of.
 func TestWhatCannotBeReadForAWhileIsNotAttemptedAgain(t *testing.T) {
 	for name, giveBack := range map[string]func(w *worker){
 		"gone": func(w *worker) { w.consumer.Abandon() },
@@ -337,7 +337,8 @@ func TestWhatCannotBeReadForAWhileIsNotAttemptedAgain(t *testing.T) {
 	}
 }
 
-// What can never be read again, as a page of it is damaged, must not keep its queue from being worked on.
+// What can never be read again, as a page of it is damaged, must not keep its queue from being
+// worked on.
 func TestWhatCannotBeReadAtAllIsGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var fails atomic.Bool

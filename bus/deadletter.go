@@ -127,12 +127,12 @@ func (e *Delivery) loaded() *Entry {
 // reloadTime bounds how long the entries of dead letters may take to be read.
 const reloadTime = 5 * time.Second
 
-// mostReloads is how often, a second apart, the entry of a dead letter is read in vain before it gets
-// one more attempt. Its queue waits as long, as what lies behind it would come first.
+// mostReloads is how often, a second apart, the entry of a dead letter is read in vain before it
+// gets one more attempt. Its queue waits as long, as what lies behind it would come first.
 const mostReloads = 10
 
-// reload reads anew what dead letters are made of if ds are given back, and returns those that had to
-// be read. What cannot be read gets one more attempt when it is given back all the same.
+// reload reads anew what dead letters are made of if ds are given back, and returns those that had
+// to be read. What cannot be read gets one more attempt when it is given back all the same.
 func (b *Bus) reload(ctx context.Context, ds []*Delivery) (read []*Delivery, err error) {
 	if len(ds) == 0 {
 		return nil, nil
@@ -152,8 +152,8 @@ func (b *Bus) reload(ctx context.Context, ds []*Delivery) (read []*Delivery, err
 	return read, b.Load(ctx, read)
 }
 
-// unloadAgain lets go of what reload read, once the dead letters are made of it: whoever was handed the
-// deliveries may keep them.
+// unloadAgain lets go of what reload read, once the dead letters are made of it: whoever was handed
+// the deliveries may keep them.
 func (b *Bus) unloadAgain(read []*Delivery) {
 	if len(read) == 0 {
 		return
@@ -165,7 +165,8 @@ func (b *Bus) unloadAgain(read []*Delivery) {
 	}
 }
 
-// mustReload reports whether e has to be read again to become a dead letter. Callers hold the desk's lock.
+// mustReload reports whether e has to be read again to become a dead letter. Callers hold the
+// desk's lock.
 func (e *Delivery) mustReload() bool { return e.unloaded && e.Entry == nil && e.usedUp() }
 
 // lettersBytes returns how long the entries are that become dead letters if ds are given back.
@@ -178,14 +179,14 @@ func lettersBytes(ds []*Delivery) (bytes int64) {
 	return bytes
 }
 
-// putOff returns those of lost that can be given back although what could be read of them failed. The
-// others are tried again in a second, for so long as that may help.
+// putOff returns those of lost that can be given back although what could be read of them failed.
+// The others are tried again in a second, for so long as that may help.
 func (d *desk) putOff(lost []*Delivery, why error) (now []*Delivery) {
 	d.mu.Lock()
 	again := 0
 	for _, e := range lost {
 		switch {
-		case e.cause == "" || !e.mustReload():
+		case !e.mustReload():
 		case e.reloads < mostReloads:
 			e.reloads++
 			d.failedAgain(e)

@@ -63,14 +63,14 @@ func (b *Bus) Lease(ctx context.Context, c LeaseConfig) ([]LeasedEntry, error) {
 	}
 	until := time.Now().Add(c.Wait)
 	list, err := c.within(func(bytes int64) ([]LeasedEntry, error) { return b.leaseReady(q, c, bytes) })
-	if err == nil {
-		list, err = b.hand(ctx, list, c.AckTimeout)
-	}
-	for err == nil && len(list) == 0 && time.Now().Before(until) {
-		c.Wait = time.Until(until)
-		if list, err = b.leaseNext(ctx, q, c); err == nil {
-			list, err = b.hand(ctx, list, c.AckTimeout) // nothing, where all was edited or deleted meanwhile
+	for {
+		if err == nil && len(list) > 0 {
+			list, err = b.hand(ctx, list, &c)
 		}
+		if c.Wait = time.Until(until); err != nil || len(list) > 0 || c.Wait <= 0 {
+			break
+		}
+		list, err = b.leaseNext(ctx, q, c)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lease from queue %q of %q: %w", c.Queue, c.Feed, err)
@@ -233,18 +233,22 @@ func (d *desk) leaseAll(c *Consumer, t *ticket, timeout time.Duration, bytes int
 	}
 }
 
-// hand makes ready what was leased, for the time that the caller asked for, unless it has left.
-func (b *Bus) hand(ctx context.Context, list []LeasedEntry, asked time.Duration) ([]LeasedEntry, error) {
+// hand makes ready what was leased, unless the caller has left. Where all of it was edited or
+// deleted meanwhile, it returns nothing, and gives the room back.
+func (b *Bus) hand(ctx context.Context, list []LeasedEntry, c *LeaseConfig) ([]LeasedEntry, error) {
 	for i := range list {
 		b.lessor.note(list[i].Deadline)
 	}
-	list, err := b.loadLeased(ctx, list, asked)
+	list, err := b.loadLeased(ctx, list, c.AckTimeout)
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	if err != nil {
 		b.takeBack(list)
 		return nil, err
+	}
+	if len(list) == 0 {
+		c.Spare()
 	}
 	return list, nil
 }

@@ -449,10 +449,16 @@ func TestALeaseThatIsGoneBeforeItIsReadIsWaitedOn(t *testing.T) {
 				t.Error(err)
 			}
 		}
+		taken := 0 // times that room is
+		c := bus.LeaseConfig{Wait: time.Hour, Spare: func() { taken-- }}
+		c.Room = func() (int, error) { taken++; return 1 << 20, nil }
 		var waiting sync.WaitGroup
-		waiting.Go(func() { lease(t, b, bus.LeaseConfig{Wait: time.Hour}, "2") })
+		waiting.Go(func() { lease(t, b, c, "2") })
 		synctest.Wait()
 		publish(t, b, queued("2"))
 		waiting.Wait()
+		if taken != 1 {
+			t.Errorf("room is taken %d times for what was handed out once", taken)
+		}
 	})
 }

@@ -73,8 +73,8 @@ func (unattended) decided(error) {}
 // releaseBatch is how many releases stand in one op.
 const releaseBatch = 1000
 
-// release gives what was taken from consumers back to the queues, but for dead letters, which have to
-// be read and take memory: buryLost makes them, as the caller may be the committer.
+// release gives what was taken from consumers back to the queues, but for dead letters, which have
+// to be read and take memory: buryLost makes them, as the caller may be the committer.
 func (b *Bus) release() {
 	d := b.desk
 	d.mu.Lock()

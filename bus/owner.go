@@ -95,8 +95,8 @@ func (b *Bus) makeFeeds(ctx context.Context, t *ticket, by *Caller) error {
 	return nil
 }
 
-// CheckFeed returns the *LimitError that MakeFeed would now, and makes nothing: for whoever has much
-// to do before there is something to publish.
+// CheckFeed returns the *LimitError that MakeFeed would now, and makes nothing: for whoever has
+// much to do before there is something to publish.
 func (b *Bus) CheckFeed(ctx context.Context, feed string, by *Caller) error {
 	most := by.most(LimitFeeds)
 	if !by.owns() || most == Unlimited || b.present.has(feed) {

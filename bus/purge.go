@@ -74,8 +74,9 @@ func (b *Bus) purge(ctx context.Context, q *Queue, c Counted, seen *Queue) (remo
 }
 
 // DropQueue removes a queue with its work, also what consumers have; the queue's Waiting must be
-// waiting. Consumers that are still there make it anew, empty, if the feed has room for it. ErrCount, and nothing done, when
-// another number waits; ErrChanged when the queue is not as seen, nil for any, but for what waits.
+// waiting. Consumers that are still there make it anew, empty, if the feed has room for it.
+// ErrCount, and nothing done, when another number waits; ErrChanged when the queue is not as seen,
+// nil for any, but for what waits.
 func (b *Bus) DropQueue(ctx context.Context, name QueueName, waiting int64, seen *Queue) error {
 	q, err := b.Queue(ctx, name.Feed, name.Name)
 	if err != nil {
@@ -133,9 +134,9 @@ func (d *desk) evict(name QueueName) {
 	tell(evicted)
 }
 
-// Err returns why c is handed nothing any more: ErrManyQueues when its queue was dropped, and its feed
-// got MostQueues others before it could be made anew. Ready is called when it happens. nil while c
-// goes on.
+// Err returns why c is handed nothing any more: ErrManyQueues when its queue was dropped, and its
+// feed got MostQueues others before it could be made anew. Ready is called when it happens. nil
+// while c goes on.
 func (c *Consumer) Err() error {
 	if c.fate.Load()&fateHomeless != 0 {
 		return ErrManyQueues

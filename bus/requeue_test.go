@@ -296,7 +296,8 @@ func TestALetterGoesToNoOtherFeedThanItsOwn(t *testing.T) {
 	})
 }
 
-// TestADroppedQueueThatHasNoRoomTellsItsConsumers has another node drop a queue, and fill its place.
+// TestADroppedQueueThatHasNoRoomTellsItsConsumers has another node drop a queue, and fill its
+// place.
 func TestADroppedQueueThatHasNoRoomTellsItsConsumers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var begun atomic.Int32

@@ -128,7 +128,8 @@ func (c *commit) run(pieces iter.Seq[[]*bus.Op]) error {
 // needsCounter reports whether a commit with op among its ops needs the counter before it does
 // anything. What gives work back counts a stir in the end, and must not have locked claims by then
 // that somebody wants who has the counter. What makes a lease of a claim takes it from its node: an
-// edit that waits for that on PostgreSQL, and looks for the claims of all nodes, would then pass over it.
+// edit that waits for that on PostgreSQL, and looks for the claims of all nodes, would then pass
+// over it.
 func needsCounter(op *bus.Op) bool {
 	switch op.Kind {
 	case bus.OpClaim:

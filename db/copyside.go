@@ -68,7 +68,8 @@ type copyTable struct {
 // copyMarker is a table that the target has while it is not whole; it holds the stamp of the source.
 const copyMarker = "atommq_copy"
 
-// checkWhole refuses a database that is the unfinished target of a copy or a restore, of which query counts the markers.
+// checkWhole refuses a database that is the unfinished target of a copy or a restore, of which
+// query counts the markers.
 func checkWhole(ctx context.Context, pool *sql.DB, query string) error {
 	var markers int
 	if err := pool.QueryRowContext(ctx, query).Scan(&markers); err != nil {

@@ -49,8 +49,8 @@ func cutShort(size, pages, page int64) error {
 }
 
 // The write-ahead log (https://www.sqlite.org/fileformat2.html#the_write_ahead_log) has a header,
-// and frames, each of which has one of its own before its page. A frame whose salts are not those of
-// the log is left of a former round, and so is what follows it.
+// and frames, each of which has one of its own before its page. A frame whose salts are not those
+// of the log is left of a former round, and so is what follows it.
 const (
 	logHeader   = 32
 	logSalts    = 16

@@ -110,8 +110,8 @@ func (l location) hasBeside(suffix string) bool {
 	return !errors.Is(err, os.ErrNotExist)
 }
 
-// openKept opens a file that nobody works on, a backup, for reading. It may lie where nothing can be
-// written, if nothing lies beside it that belongs to it.
+// openKept opens a file that nobody works on, a backup, for reading. It may lie where nothing can
+// be written, if nothing lies beside it that belongs to it.
 func openKept(ctx context.Context, path string) (*copySide, error) {
 	loc, err := parse(path)
 	if err != nil {

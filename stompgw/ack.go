@@ -179,8 +179,8 @@ const settlementSize = 64
 // settleLimit bounds the settlements of one operation: a cumulative ACK may be of more than a commit takes.
 const settleLimit = 1000
 
-// nackBytes bounds the length of the messages that one operation gives back: those that have used up
-// their attempts become dead letters, and are in memory together until they are written.
+// nackBytes bounds the length of the messages that one operation gives back: those that have used
+// up their attempts become dead letters, and are in memory together until they are written.
 const nackBytes = 4 << 20
 
 // settleHeld collects the settlement of hs.

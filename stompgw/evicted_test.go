@@ -9,7 +9,8 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// TestAConsumerWhoseQueueHasNoRoomAnyMoreIsToldOnce has another node drop a queue, and fill its place.
+// TestAConsumerWhoseQueueHasNoRoomAnyMoreIsToldOnce has another node drop a queue, and fill its
+// place.
 func TestAConsumerWhoseQueueHasNoRoomAnyMoreIsToldOnce(t *testing.T) {
 	for _, version := range []string{"1.0", "1.2"} {
 		t.Run(version, func(t *testing.T) {

@@ -20,7 +20,8 @@ type refusals struct {
 	longest atomic.Int64 // bytes of the dead letters in one op
 }
 
-// refuse begins one on a bus that takes so many bytes at once, with so many messages of so many bytes.
+// refuse begins one on a bus that takes so many bytes at once, with so many messages of so many
+// bytes.
 func refuse(t *testing.T, pending, messages, length int) *refusals {
 	t.Helper()
 	g := new(refusals)
@@ -72,7 +73,8 @@ func (g *refusals) consume(t *testing.T, n int, mode string) (c *client, acks []
 }
 
 // TestRefusingAnyNumberOfMessagesForTheLastTimeMakesDeadLettersOfAll has dead letters that are
-// together longer than a publish may be: where the bus takes less than an operation of NACKs may have, too.
+// together longer than a publish may be: where the bus takes less than an operation of NACKs may
+// have, too.
 func TestRefusingAnyNumberOfMessagesForTheLastTimeMakesDeadLettersOfAll(t *testing.T) {
 	const messages = 8
 	for name, bounds := range map[string]struct{ pending, length int }{

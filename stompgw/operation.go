@@ -115,8 +115,8 @@ func (o *operation) discount() {
 	o.conn.pendingBytes -= o.size
 }
 
-// mustSplit reports whether o failed for what its settlements are together: each is to be tried on its
-// own. What is too large has too many dead letters among what is given back.
+// mustSplit reports whether o failed for what its settlements are together: each is to be tried on
+// its own. What is too large has too many dead letters among what is given back.
 func (o *operation) mustSplit() bool {
 	return !o.whole && len(o.Acks)+len(o.Nacks) > 1 &&
 		(errors.Is(o.Err, bus.ErrClaimLost) || errors.Is(o.Err, bus.ErrTooLarge))

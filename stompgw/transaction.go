@@ -191,7 +191,8 @@ func (c *conn) handleCommit(ctx context.Context, f *stomp.Frame, r receipt) erro
 	return nil
 }
 
-// permitAll reports why the session may not send what t sends: a right may have been taken away since.
+// permitAll reports why the session may not send what t sends: a right may have been taken away
+// since.
 func (c *conn) permitAll(ctx context.Context, t *transaction) error {
 	for i := range t.posts {
 		if _, err := c.permitAnswer(ctx, t.posts[i].Feed); err != nil {

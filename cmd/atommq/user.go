@@ -195,8 +195,8 @@ func hasInnerStar(pattern string) bool {
 	return strings.Contains(strings.TrimSuffix(pattern, "*"), "*")
 }
 
-// checkStar refuses to give rights on names with a star elsewhere than at the end: whoever writes one
-// means several feeds, unless there is a feed of that very name.
+// checkStar refuses to give rights on names with a star elsewhere than at the end: whoever writes
+// one means several feeds, unless there is a feed of that very name.
 func (n *node) checkStar(ctx context.Context, pattern string) error {
 	if !hasInnerStar(pattern) {
 		return nil
