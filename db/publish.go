@@ -114,38 +114,46 @@ func sameTime(rows []row) int {
 	return len(rows)
 }
 
-// insertEntries inserts entries with ids from ?1 on, edited at ?2. Most entries
-// leave out most of the optional values, and each one bound costs a call into C:
-// what is left out is not bound, hence NULL, and the statement fills it in.
+// insertEntries inserts entries with ids from ?1 on, edited at ?2, in the feed ?3, with the title
+// ?4. Most entries leave out most of the optional values, and have the first one's feed and often
+// its title, and each value bound costs a call into C: what is left out is not bound, hence NULL,
+// and the statement fills it in.
 var insertEntries = makeChunks("INSERT INTO atommq_entry (id, feed, uuid, title, atom_id, published, updated, edited, absent, xml) VALUES ",
 	func(b *strings.Builder, i int) {
 		p := func(n int) string { return "?" + strconv.Itoa(entryShared+i*entryParams+n) }
-		b.WriteString("(?1+" + strconv.Itoa(i) + ", " + p(1) + ", " + p(2) + ", " + p(3) +
+		b.WriteString("(?1+" + strconv.Itoa(i) + ", coalesce(" + p(1) + ", ?3), " + p(2) + ", coalesce(" + p(3) + ", ?4)" +
 			", coalesce(" + p(4) + ", ''), coalesce(" + p(5) + ", ?2), coalesce(" + p(6) + ", ?2), ?2" +
 			", coalesce(" + p(7) + ", 0), " + p(8) + ")")
 	}, "")
 
 // The parameters of insertEntries: those of the statement, then of each row.
 const (
-	entryShared = 2
+	entryShared = 4
 	entryParams = 8
 )
 
 // insertChunk writes rows, as many as there is a statement for.
 func (c *commit) insertChunk(rows []row) error {
 	c.args = c.args[:0]
+	first := rows[0].entry
 	c.bind(1, rows[0].id)
 	c.bind(2, rows[0].at)
+	c.bind(3, first.Feed)
+	c.bind(4, first.Title)
 	for i := range rows {
-		c.bindEntry(entryShared+i*entryParams, rows[i].entry)
+		c.bindEntry(entryShared+i*entryParams, rows[i].entry, first)
 	}
 	return c.writer.execNumbered(insertEntries.text(len(rows)), c.args)
 }
 
-func (c *commit) bindEntry(base int, e *bus.Entry) {
-	c.bind(base+1, e.Feed)
+func (c *commit) bindEntry(base int, e, first *bus.Entry) {
+	if e.Feed != first.Feed {
+		c.bind(base+1, e.Feed)
+	}
 	c.bind(base+2, e.UUID)
-	c.bind(base+3, e.Title)
+	if e.Title != first.Title {
+		c.bind(base+3, e.Title)
+	}
 	if e.AtomID != "" {
 		c.bind(base+4, e.AtomID)
 	}
