@@ -10,7 +10,7 @@ import (
 
 const cutPage = 4096
 
-// wantCutShort checks that neither a check nor a restore takes a file.
+// wantCutShort checks that neither a check nor a restore nor a copy takes a file.
 func wantCutShort(t *testing.T, path string) {
 	t.Helper()
 	_, err := (&Check{DSN: path, Found: func(Fault) {}}).Run(t.Context())
@@ -25,6 +25,10 @@ func wantCutShort(t *testing.T, path string) {
 		if _, err := os.Stat(target); err == nil {
 			t.Errorf("a database was made of it")
 		}
+	}
+	_, err = (&Copy{From: path, To: filepath.Join(t.TempDir(), "atommq.db")}).Run(t.Context())
+	if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "is cut short") {
+		t.Errorf("copy: %v", err)
 	}
 }
 
