@@ -94,15 +94,17 @@ or a line ATOMMQ_MAX_BODY=… in the file that --config names, which systemd can
 read as an EnvironmentFile. Flags win, then the environment, then the file.
 
 Exit status: 0 done, 1 failed, 2 used wrongly.`,
-		Version:       versionLine(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE: func(*cobra.Command, []string) error {
-			return misusef("no command given")
-		},
-		Args: noArguments,
+		Args:          noArguments,
 	}
-	root.SetVersionTemplate("{{.Version}}\n")
+	showVersion := root.Flags().BoolP("version", "v", false, "version for atommq")
+	root.RunE = func(cmd *cobra.Command, _ []string) error {
+		if !*showVersion {
+			return misusef("no command given")
+		}
+		return writeVersion(cmd.OutOrStdout())
+	}
 	root.SetFlagErrorFunc(flagMisuse)
 	root.PersistentFlags().String("config", "", "`file` of ATOMMQ_…=value lines (ATOMMQ_CONFIG)")
 	root.AddCommand(

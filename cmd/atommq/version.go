@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -44,8 +45,7 @@ software bill of materials (CycloneDX 1.5).`,
 			case asJSON:
 				return newEncoder(out).Encode(thisBuild())
 			default:
-				_, err := fmt.Fprintln(out, versionLine())
-				return err
+				return writeVersion(out)
 			}
 		},
 	}
@@ -59,13 +59,14 @@ func thisBuild() build {
 	return build{Version: version, Commit: revision(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, SQLite: sqlite}
 }
 
-// versionLine is what "atommq version" and "atommq --version" print.
-func versionLine() string {
+// writeVersion is "atommq version" and "atommq --version".
+func writeVersion(w io.Writer) error {
 	b := thisBuild()
 	if b.Commit != "" {
 		b.Version += " " + b.Commit
 	}
-	return fmt.Sprintf("atommq %s (%s %s, SQLite %s)", b.Version, b.Go, b.Platform, b.SQLite)
+	_, err := fmt.Fprintf(w, "atommq %s (%s %s, SQLite %s)\n", b.Version, b.Go, b.Platform, b.SQLite)
+	return err
 }
 
 // revision returns the commit the binary was built from; "" when the build did not record one.
