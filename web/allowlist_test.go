@@ -22,7 +22,7 @@ var contentElements = map[string][]string{
 	"time": {"datetime"}, "tr": nil, "u": nil, "ul": nil, "var": nil, "wbr": nil,
 }
 
-// pageElements is what the templates add around it.
+// pageElements is what the pages add around it.
 var pageElements = map[string][]string{
 	"a": {"href", "rel", "class", "type"}, "article": {"class", "id", "data-uuid", "aria-labelledby"}, "bdi": nil, "body": nil,
 	"button": {"type", "class", "hidden"}, "code": nil,

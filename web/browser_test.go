@@ -16,7 +16,7 @@ import (
 )
 
 func TestABrowserRunsAndFetchesNothingFromEntries(t *testing.T) {
-	p := newPages(t)
+	p := New()
 	page := pageOf("hostile")
 	for i, markup := range hostile {
 		page.Members = append(page.Members, hostileMember(t, "hostile", int64(i), markup))
@@ -56,7 +56,7 @@ func TestABrowserRunsAndFetchesUnsanitisedMarkup(t *testing.T) {
 }
 
 func TestTheStylesheetAppliesUnderItsPolicy(t *testing.T) {
-	p := newPages(t)
+	p := New()
 	page := pageOf("styled", post(t, "styled", 1, entry(`<title>a</title>`)))
 	srv := newRequestLog(t, func(w http.ResponseWriter) error { return p.Feed(w, page) })
 	shot := screenshot(t, srv.url+"/feeds/styled")
@@ -74,7 +74,7 @@ func TestTheStylesheetAppliesUnderItsPolicy(t *testing.T) {
 }
 
 func TestNoPageIsWiderThanItsWindow(t *testing.T) {
-	p := newPages(t)
+	p := New()
 	var frames strings.Builder
 	for _, write := range []func(*httptest.ResponseRecorder) error{
 		func(w *httptest.ResponseRecorder) error { return p.Feed(w, namesPage(t)) },

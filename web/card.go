@@ -3,9 +3,11 @@ package web
 import (
 	"bytes"
 	"math"
-	"net/url"
 	"strconv"
 	"strings"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 
 	"atommq/feeds"
 )
@@ -51,12 +53,6 @@ type card struct {
 	File        *file // in place of the content
 	Unreadable  bool  // its parts could not be read
 }
-
-type person struct{ Name, Href string }
-
-type category struct{ Name, Scheme string }
-
-type link struct{ Name, Href, Rel, Type string }
 
 func (p *Pages) newCard(m *feeds.Member, collection string, at place) card {
 	c := card{
@@ -127,59 +123,63 @@ func (c *card) sayJSONOnce(v *feeds.View, at place) {
 
 func withoutSpace(b []byte) string { return string(bytes.Join(bytes.Fields(b), nil)) }
 
-// Clipped reports whether the member's page shows more.
-func (c card) Clipped() bool { return c.Summary.Clipped || c.Content.Clipped }
+// clipped reports whether the member's page shows more.
+func (c card) clipped() bool { return c.Summary.Clipped || c.Content.Clipped }
 
-func people(from []feeds.Person, base *url.URL) []person {
-	var out []person
-	for _, f := range from {
-		p := person{Name: f.Name}
-		if f.URI != "" {
-			p.Href = webURL(base, f.URI)
-		} else if f.Email != "" {
-			p.Href = webURL(nil, "mailto:"+f.Email)
-		}
-		if p.Name == "" {
-			p.Name = f.Email
-		}
-		if p.Name != "" {
-			out = append(out, p)
-		}
+// anchor is the entry's fragment on a feed page.
+func (c card) anchor() string { return "entry-" + strconv.FormatInt(c.ID, 10) }
+
+func (c card) number() string { return "#" + strconv.FormatInt(c.ID, 10) }
+
+// node is the card on a feed's page.
+func (c card) node() g.Node {
+	if c.Deleted {
+		return c.tombstone()
 	}
-	return out
+	return h.Article(h.Class("card"), h.ID(c.anchor()), h.Data("uuid", c.UUID), h.Aria("labelledby", c.anchor()+"-title"), lines(
+		c.headline(),
+		c.meta(h.A(h.Class("id"), h.Href(c.Href), g.Text(c.number())), person.name),
+		c.unreadable(),
+		c.Summary.excerpt("summary"),
+		c.Content.excerpt("content"),
+		c.File.node(),
+		g.If(c.clipped(), c.open(g.Text("Open entry"), h.Span(h.Class("hidden"), g.Text(" "+c.number())), arrow(" →"))),
+		headerList(c.Headers),
+		g.If(c.MoreHeaders > 0, c.open(g.Text(strconv.Itoa(c.MoreHeaders)+" more headers"))),
+		categoryList(c.Categories),
+		linkList(c.Links),
+		g.If(c.More > 0, c.open(g.Text(strconv.Itoa(c.More)+" more categories and links"))),
+	))
 }
 
-func categories(from []feeds.Category) []category {
-	var out []category
-	for _, f := range from {
-		c := category{Name: f.Label, Scheme: f.Scheme}
-		if c.Name == "" {
-			c.Name = f.Term
-		}
-		if c.Name != "" {
-			out = append(out, c)
-		}
-	}
-	return out
+func (c card) tombstone() g.Node {
+	return h.Article(h.Class("tombstone"), h.ID(c.anchor()), h.Data("uuid", c.UUID), lines(
+		h.P(words(g.Text(c.number()+" deleted"), c.Time.node())),
+	))
 }
 
-// links keeps every link; one whose URL a page must not carry shows as text.
-func links(from []feeds.Link, base *url.URL) []link {
-	var out []link
-	for _, f := range from {
-		l := link{Name: f.Title, Href: webURL(base, f.Href), Rel: f.Rel, Type: f.Type}
-		if l.Name == "" {
-			l.Name = f.Href
-		}
-		if l.Rel == "" {
-			l.Rel = "alternate" // RFC 4287 §4.2.7.2
-		}
-		if l.Name != "" {
-			out = append(out, l)
-		}
+func (c card) headline() g.Node {
+	title := h.A(h.Href(c.Href), g.Text(c.Title))
+	if c.Title == "" {
+		title = h.A(h.Class("untitled"), h.Lang("en"), h.Href(c.Href), g.Text("untitled"))
 	}
-	return out
+	return h.H2(h.ID(c.anchor()+"-title"), h.Dir("auto"), lang(c.Lang), title)
 }
 
-// Anchor is the entry's fragment on a feed page.
-func (c card) Anchor() string { return "entry-" + strconv.FormatInt(c.ID, 10) }
+// meta says which entry it is, of whom and when.
+func (c card) meta(id g.Node, author func(person) g.Node) g.Node {
+	said := append(g.Group{id}, g.Map(c.Authors, author)...)
+	return h.P(h.Class("meta"), words(append(said, c.Time.node())...))
+}
+
+func (c card) unreadable() g.Node {
+	if !c.Unreadable {
+		return nil
+	}
+	return note(g.Text("This entry’s content cannot be shown here; its Atom form has it."))
+}
+
+// open leads to the member's page, which has more.
+func (c card) open(label ...g.Node) g.Node {
+	return h.P(h.Class("open"), h.A(h.Href(c.Href), g.Group(label)))
+}

@@ -32,8 +32,8 @@ func TestJSONIsShownOnce(t *testing.T) {
 				want  int
 				write func(w *httptest.ResponseRecorder) error
 			}{
-				{test.feed, func(w *httptest.ResponseRecorder) error { return newPages(t).Feed(w, page) }},
-				{test.self, func(w *httptest.ResponseRecorder) error { return newPages(t).Member(w, page) }},
+				{test.feed, func(w *httptest.ResponseRecorder) error { return New().Feed(w, page) }},
+				{test.self, func(w *httptest.ResponseRecorder) error { return New().Member(w, page) }},
 			} {
 				body := render(t, shown.write).Body.String()
 				_, body, _ = strings.Cut(body, "<main")

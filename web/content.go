@@ -3,10 +3,12 @@ package web
 import (
 	"bytes"
 	"encoding/json"
-	"html/template"
 	"mime"
 	"strings"
 	"unicode/utf8"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 
 	"atommq/feeds"
 )
@@ -14,7 +16,7 @@ import (
 // content is a text construct or a content element as a page shows it: one
 // of HTML, Text, Source, Href or Size, or nothing.
 type content struct {
-	HTML    template.HTML
+	HTML    safeHTML
 	Text    string // prose; its white space is kept
 	Source  string // code; its white space is kept
 	Href    string // of content that stands elsewhere
@@ -161,4 +163,43 @@ func indentJSON(b []byte) []byte {
 		return b
 	}
 	return out.Bytes()
+}
+
+// node is what a page shows of c, nil for nothing.
+func (c content) node() g.Node {
+	switch {
+	case c.HTML != "":
+		return h.Div(h.Class("prose"), h.Dir("auto"), lang(c.Lang), c.HTML.node())
+	case c.Text != "":
+		return h.Div(h.Class("text"), h.Dir("auto"), lang(c.Lang), g.Text(c.Text))
+	case c.Source != "":
+		return h.Div(h.Class("source"), g.If(c.Type != "", h.P(h.Class("type"), g.Text(c.Type))),
+			h.Pre(h.Dir("ltr"), h.Code(g.Text(c.Source))))
+	case c.Href != "":
+		of := ": "
+		if c.Type != "" {
+			of = " (" + c.Type + "): "
+		}
+		return note(g.Text("Content elsewhere"+of), outward(c.Href, g.Text(c.Href)))
+	case c.Size != "":
+		return note(g.Text(c.Size+" of "), h.Code(g.Text(c.Type)))
+	}
+	return nil
+}
+
+// within puts c in a div of its own, where there is something to show.
+func (c content) within(class string) g.Node {
+	inner := c.node()
+	if inner == nil {
+		return nil
+	}
+	return h.Div(h.Class(class), inner)
+}
+
+// excerpt does likewise on a feed's page, where the stylesheet cuts off what is long.
+func (c content) excerpt(class string) g.Node {
+	if c.Clipped {
+		class += " clip"
+	}
+	return c.within(class)
 }

@@ -12,7 +12,7 @@ import (
 var onePage = onFeedPage(1)
 
 func TestContentShowsAsItsType(t *testing.T) {
-	p := newPages(t)
+	p := New()
 	for _, tt := range []struct {
 		name string
 		in   feeds.Text
@@ -47,7 +47,7 @@ func TestContentShowsAsItsType(t *testing.T) {
 }
 
 func TestLongContentIsClippedOnAFeedPageAndWholeOnItsOwn(t *testing.T) {
-	p := newPages(t)
+	p := New()
 	for _, tt := range []struct {
 		name, typ, body string
 		clipped         bool
@@ -90,7 +90,7 @@ func TestJSONNeverGrowsPastItsBound(t *testing.T) {
 }
 
 func TestMarkupNestedTooDeepShowsAsSource(t *testing.T) {
-	p := newPages(t)
+	p := New()
 	for _, tt := range []feeds.Text{
 		{Type: "html", Body: []byte(strings.Repeat("<div>", 600))},
 		{Type: "xhtml", Body: []byte(`<div xmlns="` + feeds.NamespaceXHTML + `">` + strings.Repeat("<p>", 300))},

@@ -5,6 +5,9 @@ import (
 	"strconv"
 	"strings"
 
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+
 	"atommq/bus"
 	"atommq/feeds"
 )
@@ -21,21 +24,42 @@ type how struct {
 // newHow returns the commands for a feed that takes accepts.
 func newHow(collection string, last int64, accepts feeds.Accepts) how {
 	url := bus.ShellWord(collection)
-	h := how{Follow: "curl -H 'Xlastid: " + strconv.FormatInt(last, 10) + "' " + url, After: last}
+	v := how{Follow: "curl -H 'Xlastid: " + strconv.FormatInt(last, 10) + "' " + url, After: last}
 	if accepts.Allow("text/plain", "") {
-		h.Text = "curl -H 'Content-Type: text/plain' -d 'Hello, world' " + url
+		v.Text = "curl -H 'Content-Type: text/plain' -d 'Hello, world' " + url
 	}
 	if accepts.Allow("application/atom+xml", "entry") {
-		h.Entry = "curl -d '<entry><title>Hello</title><content>world</content></entry>' " + url
+		v.Entry = "curl -d '<entry><title>Hello</title><content>world</content></entry>' " + url
 	}
 	if typ := fileType(accepts); typ != "" {
-		h.File = "curl --data-binary @FILE -H " + bus.ShellWord("Content-Type: "+typ) + " -H 'Slug: A title' " + url
+		v.File = "curl --data-binary @FILE -H " + bus.ShellWord("Content-Type: "+typ) + " -H 'Slug: A title' " + url
 	}
-	return h
+	return v
 }
 
-// Posts reports whether one of the commands publishes.
-func (h how) Posts() bool { return h.Text != "" || h.Entry != "" || h.File != "" }
+// posts reports whether one of the commands publishes.
+func (v how) posts() bool { return v.Text != "" || v.Entry != "" || v.File != "" }
+
+func (v how) node() g.Node {
+	follow := "Read it from the beginning"
+	if v.After > 0 {
+		follow = "Read what comes after entry " + strconv.FormatInt(v.After, 10)
+	}
+	return h.Dl(h.Class("how"), lines(
+		command("Post a line of text", v.Text),
+		command("Post an Atom entry", v.Entry),
+		command("Post a file", v.File),
+		command(follow, v.Follow),
+	))
+}
+
+// command says what a line for the shell does, where there is one.
+func command(does, line string) g.Node {
+	if line == "" {
+		return nil
+	}
+	return g.Group{h.Dt(g.Text(does)), newline, h.Dd(h.Pre(h.Code(g.Text(line))))}
+}
 
 // usual is one type for each media range of files.
 var usual = map[string]string{"image": "png", "audio": "mpeg", "video": "mp4", "font": "woff2", "message": "rfc822"}

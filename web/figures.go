@@ -4,7 +4,28 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+
+	"atommq/feeds"
 )
+
+// figures sums a feed up.
+type figures struct {
+	Entries string // 1,234
+	Unit    string // "entries"
+	Size    string
+	Changed stamp
+}
+
+func newFigures(f *feeds.Feed) figures {
+	v := figures{Entries: count(f.Entries), Unit: "entries", Size: size(f.Bytes), Changed: newStamp(f.Updated)}
+	if f.Entries == 1 {
+		v.Unit = "entry"
+	}
+	return v
+}
 
 // stamp is one moment, for programs and for people. The zero stamp is not shown.
 type stamp struct{ Machine, Human string }
@@ -15,6 +36,13 @@ func newStamp(t time.Time) stamp {
 	}
 	t = t.UTC()
 	return stamp{Machine: t.Format(time.RFC3339Nano), Human: t.Format("2 Jan 2006, 15:04:05 UTC")}
+}
+
+func (s stamp) node() g.Node {
+	if s == (stamp{}) {
+		return nil
+	}
+	return h.Time(h.DateTime(s.Machine), g.Text(s.Human))
 }
 
 // count writes n with thousands apart: 1,234,567.

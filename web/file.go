@@ -1,6 +1,11 @@
 package web
 
-import "atommq/feeds"
+import (
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+
+	"atommq/feeds"
+)
 
 // file is the media of an entry, which this server keeps.
 type file struct {
@@ -24,4 +29,16 @@ func newFile(m *feeds.Member, collection string) *file {
 		f.Picture = pathOf(f.Href) // the policy lets in pictures of the page's own origin alone
 	}
 	return f
+}
+
+func (f *file) node() g.Node {
+	if f == nil {
+		return nil
+	}
+	open := note(h.A(h.Href(f.Href), h.Type(f.Type), g.Text("Open the file")), space, h.Span(h.Class("muted"), g.Text(f.Type)))
+	if f.Picture == "" {
+		return h.Div(h.Class("content"), open)
+	}
+	picture := h.A(h.Class("picture"), h.Href(f.Href), h.Img(h.Src(f.Picture), h.Alt(f.Title), h.Loading("lazy")))
+	return h.Div(h.Class("content"), picture, newline, open)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func TestAPageLinksToFilesAndShowsThePicturesAmongThem(t *testing.T) {
-	p := newPages(t)
+	p := New()
 	for media, shown := range map[string]bool{
 		"image/png": true, "image/jpeg": true, "image/gif": true, "image/webp": true, "image/avif": true, "IMAGE/PNG; x=y": true,
 		"image/svg+xml": false, "image/x-unknown": false, "text/html": false, "application/pdf": false, "video/webm": false, "image/png, image/svg+xml": false,
@@ -36,7 +36,7 @@ func TestAPageLinksToFilesAndShowsThePicturesAmongThem(t *testing.T) {
 // The policy holds even where HTML came through that should not have.
 func TestABrowserShowsPicturesOfThePagesOwnServerAlone(t *testing.T) {
 	elsewhere := newRequestLog(t, func(http.ResponseWriter) error { return nil })
-	p := newPages(t)
+	p := New()
 	page := pageOf("photos", upload(t, "photos", 1, "A cat", "image/png"))
 	srv := newRequestLog(t, func(w http.ResponseWriter) error {
 		rec := httptest.NewRecorder()

@@ -70,15 +70,6 @@ func pageOf(name string, members ...*feeds.Member) *feeds.Page {
 	return &feeds.Page{Feed: f, Base: base, Collection: collection, Self: collection, Alternate: collection, Members: members}
 }
 
-func newPages(t testing.TB) *Pages {
-	t.Helper()
-	p, err := New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
 // render returns the response that write leaves.
 func render(t testing.TB, write func(w *httptest.ResponseRecorder) error) *httptest.ResponseRecorder {
 	t.Helper()

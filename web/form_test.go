@@ -11,7 +11,7 @@ import (
 func TestAPageOffersWhatTheFeedTakesAndNothingElse(t *testing.T) {
 	const form, text, atom, file = `id="post"`, "Post a line of text", "Post an Atom entry", "Post a file"
 	all := []string{form, text, atom, file}
-	p := newPages(t)
+	p := New()
 	for name, test := range map[string]struct {
 		accepts  feeds.Accepts
 		readOnly bool
@@ -49,7 +49,7 @@ func TestAPageOffersWhatTheFeedTakesAndNothingElse(t *testing.T) {
 }
 
 func TestTheFormOffersTheCategoriesThatAreFixed(t *testing.T) {
-	p := newPages(t)
+	p := New()
 	for name, test := range map[string]struct {
 		categories  feeds.Categories
 		want, wrong string

@@ -17,7 +17,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestPagesReadAsTheGoldenFiles(t *testing.T) {
-	p := newPages(t)
+	p := New()
 	feed := func(page *feeds.Page) func(*httptest.ResponseRecorder) error {
 		return func(w *httptest.ResponseRecorder) error { return p.Feed(w, page) }
 	}

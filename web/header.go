@@ -1,6 +1,11 @@
 package web
 
-import "atommq/feeds"
+import (
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+
+	"atommq/feeds"
+)
 
 // header is a header that a STOMP client sent.
 type header struct{ Name, Value string }
@@ -14,15 +19,15 @@ func headers(m *feeds.Message, title string, at place) (shown []header, more int
 	if m.Type != "" {
 		shown = append(shown, newHeader("content-type", m.Type, at))
 	}
-	for _, h := range m.Header {
-		if h.Name == "title" && h.Value == title {
+	for _, f := range m.Header {
+		if f.Name == "title" && f.Value == title {
 			continue
 		}
 		if len(shown) == at.items {
 			more++
 			continue
 		}
-		shown = append(shown, newHeader(h.Name, h.Value, at))
+		shown = append(shown, newHeader(f.Name, f.Value, at))
 	}
 	return shown, more
 }
@@ -43,4 +48,15 @@ func clip(s string, at place) string {
 		short += "…"
 	}
 	return short
+}
+
+func (v header) node() g.Node {
+	return g.Group{h.Dt(bdi(v.Name)), h.Dd(bdi(v.Value))}
+}
+
+func headerList(shown []header) g.Node {
+	if len(shown) == 0 {
+		return nil
+	}
+	return h.Dl(h.Class("headers"), lines(g.Map(shown, header.node)...))
 }

@@ -12,8 +12,8 @@ import (
 func TestHeadersOfASTOMPMessageAreShown(t *testing.T) {
 	page := pageOf("orders", stompMessage(t, "orders", 50))
 	for name, write := range map[string]func(*httptest.ResponseRecorder) error{
-		"feed":   func(w *httptest.ResponseRecorder) error { return newPages(t).Feed(w, page) },
-		"member": func(w *httptest.ResponseRecorder) error { return newPages(t).Member(w, page) },
+		"feed":   func(w *httptest.ResponseRecorder) error { return New().Feed(w, page) },
+		"member": func(w *httptest.ResponseRecorder) error { return New().Member(w, page) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := render(t, write).Body.String()
@@ -43,11 +43,11 @@ func TestFeedPageShowsTheBeginningOfManyAndLongHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := pageOf("f", post(t, "f", 1, string(e.XML)))
-	body := render(t, func(w *httptest.ResponseRecorder) error { return newPages(t).Feed(w, page) }).Body.String()
+	body := render(t, func(w *httptest.ResponseRecorder) error { return New().Feed(w, page) }).Body.String()
 	if !strings.Contains(body, ">12 more headers</a>") || strings.Contains(body, strings.Repeat("v", 201)) {
 		t.Errorf("the page is\n%s", body)
 	}
-	body = render(t, func(w *httptest.ResponseRecorder) error { return newPages(t).Member(w, page) }).Body.String()
+	body = render(t, func(w *httptest.ResponseRecorder) error { return New().Member(w, page) }).Body.String()
 	if n := strings.Count(body, "<dd><bdi>"+strings.Repeat("v", 1000)); n != 20 {
 		t.Errorf("the member's page shows %d", n)
 	}

@@ -1,6 +1,57 @@
 package web
 
-import "net/url"
+import (
+	"net/url"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+
+	"atommq/feeds"
+)
+
+type link struct{ Name, Href, Rel, Type string }
+
+// links keeps every link; one whose URL a page must not carry shows as text.
+func links(from []feeds.Link, base *url.URL) []link {
+	var out []link
+	for _, f := range from {
+		l := link{Name: f.Title, Href: webURL(base, f.Href), Rel: f.Rel, Type: f.Type}
+		if l.Name == "" {
+			l.Name = f.Href
+		}
+		if l.Rel == "" {
+			l.Rel = "alternate" // RFC 4287 §4.2.7.2
+		}
+		if l.Name != "" {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func (l link) node() g.Node {
+	name := bdi(l.Name)
+	if l.Href != "" {
+		name = outward(l.Href, name)
+	}
+	return h.Li(words(
+		h.Span(h.Class("rel"), g.Text(l.Rel)),
+		name,
+		g.If(l.Type != "", h.Span(h.Class("muted"), g.Text(l.Type))),
+	))
+}
+
+func linkList(shown []link) g.Node {
+	if len(shown) == 0 {
+		return nil
+	}
+	return h.Ul(h.Class("links"), h.Aria("label", "Links"), lines(g.Map(shown, link.node)...))
+}
+
+// outward leads to a publisher's URL, which is one that webURL returned.
+func outward(href string, name g.Node) g.Node {
+	return h.A(h.Rel(linkRel), h.Href(href), name)
+}
 
 // resolve returns the base URL in force where xml:base is base, in the
 // document at self (RFC 3986 §5.1). Without an xml:base there is none: what a

@@ -27,7 +27,7 @@ func TestEveryFeedHasANameToSeeAndClick(t *testing.T) {
 			t.Errorf("%q is shown as %q, want %q", name, got, want)
 		}
 	}
-	p := newPages(t)
+	p := New()
 	blank := pageOf(" ", post(t, " ", 1, entry(`<title>a</title>`)))
 	for page, write := range map[string]func(w *httptest.ResponseRecorder) error{
 		"the list of feeds": func(w *httptest.ResponseRecorder) error {

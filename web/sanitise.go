@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"html/template"
 	"net/url"
 	"regexp"
 
 	"github.com/microcosm-cc/bluemonday"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+	g "maragu.dev/gomponents"
 )
 
 // maxDepth is how deep elements may stand in an entry; browsers stop at 512 for the whole page.
@@ -48,12 +48,17 @@ func newSanitiser() *sanitiser {
 	return &sanitiser{policy: p}
 }
 
+// safeHTML is what a sanitiser made, and nothing else: it stands in a page as it is.
+type safeHTML string
+
+func (s safeHTML) node() g.Node { return g.Raw(string(s)) }
+
 // linkRel keeps a publisher's link from gaining by the page that shows it.
 const linkRel = "nofollow noopener noreferrer"
 
 // html cleans HTML source as the content of a div. Relative links are resolved against
 // base, and are no links without one. It fails where the elements nest deeper than maxDepth.
-func (s *sanitiser) html(src []byte, base *url.URL) (template.HTML, error) {
+func (s *sanitiser) html(src []byte, base *url.URL) (safeHTML, error) {
 	div := &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div}
 	nodes, err := html.ParseFragment(bytes.NewReader(src), div)
 	if err != nil {
@@ -67,11 +72,11 @@ func (s *sanitiser) html(src []byte, base *url.URL) (template.HTML, error) {
 
 // xhtml cleans an XHTML div's source likewise. Where src ends early or stops being
 // XML, what came before counts.
-func (s *sanitiser) xhtml(src []byte, base *url.URL) (template.HTML, error) {
+func (s *sanitiser) xhtml(src []byte, base *url.URL) (safeHTML, error) {
 	return s.clean(parseXHTML(src), base)
 }
 
-func (s *sanitiser) clean(root *html.Node, base *url.URL) (template.HTML, error) {
+func (s *sanitiser) clean(root *html.Node, base *url.URL) (safeHTML, error) {
 	if err := reshape(root, base, maxDepth); err != nil {
 		return "", err
 	}
@@ -81,7 +86,7 @@ func (s *sanitiser) clean(root *html.Node, base *url.URL) (template.HTML, error)
 			return "", fmt.Errorf("write HTML: %w", err)
 		}
 	}
-	return template.HTML(bytes.TrimSpace(s.policy.SanitizeBytes(buf.Bytes()))), nil
+	return safeHTML(bytes.TrimSpace(s.policy.SanitizeBytes(buf.Bytes()))), nil
 }
 
 // reshape fits the nodes below parent into a page: headings go below the

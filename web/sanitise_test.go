@@ -1,9 +1,10 @@
 package web
 
 import (
-	"html/template"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ func TestMarkupIsKeptAsItReads(t *testing.T) {
 	for _, tt := range []struct {
 		name, in string
 		base     *url.URL
-		want     template.HTML
+		want     safeHTML
 	}{
 		{"plain", `a <em>b</em> &amp; c`, nil, `a <em>b</em> &amp; c`},
 		{"headings go below the page's own", `<h1>a</h1><h3>b</h3><h6>c</h6>`, nil, `<h3>a</h3><h5>b</h5><h6>c</h6>`},
@@ -123,7 +124,7 @@ var hostile = []string{
 }
 
 func TestHostileMarkupNeverComesAlive(t *testing.T) {
-	p := newPages(t)
+	p := New()
 	for i, markup := range hostile {
 		checkHostile(t, p, i, markup)
 	}
@@ -171,6 +172,33 @@ func escape(s string) string {
 	return html.EscapeString(s)
 }
 
+// What is no safeHTML is escaped, unless it is written with Raw.
+func TestNothingIsWrittenAsItIsButWhatTheSanitiserMadeAndThePagesOwn(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code := strings.NewReplacer("g.Raw(stylesheet)", "", "g.Raw(script)", "").Replace(string(source))
+		want := 0
+		if file == "sanitise.go" {
+			want = 1
+		}
+		for _, way := range []string{".Raw", "safeHTML("} {
+			if n := strings.Count(code, way); n != want {
+				t.Errorf("%s says %s %d times, want %d", file, way, n, want)
+			}
+		}
+	}
+}
+
 func TestHostileXHTMLNeverComesAlive(t *testing.T) {
 	s := newSanitiser()
 	for _, markup := range hostile {
@@ -183,7 +211,7 @@ func TestHostileXHTMLNeverComesAlive(t *testing.T) {
 
 // checkFragment reports what is outside the allow-list in clean content, and
 // markup that reaches past the element it is put in.
-func checkFragment(t *testing.T, clean template.HTML) {
+func checkFragment(t *testing.T, clean safeHTML) {
 	t.Helper()
 	page := `<!DOCTYPE html><main><div class="prose">` + string(clean) + `</div><footer>end</footer></main>`
 	doc, err := html.Parse(strings.NewReader(page))
@@ -205,7 +233,7 @@ func checkFragment(t *testing.T, clean template.HTML) {
 
 // Each costs a page's author a few bytes, and the reader's server as much as a page takes.
 func BenchmarkHostileMarkup(b *testing.B) {
-	p := newPages(b)
+	p := New()
 	for _, piece := range []string{"<b><p>", "<a><table>", "<table><td>", "</p>", "<a href=x>", "<!--", "&amp;lt;"} {
 		body := []byte(strings.Repeat(piece, onMemberPage.html/len(piece)))
 		b.Run(piece, func(b *testing.B) {

@@ -12,18 +12,16 @@ package web
 import (
 	"bytes"
 	"crypto/sha256"
-	"embed"
+	_ "embed"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"html/template"
 	"net/http"
+
+	g "maragu.dev/gomponents"
 
 	"atommq/feeds"
 )
-
-//go:embed templates/*.html
-var templates embed.FS
 
 //go:embed page.css
 var stylesheet string
@@ -33,18 +31,13 @@ var script string
 
 // Pages renders the pages.
 type Pages struct {
-	templates *template.Template
 	sanitiser *sanitiser
 	policy    string // the Content-Security-Policy
 }
 
-// New prepares the pages. It fails only where the embedded templates do not parse.
-func New() (*Pages, error) {
-	t, err := template.ParseFS(templates, "templates/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("web: parse templates: %w", err)
-	}
-	return &Pages{templates: t, sanitiser: newSanitiser(), policy: contentPolicy(stylesheet, script)}, nil
+// New prepares the pages.
+func New() *Pages {
+	return &Pages{sanitiser: newSanitiser(), policy: contentPolicy(stylesheet, script)}
 }
 
 // contentPolicy allows the one inline stylesheet and the one inline script, the icons that the page
@@ -63,7 +56,7 @@ func hashSource(text string) string {
 
 // Feed writes a page of a feed.
 func (p *Pages) Feed(w http.ResponseWriter, page *feeds.Page) error {
-	return p.write(w, "feed.html", p.feedPage(page))
+	return p.write(w, p.feedPage(page).node())
 }
 
 // Member writes the page of one live member, page.Members[0].
@@ -71,25 +64,25 @@ func (p *Pages) Member(w http.ResponseWriter, page *feeds.Page) error {
 	if len(page.Members) == 0 || page.Members[0].Deleted {
 		return errors.New("web: a member's page without a live member")
 	}
-	return p.write(w, "member.html", p.memberPage(page))
+	return p.write(w, p.memberPage(page).node())
 }
 
 // Feeds writes a page of the list of feeds.
 func (p *Pages) Feeds(w http.ResponseWriter, l *feeds.List) error {
-	return p.write(w, "list.html", newListPage(l))
+	return p.write(w, newListPage(l).node())
 }
 
 // Problem writes the page of an answer other than the one asked for: its status, and what to do about it.
 func (p *Pages) Problem(w http.ResponseWriter, base string, status int, detail string) error {
-	return p.write(w, "problem.html", newProblemPage(base, status, detail))
+	return p.write(w, problemPage(base, status, detail))
 }
 
 // write renders the whole page before its first byte, so that a failure
 // leaves the response to the caller, untouched.
-func (p *Pages) write(w http.ResponseWriter, name string, page any) error {
+func (p *Pages) write(w http.ResponseWriter, page g.Node) error {
 	var buf bytes.Buffer
-	if err := p.templates.ExecuteTemplate(&buf, name, page); err != nil {
-		return fmt.Errorf("web: render %s: %w", name, err)
+	if err := page.Render(&buf); err != nil {
+		return fmt.Errorf("web: render a page: %w", err)
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -97,7 +90,7 @@ func (p *Pages) write(w http.ResponseWriter, name string, page any) error {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	if _, err := w.Write(buf.Bytes()); err != nil {
-		return fmt.Errorf("web: write %s: %w", name, err)
+		return fmt.Errorf("web: write a page: %w", err)
 	}
 	return nil
 }

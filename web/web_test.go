@@ -3,7 +3,7 @@ package web
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"html/template"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -11,12 +11,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	g "maragu.dev/gomponents"
 
 	"atommq/feeds"
 )
 
 func TestPagesSayWhatABrowserMayDo(t *testing.T) {
-	w := render(t, func(w *httptest.ResponseRecorder) error { return newPages(t).Feed(w, pageOf("x")) })
+	w := render(t, func(w *httptest.ResponseRecorder) error { return New().Feed(w, pageOf("x")) })
 	hash := func(element string) string {
 		_, rest, _ := strings.Cut(w.Body.String(), "<"+element+">")
 		text, _, _ := strings.Cut(rest, "</"+element+">")
@@ -36,10 +37,11 @@ func TestPagesSayWhatABrowserMayDo(t *testing.T) {
 }
 
 func TestAPageThatFailsLeavesTheResponseUntouched(t *testing.T) {
-	p := newPages(t)
-	p.templates = template.Must(template.New("feed.html").Parse(`<p>half a page {{.Nothing}}`))
+	p := New()
 	for name, write := range map[string]func(http.ResponseWriter) error{
-		"template":  func(w http.ResponseWriter) error { return p.Feed(w, pageOf("x")) },
+		"half a page": func(w http.ResponseWriter) error {
+			return p.write(w, g.Group{g.Text("half a page"), g.NodeFunc(func(io.Writer) error { return io.ErrShortWrite })})
+		},
 		"no member": func(w http.ResponseWriter) error { return p.Member(w, pageOf("x")) },
 		"deleted":   func(w http.ResponseWriter) error { return p.Member(w, pageOf("x", tombstone("x", 1))) },
 	} {
@@ -59,7 +61,7 @@ func TestOneUnreadableEntryLeavesItsPageStanding(t *testing.T) {
 	broken := post(t, "x", 1, entry(`<title>a</title>`))
 	broken.XML = []byte(`<entry xmlns="http://www.w3.org/2005/Atom"><content>cut sh`)
 	page := pageOf("x", broken, post(t, "x", 2, entry(`<title>b</title>`)))
-	body := render(t, func(w *httptest.ResponseRecorder) error { return newPages(t).Feed(w, page) }).Body.String()
+	body := render(t, func(w *httptest.ResponseRecorder) error { return New().Feed(w, page) }).Body.String()
 	if !strings.Contains(body, "cannot be shown") || !strings.Contains(body, ">b</a>") {
 		t.Errorf("got %s", body)
 	}
@@ -68,7 +70,7 @@ func TestOneUnreadableEntryLeavesItsPageStanding(t *testing.T) {
 func TestAnEntryHasBoundedPartsOnAFeedPage(t *testing.T) {
 	many := strings.Repeat(`<category term="a"/><link rel="related" href="https://example.org/"/>`, 500)
 	page := pageOf("x", post(t, "x", 1, entry(`<title>a</title>`, many)))
-	body := render(t, func(w *httptest.ResponseRecorder) error { return newPages(t).Feed(w, page) }).Body.String()
+	body := render(t, func(w *httptest.ResponseRecorder) error { return New().Feed(w, page) }).Body.String()
 	if n := strings.Count(body, `href="https://example.org/"`); n != onePage.items {
 		t.Errorf("%d links on the feed page, want %d", n, onePage.items)
 	}
@@ -78,7 +80,7 @@ func TestAnEntryHasBoundedPartsOnAFeedPage(t *testing.T) {
 }
 
 func TestAFeedPageStaysSmallWhateverItsEntriesHold(t *testing.T) {
-	p := newPages(t)
+	p := New()
 	for name, body := range map[string]string{
 		"one huge entry": strings.Repeat("a", 2<<20),
 		"text":           strings.Repeat("a", 20_000),
@@ -94,7 +96,7 @@ func TestAFeedPageStaysSmallWhateverItsEntriesHold(t *testing.T) {
 }
 
 func BenchmarkFeedPage(b *testing.B) {
-	p := newPages(b)
+	p := New()
 	var members []*feeds.Member
 	for id := range int64(100) {
 		members = append(members, post(b, "x", id, releaseNotes))

@@ -71,10 +71,7 @@ func serveCGI(ctx context.Context, s *settings, feed string, log *slog.Logger) (
 		return failCGI(err)
 	}
 	defer func() { err = errors.Join(err, n.close()) }()
-	h, err := n.handler(s, log)
-	if err != nil {
-		return failCGI(err)
-	}
+	h := n.handler(s, log)
 	h.NoStreams = true
 	routes, err := h.Routes()
 	if err != nil {

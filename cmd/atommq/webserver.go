@@ -33,11 +33,10 @@ func (w *webServer) Shutdown(ctx context.Context) error {
 }
 
 // handler makes the HTTP interface of a node.
-func (n *node) handler(s *settings, log *slog.Logger) (api.Handler, error) {
-	pages, err := web.New()
+func (n *node) handler(s *settings, log *slog.Logger) api.Handler {
 	return api.Handler{
 		Bus:            n.bus,
-		Pages:          pages,
+		Pages:          web.New(),
 		Log:            log,
 		BaseURL:        s.BaseURL,
 		TrustedProxies: s.TrustedProxies,
@@ -56,15 +55,12 @@ func (n *node) handler(s *settings, log *slog.Logger) (api.Handler, error) {
 		OpenMetrics:    s.Metrics.value == "all",
 
 		ClientCertificates: s.TLSClientCA != "",
-	}, err
+	}
 }
 
 // server makes the HTTP server of a node.
 func (n *node) server(s *settings, metrics http.Handler, log *slog.Logger) (*api.Server, error) {
-	h, err := n.handler(s, log)
-	if err != nil {
-		return nil, err
-	}
+	h := n.handler(s, log)
 	if s.Metrics.value != off {
 		h.Metrics = metrics
 	}
