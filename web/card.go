@@ -96,10 +96,10 @@ func (p *Pages) fill(c *card, v *feeds.View, at place) {
 	c.Summary = p.show(v.Summary, c.Href, at)
 	c.Content = p.show(v.Content, c.Href, at)
 	// A title made from a post's first line says it once.
-	if c.Summary.Text == c.Title {
+	if c.Title != "" && c.Summary.Text == c.Title {
 		c.Summary = content{}
 	}
-	if at.excerpt && c.Content.Text == c.Title {
+	if c.Title != "" && at.excerpt && c.Content.Text == c.Title {
 		c.Content = content{}
 	}
 	c.sayJSONOnce(v, at)

@@ -46,3 +46,24 @@ func TestJSONIsShownOnce(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatAnEntryWithoutATitleHoldsIsShown(t *testing.T) {
+	for name, parts := range map[string]string{
+		"HTML":      `<content type="html">&lt;em>marmalade&lt;/em></content>`,
+		"a summary": `<summary type="html">&lt;em>marmalade&lt;/em></summary>`,
+		"XML":       `<content type="application/xml"><a>marmalade</a></content>`,
+		"elsewhere": `<content type="video/webm" src="https://example.org/marmalade"/>`,
+		"binary":    `<content type="video/marmalade">aGVsbG8=</content>`,
+	} {
+		page := pageOf("f", post(t, "f", 1, entry(parts)))
+		for where, write := range map[string]func(*httptest.ResponseRecorder) error{
+			"feed":   func(w *httptest.ResponseRecorder) error { return New().Feed(w, page) },
+			"member": func(w *httptest.ResponseRecorder) error { return New().Member(w, page) },
+		} {
+			body, _, _ := strings.Cut(render(t, write).Body.String(), `<details class="panel source"`)
+			if !strings.Contains(body, "marmalade") {
+				t.Errorf("%s: the page of the %s shows nothing of it", name, where)
+			}
+		}
+	}
+}
