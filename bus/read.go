@@ -89,14 +89,7 @@ func (b *Bus) readStore(ctx context.Context, q Query) (*Slice, error) {
 		return nil, context.Cause(ctx)
 	}
 	defer b.reading.Release(1)
-	wider := q
-	wider.Limit++
-	entries, err := b.store.Read(ctx, wider)
-	if err != nil {
-		return nil, fmt.Errorf("read %q: %w", q.Feed, err)
-	}
-	// The feed is looked at after its entries: if some were pruned before they could be read, it says so.
-	f, err := b.store.Feed(ctx, q.Feed)
+	f, entries, err := b.readBoth(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("read %q: %w", q.Feed, err)
 	}
@@ -114,6 +107,24 @@ func (b *Bus) readStore(ctx context.Context, q Query) (*Slice, error) {
 		more = len(rest) > 0
 	}
 	return &Slice{Feed: f, Entries: entries[:n], More: more}, nil
+}
+
+// readBoth reads a feed and its entries, one more than q asks for. Newest first, the feed comes first:
+// it must not tell of an entry that came since as if that were on the page. Behind a cursor it comes
+// last: if entries were pruned before they could be read, it says so.
+func (b *Bus) readBoth(ctx context.Context, q Query) (f *Feed, entries []*Entry, err error) {
+	if q.Newest {
+		if f, err = b.store.Feed(ctx, q.Feed); err != nil {
+			return nil, nil, err
+		}
+	}
+	wider := q
+	wider.Limit++
+	if entries, err = b.store.Read(ctx, wider); err != nil || q.Newest {
+		return f, entries, err
+	}
+	f, err = b.store.Feed(ctx, q.Feed)
+	return f, entries, err
 }
 
 // beyond asks for the first entry behind a page that ends with id.

@@ -24,9 +24,15 @@ func (b *Bus) ReadMany(ctx context.Context, s Selection, q Query) (*Span, error)
 		q.Bytes = b.config.PageBytes
 	}
 	q.Limit = max(q.Limit, 1)
-	m := merging{Query: q, bound: b.Head()} // the head is older than what is read: of that, everything up to it is seen
+	// The head is older than what is read. Up to it, the page has everything; what came since may be
+	// there of one feed and not of another, which was read before.
+	head := b.Head()
+	m := merging{Query: q, bound: head}
 	if q.Newest {
 		m.bound = q.After
+		if q.Before == 0 || q.Before > head {
+			m.Before = head + 1
+		}
 	} else if q.Before > 0 {
 		m.bound = min(m.bound, q.Before-1)
 	}
