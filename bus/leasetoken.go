@@ -17,24 +17,30 @@ const (
 	tokenClaim = 8 + 1 + 8 + 4 // queue, rank, id, attempt
 	tokenOwn   = 8 + 8         // ack timeout and expiry, where the entry has either of its own
 	tokenAsked = 8             // how long the lease was asked for, where that was said; behind tokenOwn
+	tokenRound = 8             // of an entry that a dead letter brought back; behind tokenAsked
 	tokenMAC   = 16
+
+	tokenLong = tokenClaim + tokenOwn + tokenAsked + tokenRound // the longest
 )
 
 var tokenCoding = base64.RawURLEncoding.Strict()
 
 // token returns the name of a lease that was asked for such a time, 0 for none.
 func (s *seal) token(c *Claim, asked time.Duration) string {
-	b := make([]byte, 0, tokenClaim+tokenOwn+tokenAsked+tokenMAC)
+	b := make([]byte, 0, tokenLong+tokenMAC)
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Queue))
 	b = append(b, c.Rank)
 	b = binary.BigEndian.AppendUint64(b, uint64(c.ID))
 	b = binary.BigEndian.AppendUint32(b, uint32(c.Attempt))
-	if cmp.Or(int64(c.AckTimeout), milliseconds(c.Expires), int64(asked)) != 0 {
+	if cmp.Or(int64(c.AckTimeout), milliseconds(c.Expires), int64(asked), c.Round) != 0 {
 		b = binary.BigEndian.AppendUint64(b, uint64(c.AckTimeout))
 		b = binary.BigEndian.AppendUint64(b, uint64(milliseconds(c.Expires)))
 	}
-	if asked != 0 {
+	if cmp.Or(int64(asked), c.Round) != 0 {
 		b = binary.BigEndian.AppendUint64(b, uint64(asked))
+	}
+	if c.Round != 0 {
+		b = binary.BigEndian.AppendUint64(b, uint64(c.Round))
 	}
 	return tokenCoding.EncodeToString(append(b, s.mac("lease", b)[:tokenMAC]...))
 }
@@ -49,7 +55,7 @@ func (s *seal) mac(kind string, b []byte) []byte {
 
 // claim returns the lease that a token names, and the time that it was asked for.
 func (s *seal) claim(token string) (c Claim, asked time.Duration, ok bool) {
-	if len(token) > tokenCoding.EncodedLen(tokenClaim+tokenOwn+tokenAsked+tokenMAC) {
+	if len(token) > tokenCoding.EncodedLen(tokenLong+tokenMAC) {
 		return c, 0, false
 	}
 	b, err := tokenCoding.DecodeString(token)
@@ -57,7 +63,9 @@ func (s *seal) claim(token string) (c Claim, asked time.Duration, ok bool) {
 	if err != nil || len(token) != tokenCoding.EncodedLen(len(b)) { // the decoder passes over line breaks
 		return c, 0, false
 	}
-	if said != tokenClaim && said != tokenClaim+tokenOwn && said != tokenClaim+tokenOwn+tokenAsked {
+	switch said {
+	case tokenClaim, tokenClaim + tokenOwn, tokenClaim + tokenOwn + tokenAsked, tokenLong:
+	default:
 		return c, 0, false
 	}
 	if !hmac.Equal(b[said:], s.mac("lease", b[:said])[:tokenMAC]) {
@@ -77,6 +85,9 @@ func (s *seal) claim(token string) (c Claim, asked time.Duration, ok bool) {
 	}
 	if said > tokenClaim+tokenOwn {
 		asked = time.Duration(binary.BigEndian.Uint64(b[tokenClaim+tokenOwn:]))
+	}
+	if said == tokenLong {
+		c.Round = int64(binary.BigEndian.Uint64(b[tokenLong-tokenRound:]))
 	}
 	return c, asked, true
 }

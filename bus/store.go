@@ -258,8 +258,8 @@ const (
 // OpRequeue, where the settlement has an effect, gives work to the one queue that its posting
 // names, which it makes if need be. The work is on the entry of the posting's feed that has the id
 // Again, if that is still there: the posting's Entry becomes it, marked as Replayed, and gets no
-// work a second time; it has the rank that it has in the feed's other queues, if any. Else the
-// posting's Entry is published, and no other queue gets it.
+// work a second time; it has the rank that it has in the feed's other queues, if any, and the
+// letter's id as its Round. Else the posting's Entry is published, and no other queue gets it.
 //
 // What it means for drafts: OpPublish keeps a Posting that says Draft where only Find finds it,
 // without an id. OpReplace changes it there or, when the Posting does not say Draft, publishes it,

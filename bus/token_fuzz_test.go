@@ -20,6 +20,7 @@ func FuzzClaimToken(f *testing.F) {
 	s := &seal{secret: []byte("secret")}
 	f.Add(s.token(&Claim{Queue: 1, Attempt: 1, Place: Place{Rank: 5, ID: 42}}, 0))
 	f.Add(s.token(&Claim{Queue: 1, Attempt: 1}, time.Minute))
+	f.Add(s.token(&Claim{Queue: 1, Round: 7, Attempt: 1}, 0))
 	f.Add((&seal{secret: []byte("another")}).token(&Claim{Queue: 1}, 0))
 	f.Add("")
 	f.Add("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")

@@ -72,13 +72,14 @@ type Place struct {
 // which any node may release it.
 const LeaseNode = -1
 
-// Claim is an entry handed to one consumer of a queue. Node and Attempt are its fence: whoever gets
-// the entry after it has another of the two.
+// Claim is an entry handed to one consumer of a queue. Node, Round and Attempt are its fence: whoever
+// gets the entry after it has another of the three.
 type Claim struct {
 	Place
 	Queue      int64
 	Node       int64
-	Attempt    int           // 1 the first time
+	Round      int64         // of attempts: the id of the dead letter that brought the entry back, 0 for none
+	Attempt    int           // 1 the first time, in each round
 	Bytes      int64         // of the entry's XML
 	AckTimeout time.Duration // that its publisher asked for; 0 for none
 	Expires    time.Time     // zero for never

@@ -135,19 +135,19 @@ func (c *commit) insertArrays(rows []row) (n int, err error) {
 }
 
 const insertReadyArrays = `INSERT INTO atommq_ready (queue, rank, bytes, ack_timeout, expires, id, attempts)
-	SELECT coalesce(queue, ?7), coalesce(rank, ?8), coalesce(bytes, ?9), coalesce(ack_timeout, ?10), coalesce(expires, ?11), id + ?12, 0
-	FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]), CAST(?3 AS BIGINT[]), CAST(?4 AS BIGINT[]), CAST(?5 AS BIGINT[]), CAST(?6 AS BIGINT[]))
-	AS w (queue, rank, bytes, ack_timeout, expires, id)`
+	SELECT coalesce(queue, ?8), coalesce(rank, ?9), coalesce(bytes, ?10), coalesce(ack_timeout, ?11), coalesce(expires, ?12), id + ?14, coalesce(attempts, ?13)
+	FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]), CAST(?3 AS BIGINT[]), CAST(?4 AS BIGINT[]), CAST(?5 AS BIGINT[]), CAST(?6 AS BIGINT[]),
+	CAST(?7 AS BIGINT[])) AS w (queue, rank, bytes, ack_timeout, expires, attempts, id)`
 
 // insertWorkArrays writes works, at least one.
 func (c *commit) insertWorkArrays(works []work) error {
-	c.arrays.reset(6)
+	c.arrays.reset(7)
 	for i := range works {
 		w := &works[i]
-		c.arrays.common(i, []int64{w.queue, w.rank, w.bytes, w.ackTimeout, w.expires})
-		c.arrays.columns[5].int(w.id)
+		c.arrays.common(i, []int64{w.queue, w.rank, w.bytes, w.ackTimeout, w.expires, w.attempts})
+		c.arrays.columns[6].int(w.id)
 	}
-	c.bind(c.bindArrays(6), c.own(0))
+	c.bind(c.bindArrays(7), c.own(0))
 	return c.writer.execNumbered(insertReadyArrays, c.args)
 }
 

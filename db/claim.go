@@ -140,9 +140,10 @@ func (h *harvest) take(o *bus.Order, v []driver.Value, at int64) {
 	expires := v[5].(int64)
 	h.last = bus.Place{Rank: uint8(v[0].(int64)), ID: v[1].(int64)}
 	claim := bus.Claim{
-		Place: h.last, Queue: o.Queue, Node: o.Node, Attempt: int(v[2].(int64)) + 1,
+		Place: h.last, Queue: o.Queue, Node: o.Node,
 		Bytes: v[3].(int64), AckTimeout: span(v[4].(int64)), Expires: expiry(expires),
 	}
+	attempted(&claim, v[2].(int64)+1)
 	if expires != 0 && expires <= at {
 		h.expired = append(h.expired, claim)
 		return

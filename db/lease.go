@@ -69,11 +69,12 @@ func (s *Store) Leases(ctx context.Context, limit int) ([]bus.Lease, error) {
 		r := &rows[i]
 		list[i] = bus.Lease{
 			Claim: bus.Claim{
-				Place: bus.Place{Rank: r.Rank, ID: r.ID}, Queue: r.Queue, Node: bus.LeaseNode, Attempt: int(r.Attempts),
+				Place: bus.Place{Rank: r.Rank, ID: r.ID}, Queue: r.Queue, Node: bus.LeaseNode,
 				Bytes: r.Bytes, AckTimeout: span(r.AckTimeout), Expires: expiry(r.Expires),
 			},
 			QueueName: bus.QueueName{Feed: r.Feed, Name: r.Name}, Attempts: r.Allowed, Deadline: moment(r.Deadline),
 		}
+		attempted(&list[i].Claim, r.Attempts)
 	}
 	return list, nil
 }

@@ -13,6 +13,7 @@ import (
 // work is an entry's place in a queue, to be written to atommq_ready.
 type work struct {
 	queue, rank, id     int64
+	attempts            int64 // that it begins with: its round, and none in that
 	bytes               int64
 	ackTimeout, expires int64 // microseconds
 }
@@ -36,12 +37,12 @@ var insertReady = makeChunks("INSERT INTO atommq_ready (queue, rank, id, attempt
 	func(b *strings.Builder, i int) {
 		p := func(n int) string { return "?" + strconv.Itoa(workShared+i*workParams+n) }
 		b.WriteString("(coalesce(" + p(1) + ", ?1), coalesce(" + p(2) + ", " + strconv.Itoa(usualRank) + "), coalesce(" + p(3) +
-			", ?2 + " + strconv.Itoa(i) + "), 0, " + p(4) + ", coalesce(" + p(5) + ", 0), coalesce(" + p(6) + ", 0))")
+			", ?2 + " + strconv.Itoa(i) + "), coalesce(" + p(7) + ", 0), " + p(4) + ", coalesce(" + p(5) + ", 0), coalesce(" + p(6) + ", 0))")
 	}, "")
 
 const (
 	workShared = 2
-	workParams = 6
+	workParams = 7
 	usualRank  = 5 // of priority 4
 )
 
@@ -114,6 +115,9 @@ func (c *commit) bindWork(base int, w *work, queue, id int64) {
 	}
 	if w.expires != 0 {
 		c.bind(base+6, w.expires)
+	}
+	if w.attempts != 0 {
+		c.bind(base+7, w.attempts)
 	}
 }
 

@@ -34,12 +34,12 @@ func (c *commit) offerBack(op *bus.Op, at int64) error {
 	}
 	if original != nil {
 		c.outcomes = append(c.outcomes, func() { p.Entry, p.Replayed = original, true })
-		return c.offerAgain(p, original)
+		return c.offerAgain(p, original, op.Settle[0].ID)
 	}
 	r := row{entry: p.Entry, id: c.take(), at: at}
 	c.rows = append(c.rows, r)
 	c.feeds.add(p.Entry.Feed, change{at: at, id: r.id, entries: 1, bytes: int64(len(p.Entry.XML)), born: born(p)})
-	return c.offerTo(p, r.id, int64(len(p.Entry.XML)))
+	return c.offerTo(p, work{id: r.id, bytes: int64(len(p.Entry.XML))})
 }
 
 const selectAt = "SELECT " + entryColumns + " FROM atommq_entry WHERE id = ? AND +feed = ? AND deleted = 0"
@@ -50,15 +50,13 @@ func (c *commit) entryAt(feed string, id int64) (e *bus.Entry, err error) {
 	return e, err
 }
 
-// offerTo makes the work of an entry for the queue that p names, and no other.
-func (c *commit) offerTo(p *bus.Posting, id, bytes int64) error {
+// offerTo makes w work for the queue that p names, and no other.
+func (c *commit) offerTo(p *bus.Posting, w work) error {
 	queues, err := c.queuesOf(p.Entry.Feed)
 	for _, q := range queues {
 		if q.name == p.Queue {
-			c.works = append(c.works, work{
-				queue: q.id, rank: int64(p.Rank), id: id, bytes: bytes,
-				ackTimeout: p.AckTimeout.Microseconds(), expires: micros(p.Expires, 0),
-			})
+			w.queue, w.rank, w.ackTimeout, w.expires = q.id, int64(p.Rank), p.AckTimeout.Microseconds(), micros(p.Expires, 0)
+			c.works = append(c.works, w)
 			c.writeFirst = true // it may be of an entry that another queue's ack, else, would take for one that nobody wants
 			c.roster.counts.add(q.id, 1)
 		}
@@ -69,9 +67,9 @@ func (c *commit) offerTo(p *bus.Posting, id, bytes int64) error {
 const selectWork = "SELECT rank FROM atommq_ready WHERE queue = ?1 AND " + everyRank + " AND id = ?2 UNION ALL" +
 	" SELECT rank FROM atommq_claim WHERE " + everyNode + " AND queue = ?1 AND " + everyRank + " AND id = ?2"
 
-// offerAgain does so for an entry that is there already, unless the queue has it. In all queues of
-// a feed an entry has one rank.
-func (c *commit) offerAgain(p *bus.Posting, original *bus.Entry) error {
+// offerAgain does so for an entry that is there already, in a new round, unless the queue has it. In
+// all queues of a feed an entry has one rank.
+func (c *commit) offerAgain(p *bus.Posting, original *bus.Entry, round int64) error {
 	if err := c.flush(); err != nil { // what came before may have made it
 		return err
 	}
@@ -89,5 +87,5 @@ func (c *commit) offerAgain(p *bus.Posting, original *bus.Entry) error {
 			return err
 		}
 	}
-	return c.offerTo(&again, original.ID, int64(len(original.XML)))
+	return c.offerTo(&again, work{id: original.ID, attempts: attempts(&bus.Claim{Round: round}), bytes: int64(len(original.XML))})
 }

@@ -48,7 +48,7 @@ func (c *commit) holds(s *bus.Settlement) (held bool, err error) {
 	if err := c.flush(); err != nil {
 		return false, err
 	}
-	args := number([]driver.Value{s.Node, s.Queue, int64(s.Rank), s.ID, int64(s.Attempt)})
+	args := number([]driver.Value{s.Node, s.Queue, int64(s.Rank), s.ID, attempts(&s.Claim)})
 	err = c.writer.query(selectClaim, args, func([]driver.Value) { held = true })
 	return held, err
 }
@@ -75,7 +75,7 @@ func (c *commit) settle(settle []bus.Settlement, at int64) error {
 func (c *commit) settleClaims() error {
 	pending := c.verdicts[c.settled:]
 	slices.SortFunc(pending, func(a, b verdict) int {
-		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Attempt, b.Attempt),
+		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Queue, b.Queue), cmp.Compare(attempts(&a.Claim), attempts(&b.Claim)),
 			cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID), cmp.Compare(a.seq, b.seq))
 	})
 	for len(pending) > 0 {
@@ -94,7 +94,7 @@ func (c *commit) settleClaims() error {
 
 // alike reports whether v and w differ in the entry alone.
 func (v verdict) alike(w verdict) bool {
-	return v.Node == w.Node && v.Queue == w.Queue && v.Attempt == w.Attempt && v.Rank == w.Rank && v.Verdict == w.Verdict && v.Lease == w.Lease
+	return v.Node == w.Node && v.Queue == w.Queue && attempts(&v.Claim) == attempts(&w.Claim) && v.Rank == w.Rank && v.Verdict == w.Verdict && v.Lease == w.Lease
 }
 
 // settleAlike carries out verdicts that differ in the entry alone, in the order of ids.
@@ -259,5 +259,5 @@ func (c *commit) bindClaims(v verdict) {
 	c.bind(1, v.Node)
 	c.bind(2, v.Queue)
 	c.bind(3, int64(v.Rank))
-	c.bind(4, int64(v.Attempt))
+	c.bind(4, attempts(&v.Claim))
 }

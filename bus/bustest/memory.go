@@ -191,7 +191,7 @@ func (m *Memory) post(p *bus.Posting, at time.Time) {
 	}
 	m.append(p.Entry, at)
 	for _, q := range f.queues {
-		q.add(p)
+		q.add(p, 0)
 	}
 }
 

@@ -117,12 +117,12 @@ func (m *Memory) requeue(op *bus.Op) error {
 	if !m.settle(&op.Settle[0], op.At) {
 		return nil
 	}
-	p := &op.Posts[0]
+	p, round := &op.Posts[0], int64(0)
 	f := m.ensure(p.Entry.Feed, op.At)
 	q := m.ensureQueue(f, p.Queue, op.At)
 	i, ok := slices.BinarySearchFunc(f.entries, op.Again, func(e *bus.Entry, id int64) int { return cmp.Compare(e.ID, id) })
 	if ok && !f.entries[i].Deleted {
-		p.Entry, p.Replayed = f.entries[i], true
+		p.Entry, p.Replayed, round = f.entries[i], true, op.Settle[0].ID
 		for _, other := range f.queues {
 			j := slices.IndexFunc(other.all, func(w *memoryWork) bool { return w.ID == op.Again })
 			if j >= 0 && other == q {
@@ -140,6 +140,6 @@ func (m *Memory) requeue(op *bus.Op) error {
 		}
 		m.append(p.Entry, op.At)
 	}
-	q.add(p)
+	q.add(p, round)
 	return nil
 }

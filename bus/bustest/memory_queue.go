@@ -48,11 +48,12 @@ func (l *lineup) remove(w *memoryWork) {
 	}
 }
 
-// add makes work of what was posted.
-func (q *memoryQueue) add(p *bus.Posting) {
+// add makes work of what was posted, in such a round.
+func (q *memoryQueue) add(p *bus.Posting, round int64) {
 	w := &memoryWork{entry: p.Entry, Claim: bus.Claim{
 		Place:      bus.Place{Rank: p.Rank, ID: p.Entry.ID},
 		Queue:      q.ID,
+		Round:      round,
 		Bytes:      int64(len(p.Entry.XML)),
 		AckTimeout: p.AckTimeout,
 		Expires:    p.Expires,
@@ -72,7 +73,7 @@ func (q *memoryQueue) renew(old int64, e *bus.Entry) {
 	if e.Deleted {
 		return
 	}
-	w.ID, w.Node, w.Attempt, w.Bytes, w.entry, w.deadline = e.ID, 0, 0, int64(len(e.XML)), e, time.Time{}
+	w.ID, w.Node, w.Round, w.Attempt, w.Bytes, w.entry, w.deadline = e.ID, 0, 0, 0, int64(len(e.XML)), e, time.Time{}
 	q.all.insert(w)
 	q.ready.insert(w)
 }
@@ -184,7 +185,7 @@ func (m *Memory) work(s *bus.Settlement) *memoryWork {
 		return nil
 	}
 	i, ok := q.all.find(s.Place)
-	if !ok || q.all[i].Node != s.Node || q.all[i].Attempt != s.Attempt {
+	if !ok || q.all[i].Node != s.Node || q.all[i].Round != s.Round || q.all[i].Attempt != s.Attempt {
 		return nil
 	}
 	return q.all[i]

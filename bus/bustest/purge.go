@@ -144,7 +144,7 @@ func testRequeue(t *testing.T, s *suite) {
 	s.wantWaiting(dead)
 	s.wantTitles(bus.Query{Feed: "x"}, "kept", "left")
 	s.wantTitles(bus.Query{Feed: "x.dead"})
-	want := bus.Claim{Place: bus.Place{Rank: 3, ID: 1}, Queue: q.ID, Node: bus.LeaseNode, Attempt: 1, Bytes: int64(len(kept.XML)),
+	want := bus.Claim{Place: bus.Place{Rank: 3, ID: 1}, Queue: q.ID, Node: bus.LeaseNode, Round: 2, Attempt: 1, Bytes: int64(len(kept.XML)),
 		AckTimeout: 90 * time.Second, Expires: expires}
 	got := s.lease(q, 2, time.Minute, 1, 4)
 	if diff := cmp.Diff(want, got[0]); diff != "" {
@@ -174,6 +174,32 @@ func testRequeueOnce(_ *testing.T, s *suite) {
 	s.wantWaiting(q, 1)
 	s.wantWaiting(dead, 3)
 	s.wantTitles(bus.Query{Feed: "x"}, "1")
+}
+
+// testRequeueFence shows that who had the work before it became a dead letter settles nothing of it
+// once it is back.
+func testRequeueFence(_ *testing.T, s *suite) {
+	q, dead := s.open("x", "q"), s.open("x.dead", "default")
+	first := publishing(entry("x", "1"))
+	first.Posts[0].Rank = 3 // as requeuing has it
+	s.must(first)
+	for _, verdict := range []bus.Verdict{bus.Acked, bus.Released, bus.Leased} {
+		before := s.lease(q, 1, time.Minute, 1)
+		letter := entry("x.dead", "1")
+		died := settling(bus.Acked, before...)
+		died.Posts = publishing(letter).Posts
+		s.must(died)
+		s.must(requeuing(s.lease(dead, 1, time.Minute, letter.ID)[0], entry("x", "1"), 1))
+		now := s.lease(q, 1, time.Minute, 1)
+		late := settling(verdict, before...)
+		late.Settle[0].Lease = time.Hour
+		s.must(late)
+		s.wantLost(late, true)
+		s.wantWaiting(q, 1)
+		back := settling(bus.Released, now...)
+		s.must(back)
+		s.wantLost(back, false)
+	}
 }
 
 func testRequeueAnew(t *testing.T, s *suite) {

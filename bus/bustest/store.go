@@ -111,6 +111,7 @@ func queuePromises() []promise {
 		{"a dropped queue takes its work alone", testDropQueue},
 		{"a dead letter goes back to its queue alone", testRequeue},
 		{"nothing is sent back twice", testRequeueOnce},
+		{"what is sent back is not what it was", testRequeueFence},
 		{"a dead letter makes its feed and queue anew", testRequeueAnew},
 	}
 }
