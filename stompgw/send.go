@@ -355,7 +355,7 @@ func (c *conn) addressee(ctx context.Context, s *send) (feed, queue string, err 
 		queue, err = queueName(s.group)
 		return s.to.name, queue, err
 	case toTempQueue:
-		temp, err := c.tempQueue(ctx, s.to.name)
+		temp, err := c.tempQueue(ctx, s.to)
 		if err != nil {
 			return "", "", err
 		}

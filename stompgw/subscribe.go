@@ -246,7 +246,7 @@ func (c *conn) subscribeQueue(ctx context.Context, s subscription, r receipt) er
 	feed := s.to.name
 	var temp *tempQueue
 	if s.to.kind == toTempQueue {
-		if temp, err = c.tempQueue(ctx, s.to.name); err != nil {
+		if temp, err = c.tempQueue(ctx, s.to); err != nil {
 			return err
 		}
 		feed = temp.feed
@@ -263,6 +263,7 @@ func (c *conn) subscribeQueue(ctx context.Context, s subscription, r receipt) er
 		return err
 	}
 	if temp != nil {
+		temp.explicit++
 		c.closeImplicit(temp)
 	}
 	c.enlist(q)
@@ -306,7 +307,8 @@ func (c *conn) handleUnsubscribe(ctx context.Context, f *stomp.Frame, r receipt)
 	if err := c.settle(ctx); err != nil {
 		return err
 	}
-	if q := c.queues.get(id); q != nil {
+	q := c.queues.get(id)
+	if q != nil {
 		c.queues.remove(hashOf(id), q)
 		q.close()
 	} else if c.topics.unsubscribe([]byte(id)) {
@@ -319,6 +321,9 @@ func (c *conn) handleUnsubscribe(ctx context.Context, f *stomp.Frame, r receipt)
 	c.subscribed--
 	c.caller.Leave(bus.LimitSubscriptions, 1)
 	c.answer(r)
+	if q != nil {
+		return c.leaveTemp(ctx, q)
+	}
 	return nil
 }
 

@@ -246,6 +246,36 @@ func TestRepliesArriveThroughATempQueue(t *testing.T) {
 			< destination:/temp-queue/answers
 			<
 			< answer`},
+		{"unsubscribed from before", `
+			> SUBSCRIBE
+			> id:mine
+			> destination:/temp-queue/answers
+
+			> UNSUBSCRIBE
+			> id:mine`, `
+			< MESSAGE
+			< subscription:/temp-queue/answers
+			< destination:/temp-queue/answers
+			<
+			< answer`},
+		{"unsubscribed from later", `
+			> SUBSCRIBE
+			> id:mine
+			> destination:/temp-queue/answers
+			> ack:client-individual`, `
+			< MESSAGE
+			< subscription:mine
+			< …
+
+			> UNSUBSCRIBE
+			> id:mine
+
+			< MESSAGE
+			< subscription:/temp-queue/answers
+			< destination:/temp-queue/answers
+			< redelivered:true
+			<
+			< answer`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := start(t)

@@ -9,10 +9,12 @@ import (
 // tempQueue is a queue of one session: the temp feed behind it has a name that nobody guesses, which
 // a reply-to header tells those who are to answer, on any node. It goes with the session.
 type tempQueue struct {
-	feed string
-	// implicit takes what arrives while the client has not subscribed, as RabbitMQ does.
+	feed     string
+	to       destination // as the client calls it
+	explicit int         // subscriptions of the client's own
+	asked    bool        // a reply-to has named it
+	// implicit takes the answers while the client has no subscription, as RabbitMQ does.
 	implicit *queueSubscription
-	explicit bool // it has
 }
 
 // permitOwn reports why the session may not use any of these rights on a feed: on temp feeds, nobody
@@ -98,9 +100,9 @@ func (c *conn) dropAnswers(ctx context.Context, t *transaction) error {
 	return nil
 }
 
-// tempQueue returns the session's temp queue of that name, made when it is first named.
-func (c *conn) tempQueue(ctx context.Context, name string) (*tempQueue, error) {
-	if t := c.temps[name]; t != nil {
+// tempQueue returns the session's temp queue that the client calls so, made when it is first named.
+func (c *conn) tempQueue(ctx context.Context, to destination) (*tempQueue, error) {
+	if t := c.temps[to.name]; t != nil {
 		return t, nil
 	}
 	if err := c.permitSome(bus.RightPublish, ""); err != nil { // who may write nothing asks nothing
@@ -116,8 +118,9 @@ func (c *conn) tempQueue(ctx context.Context, name string) (*tempQueue, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.temps[name] = &tempQueue{feed: feed}
-	return c.temps[name], nil
+	t := &tempQueue{feed: feed, to: to}
+	c.temps[to.name] = t
+	return t, nil
 }
 
 // replyAddress returns what a reply-to header that names a temp queue is for those who get it, and
@@ -130,24 +133,42 @@ func (c *conn) replyAddress(ctx context.Context, text []byte) (string, error) {
 	if err := to.checkFeed(); err != nil {
 		return "", err
 	}
-	t, err := c.tempQueue(ctx, to.name)
+	t, err := c.tempQueue(ctx, to)
 	if err != nil {
 		return "", err
 	}
-	if t.implicit == nil && !t.explicit {
-		q := newQueueSubscription(c, &subscription{id: to.text, to: to})
-		if err := c.consume(ctx, q, t.feed, bus.DefaultQueue, 0); err != nil {
-			return "", err
-		}
-		t.implicit = q
-		c.beginSubscription(q, receipt{})
+	t.asked = true
+	return queuePrefix + t.feed, c.openImplicit(ctx, t)
+}
+
+// openImplicit has the answers delivered to a client that asked and has not subscribed.
+func (c *conn) openImplicit(ctx context.Context, t *tempQueue) error {
+	if !t.asked || t.explicit > 0 || t.implicit != nil {
+		return nil
 	}
-	return queuePrefix + t.feed, nil
+	q := newQueueSubscription(c, &subscription{id: t.to.text, to: t.to})
+	if err := c.consume(ctx, q, t.feed, bus.DefaultQueue, 0); err != nil {
+		return err
+	}
+	t.implicit = q
+	c.beginSubscription(q, receipt{})
+	return nil
+}
+
+// leaveTemp takes a subscription of the client's own, which has ended, from the temp queue that it
+// was to, if it was to one.
+func (c *conn) leaveTemp(ctx context.Context, q *queueSubscription) error {
+	to, err := parseDestination([]byte(q.destination()))
+	if err != nil || to.kind != toTempQueue || q.is(browserKind) {
+		return err
+	}
+	t := c.temps[to.name]
+	t.explicit--
+	return c.openImplicit(ctx, t)
 }
 
 // closeImplicit makes way for the client's own subscription.
 func (c *conn) closeImplicit(t *tempQueue) {
-	t.explicit = true
 	if t.implicit != nil {
 		t.implicit.close()
 		t.implicit = nil
