@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"atommq/bus"
-	"atommq/feeds"
 )
 
 // DefaultArchiveBytes is the memory for archive pages where Handler.ArchiveBytes says nothing.
@@ -17,11 +16,11 @@ const archiveShare = 8
 // archiveKey names an archive page of an append-only feed, in one form: all that its bytes depend
 // on, once it is final.
 type archiveKey struct {
-	feed, title, subtitle string
-	author                feeds.Person
-	ids                   bus.Range
-	pruned                int64 // which the link to the page before depends on
-	base, format, typ     string
+	feed              string
+	revision          int64 // of the settings: the page tells some, and entries leave it by others
+	ids               bus.Range
+	pruned            int64 // which the link to the page before depends on
+	base, format, typ string
 }
 
 // archiveDoc is a final page, written out.
@@ -80,7 +79,7 @@ func (c *archiveCache) put(doc *archiveDoc) {
 // keyOf returns the key of a page of f's archive. Its uuid tells a feed from one of the same name
 // that was dropped.
 func keyOf(f *bus.Feed, ids bus.Range, base, format string, form offer) archiveKey {
-	return archiveKey{f.UUID + f.Name, f.Title, f.Subtitle, f.Author, ids, f.Pruned, base, format, form.typ}
+	return archiveKey{f.UUID + f.Name, f.Revision, ids, f.Pruned, base, format, form.typ}
 }
 
 // keepsArchive reports whether nothing leaves the full pages of f, and none of the ids was pruned.

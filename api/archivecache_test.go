@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 
 	"atommq/bus"
@@ -56,4 +57,25 @@ func TestCachedArchivePagesFollowTheFeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.get(path).want(t, http.StatusGone)
+}
+
+// While its feed was not append-only, a page may have lost what a cache still has.
+func TestWhatWasDeletedStaysOutOfTheArchiveOnceTheFeedIsAppendOnlyAgain(t *testing.T) {
+	s := serve(t, Handler{})
+	s.appendOnly()
+	member := s.member(s.publish("x", "secret"))
+	s.fill(300)
+	const path = "/feeds/x/archive/0-63"
+	a := s.get(path).want(t, http.StatusOK)
+	a.wantField(t, "Cache-Control", forever)
+	a.wantText(t, "secret")
+	no := false
+	if _, err := s.bus.Configure(context.Background(), "x", bus.Settings{AppendOnly: &no}); err != nil {
+		t.Fatal(err)
+	}
+	s.do(http.MethodDelete, member, "").want(t, http.StatusNoContent)
+	s.appendOnly()
+	if a = s.get(path).want(t, http.StatusOK); strings.Contains(a.body, "secret") {
+		t.Error("the deleted entry is back")
+	}
 }

@@ -29,7 +29,7 @@ type Archive struct {
 	Previous Range    // the page before it, the zero Range for none
 	Next     Range    // the full page behind it, likewise
 	// Final says that neither the page nor its neighbours can change, unless somebody prunes the
-	// feed: it keeps all, and the page behind this one is full, too.
+	// feed or changes its settings: it keeps all, and the page behind this one is full, too.
 	Final bool
 }
 
@@ -98,6 +98,10 @@ func (b *Bus) Archive(ctx context.Context, feed string, s Range) (*Archive, erro
 	if !s.isPage() {
 		return nil, fmt.Errorf("read %q: ids %d to %d: %w", feed, s.First, s.Last, ErrNoArchive)
 	}
+	before, err := b.Feed(ctx, feed)
+	if err != nil {
+		return nil, err
+	}
 	// What is to be sent is read last, so that it waits in memory for nothing else.
 	below, err := b.archived(ctx, Query{Feed: feed, Before: s.begins(), Newest: true, Outline: true})
 	if err != nil {
@@ -120,7 +124,14 @@ func (b *Bus) Archive(ctx context.Context, feed string, s Range) (*Archive, erro
 		return nil, b.gap(ctx, Query{Feed: feed, After: s.First}, f)
 	}
 	a.neighbours(below.Entries, above.Entries)
+	a.Final = a.Final && before.sameTerms(f)
 	return a, nil
+}
+
+// sameTerms reports whether f is the feed that now is, with the settings and the beginning that it
+// has now. Where they differ, what was read meanwhile may be of either.
+func (f *Feed) sameTerms(now *Feed) bool {
+	return f.UUID == now.UUID && f.Revision == now.Revision && f.Pruned == now.Pruned
 }
 
 // neighbours finds the pages around a, from the entries below it, newest first, and those above.

@@ -75,10 +75,11 @@ func number(t testing.TB, title string) int {
 	return n
 }
 
-func appendOnly(t testing.TB, b *bus.Bus, feed string) {
+// appendOnly makes x a feed that refuses changes.
+func appendOnly(t testing.TB, b *bus.Bus) {
 	t.Helper()
 	yes := true
-	if _, err := b.Configure(context.Background(), feed, bus.Settings{AppendOnly: &yes}); err != nil {
+	if _, err := b.Configure(context.Background(), "x", bus.Settings{AppendOnly: &yes}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -86,7 +87,7 @@ func appendOnly(t testing.TB, b *bus.Bus, feed string) {
 // Whatever the mix of feeds, a final page is as it is for good, and so are its neighbours.
 func TestFinalArchivePagesNeverChange(t *testing.T) {
 	b := open(t, &bustest.Memory{}, nil, bus.Config{})
-	appendOnly(t, b, "x")
+	appendOnly(t, b)
 	r := rand.New(rand.NewPCG(1, 2))
 	final := make(map[bus.Range]archivedPage)
 	n := 0
@@ -119,6 +120,49 @@ func TestFinalArchivePagesNeverChange(t *testing.T) {
 	}
 	if len(final) < 15 {
 		t.Errorf("%d pages became final", len(final))
+	}
+}
+
+// reopening makes a feed changeable for a moment, between a look at a page's entries and one at the
+// feed itself.
+type reopening struct {
+	*bustest.Memory
+	between func()
+}
+
+func (r *reopening) Read(ctx context.Context, q bus.Query) ([]*bus.Entry, error) {
+	entries, err := r.Memory.Read(ctx, q)
+	if between := r.between; between != nil && !q.Newest && !q.Outline {
+		r.between = nil
+		between()
+	}
+	return entries, err
+}
+
+func TestAnArchivePageThatIsReadWhileTheSettingsChangeIsNotFinal(t *testing.T) {
+	store := &reopening{Memory: &bustest.Memory{}}
+	b := open(t, store, nil, bus.Config{})
+	appendOnly(t, b)
+	first := publish(t, b, post("x", "0"))[0]
+	for i := range 300 {
+		publish(t, b, post("x", fmt.Sprint(i+1)))
+	}
+	span := bus.Range{First: 0, Last: 63}
+	store.between = func() {
+		no := false
+		if _, err := b.Configure(context.Background(), "x", bus.Settings{AppendOnly: &no}); err != nil {
+			t.Error(err)
+		}
+		if _, err := b.Remove(context.Background(), "x", first.UUID, 0); err != nil {
+			t.Error(err)
+		}
+		appendOnly(t, b)
+	}
+	for i, want := range []bool{false, true} {
+		a, err := b.Archive(context.Background(), "x", span)
+		if err != nil || a.Final != want || len(a.Entries) != 63-i {
+			t.Errorf("reading %d: %+v, %v", i, a, err)
+		}
 	}
 }
 
@@ -182,7 +226,7 @@ func TestArchivePagesOfEditedFeedsKeepTheirSpan(t *testing.T) {
 
 func TestArchivePagesBeginBehindWhatWasPruned(t *testing.T) {
 	b := open(t, &bustest.Memory{}, nil, bus.Config{})
-	appendOnly(t, b, "x")
+	appendOnly(t, b)
 	for i := range 600 {
 		publish(t, b, post("x", fmt.Sprint(i+1)))
 	}
