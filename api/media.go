@@ -205,11 +205,16 @@ func noFile(f *bus.Feed, typ string) error {
 
 // deleteMedia deletes the entry with its media, RFC 5023 §9.6.
 func (s *site) deleteMedia(w http.ResponseWriter, r *http.Request) error {
-	feed, id, m, err := s.mediaOf(r)
+	feed, id, err := memberName(r)
 	if err != nil {
 		return err
 	}
+	// Before its media: where these are replaced after that, the entry has another id.
 	e, err := s.bus.Entry(r.Context(), feed, id)
+	if err != nil {
+		return err
+	}
+	_, _, m, err := s.mediaOf(r)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/xml"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"atommq/bus"
+	"atommq/bus/bustest"
 )
 
 // binary is several chunks of bytes that no text has.
@@ -220,6 +222,35 @@ func TestMediaGoWithTheirEntryAndItWithThem(t *testing.T) {
 	s.do(http.MethodDelete, media, "").want(t, http.StatusNoContent)
 	s.get(member).want(t, http.StatusGone)
 	s.get(media).want(t, http.StatusGone)
+}
+
+// overtaken has another request come in once an entry's media are looked up.
+type overtaken struct {
+	*bustest.Memory
+	by func()
+}
+
+func (o *overtaken) Media(ctx context.Context, feed, uuid string) (*bus.Media, error) {
+	m, err := o.Memory.Media(ctx, feed, uuid)
+	if by := o.by; by != nil {
+		o.by = nil
+		by()
+	}
+	return m, err
+}
+
+func TestNoFileIsDeletedThatItsReaderHasNotSeen(t *testing.T) {
+	store := &overtaken{Memory: new(bustest.Memory)}
+	s := serve(t, Handler{Bus: openBus(t, store)})
+	_, media := s.postMedia("image/png", "seen")
+	seen := "If-Match: " + s.get(media).want(t, http.StatusOK).Header.Get("ETag")
+	store.by = func() {
+		s.do(http.MethodPut, media, "unseen", "Content-Type: image/png", seen).want(t, http.StatusNoContent)
+	}
+	s.do(http.MethodDelete, media, "", seen).want(t, http.StatusPreconditionFailed)
+	if a := s.get(media).want(t, http.StatusOK); a.body != "unseen" {
+		t.Errorf("the file is %q", a.body)
+	}
 }
 
 func TestMediaHaveALimitOfTheirOwn(t *testing.T) {

@@ -33,7 +33,7 @@ type server struct {
 	http   *Server
 }
 
-// serve runs h, to which it gives a bus, until the test ends.
+// serve runs h, to which it gives a bus unless it has one, until the test ends.
 func serve(t testing.TB, h Handler) *server {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -46,11 +46,10 @@ func serve(t testing.TB, h Handler) *server {
 func serveOn(t testing.TB, listener net.Listener, h Handler) *server {
 	t.Helper()
 	s := &server{t: t, store: new(bustest.Memory)}
-	b, err := bus.Open(context.Background(), s.store, nil, bus.Config{})
-	if err != nil {
-		t.Fatal(err)
+	if h.Bus == nil {
+		h.Bus = openBus(t, s.store)
 	}
-	s.bus, h.Bus = b, b
+	s.bus = h.Bus
 	if h.Log == nil {
 		h.Log = slog.New(slog.DiscardHandler)
 	}
@@ -73,11 +72,21 @@ func serveOn(t testing.TB, listener net.Listener, h Handler) *server {
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
-		if err := b.Close(); err != nil {
+		if err := s.bus.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	return s
+}
+
+// openBus opens a bus on a store of the test's own, for serve.
+func openBus(t testing.TB, store bus.Store) *bus.Bus {
+	t.Helper()
+	b, err := bus.Open(context.Background(), store, nil, bus.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // setClock stops the clock by which the server tells what a date can say, at t.
