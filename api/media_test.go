@@ -148,6 +148,18 @@ func TestAPartOfMediaCanBeAskedFor(t *testing.T) {
 	s.get(media, "If-Modified-Since: "+modified).want(t, http.StatusNotModified)
 }
 
+// RFC 9110 §14.2 defines ranges for GET alone.
+func TestHEADOfMediaTellsOfTheWhole(t *testing.T) {
+	s := serve(t, Handler{})
+	_, media := s.postMedia("image/png", "bytes")
+	for _, spec := range []string{"bytes=0-1", "bytes=99-"} {
+		a := s.do(http.MethodHead, media, "", "Range: "+spec).want(t, http.StatusOK)
+		a.wantField(t, "Content-Length", "5")
+		a.wantField(t, "Content-Range", "")
+		a.wantField(t, "Accept-Ranges", "bytes")
+	}
+}
+
 // HTTP dates know whole seconds only.
 func TestMediaReplacedWithinOneSecondAreToldFromTheFormer(t *testing.T) {
 	s := serve(t, Handler{})

@@ -15,12 +15,12 @@ type byteRange struct{ first, last int64 }
 
 func (r byteRange) size() int64 { return r.last - r.first + 1 }
 
-// rangeOf returns the part of m that the request asks for, RFC 9110 §14.2: one range; several are
-// as none, which is allowed, and so is one that cannot be read.
+// rangeOf returns the part of m that the request asks for, RFC 9110 §14.2: one range, by GET;
+// several are as none, which is allowed, and so is one that cannot be read.
 func rangeOf(r *http.Request, m *bus.Media, now time.Time) (part byteRange, partial bool, err error) {
 	whole := byteRange{0, m.Size - 1}
 	lines := r.Header["Range"]
-	if len(lines) != 1 || !rangeHolds(r.Header.Get("If-Range"), m, now) {
+	if r.Method != http.MethodGet || len(lines) != 1 || !rangeHolds(r.Header.Get("If-Range"), m, now) {
 		return whole, false, nil
 	}
 	spec, ok := strings.CutPrefix(lines[0], "bytes=")
