@@ -218,6 +218,7 @@ func (out *output) document(p *page, html bool) *feeds.Page {
 		Previous:   p.previous,
 		Members:    out.members,
 		Cursor:     p.view.cursor(),
+		Delta:      p.delta,
 
 		Archive:     p.isArchive(),
 		PrevArchive: p.prevArchive,

@@ -60,7 +60,7 @@ func (s *site) delta(w http.ResponseWriter, r *http.Request, p *page) (d *page, 
 	}
 	entries := slices.Clone(slice.Entries)
 	slices.Reverse(entries)
-	return &page{view: p.view, source: p.source, entries: entries, base: p.base, collection: p.collection}, base, nil
+	return &page{view: p.view, source: p.source, entries: entries, delta: true, base: p.base, collection: p.collection}, base, nil
 }
 
 // readAfter reads all that came after id, nil if that is more than a page or partly gone.

@@ -42,6 +42,29 @@ func TestADeltaHasOnlyWhatTheClientHasNotSeen(t *testing.T) {
 	}
 }
 
+// Whatever its form, a delta takes away what is gone: its client puts it upon what it holds.
+func TestADeltaTellsOfDeletionsInEveryForm(t *testing.T) {
+	s := serve(t, Handler{})
+	s.publish("x", "kept")
+	member := s.member(s.publish("x", "gone"))
+	tombstones := map[string]string{"atom": "deleted-entry", "json": `"deleted":true`}
+	held := make(map[string]string)
+	for format := range tombstones {
+		held[format] = s.get("/feeds/x?format="+format).want(t, http.StatusOK).Header.Get("ETag")
+	}
+	s.do(http.MethodDelete, member, "").want(t, http.StatusNoContent)
+	for format, want := range tombstones {
+		a := s.get("/feeds/x?format="+format, "A-IM: feed", "If-None-Match: "+held[format]).want(t, http.StatusIMUsed)
+		a.wantText(t, want)
+		if strings.Contains(a.body, "kept") {
+			t.Errorf("%s: %s", format, a.body)
+		}
+	}
+	if whole := s.get("/feeds/x?format=json").want(t, http.StatusOK); strings.Contains(whole.body, tombstones["json"]) {
+		t.Error(whole.body)
+	}
+}
+
 func TestWithoutAUsableETagADeltaIsTheWholePage(t *testing.T) {
 	s := serve(t, Handler{})
 	s.fill(3)

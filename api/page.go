@@ -18,6 +18,7 @@ type page struct {
 	source     *bus.Feed
 	entries    []*bus.Entry // as shown
 	more       bool         // in the direction of reading
+	delta      bool         // only what the client has not seen
 	base       string
 	collection string
 	next       string // absolute URLs, "" for none

@@ -52,6 +52,7 @@ type Page struct {
 	Name       bool   // tell the feed's name, as archives for AtomMQ do
 	Members    []*Member
 	Cursor     bool // oldest first, read by cursor
+	Delta      bool // only what has come since the state that its reader holds, RFC 3229
 	ReadOnly   bool // whoever asked for it may not publish to the feed
 	// Of an archived feed, RFC 5005 §4. An archive page is as old as its newest member.
 	Archive     bool

@@ -28,8 +28,8 @@ type jsonFeedLinks struct {
 }
 
 // AppendJSONFeed appends a page as a JSON Feed 1.1 document. item appends one member, as
-// AppendJSONItem does. Tombstones stand only where the page is read by cursor: who knows nothing of
-// "_atommq" takes one for an item without content.
+// AppendJSONItem does. Tombstones stand only where the page is read by cursor, or is a delta: who
+// knows nothing of "_atommq" takes one for an item without content.
 func AppendJSONFeed(dst []byte, p *Page, item func(dst []byte, m *Member) []byte) []byte {
 	head := jsonFeed{
 		Version: "https://jsonfeed.org/version/1.1", Title: p.Feed.title(), HomePageURL: p.Alternate, FeedURL: p.Self,
@@ -48,7 +48,7 @@ func AppendJSONFeed(dst []byte, p *Page, item func(dst []byte, m *Member) []byte
 	dst = append(bytes.TrimSuffix(appendJSON(dst, head), []byte("}")), `,"items":[`...)
 	parted := false
 	for _, m := range p.Members {
-		if m.Deleted && !p.Cursor {
+		if m.Deleted && !p.Cursor && !p.Delta {
 			continue
 		}
 		if parted {
