@@ -244,6 +244,45 @@ func TestLastModifiedNeverHidesAChange(t *testing.T) {
 	}
 }
 
+// What is acked or pruned goes without a trace, and a setting shows without a date.
+func TestAFeedThatChangesWithoutADateTellsNone(t *testing.T) {
+	configure := func(s *server, set bus.Settings) {
+		if _, err := s.bus.Configure(t.Context(), "x", set); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, change := range map[string]func(s *server){
+		"an ack": func(s *server) {
+			s.do(http.MethodDelete, s.path(s.claim("", "e1")[0].Ack), "").want(t, http.StatusNoContent)
+		},
+		"pruning": func(s *server) {
+			if _, err := s.bus.Prune(t.Context(), "x", 1); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a title that is taken back": func(s *server) {
+			for _, title := range []string{"A title", ""} {
+				configure(s, bus.Settings{Title: &title})
+			}
+		},
+	} {
+		s := serve(t, Handler{})
+		if what == "an ack" {
+			yes := true
+			configure(s, bus.Settings{UntilAcked: &yes})
+			s.do(http.MethodPut, testQueue, "{}").want(t, http.StatusCreated)
+		}
+		s.fill(2)
+		seen := time.Now().Add(time.Minute)
+		s.setClock(seen)
+		change(s)
+		a := s.get("/feeds/x", "If-Modified-Since: "+seen.UTC().Format(http.TimeFormat))
+		if a.StatusCode != http.StatusOK || a.Header.Get("Last-Modified") != "" {
+			t.Errorf("after %s: status %d, Last-Modified %q", what, a.StatusCode, a.Header.Get("Last-Modified"))
+		}
+	}
+}
+
 func TestHEADHasTheFieldsOfGET(t *testing.T) {
 	s := serve(t, Handler{})
 	s.fill(20)

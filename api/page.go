@@ -89,10 +89,11 @@ func (p *page) position() (int64, bool) {
 }
 
 // modified returns when the page last changed: the zero time for a feed with settings of its own,
-// which tell no date, and for a page of the archive, which changes when an entry leaves it.
+// which tell no date; for one that entries leave as they are acked, or have left as they were
+// pruned, of which there is none either; and for a page of the archive.
 func (p *page) modified() time.Time {
 	f := p.source
-	if p.isArchive() || f.Title != "" || f.Subtitle != "" || f.Author != (feeds.Person{}) {
+	if p.isArchive() || f.Revision > 0 || f.UntilAcked || f.Pruned > 0 {
 		return time.Time{}
 	}
 	return f.Updated
