@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -207,9 +209,6 @@ func TestEveryRouteTakesItsRight(t *testing.T) {
 		{"POST", queue + "/purge?dry-run=1", "admin"},
 		{"POST", queue + "/requeue?dry-run=1", "admin"},
 		{"POST", queue + "/claims", "consumer admin"},
-		{"POST", queue + "/claims/acks", "consumer admin"},
-		{"DELETE", queue + "/claims/abc", "consumer admin"},
-		{"POST", queue + "/claims/abc/nack", "consumer admin"},
 		{"POST", queue + "/claims/abc/renew", "consumer admin"},
 		{"DELETE", queue + "?count=0", "admin"},
 		{"DELETE", "/feeds/x?confirm=no", "admin"},
@@ -336,6 +335,44 @@ func TestAWaitingClaimEndsOnceItsRightIsGone(t *testing.T) {
 	begin := time.Now()
 	if <-answered; time.Since(begin) > 5*time.Second {
 		t.Error("a claim waits on without a right")
+	}
+}
+
+// As over STOMP. The token of a claim is the right to settle it, for whoever is let in.
+func TestWhatWasHandedOutBeforeARightWasTakenAwayCanBeSettled(t *testing.T) {
+	g := invite(t, Handler{}, "ann x consume", "ann y read", "stranger y read")
+	const queue = "/feeds/x/queues/default"
+	for _, queue := range []string{queue, "/feeds/z/queues/default"} {
+		g.do(http.MethodPut, queue, "{}", g.as("root")).want(t, http.StatusCreated)
+	}
+	g.seed("x", "x", "x", "x")
+	a := g.do(http.MethodPost, queue+"/claims?count=4", "", "Accept: application/json", g.as("ann")).want(t, http.StatusOK)
+	var doc struct{ Claims []claimed }
+	if err := json.Unmarshal([]byte(a.body), &doc); err != nil || len(doc.Claims) != 4 {
+		t.Fatalf("%v in %s", err, a.body)
+	}
+	changed := g.access.Changed()
+	g.must(t, g.store.SetRule(t.Context(), bus.Rule{Account: "ann", Feed: "x"}))
+	<-changed
+	c, ann := doc.Claims, g.as("ann")
+	g.do(http.MethodPost, queue+"/claims", "", ann).want(t, http.StatusForbidden)
+	g.do(http.MethodPost, g.path(c[0].Renew), "", ann).want(t, http.StatusForbidden)
+	g.do(http.MethodDelete, g.path(c[0].Ack), "").want(t, http.StatusUnauthorized)
+	g.do(http.MethodDelete, g.path(c[0].Ack), "", ann+"x").want(t, http.StatusUnauthorized)
+	g.do(http.MethodDelete, g.path(c[0].Ack), "", ann).want(t, http.StatusNoContent)
+	g.do(http.MethodPost, g.path(c[1].Nack), "", ann).want(t, http.StatusNoContent)
+	g.do(http.MethodPost, queue+"/claims/acks", c[2].Ack+"\n"+c[3].Ack, ann).want(t, http.StatusOK)
+
+	// What is no claim, and a claim of elsewhere, tell nobody which queues there are.
+	for _, token := range []string{"abc", c[0].Ack[strings.LastIndexByte(c[0].Ack, '/')+1:]} {
+		var told []string
+		for _, queue := range []string{"/feeds/z/queues/default", "/feeds/z/queues/none", "/feeds/none/queues/default"} {
+			told = append(told, g.do(http.MethodDelete, queue+"/claims/"+token, "", g.as("stranger")).body,
+				g.do(http.MethodPost, queue+"/claims/acks", token, g.as("stranger")).body)
+		}
+		if d := cmp.Diff(slices.Concat(told[:2], told[:2], told[:2]), told); d != "" {
+			t.Error(d)
+		}
 	}
 }
 

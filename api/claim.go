@@ -212,9 +212,6 @@ func (s *site) settleOne(w http.ResponseWriter, r *http.Request, known map[strin
 		return err
 	}
 	lost, err := settle(r.Context(), name, chi.URLParam(r, "token"))
-	if errors.Is(err, bus.ErrNoQueue) {
-		return &problemError{Status: http.StatusGone, Detail: "The queue is no more, and the claim with it. There is nothing left to do about it.", cause: err}
-	}
 	if err != nil {
 		return err
 	}
@@ -236,7 +233,7 @@ func lostProblem(l bus.LeaseLoss) error {
 	}
 	return &problemError{
 		Status: http.StatusGone,
-		Detail: "The entry is not in the queue any more: it was acked, by you perhaps, when an earlier answer got lost, or somebody else; or it was edited, deleted, purged, or became a dead letter. There is nothing left to settle.",
+		Detail: "The entry is not in the queue any more: it was acked, by you perhaps, when an earlier answer got lost, or somebody else; or it was edited, deleted, purged, or became a dead letter; or the queue itself is gone. There is nothing left to settle.",
 	}
 }
 

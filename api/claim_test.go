@@ -428,7 +428,7 @@ func TestEveryRefusalAboutQueuesSaysWhatToDo(t *testing.T) {
 		{"queue that cannot be", "POST", "/feeds/x/queues/%00/claims", "", nil, 404, "cannot name a queue"},
 		{"no claim", "DELETE", testQueue + "/claims/nonsense", "", nil, 404, "names no claim"},
 		{"claim with a byte changed", "DELETE", ack[:len(ack)-1] + "~", "", nil, 404, "names no claim"},
-		{"claim of another queue", "DELETE", strings.Replace(ack, "default", "other", 1), "", nil, 410, "queue is no more"},
+		{"claim of another queue", "DELETE", strings.Replace(ack, "default", "other", 1), "", nil, 410, "not in the queue any more"},
 		{"ack with a body", "DELETE", ack, "x", nil, 400, "not empty"},
 		{"ack with a parameter", "DELETE", ack + "?x=1", "", nil, 400, "no parameters"},
 		{"renew with an unknown parameter", "POST", ack + "/renew?timeout=5", "", nil, 400, "ack-timeout"},

@@ -270,9 +270,11 @@ func (s *site) routeQueues(r chi.Router) {
 	r.Handle(queue+"/purge", s.resource(methods{post: admin(s.postPurge)}))
 	r.Handle(queue+"/requeue", s.resource(methods{post: admin(s.postRequeue)}))
 	r.Handle(queue+"/claims", s.resource(methods{post: consumer(s.postClaims)}))
-	r.Handle(queue+"/claims/acks", s.resource(methods{post: consumer(s.postAcks)}))
-	r.Handle(queue+"/claims/{token}", s.resource(methods{http.MethodDelete: consumer(s.deleteClaim)}))
-	r.Handle(queue+"/claims/{token}/nack", s.resource(methods{post: consumer(s.postNack)}))
+	// A token, which nobody can make up, is the right to settle its claim: what was handed out before
+	// a right was taken away can still be done with, but not be kept for longer.
+	r.Handle(queue+"/claims/acks", s.resource(methods{post: s.postAcks}))
+	r.Handle(queue+"/claims/{token}", s.resource(methods{http.MethodDelete: s.deleteClaim}))
+	r.Handle(queue+"/claims/{token}/nack", s.resource(methods{post: s.postNack}))
 	r.Handle(queue+"/claims/{token}/renew", s.resource(methods{post: consumer(s.postRenew)}))
 }
 

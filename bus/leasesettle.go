@@ -3,7 +3,9 @@ package bus
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -14,7 +16,7 @@ type LeaseLoss uint8
 const (
 	NotLost  LeaseLoss = iota
 	LostBack           // its deadline passed or it was nacked, and the entry is in its queue again, or with somebody else
-	LostGone           // the entry is not in the queue any more: it was acked, or removed
+	LostGone           // the entry is not in the queue any more: it was acked, or removed, or the queue was
 )
 
 // Ack settles leases for good: the entries leave the queue. lost tells for each token whether the
@@ -52,6 +54,10 @@ func (b *Bus) trySettleLeases(ctx context.Context, name QueueName, tokens []stri
 		return nil, deadline, err
 	}
 	q, err := b.store.Queue(ctx, name.Feed, name.Name)
+	if errors.Is(err, ErrNoQueue) {
+		// As of another queue: whoever holds a token need not know which queues there are.
+		return slices.Repeat([]LeaseLoss{LostGone}, len(claims)), deadline, nil
+	}
 	if err != nil {
 		return nil, deadline, err
 	}
