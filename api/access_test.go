@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -374,6 +375,38 @@ func TestWhatWasHandedOutBeforeARightWasTakenAwayCanBeSettled(t *testing.T) {
 			t.Error(d)
 		}
 	}
+}
+
+// What became of an entry since is for those to see who may.
+func TestARepeatedPostShowsNothingThatItsSenderMayNotRead(t *testing.T) {
+	g := invite(t, Handler{}, "ann x publish", "bob x publish,read")
+	post := func(key, body, account string) *answer {
+		return g.do(http.MethodPost, "/feeds/x", body, "Idempotency-Key: "+key, atomType, g.as(account)).want(t, http.StatusCreated)
+	}
+	edit := func(member string) {
+		g.do(http.MethodPut, member, entry("secret"), atomType, g.as("root")).want(t, http.StatusOK)
+	}
+	draft := `<entry xmlns="http://www.w3.org/2005/Atom"><title>mine</title><app:control xmlns:app="http://www.w3.org/2007/app"><app:draft>yes</app:draft></app:control></entry>`
+	batch := `<feed xmlns="http://www.w3.org/2005/Atom">` + entry("mine") + `</feed>`
+	for key, body := range map[string]string{"one": entry("mine"), "draft": draft} {
+		first := post(key, body, "ann")
+		first.wantText(t, "mine")
+		edit(g.member(first))
+		again := post(key, body, "ann")
+		again.wantField(t, "Location", first.Header.Get("Location"))
+		again.wantField(t, "Content-Location", "")
+		if again.body != "" {
+			t.Errorf("%s: ann is shown %s", key, again.body)
+		}
+		post(key, body, "bob").wantText(t, "secret")
+	}
+	first := post("batch", batch, "ann")
+	first.wantText(t, "mine")
+	edit(regexp.MustCompile(`/feeds/x/entries/[-0-9a-f]{36}`).FindString(first.body))
+	if again := post("batch", batch, "ann"); strings.Contains(again.body, "secret") {
+		t.Errorf("of a batch, ann is shown %s", again.body)
+	}
+	post("batch", batch, "bob").wantText(t, "secret")
 }
 
 func TestNoCredentialsAreLogged(t *testing.T) {

@@ -137,6 +137,9 @@ func unauthorized(format string, args ...any) error {
 	return &problemError{Status: http.StatusUnauthorized, Detail: fmt.Sprintf(format, args...), Header: http.Header{"Www-Authenticate": challenges}}
 }
 
+// seeing are the rights of which any shows an entry: claims link to what they hand out.
+const seeing = bus.RightRead | bus.RightConsume | bus.RightEdit
+
 // needing has h answer those who have one of these rights on the feed that the path names.
 func (s *site) needing(rights bus.Rights, h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {

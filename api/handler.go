@@ -231,10 +231,7 @@ func (s *site) router() chi.Router {
 	r.Handle("/", s.resource(methods{get: s.getRoot}))
 	r.Handle("/service", s.resource(methods{get: s.getService}))
 	r.Handle("/feeds", s.resource(methods{get: s.getList}))
-	const (
-		read, publish, edit, admin = bus.RightRead, bus.RightPublish, bus.RightEdit, bus.RightAdmin
-		show                       = read | bus.RightConsume // what a claim links to
-	)
+	const read, publish, edit, admin = bus.RightRead, bus.RightPublish, bus.RightEdit, bus.RightAdmin
 	r.Handle("/feeds/{feed}/archive/{range}", s.resource(methods{get: s.needing(read, s.getArchive)}))
 	r.Handle("/feeds/{feed}", s.resource(methods{
 		get: s.getCollection, http.MethodPost: s.needing(publish, s.postCollection), del: s.needing(admin, plainly(s.deleteCollection)),
@@ -243,12 +240,12 @@ func (s *site) router() chi.Router {
 	r.Handle("/feeds/{feed}/settings", s.resource(methods{get: s.needing(admin, s.getSettings), put: s.needing(admin, plainly(s.putSettings))}))
 	r.Handle("/feeds/{feed}/categories", s.resource(methods{get: s.needing(read|publish, s.getCategories)}))
 	r.Handle("/feeds/{feed}/entries/{uuid}", s.resource(methods{
-		get: s.needing(show|edit, s.getMember), put: s.needing(edit, plainly(s.putMember)), del: s.needing(edit, plainly(s.deleteMember)),
-		http.MethodOptions: s.needing(show|edit, s.optionsMember),
+		get: s.needing(seeing, s.getMember), put: s.needing(edit, plainly(s.putMember)), del: s.needing(edit, plainly(s.deleteMember)),
+		http.MethodOptions: s.needing(seeing, s.optionsMember),
 	}))
 	r.Handle("/feeds/{feed}/entries/{uuid}/media", s.resource(methods{
-		get: s.needing(show|edit, s.getMedia), put: s.needing(edit, plainly(s.putMedia)), del: s.needing(edit, plainly(s.deleteMedia)),
-		http.MethodOptions: s.needing(show|edit, s.optionsMember),
+		get: s.needing(seeing, s.getMedia), put: s.needing(edit, plainly(s.putMedia)), del: s.needing(edit, plainly(s.deleteMedia)),
+		http.MethodOptions: s.needing(seeing, s.optionsMember),
 	}))
 	s.routeQueues(r)
 	r.Handle("/openapi.json", s.resource(methods{get: s.getOpenAPI}))

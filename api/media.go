@@ -61,7 +61,7 @@ func (s *site) postMedia(w http.ResponseWriter, r *http.Request, feed, key strin
 	if published[0].Replayed {
 		w.Header()["Idempotency-Replayed"] = []string{"true"}
 	}
-	return s.created(w, r, published[0].Entry)
+	return s.created(w, r, published[0])
 }
 
 // mediaOf returns the media that the request's path names.

@@ -139,15 +139,21 @@ func (s *site) writeChanged(w http.ResponseWriter, r *http.Request, status int, 
 	if err != nil {
 		return err
 	}
-	setPosition(w.Header(), e.ID)
 	shown := len(e.XML) <= chunk || s.holdBytes(w, int64(len(e.XML))) == nil
 	if !shown {
-		delete(w.Header(), "Content-Location") // it is done: where there is no memory to show the entry, its URL has to do
-		w.WriteHeader(status)
+		leaveUnshown(w, status, e) // it is done, and there is no memory to show it
 		return nil
 	}
+	setPosition(w.Header(), e.ID)
 	s.writeMember(w, r, status, e, f, memberForms[0])
 	return nil
+}
+
+// leaveUnshown answers such a request without the entry, whose URL has to do.
+func leaveUnshown(w http.ResponseWriter, status int, e *bus.Entry) {
+	setPosition(w.Header(), e.ID)
+	delete(w.Header(), "Content-Location")
+	w.WriteHeader(status)
 }
 
 // changing returns the entry that r is to change, and the id that it must still have then,

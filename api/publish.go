@@ -118,11 +118,12 @@ func (s *site) publish(w http.ResponseWriter, r *http.Request, feed, key string,
 	if doc.Batch {
 		return s.createdBatch(w, r, feed, published)
 	}
-	return s.created(w, r, published[0].Entry)
+	return s.created(w, r, published[0])
 }
 
 // created answers with the new entry, or with the one that its key has made before.
-func (s *site) created(w http.ResponseWriter, r *http.Request, e *bus.Entry) error {
+func (s *site) created(w http.ResponseWriter, r *http.Request, p bus.Published) error {
+	e := p.Entry
 	if gone(e) {
 		return &problemError{
 			Status: http.StatusGone,
@@ -137,7 +138,17 @@ func (s *site) created(w http.ResponseWriter, r *http.Request, e *bus.Entry) err
 		showFeed(w, s.baseOf(r)+feeds.Path(e.Feed), e.ID)
 		return nil
 	}
+	if !s.shows(r, p) {
+		leaveUnshown(w, http.StatusCreated, e)
+		return nil
+	}
 	return s.writeChanged(w, r, http.StatusCreated, e)
+}
+
+// shows reports whether who has published p may see it. What was there before may have been edited
+// since, and is for those who may read it.
+func (s *site) shows(r *http.Request, p bus.Published) bool {
+	return !p.Replayed || s.caller(r).Rights(p.Feed)&seeing != 0
 }
 
 // setPosition tells the id to go on from; drafts have none.
@@ -184,7 +195,7 @@ func (s *site) createdBatch(w http.ResponseWriter, r *http.Request, feed string,
 			oldest = cmp.Or(oldest, e.ID)
 			visible++
 		}
-		if len(e.XML) > 0 || e.Deleted {
+		if len(e.XML) > 0 && s.shows(r, e) || e.Deleted {
 			p.entries = append(p.entries, e.Entry)
 		}
 	}
