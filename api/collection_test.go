@@ -214,6 +214,40 @@ func TestAPollWithTheETagIsAnswered304UntilSomethingChanges(t *testing.T) {
 	}
 }
 
+// To begin at 0 is to begin with what is kept; at 1, with an entry, as at any other number.
+func TestTheFirstEntryIsMissedWhereItWasPrunedAlone(t *testing.T) {
+	s := serve(t, Handler{})
+	starts := func(status ...int) {
+		t.Helper()
+		for n, want := range status {
+			s.get(fmt.Sprintf("/feeds/x?start_at=%d", n), "Accept: application/problem+json, */*").want(t, want)
+		}
+	}
+	yes, no := true, false
+	configure := func(untilAcked *bool) {
+		if _, err := s.bus.Configure(t.Context(), "x", bus.Settings{UntilAcked: untilAcked}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	configure(&yes)
+	s.do(http.MethodPut, testQueue, "{}").want(t, http.StatusCreated)
+	s.fill(4)
+	starts(http.StatusOK, http.StatusOK, http.StatusOK)
+	s.do(http.MethodDelete, s.path(s.claim("", "e1")[0].Ack), "").want(t, http.StatusNoContent)
+	starts(http.StatusOK, http.StatusOK, http.StatusOK) // what was acked is no gap
+	configure(&no)
+	for _, test := range []struct {
+		upTo int64
+		tell string
+	}{{3, `"oldest":4`}, {4, `"oldest":0`}} {
+		if _, err := s.bus.Prune(t.Context(), "x", test.upTo); err != nil {
+			t.Fatal(err)
+		}
+		starts(http.StatusOK, http.StatusGone, http.StatusGone, http.StatusGone)
+		s.get("/feeds/x?start_at=1", "Accept: application/problem+json, */*").want(t, http.StatusGone).wantText(t, test.tell)
+	}
+}
+
 // A client that knows only seconds must not miss an entry of the second it last asked in.
 func TestLastModifiedNeverHidesAChange(t *testing.T) {
 	s := serve(t, Handler{})

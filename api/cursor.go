@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"atommq/bus"
 )
 
 // How many members a page holds.
@@ -31,7 +33,7 @@ type view struct {
 	order     order
 	id        int64
 	uuid      string // of the entry whose id the cursor is, "" when id has it
-	inclusive bool   // start_at: the entry itself is wanted as well
+	inclusive bool   // start_at an entry: it is wanted as well
 	limit     int    // 1 … maxLimit
 	limited   bool   // the request names it
 	format    string // as in the request, "" for none
@@ -146,10 +148,23 @@ func (v *view) place(name, value string) error {
 		return badRequest("%s: %q is not an id. An id is a whole number from 0 to %d: the value of Xlastid in an earlier answer, or 0 for the beginning.", name, value, int64(math.MaxInt64))
 	}
 	v.id = id
-	if v.inclusive && id > 0 {
+	if v.inclusive = v.inclusive && id > 0; v.inclusive {
 		v.id--
 	}
 	return nil
+}
+
+// missed returns the *bus.GapError of a view that begins at the entry 1 where that was pruned; nil
+// otherwise. Its cursor is 0, which by itself is the beginning of what is kept, and never a gap.
+func (v *view) missed(s *bus.Slice) error {
+	if !v.inclusive || v.id > 0 || s.Feed.Pruned == 0 {
+		return nil
+	}
+	gap := &bus.GapError{Feed: s.Feed.Name, Pruned: s.Feed.Pruned}
+	if len(s.Entries) > 0 {
+		gap.Oldest = s.Entries[0].ID
+	}
+	return gap
 }
 
 // parseID reads an id: decimal digits, and nothing beside them.

@@ -111,6 +111,9 @@ func (s *site) readPage(w http.ResponseWriter, r *http.Request, feed string, v v
 	q.Bytes = s.sending.share()
 	slice, err := s.bus.Read(ctx, q)
 	s.sending.unshare(q.Bytes)
+	if err == nil {
+		err = v.missed(slice)
+	}
 	if err != nil {
 		return nil, err
 	}
