@@ -274,14 +274,18 @@ func (m *Memory) reading() (done func()) {
 	return m.mu.Unlock
 }
 
+// readable runs BeforeRead, which may itself use the store. Callers hold m.mu, and have looked at
+// nothing yet.
 func (m *Memory) readable(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if m.BeforeRead != nil {
-		return m.BeforeRead()
+	if m.BeforeRead == nil {
+		return nil
 	}
-	return nil
+	m.mu.Unlock()
+	defer m.mu.Lock()
+	return m.BeforeRead()
 }
 
 // Read implements bus.Log.
