@@ -123,8 +123,9 @@ func parseView(r *http.Request) (view, error) {
 	return v, nil
 }
 
-// place puts the view where the field or parameter called name says.
+// place puts the view where the field or parameter called name says, whatever said so before.
 func (v *view) place(name, value string) error {
+	v.uuid = ""
 	switch name {
 	case "older-than":
 		v.order = olderThan

@@ -156,6 +156,11 @@ func TestAStreamWithoutACursorBeginsNowAndSaysWhere(t *testing.T) {
 func TestTheLastEventIDOutweighsTheURL(t *testing.T) {
 	s := serve(t, Handler{})
 	s.fill(4)
+	page, err := s.bus.Read(t.Context(), bus.Query{Feed: "x", Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := "urn:uuid:" + page.Entries[0].UUID
 	for path, fields := range map[string][]string{
 		"/feeds/x?after=0":                      {"Last-Event-ID: 3"},
 		"/feeds/x?last-event-id=3":              nil,
@@ -163,6 +168,8 @@ func TestTheLastEventIDOutweighsTheURL(t *testing.T) {
 		"/feeds?feed=x&feed=y*&after=0":         {"Last-Event-ID: 3"},
 		"/feeds?feed=x&feed=y*&last-event-id=3": nil,
 		"/feeds/x?last-event-id=1&format=sse":   {"Last-Event-ID: 3"},
+		"/feeds/x?after=" + first:               {"Last-Event-ID: 3"},
+		"/feeds/x?start_at=" + first:            {"Last-Event-ID: 3"},
 		"/feeds/x":                              {"Xlastid: 3"},
 	} {
 		if got := s.stream(t, path, append(fields, asEvents)...).title(); got != "e4" {
