@@ -282,6 +282,19 @@ func TestAStreamThatCannotGoOnSaysWhy(t *testing.T) {
 	}
 }
 
+func TestHeadOfAStreamAnswersAsGetDoes(t *testing.T) {
+	s := serve(t, Handler{})
+	s.fill(4)
+	if _, err := s.bus.Prune(t.Context(), "x", 2); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/feeds/x?", "/feeds?feed=x&feed=y&"} {
+		s.do(http.MethodHead, path+"after=1", "", asEvents).want(t, http.StatusGone)
+		s.do(http.MethodHead, path+"after=3", "", asEvents).want(t, http.StatusOK).wantField(t, "Stream-Heart-Beat", "15")
+	}
+	s.waitForReaders(0)
+}
+
 // problemEvent returns what a stream's reader is sent for an error.
 func problemEvent(err error) string {
 	var sent recordedPipe

@@ -94,10 +94,6 @@ func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form 
 	}
 	describeStream(w.Header(), form)
 	w.Header()[beatField] = s.live.beatValue
-	if r.Method == http.MethodHead {
-		w.WriteHeader(http.StatusOK)
-		return nil
-	}
 	st := &stream{
 		rendering: newRendering(s.bus, s.baseOf(r), kind),
 		filter:    c.filter,
@@ -111,7 +107,6 @@ func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form 
 	if err := s.live.enter(st.caller, st); err != nil {
 		return err
 	}
-	waits(w)
 	st.sub = s.bus.Follow(c.selection(), after)
 	st.sub.Bytes = streamBytes
 	// A cursor whose next entries are gone is told so by a status. Nothing is lost: the stream
@@ -121,6 +116,12 @@ func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form 
 		st.close(nil)
 		return err
 	}
+	if r.Method == http.MethodHead {
+		st.close(nil)
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	waits(w)
 	if taken := takeOver(w, r); taken != nil {
 		st.to = taken
 		s.live.adopt(taken.conn)
