@@ -449,6 +449,26 @@ func TestAQuietStreamHasHeartBeatsAndAnEnd(t *testing.T) {
 	})
 }
 
+// Its reader could not tell it from a dead connection, and would look through all of it again.
+func TestAStreamThatLooksThroughMuchInVainHasHeartBeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, published := servePages(t, 12, 256<<10, 1)
+		s.store.BeforeRead = func() error { <-time.After(DefaultHeartBeat / 4); return nil }
+		_, resp := s.ask("/feeds/large?after=1&category=rare&format=sse")
+		begun := time.Now()
+		events := &streaming{t, resp, bufio.NewReader(resp.Body)}
+		events.block()
+		got := events.block()
+		var id int64
+		if _, err := fmt.Sscanf(got, ":\nid: %d\n", &id); err != nil || id <= 1 || id >= published[11].ID {
+			t.Errorf("on the way comes %q, %v", got, err)
+		}
+		if took := time.Since(begun); took > 2*DefaultHeartBeat {
+			t.Errorf("the stream is silent for %v", took)
+		}
+	})
+}
+
 func TestAReaderOfAStreamThatStopsIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := servePipe(t)

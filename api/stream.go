@@ -331,7 +331,7 @@ func (st *stream) deliver(ctx context.Context, page []*bus.Entry) error {
 		}
 	}
 	if len(*out) == 0 {
-		return nil
+		return st.beat() // the next ones may not pass either
 	}
 	st.begun = time.Now()
 	st.stats.streamed.Add(int64(len(*out)))
