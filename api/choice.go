@@ -116,7 +116,9 @@ func choicePosition(v *view, span *bus.Span, head int64) int64 {
 // readChoice reads on until a page is full, or enough was looked at for one.
 func (s *site) readChoice(r *http.Request, sel bus.Selection, f filter, v view) (*bus.Span, error) {
 	q := v.ask("")
-	q.Bytes = choiceBytes
+	share := s.sending.share()
+	defer s.sending.unshare(share)
+	q.Bytes = min(share, choiceBytes)
 	if len(f.categories) > 0 {
 		q.Limit = choiceScan / 10 // each read has its price, however little passes
 	}
@@ -132,7 +134,7 @@ func (s *site) readChoice(r *http.Request, sel bus.Selection, f filter, v view) 
 				continue
 			}
 			page.Entries = append(page.Entries, e)
-			if bytes += len(e.XML); len(page.Entries) == v.limit || bytes > choiceBytes {
+			if bytes += len(e.XML); len(page.Entries) == v.limit || bytes > q.Bytes {
 				page.More = span.More || i+1 < len(span.Entries)
 				if page.More {
 					page.Last = e.ID

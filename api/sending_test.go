@@ -94,33 +94,40 @@ func TestAnswersOnTheirWayOutTakeBoundedMemory(t *testing.T) {
 }
 
 func TestPagesBecomeShorterAsMemoryRunsShort(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const entries, size = 16, 256 << 10
-		s, published := servePages(t, entries, size, 2*entries)
-		var former int
-		for round := range 6 {
-			_, answer := s.ask("/feeds/large?after=0")
-			last := answer.Header.Get("Xlastid")
-			n := 0
-			for n < entries && fmt.Sprint(published[n].ID) != last {
-				n++
-			}
-			if n++; answer.StatusCode != http.StatusOK || n > entries {
-				t.Fatalf("answered %s, up to %q", answer.Status, last)
-			}
-			if round > 0 && n > former {
-				t.Errorf("a page of %d entries after one of %d, which nobody has read", n, former)
-			}
-			former = n
+	for _, path := range []string{"/feeds/large?after=0", "/feeds?feed=large&after=0"} {
+		t.Run(path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { pagesBecomeShorter(t, path) })
+		})
+	}
+}
+
+// pagesBecomeShorter asks for pages at path that nobody reads, until there is no memory to lengthen them.
+func pagesBecomeShorter(t *testing.T, path string) {
+	const entries, size = 16, 256 << 10
+	s, published := servePages(t, entries, size, 2*entries)
+	var former int
+	for round := range 6 {
+		_, answer := s.ask(path)
+		last := answer.Header.Get("Xlastid")
+		n := 0
+		for n < entries && fmt.Sprint(published[n].ID) != last {
+			n++
 		}
-		if former > entries/4 {
-			t.Errorf("pages have %d entries yet", former)
+		if n++; answer.StatusCode != http.StatusOK || n > entries {
+			t.Fatalf("answered %s, up to %q", answer.Status, last)
 		}
-		_, answer := s.ask("/feeds/large?after=0&limit=1")
-		if answer.StatusCode != http.StatusOK {
-			t.Errorf("a page of one entry is answered with %s", answer.Status)
+		if round > 0 && n > former {
+			t.Errorf("a page of %d entries after one of %d, which nobody has read", n, former)
 		}
-	})
+		former = n
+	}
+	if former > entries/4 {
+		t.Errorf("pages have %d entries yet", former)
+	}
+	_, answer := s.ask(path + "&limit=1")
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("a page of one entry is answered with %s", answer.Status)
+	}
 }
 
 // What is kept in memory for everybody takes none of the room for answers.
