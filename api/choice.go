@@ -62,6 +62,7 @@ func (s *site) getChoice(w http.ResponseWriter, r *http.Request, c choice, v vie
 		return err
 	}
 	sel := c.selection()
+	head := s.bus.Head() // before the reading: what comes during it is behind the cursor of an empty page
 	span, err := s.readChoice(r, sel, c.filter, v)
 	if err != nil {
 		return err
@@ -84,7 +85,7 @@ func (s *site) getChoice(w http.ResponseWriter, r *http.Request, c choice, v vie
 	h := w.Header()
 	h["Cache-Control"] = noCache
 	if v.order != olderThan {
-		h["Xlastid"] = echo(r.Header["Xlastid"], choicePosition(&v, span, s.bus.Head()))
+		h["Xlastid"] = echo(r.Header["Xlastid"], choicePosition(&v, span, head))
 	}
 	s.writeChoice(w, r, doc, span.Entries, form)
 	return nil
@@ -102,7 +103,7 @@ func checkChoice(v *view) error {
 }
 
 // choicePosition returns the cursor to go on from: with a cursor, that up to which the page has
-// everything; without one, the newest entry's.
+// everything; without one, the newest entry's, or head where there is none.
 func choicePosition(v *view, span *bus.Span, head int64) int64 {
 	switch {
 	case v.order == after:

@@ -5,9 +5,13 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"atommq/bus"
+	"atommq/feeds"
 )
 
 // publishIn posts an entry with categories, each "term" or "scheme term".
@@ -64,15 +68,15 @@ func TestPagesOfSeveralFeeds(t *testing.T) {
 			red = append(red, title)
 		}
 	}
-	const feeds = "/feeds?feed=a&feed=b&feed=p*"
+	const group = "/feeds?feed=a&feed=b&feed=p*"
 	for path, want := range map[string][]string{
-		feeds + "&after=0":                           all,
-		feeds + "&after=0&limit=7":                   all,
-		feeds + "&limit=4":                           newest,
-		feeds + "&category=red&after=0&limit=2":      red,
-		feeds + "&category=red&category=no&after=0":  red,
-		feeds + "&category={}red&after=0":            red,
-		feeds + "&category={https://s/}red&after=0":  nil,
+		group + "&after=0":                           all,
+		group + "&after=0&limit=7":                   all,
+		group + "&limit=4":                           newest,
+		group + "&category=red&after=0&limit=2":      red,
+		group + "&category=red&category=no&after=0":  red,
+		group + "&category={}red&after=0":            red,
+		group + "&category={https://s/}red&after=0":  nil,
 		"/feeds?feed=none&after=0":                   nil,
 		"/feeds?feed=a&feed=a&feed=a*&after=0":       {"e0", "e5", "e10", "e15", "e20", "e25"},
 		"/feeds/a?category=red&limit=1":              {"e15", "e0"},
@@ -87,14 +91,14 @@ func TestPagesOfSeveralFeeds(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", path, diff)
 		}
 	}
-	a := s.get(feeds + "&after=0&limit=2")
+	a := s.get(group + "&after=0&limit=2")
 	a.wantText(t, "<title>a, b, p*</title>")
 	a.wantField(t, "Xlastid", "2")
 	a.wantText(t, `href="`+s.url+`/feeds/b/entries/`)
-	s.get(feeds+"&after=0&limit=2", "If-None-Match: "+a.Header.Get("ETag")).want(t, http.StatusNotModified)
+	s.get(group+"&after=0&limit=2", "If-None-Match: "+a.Header.Get("ETag")).want(t, http.StatusNotModified)
 	// The cursor goes on where the log ends, past what was looked at in vain.
-	s.get(feeds+"&category=nothing", "Xlastid: 3").wantField(t, "Xlastid", "30")
-	s.get(feeds+"&upto=3").want(t, http.StatusBadRequest).wantText(t, "go one way")
+	s.get(group+"&category=nothing", "Xlastid: 3").wantField(t, "Xlastid", "30")
+	s.get(group+"&upto=3").want(t, http.StatusBadRequest).wantText(t, "go one way")
 	s.get("/feeds?feed=a", "Accept: image/png").want(t, http.StatusNotAcceptable)
 }
 
@@ -122,5 +126,31 @@ func TestStreamsOfSomeCategories(t *testing.T) {
 	s.publishIn("x", "red too", "red")
 	if got := events.title(); got != "red too" {
 		t.Errorf("live comes %q", got)
+	}
+}
+
+// What is published while a page is read, at whichever moment, is on it or behind its cursor.
+func TestTheCursorOfAPageSkipsNothingThatCameWhileItWasRead(t *testing.T) {
+	came := &feeds.Entry{XML: []byte(`<entry xmlns="` + feeds.NamespaceAtom + `"><title>came</title><category term="red"/></entry>`)}
+	for path, feed := range map[string]string{"/feeds?feed=to-come&feed=x": "to-come", "/feeds/y?category=red": "y"} {
+		for moment, over := int64(1), false; !over; moment++ {
+			s := serve(t, Handler{})
+			s.publishIn("y", "e1", "blue")
+			var reads atomic.Int64
+			s.store.BeforeRead = func() error {
+				if reads.Add(1) != moment {
+					return nil
+				}
+				_, err := s.bus.Publish(t.Context(), bus.Post{Feed: feed, Entry: came})
+				return err
+			}
+			page := s.get(path).want(t, http.StatusOK)
+			over = reads.Load() < moment
+			cursor := page.Header.Get("Xlastid")
+			next := s.get(path, "Xlastid: "+cursor).want(t, http.StatusOK)
+			if !over && !strings.Contains(page.body+next.body, "<title>came<") {
+				t.Errorf("%s: what came with read %d is not on the page, and skipped by its cursor, %s", path, moment, cursor)
+			}
+		}
 	}
 }
