@@ -458,3 +458,47 @@ func TestMetricsTakeTheRightToReadEveryFeed(t *testing.T) {
 	g.get("/metrics", g.as("ann")).want(t, http.StatusForbidden)
 	g.get("/metrics", g.as("bob")).want(t, http.StatusOK)
 }
+
+// revise changes who may do what, and waits until the site knows it.
+func (g *guests) revise(t *testing.T, account, feed string, rights bus.Rights) {
+	t.Helper()
+	known := g.access.Changed()
+	g.must(t, g.store.SetRule(t.Context(), bus.Rule{Account: account, Feed: feed, Rights: rights}))
+	<-known
+}
+
+// poll asks for what is not there yet, in an account's name, and waits until the site waits for it.
+func (g *guests) poll(t *testing.T, path, account string) <-chan *answer {
+	t.Helper()
+	polled := make(chan *answer, 1)
+	go func() {
+		a, err := g.try(http.MethodGet, path, http.NoBody, "Prefer: wait=20", g.as(account))
+		if err != nil {
+			t.Error(err)
+		}
+		polled <- a
+	}()
+	g.waitForReaders(1)
+	return polled
+}
+
+func TestALongPollShowsNothingOnceItsRightIsGone(t *testing.T) {
+	for _, path := range []string{"/feeds/x?after=1", "/feeds/x?after=1&category=c"} {
+		g := invite(t, Handler{}, "ann x read")
+		g.seed("x")
+		polled := g.poll(t, path, "ann")
+		g.revise(t, "ann", "x", 0)
+		g.do(http.MethodPost, "/feeds/x", `<entry><title>secret</title><category term="c"/></entry>`, atomType, g.as("root")).want(t, http.StatusCreated)
+		if a := (<-polled).want(t, http.StatusNotFound); strings.Contains(a.body, "secret") {
+			t.Errorf("%s shows %s", path, a.body)
+		}
+	}
+}
+
+func TestALongPollSkipsNothingOfARightThatWasGivenMeanwhile(t *testing.T) {
+	g := invite(t, Handler{}, "ann news read")
+	polled := g.poll(t, "/feeds?feed=*&after=0", "ann")
+	g.revise(t, "ann", "sport", bus.RightRead)
+	g.seed("sport", "news")
+	(<-polled).want(t, http.StatusOK).wantText(t, "<title>in sport</title>")
+}

@@ -61,24 +61,23 @@ func (s *site) getChoice(w http.ResponseWriter, r *http.Request, c choice, v vie
 	if err := checkChoice(&v); err != nil {
 		return err
 	}
-	sel := c.selection()
 	head := s.bus.Head() // before the reading: what comes during it is behind the cursor of an empty page
-	span, err := s.readChoice(r, sel, c.filter, v)
+	span, err := s.readChoice(r, &c, v)
 	if err != nil {
 		return err
 	}
 	if wait := waitOf(r); wait > 0 && v.order == after && len(span.Entries) == 0 && !span.More {
-		if err := s.await(w, r, sel, c.filter, span.Last, wait); err != nil {
+		if err := s.await(w, r, &c, span.Last, wait); err != nil {
 			return err
 		}
-		if span, err = s.readChoice(r, sel, c.filter, v); err != nil {
+		if span, err = s.readChoice(r, &c, v); err != nil {
 			return err
 		}
 	}
 	if err := s.hold(w, span.Entries...); err != nil {
 		return err
 	}
-	doc, err := s.describeChoice(r, &c, sel, v, span)
+	doc, err := s.describeChoice(r, &c, v, span)
 	if err != nil {
 		return err
 	}
@@ -114,13 +113,15 @@ func choicePosition(v *view, span *bus.Span, head int64) int64 {
 	return head
 }
 
-// readChoice reads on until a page is full, or enough was looked at for one.
-func (s *site) readChoice(r *http.Request, sel bus.Selection, f filter, v view) (*bus.Span, error) {
+// readChoice reads on until a page is full, or enough was looked at for one. It reads what may be
+// read of c by now.
+func (s *site) readChoice(r *http.Request, c *choice, v view) (*bus.Span, error) {
+	sel := c.selection()
 	q := v.ask("")
 	share := s.sending.share()
 	defer s.sending.unshare(share)
 	q.Bytes = min(share, choiceBytes)
-	if len(f.categories) > 0 {
+	if len(c.filter.categories) > 0 {
 		q.Limit = choiceScan / 10 // each read has its price, however little passes
 	}
 	page := &bus.Span{Last: q.After}
@@ -131,7 +132,7 @@ func (s *site) readChoice(r *http.Request, sel bus.Selection, f filter, v view) 
 		}
 		page.Last, page.More = span.Last, span.More
 		for i, e := range span.Entries {
-			if !f.passes(e) {
+			if !c.filter.passes(e) {
 				continue
 			}
 			page.Entries = append(page.Entries, e)
@@ -155,7 +156,7 @@ func (s *site) readChoice(r *http.Request, sel bus.Selection, f filter, v view) 
 }
 
 // describeChoice describes a page of several feeds: their names are its title, its URL is its id.
-func (s *site) describeChoice(r *http.Request, c *choice, sel bus.Selection, v view, span *bus.Span) (*feeds.Page, error) {
+func (s *site) describeChoice(r *http.Request, c *choice, v view, span *bus.Span) (*feeds.Page, error) {
 	base := s.baseOf(r)
 	doc := &feeds.Page{Base: base, Cursor: v.cursor(), Members: membersOf(nil, span.Entries)}
 	if c.own != "" {
@@ -166,7 +167,7 @@ func (s *site) describeChoice(r *http.Request, c *choice, sel bus.Selection, v v
 		doc.Feed, doc.Collection = f.Feed, base+feeds.Path(c.own)
 		doc.Feed.UUID = "" // the part of a feed is not the feed
 	} else {
-		doc.Feed = feeds.Feed{Name: titleOf(sel)}
+		doc.Feed = feeds.Feed{Name: titleOf(c.selection())}
 		doc.Collection = base + "/feeds"
 	}
 	if len(span.Entries) == 0 && doc.Feed.Updated.IsZero() {

@@ -54,7 +54,7 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 	}
 	p, err := s.readPage(w, r, name, v)
 	if wait := waitOf(r); wait > 0 && v.order == after && nothingYet(p, err) {
-		if p, err = s.readLater(w, r, p, name, v, wait); err != nil {
+		if p, err = s.readLater(w, r, p, &c, v, wait); err != nil {
 			return err
 		}
 	}
@@ -93,20 +93,17 @@ func nothingYet(p *page, err error) bool {
 
 // readLater reads a page again once there is something on it, or the time to wait for that is over.
 // p is the empty one, nil while there is no feed.
-func (s *site) readLater(w http.ResponseWriter, r *http.Request, p *page, name string, v view, wait time.Duration) (*page, error) {
+func (s *site) readLater(w http.ResponseWriter, r *http.Request, p *page, c *choice, v view, wait time.Duration) (*page, error) {
 	if p != nil {
 		v = p.view // its cursor is an id
 	}
 	if v.uuid != "" {
 		return nil, bus.ErrNoFeed
 	}
-	if err := s.await(w, r, bus.Only(name), filter{}, v.id, wait); err != nil {
+	if err := s.await(w, r, c, v.id, wait); err != nil {
 		return nil, err
 	}
-	if err := s.permit(r, bus.RightRead, name); err != nil { // it may have been taken away meanwhile
-		return nil, err
-	}
-	return s.readPage(w, r, name, v)
+	return s.readPage(w, r, c.own, v)
 }
 
 // describePage sets the header fields that a 304 carries as well.

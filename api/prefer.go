@@ -36,9 +36,10 @@ func (s *site) applyWait(w http.ResponseWriter, wait time.Duration) time.Duratio
 	return wait
 }
 
-// await waits until there is something after the cursor, for at most wait and at most the server's
-// own bound. Nobody waits for a server that is about to end.
-func (s *site) await(w http.ResponseWriter, r *http.Request, sel bus.Selection, f filter, after int64, wait time.Duration) error {
+// await waits until c has something after the cursor, for at most wait and at most the server's own
+// bound. The feed that the path names may be read still, then, or there is an error; of others, each
+// entry has to be asked about.
+func (s *site) await(w http.ResponseWriter, r *http.Request, c *choice, after int64, wait time.Duration) error {
 	wait = s.applyWait(w, wait)
 	caller := s.caller(r)
 	if err := s.live.enter(caller, nil); err != nil {
@@ -50,13 +51,25 @@ func (s *site) await(w http.ResponseWriter, r *http.Request, sel bus.Selection, 
 	// Where the connection takes no deadlines there are none to move.
 	_ = rc.SetReadDeadline(time.Time{}) // the request is read; a passed deadline would look as if the client had left
 	_ = rc.SetWriteDeadline(time.Now().Add(wait + writeTime(r)))
-	sub := s.bus.Follow(sel, after)
+	sub := s.bus.Follow(c.selection(), after)
 	sub.Bytes = streamBytes
 	defer sub.Close()
+	if err := s.untilSome(r.Context(), sub, c.filter, wait); err != nil {
+		return err
+	}
+	if c.own == "" {
+		return nil
+	}
+	return s.permit(r, bus.RightRead, c.own)
+}
+
+// untilSome waits until something comes that passes, for at most wait. Nobody waits for a server that
+// is about to end.
+func (s *site) untilSome(ctx context.Context, sub *bus.Subscription, f filter, wait time.Duration) error {
 	patience := time.NewTimer(wait)
 	defer patience.Stop()
 	for {
-		entries, changed, err := sub.Poll(r.Context(), streamEntries)
+		entries, changed, err := sub.Poll(ctx, streamEntries)
 		if err != nil {
 			return err
 		}
@@ -74,8 +87,8 @@ func (s *site) await(w http.ResponseWriter, r *http.Request, sel bus.Selection, 
 			return nil
 		case <-sub.Done():
 			return nil
-		case <-r.Context().Done():
-			return context.Cause(r.Context())
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }
