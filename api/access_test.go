@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -501,4 +503,68 @@ func TestALongPollSkipsNothingOfARightThatWasGivenMeanwhile(t *testing.T) {
 	g.revise(t, "ann", "sport", bus.RightRead)
 	g.seed("sport", "news")
 	(<-polled).want(t, http.StatusOK).wantText(t, "<title>in sport</title>")
+}
+
+// cursorIn is the cursor that a stream has told its reader last.
+func cursorIn(text string) string {
+	ids := regexp.MustCompile(`(?m)^id: (\d+)$`).FindAllStringSubmatch(text, -1)
+	return ids[len(ids)-1][1]
+}
+
+// upTo reads a stream until it has what: io.EOF if it ends before.
+func (s *streaming) upTo(what string) (text string, err error) {
+	s.t.Helper()
+	late := time.AfterFunc(patience, func() { _ = s.resp.Body.Close() })
+	defer late.Stop()
+	for err == nil && !strings.Contains(text, what) {
+		var line string
+		line, err = s.ReadString('\n')
+		text += line
+	}
+	return text, err
+}
+
+func TestAStreamEndsOnceItsReaderMayReadLessOfIt(t *testing.T) {
+	for _, path := range []string{"/feeds?feed=secret*", "/feeds?feed=secret1&feed=secret2", "/feeds?feed=secret*&feed=news", "/feeds?feed=*"} {
+		g := invite(t, Handler{}, "ann secret* read", "ann news read")
+		events := g.stream(t, path, asEvents, g.as("ann"))
+		events.block()
+		g.revise(t, "ann", "secret*", 0)
+		g.seed("secret1", "news")
+		if text, err := events.upTo("<entry"); !errors.Is(err, io.EOF) || !strings.HasPrefix(text, "retry: ") {
+			t.Errorf("%s goes on with %q, %v", path, text, err)
+		}
+	}
+}
+
+func TestAStreamGoesOnWhenOthersRightsChange(t *testing.T) {
+	g := invite(t, Handler{}, "ann news read", "bob x read")
+	events := g.stream(t, "/feeds?feed=*", asEvents, g.as("ann"))
+	events.block()
+	g.revise(t, "bob", "news", bus.RightRead)
+	g.revise(t, "ann", "sport", bus.RightPublish)
+	g.seed("news")
+	if text, err := events.upTo("<title>in news"); err != nil {
+		t.Errorf("it ends behind %q: %v", text, err)
+	}
+}
+
+// Of a feed that its reader may read from now on, a stream's cursor passes nothing.
+func TestAStreamSkipsNothingOfARightThatWasGivenMeanwhile(t *testing.T) {
+	const path = "/feeds?feed=*"
+	g := invite(t, Handler{}, "ann news read")
+	g.seed("news")
+	events := g.stream(t, path, asEvents, g.as("ann"))
+	begin := events.block()
+	g.revise(t, "ann", "sport", bus.RightRead)
+	g.seed("sport", "news")
+	text, err := events.upTo("<title>in news")
+	if err != nil && !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	back := g.stream(t, path, asEvents, g.as("ann"), "Last-Event-ID: "+cursorIn(begin+text))
+	seen, err := back.upTo("<title>in news")
+	if text += seen; err != nil || !strings.Contains(text, "<title>in sport") {
+		t.Errorf("the stream, and once its reader is back: %q, %v", text, err)
+	}
 }

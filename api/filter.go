@@ -3,7 +3,6 @@ package api
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"atommq/bus"
@@ -72,14 +71,6 @@ type choice struct {
 
 // selection returns what the request's sender may read of it: the rest reads as what is not there.
 func (c *choice) selection() bus.Selection { return c.caller.Readable(c.feeds, c.prefixes) }
-
-// readable reports whether any of it still is.
-func (c *choice) readable() bool {
-	if len(c.prefixes) > 0 {
-		return c.caller.MaySome(bus.RightRead, "")
-	}
-	return slices.ContainsFunc(c.feeds, func(feed string) bool { return c.caller.May(bus.RightRead, feed) })
-}
 
 // parseChoice reads the parameters feed and category.
 func (s *site) parseChoice(r *http.Request) (choice, error) {

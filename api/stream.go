@@ -49,18 +49,17 @@ var (
 // stream sends one reader what is published, in one goroutine.
 type stream struct {
 	*rendering
-	sub    *bus.Subscription
-	filter filter
-	allows func() bool // whether the reader may still read any of it
-	access *bus.Access
-	caller *bus.Caller
-	live   *live
-	stats  *stats
-	to     pipe
-	told   int64     // the cursor that the reader has
-	begun  time.Time // when it was last written to
-	end    time.Time
-	behind atomic.Int64 // the oldest id of what it is being sent, 0 while it waits for more
+	choice   choice
+	selected bus.Selection // what the reader may read of the choice
+	sub      *bus.Subscription
+	access   *bus.Access
+	live     *live
+	stats    *stats
+	to       pipe
+	told     int64     // the cursor that the reader has
+	begun    time.Time // when it was last written to
+	end      time.Time
+	behind   atomic.Int64 // the oldest id of what it is being sent, 0 while it waits for more
 }
 
 // pipe is the way to a reader. Both have a deadline for each write.
@@ -96,18 +95,17 @@ func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form 
 	w.Header()[beatField] = s.live.beatValue
 	st := &stream{
 		rendering: newRendering(s.bus, s.baseOf(r), kind),
-		filter:    c.filter,
-		allows:    c.readable,
+		choice:    c,
+		selected:  c.selection(),
 		access:    s.access,
-		caller:    s.caller(r),
 		live:      s.live,
 		stats:     s.stats,
 		told:      after,
 	}
-	if err := s.live.enter(st.caller, st); err != nil {
+	if err := s.live.enter(c.caller, st); err != nil {
 		return err
 	}
-	st.sub = s.bus.Follow(c.selection(), after)
+	st.sub = s.bus.Follow(st.selected, after)
 	st.sub.Bytes = streamBytes
 	// A cursor whose next entries are gone is told so by a status. Nothing is lost: the stream
 	// begins with these entries.
@@ -165,7 +163,7 @@ func (s *site) logStream(err error, request string) {
 // close counts the stream's reader out. conn is its connection where that was taken over.
 func (st *stream) close(conn net.Conn) {
 	st.sub.Close()
-	st.live.leave(st.caller, st, conn)
+	st.live.leave(st.choice.caller, st, conn)
 }
 
 // streamKind returns the form of the entries of a stream.
@@ -242,11 +240,15 @@ func (st *stream) run(ctx context.Context, page []*bus.Entry, changed <-chan str
 	if err := st.open(); err != nil {
 		return err
 	}
+	var known <-chan struct{}
 	for {
+		// Asked behind each reading, before its cursor is told: what was read by rights that count
+		// no longer lies behind the cursor that the reader comes back with.
 		revised := st.access.Changed()
-		if !st.allows() {
+		if revised != known && !st.stands() {
 			return st.farewell()
 		}
+		known = revised
 		if err := st.deliver(ctx, page); err != nil {
 			return err
 		}
@@ -273,6 +275,12 @@ func (st *stream) run(ctx context.Context, page []*bus.Entry, changed <-chan str
 			return errors.Join(err, st.fail(err))
 		}
 	}
+}
+
+// stands reports whether the reader may read what it could when the stream began.
+func (st *stream) stands() bool {
+	now := st.choice.selection()
+	return !now.None() && now.Equal(st.selected)
 }
 
 // over reports whether the reader is to come back later.
@@ -325,7 +333,7 @@ func (st *stream) deliver(ctx context.Context, page []*bus.Entry) error {
 	}()
 	st.renew()
 	for _, e := range page {
-		if st.filter.passes(e) {
+		if st.choice.filter.passes(e) {
 			*out = append(*out, st.render(ctx, e))
 			st.told = e.ID
 		}

@@ -49,6 +49,14 @@ func (s *Selection) covers(name string) bool {
 	return false
 }
 
+// None reports whether nothing is selected.
+func (s *Selection) None() bool { return len(s.feeds)+len(s.prefixes) == 0 }
+
+// Equal reports whether other selects by the same names and prefixes.
+func (s *Selection) Equal(other Selection) bool {
+	return slices.Equal(s.feeds, other.feeds) && slices.Equal(s.prefixes, other.prefixes)
+}
+
 // One returns the only feed of the selection; ok is false when it has several, or a prefix.
 func (s *Selection) One() (feed string, ok bool) {
 	if len(s.feeds) != 1 || len(s.prefixes) > 0 {
