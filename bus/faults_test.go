@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -288,5 +289,44 @@ func TestATransactionServesAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.want("b")
+	})
+}
+
+// refusing is a store that now and then cannot begin a commit, as one whose file was removed: it
+// does not look at what is to be done.
+type refusing struct {
+	*bustest.Memory
+	left atomic.Int64 // how often it refuses
+}
+
+func (r *refusing) Commit(ctx context.Context, pieces iter.Seq[[]*bus.Op]) error {
+	if r.left.Add(-1) >= 0 {
+		return bus.ErrUnavailable
+	}
+	return r.Memory.Commit(ctx, pieces)
+}
+
+func TestAStoreThatFailsIsAskedAgainASecondLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &refusing{Memory: new(bustest.Memory)}
+		b := open(t, store, nil, bus.Config{})
+		for _, feed := range []string{"x", "y"} {
+			if _, err := store.ConfigureQueue(t.Context(), feed, bus.DefaultQueue, bus.QueueSettings{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1}) // so that this node has joined
+		synctest.Wait()
+		start := time.Now()
+		store.left.Store(5)
+		worker := work(t, b, bus.ConsumerConfig{Feed: "y", Prefetch: 1})
+		for store.left.Load() >= 0 {
+			<-time.After(time.Second)
+		}
+		if took := time.Since(start); took < 5*time.Second {
+			t.Errorf("five refusals took %v", took)
+		}
+		publish(t, b, post("y", "a"))
+		worker.want("a")
 	})
 }

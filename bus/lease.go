@@ -57,12 +57,11 @@ func (b *Bus) Lease(ctx context.Context, c LeaseConfig) ([]LeasedEntry, error) {
 	if c.Room == nil {
 		c.Room, c.Spare = func() (int, error) { return b.config.PageBytes, nil }, func() {}
 	}
-	q, err := b.openQueue(ctx, QueueName{c.Feed, c.Queue})
-	if err != nil {
-		return nil, fmt.Errorf("lease from queue %q of %q: %w", c.Queue, c.Feed, err)
-	}
 	until := time.Now().Add(c.Wait)
-	list, err := c.within(func(bytes int64) ([]LeasedEntry, error) { return b.leaseReady(q, c, bytes) })
+	q, list, err := b.leaseFirst(ctx, c)
+	if errors.Is(err, ErrNoQueue) { // it was dropped between the look for it and the claim
+		q, list, err = b.leaseFirst(ctx, c)
+	}
 	for {
 		if err == nil && len(list) > 0 {
 			list, err = b.hand(ctx, list, &c)
@@ -76,6 +75,15 @@ func (b *Bus) Lease(ctx context.Context, c LeaseConfig) ([]LeasedEntry, error) {
 		return nil, fmt.Errorf("lease from queue %q of %q: %w", c.Queue, c.Feed, err)
 	}
 	return list, nil
+}
+
+// leaseFirst leases what waits in the queue, which it makes if there is none.
+func (b *Bus) leaseFirst(ctx context.Context, c LeaseConfig) (q *Queue, list []LeasedEntry, err error) {
+	if q, err = b.openQueue(ctx, QueueName{c.Feed, c.Queue}); err != nil {
+		return nil, nil, err
+	}
+	list, err = c.within(func(bytes int64) ([]LeasedEntry, error) { return b.leaseReady(q, c, bytes) })
+	return q, list, err
 }
 
 // openQueue returns a queue, which it makes if there is none.

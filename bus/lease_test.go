@@ -462,3 +462,32 @@ func TestALeaseThatIsGoneBeforeItIsReadIsWaitedOn(t *testing.T) {
 		}
 	})
 }
+
+// dropping is a store that drops a queue as soon as it was looked for, once.
+type dropping struct {
+	*bustest.Memory
+	done bool
+}
+
+func (d *dropping) Queue(ctx context.Context, feed, name string) (*bus.Queue, error) {
+	q, err := d.Memory.Queue(ctx, feed, name)
+	if err == nil && !d.done {
+		d.done = true
+		drop := &bus.Op{Kind: bus.OpDropQueue, Purge: &bus.Purge{Queue: q.ID}}
+		if err := d.Commit(ctx, bustest.Piece(drop)); err != nil || drop.Err != nil {
+			return nil, errors.Join(err, drop.Err)
+		}
+	}
+	return q, err
+}
+
+func TestALeaseMakesAQueueThatWasJustDropped(t *testing.T) {
+	store := &dropping{Memory: new(bustest.Memory)}
+	if _, err := store.ConfigureQueue(t.Context(), "x", bus.DefaultQueue, bus.QueueSettings{}); err != nil {
+		t.Fatal(err)
+	}
+	lease(t, open(t, store, nil, bus.Config{}), bus.LeaseConfig{})
+	if !store.done {
+		t.Error("nothing was dropped")
+	}
+}

@@ -114,7 +114,8 @@ func (d *desk) newOrder(w *workQueue) *order {
 }
 
 // handOut gives what a commit claimed to consumers. published holds the commit's entries in order
-// of id. It reports whether there is more to claim.
+// of id. It reports whether there is more to claim: not at once from a store that has just failed,
+// which would so be asked over and over.
 func (d *desk) handOut(m *batch, published []*Entry, err error) (again bool) {
 	d.mu.Lock()
 	d.remember(published)
@@ -126,6 +127,10 @@ func (d *desk) handOut(m *batch, published []*Entry, err error) (again bool) {
 		d.free = append(d.free, o)
 	}
 	again = len(d.dirty) > 0
+	if again && err != nil {
+		d.retryLater()
+		again = false
+	}
 	d.mu.Unlock()
 	for _, call := range ready {
 		call()
