@@ -222,10 +222,10 @@ func TestAServerWhoseRestoreBrokeOffSaysToRunItAgain(t *testing.T) {
 
 // A trigger in a file that came from somebody else would go on to write to every bus that was
 // restored from it: an account, say.
-func TestABackupWithMoreInItThanTablesIsRefused(t *testing.T) {
+func TestABackupWithForeignCodeInItIsRefused(t *testing.T) {
 	for _, hidden := range []string{
 		"CREATE TRIGGER t AFTER INSERT ON atommq_entry BEGIN DELETE FROM atommq_feed; END",
-		"CREATE VIEW v AS SELECT 1",
+		"CREATE VIEW atommq_v AS SELECT 1",
 	} {
 		backup, target := backedUp(t, 1), filepath.Join(t.TempDir(), "atommq.db")
 		execFile(t, backup, hidden)
@@ -236,6 +236,18 @@ func TestABackupWithMoreInItThanTablesIsRefused(t *testing.T) {
 			t.Errorf("%s: a database was made", hidden)
 		}
 	}
+}
+
+// doc/db.md says that both are safe to add.
+func TestTablesAndViewsOfOnesOwnAreBackedUpAndRestored(t *testing.T) {
+	source := backedUp(t, 1)
+	execFile(t, source, "CREATE TABLE mine (id INTEGER); INSERT INTO mine VALUES (7); CREATE VIEW ours AS SELECT id FROM mine")
+	backup, target := filepath.Join(t.TempDir(), "backup.db"), filepath.Join(t.TempDir(), "atommq.db")
+	if _, err := (&Backup{From: source, To: backup}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mustRestore(t, backup, target)
+	execFile(t, target, "CREATE TABLE seen (id INTEGER CHECK (id = 7)); INSERT INTO seen SELECT max(id) FROM ours")
 }
 
 // Those that came before media have none to verify.
