@@ -34,17 +34,17 @@ func isRefusal(err error) bool {
 	return ok && e.Severity == "ERROR"
 }
 
-// mark tells afterwards whether a commit was carried out: each leaves one in a row that is its
-// store's, among the idempotency keys. It is the key of no feed.
+// mark tells afterwards whether a transaction was carried out: each leaves one in a row among the
+// idempotency keys, of its store's commits or of its other transactions. It is the key of no feed.
 type mark struct {
-	store string // the key
-	count uint64 // of this store's commits, and of attempts at them
+	row   string // the key
+	count uint64 // of such transactions, and of attempts at them
 }
 
 // newMark returns one that no other store has.
-func newMark() mark { return mark{store: "commit of " + uuid.NewString()} }
+func newMark(of string) mark { return mark{row: of + " of " + uuid.NewString()} }
 
-// digest is what the commit leaves, never zeros.
+// digest is what the transaction leaves, never zeros.
 func (m *mark) digest() (d [32]byte) {
 	binary.BigEndian.PutUint64(d[:], m.count)
 	return d
@@ -53,7 +53,7 @@ func (m *mark) digest() (d [32]byte) {
 const (
 	upsertMark = `INSERT INTO atommq_key (feed, key, seq, digest, uuid, id, used) VALUES ('', ?, 0, ?, '', ?, ?)
 		ON CONFLICT (feed, key, seq) DO UPDATE SET digest = excluded.digest, id = excluded.id, used = excluded.used`
-	// traceMark waits for the end of a commit that left one, should the server not know yet that
+	// traceMark waits for the end of a transaction that left one, should the server not know yet that
 	// its client is gone. It writes: so the answer comes once standbys that are waited for have it,
 	// and all before it.
 	traceMark = `INSERT INTO atommq_key AS k (feed, key, seq, digest, uuid, id, used) VALUES ('', ?, 0, ?, '', 0, ?)
@@ -66,22 +66,32 @@ func (*mark) keepUntil() int64 {
 	return time.Now().Truncate(24 * time.Hour).Add(48 * time.Hour).UnixMicro()
 }
 
-// leaveMark leaves the commit's, with the newest id that it gave out.
-func (c *commit) leaveMark() error {
-	if !c.writer.repeats {
+// leave leaves m, with an id.
+func (w *writer) leave(m *mark, id driver.Value) error {
+	if !w.repeats {
 		return nil
 	}
-	digest := c.mark.digest()
-	return c.writer.exec(upsertMark, c.mark.store, digest[:], c.own(c.next-1), c.mark.keepUntil())
+	digest := m.digest()
+	return w.exec(upsertMark, m.row, digest[:], id, m.keepUntil())
 }
+
+// trace finds out, in a transaction of its own, whether m was left, and with which id.
+func (w *writer) trace(m *mark) (left bool, id int64, err error) {
+	args := number([]driver.Value{m.row, make([]byte, 32), m.keepUntil()})
+	err = w.query(traceMark, args, func(v []driver.Value) {
+		left, id = [32]byte(v[0].([]byte)) == m.digest(), v[1].(int64)
+	})
+	return left, id, err
+}
+
+// leaveMark leaves the commit's, with the newest id that it gave out.
+func (c *commit) leaveMark() error { return c.writer.leave(&c.mark, c.own(c.next-1)) }
 
 // carriedOut finds out, in a transaction of its own, whether the commit was carried out whose state this is.
 func (c *commit) carriedOut() (done bool, err error) {
-	args := number([]driver.Value{c.mark.store, make([]byte, 32), c.mark.keepUntil()})
-	err = c.writer.query(traceMark, args, func(v []driver.Value) {
-		if done = [32]byte(v[0].([]byte)) == c.mark.digest(); done && c.shift.unknown {
-			c.shiftBy(v[1].(int64) - (c.next - 1))
-		}
-	})
+	done, newest, err := c.writer.trace(&c.mark)
+	if done && c.shift.unknown {
+		c.shiftBy(newest - (c.next - 1))
+	}
 	return done, err
 }

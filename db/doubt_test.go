@@ -203,3 +203,55 @@ func tellOfDoubt(t *testing.T, cluster *dbtest.Cluster) {
 	p.Doom(nil)
 	mustCommit(t, s, publishing(t, "x", 1)...)
 }
+
+// What is done under a condition fails the second time.
+func TestNothingIsDoneTwiceWhenTheAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	cluster := dbtest.Start(t, "fsync=off")
+	title, three := "b", 3
+	for name, try := range map[string]func(t *testing.T, s, other *Store, lose func()) error{
+		"settings of a queue": func(t *testing.T, s, other *Store, lose func()) error {
+			q, err := other.ConfigureQueue(t.Context(), "x", "default", bus.QueueSettings{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			lose()
+			_, err = s.ConfigureQueue(t.Context(), "x", "default", bus.QueueSettings{Attempts: &three, If: q})
+			return err
+		},
+		"settings of a feed": func(t *testing.T, s, other *Store, lose func()) error {
+			f, err := other.Configure(t.Context(), "x", bus.Settings{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			lose()
+			f, err = s.Configure(t.Context(), "x", bus.Settings{Title: &title, IfRevision: &f.Revision})
+			if err == nil && f.Title != title {
+				t.Errorf("the title is %q", f.Title)
+			}
+			return err
+		},
+		"part of a file": func(t *testing.T, s, _ *Store, lose func()) error {
+			id, err := s.Stage(t.Context(), 0, 0, []byte("a"), time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			lose()
+			_, err = s.Stage(t.Context(), id, 1, []byte("b"), time.Now())
+			return err
+		},
+	} {
+		for how, fate := range lostCommits {
+			t.Run(name+": "+how, func(t *testing.T) {
+				t.Parallel()
+				url := cluster.Database(t)
+				p := dbtest.NewProxy(t, cluster)
+				doomed := func() bool { return false }
+				err := try(t, openAt(t, p.URL(t, url)), openAt(t, url), func() { doomed = doomCommits(p, fate) })
+				if err != nil || !doomed() {
+					t.Errorf("a COMMIT was lost: %v; told %v", doomed(), err)
+				}
+			})
+		}
+	}
+}

@@ -50,11 +50,8 @@ func (p *postgres) transact(ctx context.Context, t transaction) error {
 		}
 		doubt, ok := errors.AsType[*doubtError](err)
 		if ok && lost == nil {
-			r.allow(patience)
-			if t.done != nil {
-				lost = doubt
-				r.allow(doubtPatience)
-			}
+			lost = doubt
+			r.allow(doubtPatience)
 		}
 		if !passing(err) || !r.wait(ctx) {
 			return cmp.Or(lost, err)

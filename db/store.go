@@ -138,7 +138,8 @@ func open(ctx context.Context, loc location, cfg Config) (*Store, error) {
 }
 
 func newStore(w *writer, reader *reader, nodes vitals) *Store {
-	return &Store{writer: w, reader: reader, commit: commit{writer: w, mark: newMark()}, nodes: nodes}
+	w.mark = newMark("change")
+	return &Store{writer: w, reader: reader, commit: commit{writer: w, mark: newMark("commit")}, nodes: nodes}
 }
 
 func migrate(ctx context.Context, loc location, cfg Config) error {

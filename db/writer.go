@@ -18,6 +18,7 @@ type writer struct {
 	counterLags bool
 	// repeats says that a transaction may be run again.
 	repeats bool
+	mark    mark // of transactions that are no commits
 }
 
 // engine runs transactions that write, one at a time.
@@ -54,13 +55,24 @@ type statements interface {
 type transaction struct {
 	work func() error
 	// done finds out, in a transaction of its own, whether work was done of which nobody knows.
-	// Without it, work is run again then: it does no harm, done twice.
 	done func() (bool, error)
 }
 
-// write runs work, which may be done twice, in a transaction.
+// write runs work in a transaction.
 func (w *writer) write(ctx context.Context, work func() error) error {
-	return w.transact(ctx, transaction{work: work})
+	return w.transact(ctx, transaction{
+		work: func() error {
+			if err := work(); err != nil {
+				return err
+			}
+			w.mark.count++
+			return w.leave(&w.mark, int64(0))
+		},
+		done: func() (bool, error) {
+			done, _, err := w.trace(&w.mark)
+			return done, err
+		},
+	})
 }
 
 // errUnchanged ends a transaction that wrote nothing: it is rolled back, which
