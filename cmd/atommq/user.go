@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -110,130 +109,40 @@ func userRemoveCommand() *cobra.Command {
 	s := declare(cmd, "db")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return withNode(cmd.Context(), s, func(n *node) error {
-			if err := n.store.RemoveAccount(cmd.Context(), args[0]); err != nil {
-				return accountError(args[0], err)
-			}
-			_, err := fmt.Fprintf(toPeople{cmd.OutOrStdout()}, "removed %s, with its tokens, rules and limits\n", args[0])
-			return err
-		})
-	}
-	return cmd
-}
-
-func userAllowCommand() *cobra.Command {
-	return ruleCommand(&cobra.Command{
-		Use:   "allow NAME RIGHTS FEEDS",
-		Short: "Give an account rights on feeds, beside those it has",
-		Long: `Allow takes the name of an account, or anonymous for whoever gives none; what anonymous may do,
-everybody may. What anonymous may do can be said before there is a database, which it makes.`,
-		Example: `  atommq user allow ann read,publish 'orders*'`,
-	}, withNodeFor, func(had, given bus.Rights) bus.Rights { return had | given })
-}
-
-func userDenyCommand() *cobra.Command {
-	return ruleCommand(&cobra.Command{
-		Use:   "deny NAME RIGHTS FEEDS",
-		Short: "Take rights on feeds from an account",
-		Long: `Deny takes back what atommq user allow gave for the same FEEDS, written the same way. Rules only give: what
-another rule allows stays allowed.`,
-		Example: `  atommq user deny ann publish 'orders*'`,
-	}, func(string) nodeOpener { return withNode }, func(had, taken bus.Rights) bus.Rights { return had &^ taken })
-}
-
-// withNodeFor returns what opens the database to say something of an account: one that must be in
-// it already is in none that is new.
-func withNodeFor(account string) nodeOpener {
-	if account == bus.Anonymous || account == bus.Everyone {
-		return withAnyNode
-	}
-	return withNode
-}
-
-// ruleCommand makes a command that changes a rule.
-func ruleCommand(cmd *cobra.Command, opener func(account string) nodeOpener, change func(had, named bus.Rights) bus.Rights) *cobra.Command {
-	cmd.Args = asUsed
-	s := declare(cmd, "db")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		rights, err := bus.ParseRights(args[1])
-		if err == nil {
-			err = bus.CheckPattern(args[2])
-		}
-		if err != nil {
-			return &misuse{err}
-		}
-		open := opener(args[0])
-		if hasInnerStar(args[2]) {
-			open = withNode // in a new database there is no such feed
-		}
-		return open(cmd.Context(), s, func(n *node) error {
-			rule, err := n.ruleOf(cmd.Context(), args[0], args[2])
+			before, err := n.store.Roll(cmd.Context())
 			if err != nil {
 				return err
 			}
-			had := rule.Rights
-			rule.Rights = change(had, rights)
-			if rule.Rights&^had != 0 {
-				if err := n.checkStar(cmd.Context(), args[2]); err != nil {
-					return err
-				}
-			}
-			if err := n.store.SetRule(cmd.Context(), rule); err != nil {
+			if err := n.store.RemoveAccount(cmd.Context(), args[0]); err != nil {
 				return accountError(args[0], err)
 			}
-			if err := tellRule(cmd.OutOrStdout(), rule, had); err != nil || unquoted(args[2:]) == "" {
+			if _, err := fmt.Fprintf(toPeople{cmd.OutOrStdout()}, "removed %s, with its tokens, rules and limits\n", args[0]); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(toPeople{cmd.ErrOrStderr()}, "%s is the name of a file here, too: where all feeds are meant, write '*' in quotes\n", args[2])
-			return err
+			return n.tellUnguarded(cmd.Context(), cmd.ErrOrStderr(), before)
 		})
 	}
 	return cmd
 }
 
-// hasInnerStar reports whether a pattern has a star that stands for nothing but itself.
-func hasInnerStar(pattern string) bool {
-	return strings.Contains(strings.TrimSuffix(pattern, "*"), "*")
-}
-
-// checkStar refuses to give rights on names with a star elsewhere than at the end: whoever writes
-// one means several feeds, unless there is a feed of that very name.
-func (n *node) checkStar(ctx context.Context, pattern string) error {
-	if !hasInnerStar(pattern) {
-		return nil
-	}
-	_, err := n.store.Feed(ctx, pattern)
-	if errors.Is(err, bus.ErrNoFeed) {
-		return misusef("%s: a * stands for what follows only at the end, and there is no feed of that very name: name feeds one by one, by how their names begin ('photos*'), or all of them ('*')", pattern)
-	}
-	return err
-}
-
-// ruleOf returns the rule that an account has for a pattern, with no rights if it has none.
-func (n *node) ruleOf(ctx context.Context, account, pattern string) (bus.Rule, error) {
-	rule := bus.Rule{Account: account, Feed: pattern}
-	roll, err := n.store.Roll(ctx)
+// tellUnguarded says so where a change has left the bus without guards, or without an administrator.
+func (n *node) tellUnguarded(ctx context.Context, w io.Writer, before *bus.Roll) error {
+	now, err := n.store.Roll(ctx)
 	if err != nil {
-		return rule, err
+		return err
 	}
-	for _, r := range roll.Rules {
-		if r.Account == account && r.Feed == pattern {
-			return r, nil
-		}
+	switch {
+	case len(now.Accounts)+len(now.Rules) == 0:
+		_, err = fmt.Fprintln(w, "no account and no rule is left: without --login, whoever reaches the server may do everything from now on")
+	case isAdministered(before) && !isAdministered(now):
+		_, err = fmt.Fprintln(w, "no account may administer all feeds any more: atommq user allow NAME admin '*' has one do so")
 	}
-	return rule, nil
+	return err
 }
 
-// tellRule says what rule there is now, where there was one with other rights.
-func tellRule(w io.Writer, r bus.Rule, had bus.Rights) error {
-	says := fmt.Sprintf("%s may %s in %s", r.Account, r.Rights, r.Feed)
-	switch {
-	case r.Rights == 0 && had == 0:
-		says = fmt.Sprintf("%s had no rule for %s, written like that; atommq user list shows those that there are", r.Account, r.Feed)
-	case r.Rights == 0:
-		says = fmt.Sprintf("%s has no rule for %s any more", r.Account, r.Feed)
-	}
-	_, err := fmt.Fprintln(toPeople{w}, says)
-	return err
+// isAdministered reports whether some account may administer all feeds.
+func isAdministered(roll *bus.Roll) bool {
+	return slices.ContainsFunc(roll.Rules, func(r bus.Rule) bool { return r.Feed == "*" && r.Rights&bus.RightAdmin != 0 })
 }
 
 // accountError says what to do about err.

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"atommq/bus"
+)
+
+func userAllowCommand() *cobra.Command {
+	return ruleCommand(&cobra.Command{
+		Use:   "allow NAME RIGHTS FEEDS",
+		Short: "Give an account rights on feeds, beside those it has",
+		Long: `Allow takes the name of an account, or anonymous for whoever gives none; what anonymous may do,
+everybody may. What anonymous may do can be said before there is a database, which it makes.`,
+		Example: `  atommq user allow ann read,publish 'orders*'`,
+	}, withNodeFor, func(had, given bus.Rights) bus.Rights { return had | given })
+}
+
+func userDenyCommand() *cobra.Command {
+	return ruleCommand(&cobra.Command{
+		Use:   "deny NAME RIGHTS FEEDS",
+		Short: "Take rights on feeds from an account",
+		Long: `Deny takes back what atommq user allow gave for the same FEEDS, written the same way. Rules only give: what
+another rule allows stays allowed.`,
+		Example: `  atommq user deny ann publish 'orders*'`,
+	}, func(string) nodeOpener { return withNode }, func(had, taken bus.Rights) bus.Rights { return had &^ taken })
+}
+
+// withNodeFor returns what opens the database to say something of an account: one that must be in
+// it already is in none that is new.
+func withNodeFor(account string) nodeOpener {
+	if account == bus.Anonymous || account == bus.Everyone {
+		return withAnyNode
+	}
+	return withNode
+}
+
+// ruleCommand makes a command that changes a rule.
+func ruleCommand(cmd *cobra.Command, opener func(account string) nodeOpener, change func(had, named bus.Rights) bus.Rights) *cobra.Command {
+	cmd.Args = asUsed
+	s := declare(cmd, "db")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		rights, err := bus.ParseRights(args[1])
+		if err == nil {
+			err = bus.CheckPattern(args[2])
+		}
+		if err != nil {
+			return &misuse{err}
+		}
+		open := opener(args[0])
+		if hasInnerStar(args[2]) {
+			open = withNode // in a new database there is no such feed
+		}
+		return open(cmd.Context(), s, func(n *node) error {
+			roll, err := n.store.Roll(cmd.Context())
+			if err != nil {
+				return err
+			}
+			rule := ruleOf(roll, args[0], args[2])
+			had := rule.Rights
+			rule.Rights = change(had, rights)
+			if rule.Rights == had && had&rights == 0 {
+				return fmt.Errorf("%s has no rule for %s, written like that, that gives %s%s; atommq user list shows those that there are", args[0], args[2], rights, others(roll, rule, rights))
+			}
+			if rule.Rights&^had != 0 {
+				if err := n.checkStar(cmd.Context(), args[2]); err != nil {
+					return err
+				}
+			}
+			if err := n.store.SetRule(cmd.Context(), rule); err != nil {
+				return accountError(args[0], err)
+			}
+			if err := tellRule(cmd.OutOrStdout(), rule, others(roll, rule, had&^rule.Rights)); err != nil || unquoted(args[2:]) == "" {
+				return err
+			}
+			_, err = fmt.Fprintf(toPeople{cmd.ErrOrStderr()}, "%s is the name of a file here, too: where all feeds are meant, write '*' in quotes\n", args[2])
+			return err
+		})
+	}
+	return cmd
+}
+
+// hasInnerStar reports whether a pattern has a star that stands for nothing but itself.
+func hasInnerStar(pattern string) bool {
+	return strings.Contains(strings.TrimSuffix(pattern, "*"), "*")
+}
+
+// checkStar refuses to give rights on names with a star elsewhere than at the end: whoever writes
+// one means several feeds, unless there is a feed of that very name.
+func (n *node) checkStar(ctx context.Context, pattern string) error {
+	if !hasInnerStar(pattern) {
+		return nil
+	}
+	_, err := n.store.Feed(ctx, pattern)
+	if errors.Is(err, bus.ErrNoFeed) {
+		return misusef("%s: a * stands for what follows only at the end, and there is no feed of that very name: name feeds one by one, by how their names begin ('photos*'), or all of them ('*')", pattern)
+	}
+	return err
+}
+
+// ruleOf returns the rule that an account has for a pattern, with no rights if it has none.
+func ruleOf(roll *bus.Roll, account, pattern string) bus.Rule {
+	for _, r := range roll.Rules {
+		if r.Account == account && r.Feed == pattern {
+			return r
+		}
+	}
+	return bus.Rule{Account: account, Feed: pattern}
+}
+
+// others tells of the other rules that give the account any of the rights on all that its rule is
+// about, "" if there are none: who takes rights wants to know.
+func others(roll *bus.Roll, rule bus.Rule, rights bus.Rights) (told string) {
+	for _, r := range roll.Rules {
+		prefix, open := strings.CutSuffix(r.Feed, "*")
+		if r.Account == rule.Account && r.Feed != rule.Feed && open && strings.HasPrefix(rule.Feed, prefix) && r.Rights&rights != 0 {
+			told += fmt.Sprintf("; by the rule for %s it may still %s there", r.Feed, r.Rights&rights)
+		}
+	}
+	return told
+}
+
+// tellRule says what rule there is now, and what others give.
+func tellRule(w io.Writer, r bus.Rule, others string) error {
+	says := fmt.Sprintf("%s may %s in %s", r.Account, r.Rights, r.Feed)
+	if r.Rights == 0 {
+		says = fmt.Sprintf("%s has no rule for %s any more", r.Account, r.Feed)
+	}
+	_, err := fmt.Fprintln(toPeople{w}, says+others)
+	return err
+}
