@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 )
 
 // off is the address that keeps a door shut.
@@ -19,6 +20,16 @@ type door struct {
 	net.Listener
 	url   string // that clients on this machine can use
 	reach string // said behind it: whether other machines can, too
+}
+
+// standBehind has d stand for a URL that leads to it by way of something else: a proxy, say, which
+// whoever sets it up has to tell where d is.
+func (d *door) standBehind(url string) {
+	at := d.url
+	if d.reach != "" {
+		at += ", " + strings.Trim(d.reach, " ()")
+	}
+	d.url, d.reach = url, " (at "+at+")"
 }
 
 // openDoor opens the address that a flag names.

@@ -51,7 +51,10 @@ func (b *bound[T, P]) Set(value string) error {
 		b.value = 0
 		return nil
 	}
-	return P(&b.value).Set(value)
+	if err := P(&b.value).Set(value); err != nil {
+		return fmt.Errorf("%w, or 0 for no bound", err)
+	}
+	return nil
 }
 
 // everything and nothing stand for lists of media ranges that hold none.

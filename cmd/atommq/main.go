@@ -61,12 +61,24 @@ func execute(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 		if errors.Is(context.Cause(ctx), interrupted{}) { // whichever way that came back
 			text = strings.ReplaceAll(text, context.Canceled.Error(), interrupted{}.Error())
 		}
-		if errors.Is(err, db.ErrDamaged) { // whichever command came upon it
-			text += ": " + db.RestoreBackup
+		for _, r := range remedies { // whichever command came upon it
+			if errors.Is(err, r.err) {
+				text += ": " + r.remedy
+			}
 		}
 		fmt.Fprintf(stderr, "atommq: %s\n", printable(text)) // which may be a server's words, or a file's
 		return statusFailed
 	}
+}
+
+// remedies are what to do about errors that do not say so themselves.
+var remedies = []struct {
+	err    error
+	remedy string
+}{
+	{db.ErrDamaged, db.RestoreBackup},
+	{bus.ErrNoFeed, "atommq feeds lists those that there are"},
+	{bus.ErrNoQueue, "atommq queues lists those that there are"},
 }
 
 // misuse is an error in how the program was called.

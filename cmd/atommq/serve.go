@@ -64,7 +64,7 @@ func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (e
 	}
 	m.http = server.Stats
 	if s.BaseURL != "" && len(in.web) > 0 {
-		in.web[0].url, in.web[0].reach = in.siteURL(s), ""
+		in.web[0].standBehind(in.siteURL(s))
 	}
 	defer in.certificate.keep(ctx)()
 	services := append(in.services(server, gateway), n.adminServices(admin, told, log)...)

@@ -133,7 +133,7 @@ func TestWhoServesAtAllAddressesSaysSo(t *testing.T) {
 	}{
 		{[]string{"--http", "0.0.0.0:0", "--stomp", "127.0.0.1:0"}, `^AtomMQ serves http://127\.0\.0\.1:\d+/ \(all IPv4 addresses\) and stomp://127\.0\.0\.1:\d+\n$`},
 		{[]string{"--http", "127.0.0.1:0", "--stomp", "[::]:0"}, `^AtomMQ serves http://127\.0\.0\.1:\d+/ and stomp://localhost:\d+ \(all addresses\)\n$`},
-		{[]string{"--http", ":0", "--stomp", "off", "--base-url", "https://mq.example"}, `^AtomMQ serves https://mq\.example/\n$`},
+		{[]string{"--http", ":0", "--stomp", "off", "--base-url", "https://mq.example"}, `^AtomMQ serves https://mq\.example/ \(at http://localhost:\d+/, all addresses\)\n$`},
 	} {
 		server := startServer(t, append(tt.args, "--login", "me", "--passcode", "secret")...)
 		if !regexp.MustCompile(tt.want).MatchString(server.said) {

@@ -48,14 +48,14 @@ type services []service
 
 // run serves until ctx ends, or one of the services fails, then lets what is under way finish.
 func (ss services) run(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) error {
-	var urls, told []string
+	var told []string
 	for _, sv := range ss {
-		urls, told = append(urls, sv.url), append(told, sv.url+sv.reach)
+		told = append(told, sv.url+sv.reach)
 	}
 	if _, err := fmt.Fprintf(out, "AtomMQ serves %s\n", enumerate(told)); err != nil {
 		return err
 	}
-	log.Info("serving", "at", strings.Join(urls, " "), "db", db.Name(s.DB), "version", version)
+	log.Info("serving", "at", strings.Join(told, " "), "db", db.Name(s.DB), "version", version)
 	ended := make(chan error, len(ss))
 	for _, sv := range ss {
 		go func() { ended <- sv.serve() }()
