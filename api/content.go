@@ -341,7 +341,11 @@ func setField(note *feeds.Note, name, value string) error {
 	case "summary":
 		note.Summary = value
 	default:
-		return badRequest("The form has a field %.40q, which means nothing here. The fields are title, content, type, author, category, link and summary; plain text goes with Content-Type: text/plain.", name)
+		other := "plain text goes with Content-Type: text/plain" // curl -d says that everything is a form
+		if strings.HasPrefix(name, "{") || strings.HasPrefix(name, "[") {
+			other = "JSON goes with Content-Type: application/json"
+		}
+		return badRequest("The form has a field %.40q, which means nothing here. The fields are title, content, type, author, category, link and summary; %s.", name, other)
 	}
 	return nil
 }

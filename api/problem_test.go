@@ -139,6 +139,7 @@ func TestEveryRefusalSaysWhatToDo(t *testing.T) {
 		{"type cannot be read", "POST", "/feeds/x", "hello", []string{"Content-Type: text/"}, 415, "text/plain"},
 		{"two types", "POST", "/feeds/x", "hello", []string{"Content-Type: text/plain", "Content-Type: text/html"}, 400, "more than once"},
 		{"not JSON", "POST", "/feeds/x", `{"a":`, []string{"Content-Type: application/json"}, 400, "not JSON"},
+		{"JSON as a form", "POST", "/feeds/x", `{"order":1}`, []string{"Content-Type: application/x-www-form-urlencoded"}, 400, "JSON goes with Content-Type: application/json"},
 		{"text as a form", "POST", "/feeds/x", "hello world", []string{"Content-Type: application/x-www-form-urlencoded"}, 400, "text/plain"},
 		{"broken form", "POST", "/feeds/x", "title=%zz", []string{"Content-Type: application/x-www-form-urlencoded"}, 400, "--data-urlencode"},
 		{"form field twice", "POST", "/feeds/x", "title=a&title=b", []string{"Content-Type: application/x-www-form-urlencoded"}, 400, "more than once"},
