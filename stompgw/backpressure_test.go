@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -63,6 +64,36 @@ func TestMessagesHeldAreBoundedInBytes(t *testing.T) {
 		}
 		acks = []string{header(c.next(), "ack")}
 	}
+}
+
+// full connects a client that has got as much of /queue/x as it may hold, by the subscription x.
+func full(t *testing.T, s *stompgw.Server) (c *client, acks []string, end func()) {
+	t.Helper()
+	s.HeldBytes = 100_000
+	nc, _, end := pipe(t, s)
+	c = newClient(t, nc)
+	c.send("CONNECT\naccept-version:1.2\n\n\x00")
+	c.next()
+	c.done("SUBSCRIBE", "id:x", "destination:/queue/x", "ack:client-individual")
+	for range 2 {
+		c.send("SEND\ndestination:/queue/x\n\n" + strings.Repeat("x", 60_000) + "\x00")
+		acks = append(acks, header(c.next(), "ack"))
+	}
+	return c, acks, end
+}
+
+func TestUNSUBSCRIBEMakesRoomForOtherSubscriptions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _, end := full(t, new(stompgw.Server))
+		defer end()
+		c.done("SUBSCRIBE", "id:y", "destination:/queue/y", "ack:client-individual")
+		c.done("SEND", "destination:/queue/y")
+		synctest.Wait() // it is with the connection
+		c.sendFrame("UNSUBSCRIBE", "id:x")
+		if f := c.next(); header(f, "subscription") != "y" {
+			t.Errorf("got %s", show(f))
+		}
+	})
 }
 
 func TestSessionEndsWhenWhatItDeliveredCannotBeAcknowledged(t *testing.T) {

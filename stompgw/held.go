@@ -128,7 +128,7 @@ func (c *conn) drop(h *held) {
 	}
 	h.gone = true
 	h.of.holds.remove(h)
-	c.heldBytes -= h.Bytes
+	c.makeRoom(h.Bytes)
 	first := c.held[h.key]
 	switch {
 	case first != h:
@@ -143,9 +143,18 @@ func (c *conn) drop(h *held) {
 	}
 }
 
+// makeRoom takes bytes from what is held, and has the writer deliver what waited for that. Callers
+// hold c.mu.
+func (c *conn) makeRoom(bytes int64) {
+	full := c.heldBytes >= c.server.HeldBytes
+	c.heldBytes -= bytes
+	if full && c.deliverable() {
+		c.wake()
+	}
+}
+
 // decide takes the outcome of what o settles. Callers hold c.mu.
 func (c *conn) decide(o *operation) {
-	full := c.heldBytes >= c.server.HeldBytes
 	lost := errors.Is(o.Err, bus.ErrClaimLost) && !o.whole
 	switch {
 	case o.mustSplit():
@@ -163,9 +172,6 @@ func (c *conn) decide(o *operation) {
 		for _, h := range o.held {
 			h.busy = false
 		}
-	}
-	if full && c.deliverable() {
-		c.wake()
 	}
 }
 
