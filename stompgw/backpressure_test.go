@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -92,6 +93,26 @@ func TestUNSUBSCRIBEMakesRoomForOtherSubscriptions(t *testing.T) {
 		c.sendFrame("UNSUBSCRIBE", "id:x")
 		if f := c.next(); header(f, "subscription") != "y" {
 			t.Errorf("got %s", show(f))
+		}
+	})
+}
+
+func TestMessageThatExpiresWhileItWaitsForRoomIsNotDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, acks, end := full(t, new(stompgw.Server))
+		defer end()
+		expires := fmt.Sprint("expires:", time.Now().Add(time.Minute).UnixMilli())
+		c.done("SEND", "destination:/queue/x", "n:late", expires)
+		c.done("SEND", "destination:/queue/x", "n:next")
+		<-time.After(2 * time.Minute)
+		c.sendFrame("ACK", "id:"+acks[0])
+		if f := c.next(); header(f, "n") != "next" {
+			t.Errorf("got %s", show(f))
+		}
+		synctest.Wait()
+		c.sendFrame("SEND", "destination:/control/count-msgs/queue/x", "receipt:1")
+		if f := c.next(); header(f, "num-messages") != "2" {
+			t.Errorf("left: %s", show(f))
 		}
 	})
 }

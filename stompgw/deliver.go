@@ -2,6 +2,7 @@ package stompgw
 
 import (
 	"context"
+	"time"
 
 	"atommq/bus"
 )
@@ -135,7 +136,7 @@ func (w *writer) send(ctx context.Context, s *queueSubscription, ds []*bus.Deliv
 	}
 	// What is settled later is settled by its id: until then, only the store holds it.
 	defer w.server.Bus.Unload(ds)
-	ds = w.leaveOutGone(ds)
+	ds = w.leaveOut(ds)
 	slab, open := w.hold(s, ds)
 	if !open {
 		return nil
@@ -155,11 +156,13 @@ func (w *writer) send(ctx context.Context, s *queueSubscription, ds []*bus.Deliv
 	return nil
 }
 
-// leaveOutGone acknowledges those whose entry was deleted or edited since, and returns the others.
-func (w *writer) leaveOutGone(ds []*bus.Delivery) []*bus.Delivery {
+// leaveOut acknowledges those whose entry was deleted or edited since they were handed out, or has
+// expired, and returns the others.
+func (w *writer) leaveOut(ds []*bus.Delivery) []*bus.Delivery {
+	now := time.Now()
 	kept := ds[:0]
 	for _, d := range ds {
-		if d.Entry == nil {
+		if d.Entry == nil || !d.Expires.IsZero() && !now.Before(d.Expires) {
 			w.acks = append(w.acks, d)
 		} else {
 			kept = append(kept, d)
