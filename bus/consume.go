@@ -15,9 +15,9 @@ type ConsumerConfig struct {
 	Prefetch    int           // deliveries that it holds at once, 1 to 1,000,000
 	AckTimeout  time.Duration // of deliveries whose message names none; 0 for the queue's
 	Name        string        // of the consumer, for dead letters
-	// Ready is called when Take has something to give, and not again before Take was called, and when
-	// the consumer was robbed or has ended: from any goroutine, with no lock that Take needs. It must
-	// not block.
+	// Ready is called when Take has something to give, and not again before Take was called, likewise
+	// for Lost, and when the consumer was robbed or has ended: from any goroutine, with no lock that
+	// Take needs. It must not block.
 	Ready func()
 }
 
@@ -31,6 +31,7 @@ type Consumer struct {
 	limit      time.Duration // its ack timeout, 0 for the queue's
 	held       deliveryList
 	untaken    *Delivery // the first of those held that was not taken; the rest of them follow it
+	late       *Delivery // the last of those that Lost is to tell of; the rest of them follow it
 	credit     int32     // deliveries that it may still be handed
 	notified   bool      // ready was called, and Take not since
 	fate       atomic.Uint32
@@ -41,6 +42,7 @@ type Consumer struct {
 const (
 	fateRobbed   uint32 = 1 << iota
 	fateHomeless        // its queue was dropped, and its feed has no room for another
+	fateLate            // Lost has something to tell
 )
 
 const maxPrefetch = 1_000_000
@@ -109,6 +111,33 @@ func (c *Consumer) Take(into []*Delivery, limit int) []*Delivery {
 		c.ready()
 	}
 	return into
+}
+
+// HasLost reports whether Lost has something to tell.
+func (c *Consumer) HasLost() bool { return c.fate.Load()&fateLate != 0 }
+
+// Lost appends to into the deliveries that c took and has lost to their ack timeouts since it was
+// called last, in any order. Settling them fails with ErrClaimLost.
+func (c *Consumer) Lost(into []*Delivery) []*Delivery {
+	d := c.queue.desk()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for c.late != nil {
+		e := c.late
+		c.late, e.next = e.next, nil
+		into = append(into, e)
+	}
+	c.fate.And(^fateLate)
+	return into
+}
+
+// miss notes that c has lost e to its ack timeout, and reports whether c is to be told. Callers
+// hold the desk's lock.
+func (c *Consumer) miss(e *Delivery) bool {
+	first := c.late == nil
+	e.next, c.late = c.late, e
+	c.fate.Or(fateLate)
+	return first
 }
 
 // Close ends c and gives back what it holds: what was not taken as if never handed out, the rest

@@ -234,6 +234,30 @@ func TestAnAckTimeoutPassesTheEntryOn(t *testing.T) {
 	}
 }
 
+// It is told at once, also while it takes nothing of what waits for it.
+func TestAConsumerIsToldWhatItLostToItsAckTimeout(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 2, AckTimeout: time.Minute})
+		publish(t, b, queued("a"), queued("b"))
+		w.want("a")
+		<-w.ready // for b
+		start := time.Now()
+		<-w.ready
+		if late := time.Since(start) - time.Minute; late < 0 || late > 100*time.Millisecond {
+			t.Errorf("told %v after the deadline", late)
+		}
+		if !w.consumer.HasLost() {
+			t.Error("nothing is lost")
+		}
+		if lost := w.consumer.Lost(nil); len(lost) != 1 || lost[0] != w.held[0] {
+			t.Errorf("lost %v, want what it took first", lost)
+		}
+		if lost := w.consumer.Lost(nil); len(lost) > 0 || w.consumer.HasLost() {
+			t.Errorf("lost %v twice", lost)
+		}
+	})
+}
+
 func TestUsedUpAttemptsMakeADeadLetter(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
 		two := 2

@@ -9,6 +9,7 @@ type Delivery struct {
 	// Entry is nil until Bus.Load when it was not in memory, and from Bus.Unload on.
 	Entry *Entry
 	Feed  string
+	Mark  int64 // the consumer's own: the bus does not look at it
 
 	queue      *workQueue
 	consumer   *Consumer // nil when nobody could be found

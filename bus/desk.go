@@ -168,7 +168,7 @@ func (d *desk) leave(c *Consumer, broken bool) {
 	if c.closed {
 		return
 	}
-	c.closed, c.untaken = true, nil
+	c.closed, c.untaken, c.late = true, nil, nil
 	w.remove(c)
 	d.consumers--
 	if w.consumers == 0 {

@@ -55,18 +55,23 @@ func (d *desk) joined() bool {
 	return d.node != 0
 }
 
-// giveUpLate takes the deliveries whose time is up from their consumers.
+// giveUpLate takes the deliveries whose time is up from their consumers, who are told.
 func (d *desk) giveUpLate(now time.Time) {
+	var concerned []*Consumer
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	for len(d.timers) > 0 && d.timers[0].deadline <= now.UnixMicro() {
 		e := d.timers[0]
 		d.stopTimer(e)
 		if e.state == deliveryHeld {
 			d.giveUp(e, causeTimeout)
 			d.credit(e.consumer)
+			if e.consumer.miss(e) {
+				concerned = append(concerned, e.consumer)
+			}
 		}
 	}
+	d.mu.Unlock()
+	tell(concerned)
 }
 
 // nextDue returns when the keeper has something to do next.

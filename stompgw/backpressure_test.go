@@ -67,6 +67,35 @@ func TestMessagesHeldAreBoundedInBytes(t *testing.T) {
 	}
 }
 
+// A client that holds as much as it may, and acknowledges nothing, keeps what comes after from
+// others until its ack timeouts pass, and no longer.
+func TestWhatIsNotAcknowledgedGoesToOthersHoweverMuchTheClientHolds(t *testing.T) {
+	g := start(t, func(s *stompgw.Server) { s.HeldBytes = 100_000 })
+	stuck, p := g.connect(t, "1.2"), g.connect(t, "1.2")
+	stuck.done("SUBSCRIBE", "id:1", "destination:/queue/x", "ack:client-individual", "prefetch:10", "ack-timeout:0.1")
+	const n = 20
+	for i := range n {
+		p.send(fmt.Sprintf("SEND\ndestination:/queue/x\nn:%d\n\n%s\x00", i, strings.Repeat("x", 30_000)))
+	}
+	if f := stuck.next(); f.Command != stomp.MESSAGE {
+		t.Fatalf("got %s", show(f))
+	}
+	go func() {
+		for err := error(nil); err == nil; {
+			_, err = stuck.read()
+		}
+	}()
+	w := g.connect(t, "1.2")
+	w.sendFrame("SUBSCRIBE", "id:1", "destination:/queue/x", "ack:client-individual")
+	for range n {
+		w.sendFrame("ACK", "id:"+header(w.next(), "ack"))
+	}
+	w.sendFrame("SEND", "destination:/control/count-msgs/queue/x", "receipt:1")
+	if f := w.next(); header(f, "num-messages") != "0" {
+		t.Errorf("got %s", show(f))
+	}
+}
+
 // full connects a client that has got as much of /queue/x as it may hold, by the subscription x.
 func full(t *testing.T, s *stompgw.Server) (c *client, acks []string, end func()) {
 	t.Helper()

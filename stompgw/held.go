@@ -8,13 +8,13 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// held is a delivery that its client is to acknowledge. conn.mu guards it.
+// held is a delivery that its client is to acknowledge, by the key that is its Mark. conn.mu guards it.
 type held struct {
 	*bus.Delivery
-	of  *queueSubscription
-	key int64 // by which the client acknowledges it
+	of *queueSubscription
 	// busy says that it is being settled, or will be by an open transaction.
 	busy       bool
+	late       bool // its ack timeout has passed
 	gone       bool
 	prev, next *held // of the subscription, in the order delivered
 	same       *held // with the same key, delivered before
@@ -24,13 +24,14 @@ type held struct {
 type deliveries struct {
 	ready       readyList
 	topicsReady bool
+	late        []*queueSubscription // whose consumers have lost something
 	browsers    map[*queueSubscription]*browse
 	again       []*operation // to be submitted: parts of one that failed
 
 	held      map[int64]*held // by key; later ones first
-	heldBytes int64
-	last      int64 // number of the delivery last held, in 1.2
-	highest   int64 // id of the newest message delivered
+	heldBytes int64           // of those that are not late
+	last      int64           // number of the delivery last held, in 1.2
+	highest   int64           // id of the newest message delivered
 }
 
 // readyList is a queue of the subscriptions that have something to deliver.
@@ -66,7 +67,7 @@ func (l *readyList) pop() *queueSubscription {
 
 // deliverable reports whether the writer has something to deliver. Callers hold c.mu.
 func (c *conn) deliverable() bool {
-	return c.topicsReady || !c.ready.empty() && c.heldBytes < c.server.HeldBytes
+	return len(c.late) > 0 || c.topicsReady || !c.ready.empty() && c.heldBytes < c.server.HeldBytes
 }
 
 // hold takes note of deliveries that s is about to send, and numbers them if the client is to
@@ -113,12 +114,46 @@ func (c *conn) shed(s *queueSubscription) {
 
 // number enters h under the key that its client will use. Callers hold c.mu.
 func (c *conn) number(h *held) {
-	if h.key = h.ID; c.version >= stomp.V12 {
+	if h.Mark = h.ID; c.version >= stomp.V12 {
 		c.last++
-		h.key = c.last
+		h.Mark = c.last
 	}
-	h.same = c.held[h.key]
-	c.held[h.key] = h
+	h.same = c.held[h.Mark]
+	c.held[h.Mark] = h
+}
+
+// noteLate takes note of what consumers have lost to ack timeouts, and so makes room. Only the
+// writer calls it, between turns: what it took is then held.
+func (w *writer) noteLate() {
+	w.mu.Lock()
+	list := w.late
+	w.late = nil
+	for _, s := range list {
+		s.state &^= lateState
+	}
+	w.mu.Unlock()
+	for _, s := range list {
+		w.taken = s.consumer.Lost(w.taken[:0])
+		w.mu.Lock()
+		for _, d := range w.taken {
+			w.makeLate(d)
+		}
+		w.mu.Unlock()
+		clear(w.taken)
+	}
+}
+
+// makeLate leaves what is held of d to be named by an ACK that comes too late. Callers hold c.mu.
+func (c *conn) makeLate(d *bus.Delivery) {
+	h := c.held[d.Mark]
+	for h != nil && h.Delivery != d {
+		h = h.same
+	}
+	if h == nil {
+		return
+	}
+	h.late = true
+	c.makeRoom(h.Bytes)
 }
 
 // drop forgets h, which is settled or lost. Callers hold c.mu.
@@ -128,8 +163,10 @@ func (c *conn) drop(h *held) {
 	}
 	h.gone = true
 	h.of.holds.remove(h)
-	c.makeRoom(h.Bytes)
-	first := c.held[h.key]
+	if !h.late {
+		c.makeRoom(h.Bytes)
+	}
+	first := c.held[h.Mark]
 	switch {
 	case first != h:
 		for first.same != h {
@@ -137,9 +174,9 @@ func (c *conn) drop(h *held) {
 		}
 		first.same = h.same
 	case h.same == nil:
-		delete(c.held, h.key)
+		delete(c.held, h.Mark)
 	default:
-		c.held[h.key] = h.same
+		c.held[h.Mark] = h.same
 	}
 }
 
@@ -245,6 +282,6 @@ const ackPrefix = "q"
 // appendAck writes the ack header of 1.2.
 func (h *held) appendAck(dst []byte) []byte {
 	dst = append(dst, "ack:"+ackPrefix...)
-	dst = strconv.AppendInt(dst, h.key, 10)
+	dst = strconv.AppendInt(dst, h.Mark, 10)
 	return append(dst, '\n')
 }

@@ -34,6 +34,7 @@ const (
 	begunState  subscriptionState = 1 << iota // its RECEIPT is on its way
 	earlyState                                // there was something to deliver before
 	queuedState                               // it is in the list of those that are ready
+	lateState                                 // it is in the list of those that have lost something
 	closedState
 )
 
@@ -60,7 +61,7 @@ func (s *queueSubscription) destination() string { return s.text[s.idLength:] }
 
 func (s *queueSubscription) is(k subscriptionKind) bool { return s.kind&k != 0 }
 
-// notify has the writer take what the consumer has, or ends the session when the consumer was
+// notify has the writer take what the consumer has, and has lost, or ends the session when the consumer was
 // robbed of what the client has, or has ended.
 func (s *queueSubscription) notify() {
 	c := s.conn
@@ -94,6 +95,10 @@ func (s *queueSubscription) notifyLocked() {
 		s.state |= earlyState
 	default:
 		c.ready.push(s)
+		if s.consumer != nil && s.consumer.HasLost() && s.state&lateState == 0 {
+			s.state |= lateState
+			c.late = append(c.late, s)
+		}
 		if c.deliverable() {
 			c.wake()
 		}

@@ -28,6 +28,8 @@ func (c *conn) write(ctx context.Context) {
 		switch w.begin() {
 		case turnNone:
 			w.idle(beat)
+		case turnLate:
+			w.noteLate()
 		case turnLast:
 			if w.flush() != nil {
 				c.die()
@@ -47,6 +49,7 @@ type turn uint8
 
 const (
 	turnNone turn = iota // wait
+	turnLate             // see what was lost
 	turnOut              // write, and deliver
 	turnLast             // write, and end
 )
@@ -58,6 +61,8 @@ func (w *writer) begin() turn {
 	switch {
 	case w.dead:
 		return turnLast
+	case len(w.late) > 0:
+		return turnLate
 	case w.writing:
 		return turnNone // the reader is, and wakes the writer if there is more
 	case w.ended:
