@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"atommq/bus"
 	"atommq/bus/bustest"
 	"atommq/stompgw/stomp"
 )
@@ -121,6 +122,41 @@ func TestCumulativeAckSettlesWhatIsHeldBesideWhatIsLost(t *testing.T) {
 
 	> UNSUBSCRIBE
 	> id:s`+strings.Replace(counts, "\n\n", "\n\n\t> SUBSCRIBE\n\t> id:all\n\t> destination:/queue/x\n\t> ack:client\n\n\t< MESSAGE\n\t< ack:{last}\n\t<\n\t< short\n\n\t> ACK\n\t> id:{last}\n\n", 1)+`0`)
+}
+
+// What passes its ack timeout, however often, takes nothing with it that the same client holds.
+func TestMessageIsHeldUntilItsOwnAckTimeoutPasses(t *testing.T) {
+	const again = `
+	< MESSAGE
+	< n:short
+	`
+	start(t).play(t, connected12+`
+	> SUBSCRIBE
+	> id:s
+	> destination:/queue/x
+	> ack:client-individual
+	> prefetch:2
+
+	> SEND
+	> destination:/queue/x
+	> ack-timeout:3600
+	> n:long
+
+	< MESSAGE
+	< n:long
+	< ack:{long}
+
+	> SEND
+	> destination:/queue/x
+	> ack-timeout:0.02
+	> n:short
+	`+strings.Repeat(again, bus.DefaultAttempts)+`
+	> ACK
+	> id:{long}
+	> receipt:1
+
+	< RECEIPT
+	`)
 }
 
 // What was written to a client with ack:auto does not come back, however soon it unsubscribes.

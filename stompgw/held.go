@@ -8,7 +8,8 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// held is a delivery that its client is to acknowledge, by the key that is its Mark. conn.mu guards it.
+// held is a delivery that its client is to acknowledge, by the key that is its Mark. conn.mu guards
+// it.
 type held struct {
 	*bus.Delivery
 	of *queueSubscription
@@ -92,24 +93,7 @@ func (c *conn) hold(s *queueSubscription, ds []*bus.Delivery) ([]held, bool) {
 		s.holds.add(h)
 		c.heldBytes += d.Bytes
 	}
-	c.shed(s)
 	return slab, true
-}
-
-// shed gives up what a client holds beyond twice its prefetch: the bus gives no consumer more than
-// that, so it lost claims to their ack timeout and did not acknowledge them either. Callers hold c.mu.
-func (c *conn) shed(s *queueSubscription) {
-	surplus := s.holds.count - 2*int(s.prefetch)
-	for h := s.holds.first; h != nil && surplus > 0; h = h.next {
-		if !h.busy {
-			h.busy = true
-			surplus--
-			o := &operation{conn: c, held: []*held{h}}
-			o.Nacks = []*bus.Delivery{h.Delivery}
-			o.Done = o.done
-			c.submitLater(o)
-		}
-	}
 }
 
 // number enters h under the key that its client will use. Callers hold c.mu.
@@ -138,6 +122,7 @@ func (w *writer) noteLate() {
 		for _, d := range w.taken {
 			w.makeLate(d)
 		}
+		w.forget(s)
 		w.mu.Unlock()
 		clear(w.taken)
 	}
@@ -153,7 +138,23 @@ func (c *conn) makeLate(d *bus.Delivery) {
 		return
 	}
 	h.late = true
+	h.of.holds.late++
 	c.makeRoom(h.Bytes)
+}
+
+// forget drops the oldest of those that are late, beyond as many as the prefetch: a client need not
+// acknowledge anything. Callers hold c.mu.
+func (c *conn) forget(s *queueSubscription) {
+	if s.holds == nil {
+		return
+	}
+	for h := s.holds.first; h != nil && s.holds.late > int(s.prefetch); {
+		following := h.next
+		if h.late {
+			c.drop(h)
+		}
+		h = following
+	}
 }
 
 // drop forgets h, which is settled or lost. Callers hold c.mu.
@@ -163,7 +164,9 @@ func (c *conn) drop(h *held) {
 	}
 	h.gone = true
 	h.of.holds.remove(h)
-	if !h.late {
+	if h.late {
+		h.of.holds.late--
+	} else {
 		c.makeRoom(h.Bytes)
 	}
 	first := c.held[h.Mark]
@@ -247,11 +250,10 @@ func (o *operation) singles() []*operation {
 // holds links what a subscription holds.
 type holds struct {
 	first, last *held
-	count       int
+	late        int // of them, how many are late
 }
 
 func (l *holds) add(h *held) {
-	l.count++
 	h.prev = l.last
 	if l.last == nil {
 		l.first = h
@@ -262,7 +264,6 @@ func (l *holds) add(h *held) {
 }
 
 func (l *holds) remove(h *held) {
-	l.count--
 	if h.prev == nil {
 		l.first = h.next
 	} else {

@@ -73,3 +73,19 @@ func (s *session) consumed(group string) *parcel {
 	}
 	return &w.parcel
 }
+
+// Of what a client lost to ack timeouts, as many as its prefetch are remembered: it may acknowledge
+// them together with what it holds.
+func TestWhatAClientLostIsRememberedInBoundedMemory(t *testing.T) {
+	s := open(t)
+	s.send("SUBSCRIBE\nid:1\ndestination:/queue/x\nack:client\nprefetch:2\n\n\x00")
+	s.send("SEND\ndestination:/queue/x\nack-timeout:0.01\n\n\x00")
+	for range bus.DefaultAttempts {
+		s.next(stomp.MESSAGE)
+		s.mu.Lock()
+		if n := len(s.held); n > 3 {
+			t.Errorf("%d messages are remembered", n)
+		}
+		s.mu.Unlock()
+	}
+}

@@ -61,8 +61,8 @@ func (s *queueSubscription) destination() string { return s.text[s.idLength:] }
 
 func (s *queueSubscription) is(k subscriptionKind) bool { return s.kind&k != 0 }
 
-// notify has the writer take what the consumer has, and has lost, or ends the session when the consumer was
-// robbed of what the client has, or has ended.
+// notify has the writer see what the consumer has, and has lost, or ends the session when the
+// consumer was robbed of what the client has, or has ended.
 func (s *queueSubscription) notify() {
 	c := s.conn
 	c.mu.Lock()
