@@ -24,10 +24,14 @@ func (f *follower) ackMessage(subscription, messageID []byte) (found bool) {
 	if len(subscription) > 0 {
 		return f.ackOf(subscription, message)
 	}
+	return slices.ContainsFunc(f.ackedFollows(), func(s *follow) bool { return f.settle(s, message) })
+}
+
+// ackedFollows returns those that take ACKs.
+func (f *follower) ackedFollows() []*follow {
 	f.idsMu.Lock()
-	acked := slices.Clone(f.acked)
-	f.idsMu.Unlock()
-	return slices.ContainsFunc(acked, func(s *follow) bool { return f.settle(s, message) })
+	defer f.idsMu.Unlock()
+	return slices.Clone(f.acked)
 }
 
 func (f *follower) ackOf(id []byte, message int64) bool {

@@ -141,7 +141,7 @@ func (f *follower) refill(ctx context.Context) (bool, error) {
 		f.mu.Lock()
 		switch {
 		case f.cut:
-			defer f.mu.Unlock()
+			f.mu.Unlock()
 			return false, f.cutOff()
 		case !f.outbox.items.empty() && !(f.logTurn && f.logMayCome()):
 			f.hand = f.outbox.swap()

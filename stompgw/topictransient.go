@@ -178,9 +178,12 @@ func (f *follower) giveUp(s *follow, e transient) (wake bool) {
 	return f.rouse()
 }
 
-// cutOff says from where on nothing stored is missed: before the oldest entry not delivered.
-// Callers hold f.mu.
+// cutOff says from where on nothing stored is missed: before the oldest entry not delivered, be it
+// that its follow waits for ACKs, and is in no list of what comes next.
 func (f *follower) cutOff() error {
+	acked := f.ackedFollows()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	resume := f.last
 	for i := range f.outbox.items.all() {
 		if len(i.entries) > 0 && i.entries[0].ID > 0 {
@@ -189,6 +192,11 @@ func (f *follower) cutOff() error {
 	}
 	for _, s := range f.lagging {
 		resume = min(resume, s.after)
+	}
+	for _, s := range acked {
+		if s.lag != nil && s.lag.pending(s.after) {
+			resume = min(resume, s.after)
+		}
 	}
 	f.outbox.drop()
 	return &cutOffError{resume: resume}

@@ -75,6 +75,29 @@ func TestTransientMessageCutsOffWhoDoesNotRead(t *testing.T) {
 	})
 }
 
+// Nobody who goes on where the ERROR says misses what was held back until he acknowledges.
+func TestCutOffNamesNoXlastidBehindWhatWaitsForAcks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memory(t)
+		c := n.client(stomp.V12)
+		c.follow("1", "/topic/b", func(q *topicSubscription) { q.ack, q.window = ackIndividual, 1 })
+		c.follow("2", "/topic/a")
+		first := n.send("b", "b1")
+		c.wantBodies("b1")
+		n.send("b", "b2") // waits for the ACK of b1
+		n.send("a", "a1")
+		c.wantBodies("a1")
+		for i := range outboxEntries + transientEntries + 10 {
+			n.cast(fmt.Sprint(i))
+		}
+		_, err := c.take()
+		var cut *cutOffError
+		if !errors.As(err, &cut) || cut.resume != first {
+			t.Fatalf("error %v, want one that resumes after %d", err, first)
+		}
+	})
+}
+
 // A sender that is faster than its readers waits for them: nobody who reads is cut off.
 func TestTransientMessagesWaitForWhoReads(t *testing.T) {
 	n := memory(t)
