@@ -124,6 +124,15 @@ func (c *conn) ackTopic(a ackFrame) bool {
 	return c.topics.ackMessage(a.subscription, a.value)
 }
 
+// topicGave reports whether the client may have been given what a names by a topic.
+func (c *conn) topicGave(a ackFrame) bool {
+	if c.version >= stomp.V12 {
+		message, _, ok := parseAckValue(a.value)
+		return ok && c.topics.gave(message)
+	}
+	return c.topics.gave(parseMessageID(a.value))
+}
+
 // ackLost answers an acknowledgement of what the client does not hold. If it did once, only those
 // who want to know are told: a claim may be lost while its ACK is on its way.
 func (c *conn) ackLost(ctx context.Context, t *transaction, a ackFrame, r receipt) error {
@@ -147,7 +156,7 @@ func (c *conn) notHeld(a ackFrame) (why error, delivered bool) {
 		newest = c.last
 	}
 	c.mu.Unlock()
-	delivered = 0 < a.key && a.key <= newest
+	delivered = 0 < a.key && a.key <= newest || c.topicGave(a)
 	_, err := strconv.ParseUint(string(a.value), 10, 63)
 	switch {
 	case c.acksItself(a.subscription):

@@ -1,6 +1,9 @@
 package stompgw_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestTopicsInASession(t *testing.T) {
 	for _, c := range []struct{ name, script string }{
@@ -232,5 +235,102 @@ func TestTopicsInASession(t *testing.T) {
 			<EOF`},
 	} {
 		t.Run(c.name, func(t *testing.T) { start(t).play(t, connected12+c.script) })
+	}
+}
+
+// lateAcks play in 1.1 and 1.2: {first} and {second} become the header by which each names a message.
+var lateAcks = []struct{ name, script string }{
+	{"a second time", `
+			> SUBSCRIBE
+			> id:s
+			> destination:/topic/x
+			> ack:client
+			> prefetch:2
+
+			> SEND
+			> destination:/topic/x
+
+			< MESSAGE
+			< {first}
+
+			> SEND
+			> destination:/topic/x
+
+			< MESSAGE
+			< {second}
+
+			> ACK
+			> subscription:s
+			> {second}
+
+			> ACK
+			> subscription:s
+			> {first}`},
+	{"after UNSUBSCRIBE", `
+			> SUBSCRIBE
+			> id:s
+			> destination:/topic/x
+			> ack:client-individual
+
+			> SEND
+			> destination:/topic/x
+
+			< MESSAGE
+			< {first}
+
+			> UNSUBSCRIBE
+			> id:s
+
+			> ACK
+			> subscription:s
+			> {first}`},
+	{"of what is not stored, after UNSUBSCRIBE", `
+			> SUBSCRIBE
+			> id:s
+			> destination:/topic/x
+			> ack:client-individual
+
+			> SEND
+			> destination:/topic/x
+			> persistent:false
+
+			< MESSAGE
+			< {first}
+
+			> UNSUBSCRIBE
+			> id:s
+
+			> ACK
+			> subscription:s
+			> {first}`},
+}
+
+func TestTopicAckThatComesTooLateIsIgnoredWithoutAReceipt(t *testing.T) {
+	for _, version := range []struct{ name, sent, named string }{
+		{"1.1", "message-id:", "message-id:"},
+		{"1.2", "ack:", "id:"},
+	} {
+		for _, c := range lateAcks {
+			t.Run(version.name+" "+c.name, func(t *testing.T) {
+				script := c.script
+				for _, message := range []string{"{first}", "{second}"} {
+					script = strings.ReplaceAll(script, "< "+message, "< "+version.sent+message)
+					script = strings.ReplaceAll(script, "> "+message, "> "+version.named+message)
+				}
+				start(t).play(t, `
+			> CONNECT
+			> accept-version:`+version.name+`
+
+			< CONNECTED
+			`+script+`
+
+			> SEND
+			> destination:/topic/other
+			> receipt:on
+
+			< RECEIPT
+			< receipt-id:on`)
+			})
+		}
 	}
 }

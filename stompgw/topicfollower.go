@@ -45,6 +45,7 @@ type follower struct {
 	room    chan struct{} // closed when the outbox was emptied; nil while nobody waits
 
 	removals atomic.Uint32 // how many follows have gone
+	ackable  atomic.Int64  // above the ids that were appended for those that take ACKs; next sets it
 
 	// These belong to next.
 	hand   items  // in hand, to be rendered
@@ -80,8 +81,11 @@ func (f *follower) next(ctx context.Context, dst *parcel, room int) (more bool, 
 // deliver appends what is in hand.
 func (f *follower) deliver(ctx context.Context, dst *parcel, limit int) error {
 	now := time.Now()
-	delivered := int64(0)
-	defer func() { f.topics.delivered.Add(delivered) }()
+	delivered, ackable := int64(0), f.ackable.Load()
+	defer func() {
+		f.topics.delivered.Add(delivered)
+		f.ackable.Store(ackable) // before the client is sent them
+	}()
 	for !f.hand.empty() && dst.size() < limit {
 		if n := f.removals.Load(); n != f.purged {
 			f.purge(n)
@@ -107,6 +111,9 @@ func (f *follower) deliver(ctx context.Context, dst *parcel, limit int) error {
 		dst.buf = s.appendHead(dst.buf, f.version, e)
 		dst.addTail(tail, e)
 		f.last = max(f.last, e.ID)
+		if s.is(isAcked) {
+			ackable = max(ackable, e.ID+1)
+		}
 		delivered++
 	}
 	return nil
