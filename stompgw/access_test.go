@@ -193,6 +193,19 @@ func TestARightTakenAwayEndsTheSessionAtTheNextMessage(t *testing.T) {
 	}
 }
 
+// That a right is missing would send whoever runs the server to look for a rule.
+func TestASessionWhoseTokenWasTakenAwayIsToldSo(t *testing.T) {
+	g := invite(t, "ann x read")
+	root, ann := g.as(t, "root"), g.as(t, "ann")
+	ann.done("SUBSCRIBE", "id:1", "destination:/topic/x")
+	g.change(t, func() error { return g.store.RemoveToken(t.Context(), "ann", "t") })
+	root.done("SEND", "destination:/topic/x")
+	if f := ann.next(); f.Command != stomp.ERROR || !strings.Contains(header(f, "message"), "the token has run out or was taken away") {
+		t.Errorf("got %s", show(f))
+	}
+	ann.expectEnd()
+}
+
 func TestARightTakenAwayHoldsForWhatATransactionHasSent(t *testing.T) {
 	for _, send := range [][]string{{"destination:/queue/x"}, {"destination:/topic/x"}, {"destination:/topic/x", "persistent:false"}} {
 		g := invite(t, "ann x publish", "ann y publish")
@@ -214,8 +227,14 @@ func TestARightTakenAwayHoldsForWhatATransactionHasSent(t *testing.T) {
 // deny takes an account's rule about a feed away, and waits until that holds.
 func (g *guests) deny(t *testing.T, account, feed string) {
 	t.Helper()
+	g.change(t, func() error { return g.store.SetRule(t.Context(), bus.Rule{Account: account, Feed: feed}) })
+}
+
+// change changes who may do what, and waits until that holds.
+func (g *guests) change(t *testing.T, how func() error) {
+	t.Helper()
 	changed := g.Access.Changed()
-	if err := g.store.SetRule(t.Context(), bus.Rule{Account: account, Feed: feed}); err != nil {
+	if err := how(); err != nil {
 		t.Fatal(err)
 	}
 	select {

@@ -111,21 +111,30 @@ func (c *conn) permitSome(right bus.Rights, prefix string) error {
 		return nil
 	}
 	if prefix == "" {
-		f := lacking(c.caller, right, "any feed", "FEED")
-		f.detail += ", with any feed for FEED"
-		return f
+		return lacking(c.caller, right, "any feed", anyFeed)
 	}
 	return lacking(c.caller, right, fmt.Sprintf("any feed that begins with %q", prefix), prefix+"*")
 }
 
-// lacking says which rights are missing.
+// anyFeed stands for the name of a feed that the reader has to choose.
+const anyFeed = "FEED"
+
+// lacking says which rights are missing, and why.
 func lacking(c *bus.Caller, rights bus.Rights, where, pattern string) *fault {
 	account := c.Account()
-	if account == "" {
+	switch {
+	case account == "":
 		account = bus.Anonymous
+	case !c.Known():
+		return faultf("connect again, with what counts now",
+			"what this session came with as %s counts no longer: the password was changed, the token has run out or was taken away, or the account was removed", quote([]byte(account)))
+	}
+	how := bus.Allowing(account, rights, pattern)
+	if pattern == anyFeed {
+		how += ", with any feed for " + anyFeed
 	}
 	words := strings.Split(rights.String(), ",")
-	return faultf("connect with another login, or have this one allowed to by whoever runs the server: "+bus.Allowing(account, rights, pattern),
+	return faultf("connect with another login, or have this one allowed to by whoever runs the server: "+how,
 		"the account %s lacks the right to %s in %s", quote([]byte(account)), strings.Join(words, " or "), where)
 }
 
