@@ -165,6 +165,15 @@ func (t *tail) print(batch *api.Batch) error {
 	return nil
 }
 
+// died tells of a dead letter what became of its entry, by the headers that it has for that.
+func died(h map[string]string) string {
+	cause := h[bus.DeadCause]
+	if cause == "" {
+		return ""
+	}
+	return oneLine(fmt.Sprintf("  (%s at attempt %s; it was %s of %s)", cause, h["dead-attempts"], h["dead-id"], h["dead-feed"]))
+}
+
 // content returns an entry's content as it was published: RFC 4287 §4.1.3.3 has media that is
 // neither text nor XML in base64. What is no base64 stays as it is.
 func content(e *api.BatchEntry) string {
@@ -246,6 +255,7 @@ func showText(w io.Writer, several bool) func(*api.BatchEntry) error {
 		if e.Source != "" {
 			below = "    " + oneLine(e.Source) + "\n"
 		}
+		title += died(headers(e))
 		if several {
 			title = oneLine(e.Feed) + "  " + title
 		}

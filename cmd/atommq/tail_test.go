@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"atommq/api"
+	"atommq/feeds"
 )
 
 // silentTransport answers no request.
@@ -46,4 +47,14 @@ func TestTailTellsOfASilentServerOnceHoweverManyFeedsItFollows(t *testing.T) {
 			t.Errorf("after %v: %v, and %s", took, err, told.text)
 		}
 	})
+}
+
+func TestTailTellsWhyALetterIsDead(t *testing.T) {
+	var out strings.Builder
+	letter := &api.BatchEntry{ID: 43, Title: "resize 42.png", Message: &feeds.Message{Header: []feeds.Field{
+		{Name: "dead-cause", Value: "nack"}, {Name: "dead-attempts", Value: "3"}, {Name: "dead-id", Value: "42"}, {Name: "dead-feed", Value: "jobs"},
+	}}}
+	if err := showText(&out, false)(letter); err != nil || !strings.HasSuffix(out.String(), "  resize 42.png  (nack at attempt 3; it was 42 of jobs)\n") {
+		t.Errorf("%q, %v", out.String(), err)
+	}
 }
