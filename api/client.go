@@ -244,7 +244,7 @@ func statusText(resp *http.Response, body []byte) string {
 
 // batchFeed is what a follower needs of a feed document.
 type batchFeed struct {
-	Link  []atom.Link `xml:"http://www.w3.org/2005/Atom link"`
+	Link  []batchLink `xml:"http://www.w3.org/2005/Atom link"`
 	Entry []batchItem `xml:"http://www.w3.org/2005/Atom entry"`
 	Gone  []tombstone `xml:"http://purl.org/atompub/tombstones/1.0 deleted-entry"`
 }
@@ -253,7 +253,14 @@ type batchFeed struct {
 type tombstone struct {
 	Position int64        `xml:"urn:atommq id"`
 	When     atom.TimeStr `xml:"when,attr"`
-	Link     []atom.Link  `xml:"http://www.w3.org/2005/Atom link"`
+	Link     []batchLink  `xml:"http://www.w3.org/2005/Atom link"`
+}
+
+// batchLink is an atom:link, as far as it is needed. That of golang.org/x/tools/blog/atom fails on a
+// length that is no number, and RFC 4287 §4.2.7.6 lets anything stand there.
+type batchLink struct {
+	Rel  string `xml:"rel,attr"`
+	Href string `xml:"href,attr"`
 }
 
 // batchItem is atom.Entry with namespaces, so that foreign elements are told from
@@ -261,7 +268,7 @@ type tombstone struct {
 type batchItem struct {
 	Position  int64         `xml:"urn:atommq id"`
 	Title     string        `xml:"http://www.w3.org/2005/Atom title"`
-	Link      []atom.Link   `xml:"http://www.w3.org/2005/Atom link"`
+	Link      []batchLink   `xml:"http://www.w3.org/2005/Atom link"`
 	Published atom.TimeStr  `xml:"http://www.w3.org/2005/Atom published"`
 	Updated   atom.TimeStr  `xml:"http://www.w3.org/2005/Atom updated"`
 	Author    []atom.Person `xml:"http://www.w3.org/2005/Atom author"`
@@ -348,7 +355,7 @@ func parseTime(t atom.TimeStr) time.Time {
 	return parsed
 }
 
-func href(links []atom.Link, rel string) string {
+func href(links []batchLink, rel string) string {
 	for _, l := range links {
 		if l.Rel == rel {
 			return l.Href

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -47,6 +48,34 @@ func TestTheClientPublishesAndFollows(t *testing.T) {
 	batch, err = c.After(ctx, "a/b ü", 2, 10)
 	if err != nil || len(batch.Entries) != 0 || batch.Last != 2 {
 		t.Errorf("After 2: %+v, %v", batch, err)
+	}
+}
+
+// RFC 4287 §4.2.7.6 lets a link's length be any text.
+func TestNoLinkKeepsTheClientFromAFeed(t *testing.T) {
+	s := serve(t, Handler{})
+	c := &Client{BaseURL: s.url, HTTP: s.client}
+	lengths := []string{"", "12", "1.5MB", "-1", strings.Repeat("9", 23)}
+	for _, length := range lengths {
+		entry := `<entry xmlns="http://www.w3.org/2005/Atom"><title>` + length + `</title><link rel="enclosure" href="http://e/x" length="` + length + `"/></entry>`
+		if _, err := c.Publish(t.Context(), "x", "application/atom+xml", []byte(entry), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	batch, err := c.After(t.Context(), "x", 0, 10)
+	if err != nil || len(batch.Entries) != len(lengths) {
+		t.Errorf("After 0: %+v, %v", batch, err)
+	}
+	var followed []string
+	ctx, cancel := context.WithCancelCause(t.Context())
+	err = c.Follow(ctx, &Following{Feeds: []string{"x"}, Lost: cancel}, func(e *BatchEntry) error {
+		if followed = append(followed, e.Title); len(followed) == len(lengths) {
+			return io.EOF
+		}
+		return nil
+	})
+	if diff := cmp.Diff(lengths, followed); diff != "" || !errors.Is(err, io.EOF) {
+		t.Errorf("Follow: %v (-want +got):\n%s", err, diff)
 	}
 }
 

@@ -32,7 +32,7 @@ func titles(t testing.TB, body string) []string {
 // linkOf returns the path of a feed document's own link, "" for none.
 func (s *server) linkOf(a *answer, rel string) string {
 	s.t.Helper()
-	var doc atom.Feed
+	var doc batchFeed
 	if err := xml.Unmarshal([]byte(a.body), &doc); err != nil {
 		s.t.Fatalf("%v in\n%s", err, a.body)
 	}

@@ -40,7 +40,8 @@ type Following struct {
 // tries again, ever less often, while there is no server. It returns what handle returns; ctx's
 // cause; refusals, a *StatusError: 410 when entries after the cursor are no longer kept; and
 // ErrForeign when what answers at first is no AtomMQ. Later, that is tried again as well: it is a
-// page of a proxy, which passes.
+// page of a proxy, which passes. An event that cannot be read would come again as it is: the error
+// names its id, and whoever decides to do without it goes on from there.
 func (c *Client) Follow(ctx context.Context, f *Following, handle func(*BatchEntry) error) error {
 	target, err := f.target()
 	if err != nil {
@@ -89,14 +90,14 @@ type follower struct {
 	polled time.Time
 }
 
-// handled is in an error of handle's: it ends the following.
-type handled struct{ error }
+// final is an error that ends the following: handle's, or one that would come again.
+type final struct{ error }
 
 func (f *follower) run(ctx context.Context) error {
 	for {
 		err := f.read(ctx)
-		if ended, ok := errors.AsType[handled](err); ok {
-			return ended.error
+		if end, ok := errors.AsType[final](err); ok {
+			return end.error
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -229,15 +230,15 @@ func (f *follower) take(e event, id string) error {
 	if err != nil {
 		return fmt.Errorf("follow: %w: the id of an event: %w", ErrForeign, err)
 	}
+	entry, err := parseEvent(e)
+	if err != nil {
+		return final{fmt.Errorf("follow: the %s %d cannot be read (%w); what comes after it can", e.kind, position, err)}
+	}
 	f.back()
-	switch e.kind {
-	case "entry", "tombstone":
-		entry, err := parseEvent(e)
-		if err != nil {
-			return err
-		}
+	switch {
+	case entry != nil:
 		return f.give(entry)
-	case "problem":
+	case e.kind == "problem":
 		return nil // the stream ends, and coming back tells which status it is
 	}
 	f.following.After = max(f.following.After, position)
@@ -256,27 +257,31 @@ func (f *follower) give(e *BatchEntry) error {
 		return nil
 	}
 	if err := f.handle(e); err != nil {
-		return handled{err}
+		return final{err}
 	}
 	f.following.After = e.ID
 	return nil
 }
 
-// parseEvent reads the entry that an event carries.
+// parseEvent reads the entry that an event carries, nil for one that carries none.
 func parseEvent(e event) (*BatchEntry, error) {
-	if e.kind == "tombstone" {
+	var entry BatchEntry
+	switch e.kind {
+	case "entry":
+		var item batchItem
+		if err := xml.Unmarshal(e.data, &item); err != nil {
+			return nil, err
+		}
+		entry = item.entry()
+	case "tombstone":
 		var t tombstone
 		if err := xml.Unmarshal(e.data, &t); err != nil {
-			return nil, fmt.Errorf("follow: parse a tombstone: %w", err)
+			return nil, err
 		}
-		gone := t.entry()
-		return &gone, nil
+		entry = t.entry()
+	default:
+		return nil, nil
 	}
-	var item batchItem
-	if err := xml.Unmarshal(e.data, &item); err != nil {
-		return nil, fmt.Errorf("follow: parse an entry: %w", err)
-	}
-	entry := item.entry()
 	return &entry, nil
 }
 

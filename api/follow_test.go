@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -252,6 +253,29 @@ func TestAFollowerIsToldWhatTryingAgainDoesNotHelp(t *testing.T) {
 	cancel(cause)
 	if err := <-done; !errors.Is(err, cause) {
 		t.Errorf("Follow returns %v, want ctx's cause", err)
+	}
+}
+
+// A stream that is read again brings the same event, as often as it is asked for.
+func TestAFollowerEndsAtAnEventThatItCannotRead(t *testing.T) {
+	for _, kind := range []string{"entry", "tombstone"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		streams := 0
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if streams++; streams > 1 {
+				cancel()
+			}
+			w.Header().Set("Content-Type", typeEvents)
+			fmt.Fprintf(w, "retry: 0\nid: 16\n\nid: 17\nevent: %s\ndata: <x\n\n", kind)
+		}))
+		f := &Following{Feeds: []string{"x"}, After: 15}
+		c := &Client{BaseURL: s.URL, HTTP: s.Client()}
+		err := c.Follow(ctx, f, func(e *BatchEntry) error { return fmt.Errorf("handed out: %+v", e) })
+		s.Close()
+		if err == nil || !strings.Contains(err.Error(), kind+" 17 ") || f.After != 16 || streams > 1 {
+			t.Errorf("after %d streams and entry %d: %v", streams, f.After, err)
+		}
+		cancel()
 	}
 }
 

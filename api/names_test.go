@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/blog/atom"
 )
 
 var awkwardNames = []string{
@@ -46,7 +45,7 @@ func TestEveryNameRoundTripsThroughEveryLink(t *testing.T) {
 // entryLink returns the path of a link of the first entry.
 func (s *server) entryLink(a *answer, rel string) string {
 	s.t.Helper()
-	var doc atom.Feed
+	var doc batchFeed
 	if err := xml.Unmarshal([]byte(a.body), &doc); err != nil {
 		s.t.Fatal(err)
 	}
