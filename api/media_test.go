@@ -224,6 +224,29 @@ func TestALinkEntryIsEditedAsItIsRead(t *testing.T) {
 	}
 }
 
+// Editing clients send their credentials where these links lead: RFC 5023 §11.1 and §11.2.
+func TestLinksForEditingLeadToTheServerAlone(t *testing.T) {
+	s := serve(t, Handler{})
+	link, media := s.postMedia("image/png", "bytes")
+	const elsewhere = `<entry xmlns="http://www.w3.org/2005/Atom"><title>t</title>
+<link rel="edit" href="http://evil.example/"/>
+<link rel="edit-media" href="http://evil.example/"/>
+<link rel="http://www.iana.org/assignments/relation/edit-media" type="image/png" href="http://evil.example/a"/>
+<link rel="related" href="http://friend.example/"/></entry>`
+	plain := s.member(s.do(http.MethodPost, "/feeds/x", elsewhere, atomType).want(t, http.StatusCreated))
+	s.do(http.MethodPut, link, elsewhere, atomType).want(t, http.StatusOK)
+	for _, member := range []string{plain, link} {
+		a := s.get(member)
+		a.wantText(t, "friend.example")
+		if strings.Contains(a.body, "evil.example") {
+			t.Errorf("editing leads elsewhere: %s", a.body)
+		}
+	}
+	if got := s.editMedia(readLink(t, s.get(link).body)); got != media {
+		t.Errorf("the media are edited at %s, want %s", got, media)
+	}
+}
+
 func TestMediaGoWithTheirEntryAndItWithThem(t *testing.T) {
 	s := serve(t, Handler{})
 	member, media := s.postMedia("image/png", "bytes")

@@ -226,13 +226,8 @@ func (p *parser) link(d *draft, t token) error {
 		return p.fail(t.start, `<%s> has no attribute href="…"`, t.name.full)
 	}
 	switch p.linkRelation() {
-	case "edit":
+	case "edit", "edit-media":
 		return p.cut(d, t)
-	case "edit-media":
-		href, _ := p.attr("href")
-		if member, ok := bytes.CutSuffix(href, []byte(mediaURL)); ok && isMemberURL(member) {
-			return p.cut(d, t)
-		}
 	case "self":
 		if href, _ := p.attr("href"); isMemberURL(href) {
 			return p.cut(d, t)
@@ -243,8 +238,9 @@ func (p *parser) link(d *draft, t token) error {
 	return p.skip()
 }
 
-// isMemberURL reports whether href reads like what memberLink writes. An "edit" link can
-// only be the server's (RFC 5023 §11.1); a "self" link may be the word of another origin.
+// isMemberURL reports whether href reads like what memberLink writes. Links "edit" and "edit-media" can
+// only be the server's (RFC 5023 §11.1, §11.2), for editing clients send their credentials there; a
+// "self" link may be the word of another origin.
 func isMemberURL(href []byte) bool {
 	rest := len(href) - len("6b2f4f0e-1c1d-4a6e-9d7b-0a4d8b4a2f11")
 	return rest > 0 && bytes.HasSuffix(href[:rest], []byte(entriesURL)) && isUUID(href[rest:])

@@ -137,7 +137,7 @@ def plain(path):
 def managed(_, __, tag, attrs):
     if tag == "{%s}link" % ATOM:
         rel = attrs.get("rel", "").removeprefix(RELATION)
-        return rel == "edit" or rel == "self" and bool(MEMBER.search(attrs.get("href", "")))
+        return rel in ("edit", "edit-media") or rel == "self" and bool(MEMBER.search(attrs.get("href", "")))
     return tag in MANAGED
 
 
