@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -43,6 +44,41 @@ func TestADraftIsSeenByNobodyUntilItIsPublished(t *testing.T) {
 	after.wantText(t, "<title>best</title>")
 	s.get("/feeds/x?start_after=urn:uuid:"+uuid).want(t, http.StatusOK)
 	s.do(http.MethodPut, member, draftEntry("again", "yes"), atomType).want(t, http.StatusConflict)
+}
+
+// Nobody may take it for a cursor, nor two drafts for one event.
+func TestADraftHasNoIDInAnyForm(t *testing.T) {
+	s := serve(t, Handler{})
+	events := make(map[string]bool)
+	read := func(path string, into any) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(s.get(path).want(t, http.StatusOK).body), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell := func(member string) {
+		t.Helper()
+		var item struct {
+			AtomMQ map[string]any `json:"_atommq"`
+		}
+		read(member+"?format=json", &item)
+		if id, given := item.AtomMQ["id"]; given || item.AtomMQ["url"] != s.url+member {
+			t.Errorf("the item has the id %v: %v", id, item)
+		}
+		var event, again struct{ ID string }
+		read(member+"?format=cloudevents", &event)
+		read(member+"?format=cloudevents", &again)
+		if _, err := parseID(event.ID); err == nil || event.ID == "" || event != again || events[event.ID] {
+			t.Errorf("the event has the id %q, then %q, beside %v", event.ID, again.ID, events)
+		}
+		events[event.ID] = true
+	}
+	for range 2 {
+		member := s.member(s.do(http.MethodPost, "/feeds/x", draftEntry("draft", "yes"), atomType).want(t, http.StatusCreated))
+		tell(member)
+		s.do(http.MethodPut, member, draftEntry("better", "yes"), atomType).want(t, http.StatusOK)
+		tell(member)
+	}
 }
 
 func TestADraftIsDeletedWithoutATrace(t *testing.T) {

@@ -30,13 +30,22 @@ type cloudEvent struct {
 // eventType is the type of all events: what is published is the publisher's to name, and stands in the data.
 const eventType = "atommq.entry"
 
+// eventID returns the id of a member's event. A draft has none, but an event needs one: it is the
+// UUID with the ETag, which each edit changes.
+func (m *Member) eventID() string {
+	if m.Draft() {
+		return m.UUID + "-draft" + strconv.FormatInt(-m.ID, 10)
+	}
+	return strconv.FormatInt(m.ID, 10)
+}
+
 // AppendCloudEvent appends a member as a CloudEvent: its id is the member's id, so that it is a
 // cursor and that an edit is an event of its own; its subject is the atom:id, which stays. JSON is
 // the data itself, other text a string, other bytes data_base64, and media are where dataref says. A
 // tombstone has the method DELETE.
 func AppendCloudEvent(dst []byte, m *Member, collection string) []byte {
 	e := cloudEvent{
-		SpecVersion: "1.0", ID: strconv.FormatInt(m.ID, 10), Source: collection, Type: eventType,
+		SpecVersion: "1.0", ID: m.eventID(), Source: collection, Type: eventType,
 		Subject: m.AtomURI(), Time: rfc3339(m.Edited),
 	}
 	if m.Deleted {

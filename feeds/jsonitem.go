@@ -42,7 +42,7 @@ type jsonAttachment struct {
 
 // jsonExtension is what JSON Feed has no member for.
 type jsonExtension struct {
-	ID      int64             `json:"id"`
+	ID      int64             `json:"id,omitempty"` // a draft has none
 	Feed    string            `json:"feed"`
 	URL     string            `json:"url"` // the member's
 	Deleted bool              `json:"deleted,omitempty"`
@@ -63,7 +63,7 @@ type jsonExtension struct {
 func AppendJSONItem(dst []byte, m *Member, f *Feed, collection string) []byte {
 	item := jsonItem{
 		ID:     m.AtomURI(),
-		AtomMQ: jsonExtension{ID: m.ID, Feed: m.Feed, URL: collection + entriesURL + m.UUID, Deleted: m.Deleted},
+		AtomMQ: jsonExtension{ID: max(m.ID, 0), Feed: m.Feed, URL: collection + entriesURL + m.UUID, Deleted: m.Deleted},
 	}
 	if m.Deleted {
 		item.ContentText, item.DateModified = new(string), rfc3339(m.Edited)

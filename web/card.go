@@ -39,6 +39,7 @@ type card struct {
 	Href        string // the member's page; of a tombstone there is none
 	UUID        string
 	Deleted     bool
+	Draft       bool // it has no ID
 	Title       string
 	Lang        string
 	Time        stamp // updated; of a tombstone when it was deleted
@@ -60,6 +61,7 @@ func (p *Pages) newCard(m *feeds.Member, collection string, at place) card {
 		Href:    collection + "/entries/" + m.UUID,
 		UUID:    m.UUID,
 		Deleted: m.Deleted,
+		Draft:   m.Draft(),
 		Title:   m.Title,
 		Time:    newStamp(m.Updated),
 	}
@@ -129,7 +131,12 @@ func (c card) clipped() bool { return c.Summary.Clipped || c.Content.Clipped }
 // anchor is the entry's fragment on a feed page.
 func (c card) anchor() string { return "entry-" + strconv.FormatInt(c.ID, 10) }
 
-func (c card) number() string { return "#" + strconv.FormatInt(c.ID, 10) }
+func (c card) number() string {
+	if c.Draft {
+		return "draft"
+	}
+	return "#" + strconv.FormatInt(c.ID, 10)
+}
 
 // node is the card on a feed's page.
 func (c card) node() g.Node {

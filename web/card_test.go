@@ -47,6 +47,15 @@ func TestJSONIsShownOnce(t *testing.T) {
 	}
 }
 
+func TestADraftIsShownAsOneAndWithoutANumber(t *testing.T) {
+	draft := post(t, "f", 1, entry("<title>later</title>"))
+	draft.ID = -1
+	body := render(t, func(w *httptest.ResponseRecorder) error { return New().Member(w, pageOf("f", draft)) }).Body.String()
+	if !strings.Contains(body, `<span class="id">draft</span>`) || strings.Contains(body, "-1<") || strings.Contains(body, "Position") {
+		t.Errorf("the page is %s", body)
+	}
+}
+
 func TestWhatAnEntryWithoutATitleHoldsIsShown(t *testing.T) {
 	for name, parts := range map[string]string{
 		"HTML":      `<content type="html">&lt;em>marmalade&lt;/em></content>`,

@@ -85,7 +85,7 @@ func (v memberPage) details() g.Node {
 		h.H2(h.ID("details"), g.Text("Details")),
 		h.Dl(lines(
 			term("Feed", h.A(h.Href(v.Up), bdi(v.Name))),
-			term("Position", h.Code(g.Text(strconv.FormatInt(c.ID, 10)))),
+			g.If(!c.Draft, term("Position", h.Code(g.Text(strconv.FormatInt(c.ID, 10))))),
 			moment("Published", v.Published),
 			moment("Updated", c.Time),
 			moment("Last change", v.Edited),
