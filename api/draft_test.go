@@ -46,6 +46,18 @@ func TestADraftIsSeenByNobodyUntilItIsPublished(t *testing.T) {
 	s.do(http.MethodPut, member, draftEntry("again", "yes"), atomType).want(t, http.StatusConflict)
 }
 
+// What says both that it is a draft and that it is none is refused, where it is said once too often.
+func TestADraftThatIsAskedForIsNotPublished(t *testing.T) {
+	s := serve(t, Handler{})
+	const yes, no = "<app:control><app:draft>yes</app:draft></app:control>", "<app:control><app:draft>no</app:draft></app:control>"
+	const older = `<old:control xmlns:old="http://purl.org/atom/app#"><old:draft>no</old:draft></old:control>`
+	for _, controls := range []string{yes + no, no + yes, yes + older, yes + "<app:control/>", "<app:control><app:draft>yes</app:draft><app:draft>no</app:draft></app:control>"} {
+		doc := `<entry xmlns="http://www.w3.org/2005/Atom" xmlns:app="http://www.w3.org/2007/app">` + controls + "</entry>"
+		s.do(http.MethodPost, "/feeds/x", doc, atomType).want(t, http.StatusBadRequest)
+	}
+	s.get("/feeds/x").want(t, http.StatusNotFound)
+}
+
 // Nobody may take it for a cursor, nor two drafts for one event.
 func TestADraftHasNoIDInAnyForm(t *testing.T) {
 	s := serve(t, Handler{})

@@ -19,6 +19,7 @@ const (
 	seenUpdated
 	seenAuthor
 	seenAlternate
+	seenControl
 	seenRemote // content that needs a summary beside it: out of line, or base64
 )
 
@@ -94,7 +95,7 @@ func (s seen) absent() Parts {
 	return a
 }
 
-// once notes that the element t stood, and refuses a second one (RFC 4287 §4.1.2).
+// once notes that the element t stood, and refuses a second one (RFC 4287 §4.1.2, RFC 5023 §13.1.1).
 func (p *parser) once(d *draft, t token, what seen) error {
 	if d.seen&what != 0 {
 		return p.fail(t.start, "<%s> stands twice; an entry has at most one", t.name.full)
@@ -113,7 +114,7 @@ func (p *parser) child(d *draft, t token) error {
 		case "edited":
 			return p.cut(d, t)
 		case "control":
-			return p.control(d)
+			return p.control(d, t)
 		}
 	case NamespaceMQ:
 		switch string(t.name.localPart()) {
@@ -264,7 +265,10 @@ func isUUID(b []byte) bool {
 }
 
 // control reads an app:control for whether the entry is a draft (RFC 5023 §13.1.1).
-func (p *parser) control(d *draft) error {
+func (p *parser) control(d *draft, t token) error {
+	if err := p.once(d, t, seenControl); err != nil {
+		return err
+	}
 	outer, said := p.depth()-1, false
 	for p.depth() > outer {
 		n, err := p.next()
@@ -274,14 +278,14 @@ func (p *parser) control(d *draft) error {
 		if n.kind != startTag || n.space != NamespaceApp && n.space != namespaceAppDraft || string(n.name.localPart()) != "draft" || p.depth() != outer+2 {
 			continue
 		}
-		t := *n
-		b, err := p.elementText(t)
+		asked := *n
+		b, err := p.elementText(asked)
 		if err != nil {
 			return err
 		}
 		value := string(bytes.TrimSpace(b))
 		if said || value != "yes" && value != "no" {
-			return p.fail(t.start, `<%s> must stand once, and hold "yes" or "no"`, t.name.full)
+			return p.fail(asked.start, `<%s> must stand once, and hold "yes" or "no"`, asked.name.full)
 		}
 		d.Draft, said = value == "yes", true
 	}
