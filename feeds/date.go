@@ -18,7 +18,7 @@ func parseDate(b []byte) (time.Time, bool) {
 		s = s[:17] + "59" + s[19:]
 	}
 	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
+	if err != nil || !isStrict(s) {
 		return time.Time{}, false
 	}
 	if leap {
@@ -26,6 +26,16 @@ func parseDate(b []byte) (time.Time, bool) {
 	}
 	t = t.UTC()
 	return t, canBeWritten(t)
+}
+
+// isStrict reports whether s, which package time takes, has what RFC 3339 §5.6 asks for and package
+// time does not: an hour of two digits, and an offset of at most 23:59.
+func isStrict(s string) bool {
+	if s[len("2006-01-02T1")] == ':' {
+		return false
+	}
+	offset := s[len(s)-len("07:00"):]
+	return s[len(s)-1] == 'Z' || offset[:2] <= "23" && offset[3:] <= "59"
 }
 
 // canBeWritten reports whether RFC 3339 has the year of t, out of which an offset may lead, and
