@@ -6,8 +6,10 @@ import "strings"
 type feedContext struct {
 	attrs   []inherited
 	base    string // xml:base
+	lang    string // xml:lang
 	authors []Person
-	spent   int // bytes that entries have inherited so far
+	rights  *Text // nil for none
+	spent   int   // bytes that entries have inherited so far
 	// The feed's own, which entries do not inherit.
 	name, title string
 }
@@ -77,6 +79,8 @@ func (p *parser) feedChild(t token, c *feedContext, count int) (*draft, error) {
 			err := p.person(t, &a, c.base)
 			c.authors = append(c.authors, a)
 			return nil, err
+		case "rights":
+			return nil, p.feedRights(t, c)
 		case "title":
 			if typ, typed := p.attr("type"); !typed || string(typ) == "text" {
 				err := p.noteText(&c.title)
@@ -110,7 +114,8 @@ func (p *parser) noteText(to *string) error {
 
 // feedContext takes from the latest start tag, the feed's, what entries inherit.
 func (p *parser) feedContext(root token) *feedContext {
-	c := &feedContext{}
+	lang, _ := p.attrIn(NamespaceXML, "lang")
+	c := &feedContext{lang: string(lang)}
 	defaulted := p.declaresDefault()
 	for i := range p.attrs {
 		a := &p.attrs[i]
@@ -184,11 +189,7 @@ func (p *parser) rebase(outer string) (attribute string, edits []edit) {
 func (p *parser) detach(drafts []*draft, c *feedContext) (*Document, error) {
 	doc := &Document{Batch: true, Feed: c.name, Title: c.title, Entries: make([]*Entry, len(drafts))}
 	for i, d := range drafts {
-		children := ""
-		if d.seen&seenAuthor == 0 && len(c.authors) > 0 {
-			children = c.authorsFor(d.root.name)
-			d.Absent &^= PartAuthor
-		}
+		children := c.childrenFor(d)
 		if err := c.spend(len(children), p.lim.Bytes); err != nil {
 			return nil, err
 		}
@@ -198,11 +199,41 @@ func (p *parser) detach(drafts []*draft, c *feedContext) (*Document, error) {
 	return doc, nil
 }
 
-// authorsFor writes the feed's authors in the dress of an entry's root.
-func (c *feedContext) authorsFor(root name) string {
-	w := writer{prefix: root.prefix()}
-	for _, a := range c.authors {
-		w.author(a)
+// childrenFor writes the feed's authors and rights, where d has none, in the dress of its root.
+func (c *feedContext) childrenFor(d *draft) string {
+	w := writer{prefix: d.root.name.prefix()}
+	if d.seen&seenAuthor == 0 && len(c.authors) > 0 {
+		for _, a := range c.authors {
+			w.author(a)
+		}
+		d.Absent &^= PartAuthor
+	}
+	if d.seen&(seenRights|seenSourceRights) == 0 && c.rights != nil {
+		w.text("rights", c.rights)
 	}
 	return string(w.dst)
+}
+
+// feedRights reads the rights t of a feed, which are those of its entries that have none (RFC 4287
+// §4.2.10). They say themselves what is in force around them; XHTML becomes HTML, which needs no
+// namespaces.
+func (p *parser) feedRights(t token, c *feedContext) error {
+	if c.rights != nil {
+		return p.fail(t.start, "<%s> stands twice; a feed has at most one", t.name.full)
+	}
+	x, err := p.viewText(&View{Lang: c.lang, Base: c.base}, t, p.textMode)
+	if err != nil {
+		return err
+	}
+	if len(x.Lang)+len(x.Base) > longText { // a large tag, of which the entry's parser would know nothing
+		return &LimitError{What: "xml:lang and xml:base of a feed's rights in bytes", Max: longText}
+	}
+	if !isIRI(x.Base) { // a relative one that the feed has is the entry's as well
+		x.Base = ""
+	}
+	if x.Type == "xhtml" {
+		x.Type, x.Body, x.Base = "html", appendHTML(nil, x.Body, x.Base), ""
+	}
+	c.rights = &x
+	return nil
 }

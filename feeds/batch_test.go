@@ -1,6 +1,7 @@
 package feeds
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -98,5 +99,41 @@ func TestAnEntryLetsGoOfWhatStandsAroundIt(t *testing.T) {
 			t.Errorf("%s: %d bytes keep %d", name, len(d.Entries[0].XML), len(posted))
 		}
 		runtime.KeepAlive(d)
+	}
+}
+
+// RFC 4287 §4.2.10: an entry without rights has those of its feed.
+func TestAnEntryKeepsTheRightsOfItsFeed(t *testing.T) {
+	const inSource, own = `<source><rights>S</rights></source>`, `<rights>B</rights>`
+	for _, test := range []struct{ feed, rights, entry, want string }{
+		{"", `<rights>© A &amp; B</rights>`, `<entry/>`, `<rights>© A &amp; B</rights>`},
+		{"", `<rights type="text"><![CDATA[<A>]]></rights>`, `<entry/>`, `<rights>&lt;A&gt;</rights>`},
+		{"", `<rights>A</rights>`, `<a:entry xmlns:a="` + NamespaceAtom + `"/>`, `<a:rights>A</a:rights>`},
+		{` xml:lang="de"`, `<rights>A</rights>`, `<entry xml:lang="en"/>`, `<rights xml:lang="de">A</rights>`},
+		{
+			` xml:base="http://e/f/"`, `<rights type="html" xml:base="g/">&lt;a href="l">A&lt;/a></rights>`, `<entry xml:base="http://x/"/>`,
+			`<rights type="html" xml:base="http://e/f/g/">&lt;a href="l"&gt;A&lt;/a&gt;</rights>`,
+		},
+		{
+			` xml:base="http://e/f/" xmlns:h="` + NamespaceXHTML + `"`, `<rights type="xhtml"><h:div>© <h:a href="l">A</h:a></h:div></rights>`, `<entry/>`,
+			`<rights type="html">© &lt;a href="http://e/f/l"&gt;A&lt;/a&gt;</rights>`,
+		},
+		{
+			` xml:base="f/"`, `<rights type="html">&lt;a href="l">A&lt;/a></rights>`, `<entry/>`,
+			`<rights type="html">&lt;a href="l"&gt;A&lt;/a&gt;</rights>`,
+		},
+		{"", `<rights>A</rights>`, `<entry>` + own + `</entry>`, own},
+		{"", `<rights>A</rights>`, `<entry>` + inSource + `</entry>`, inSource},
+		{"", `<rights>A</rights>`, `<entry>` + inSource + own + `</entry>`, inSource + own},
+		{"", ``, `<entry/>`, ``},
+	} {
+		for _, parts := range []string{test.rights + test.entry, test.entry + test.rights} {
+			e := parseOne(t, "<feed"+test.feed+">"+parts+"</feed>")
+			_, inner := rootTag(e.XML)
+			got := string(e.XML[inner:bytes.LastIndexByte(e.XML, '<')])
+			if _, err := Parse(e.XML, "", Limits{}); err != nil || got != test.want {
+				t.Errorf("of %s there is %s, %v; want %s", parts, got, err, test.want)
+			}
+		}
 	}
 }

@@ -20,6 +20,7 @@ const (
 	seenAuthor
 	seenAlternate
 	seenControl
+	seenSourceRights
 	seenRemote // content that needs a summary beside it: out of line, or base64
 )
 
@@ -292,14 +293,18 @@ func (p *parser) control(d *draft, t token) error {
 	return nil
 }
 
-// source reads an atom:source: only its authors matter (RFC 4287 §4.2.1).
+// source reads an atom:source: only its authors matter (RFC 4287 §4.2.1), and whether it has rights,
+// which a feed's do not replace.
 func (p *parser) source(d *draft, t token) error {
 	if err := p.once(d, t, seenSource); err != nil {
 		return err
 	}
-	authors, err := p.sourceAuthors()
+	authors, rights, err := p.sourceParts()
 	if len(authors) > 0 {
 		d.seen |= seenAuthor
+	}
+	if rights {
+		d.seen |= seenSourceRights
 	}
 	return err
 }

@@ -133,7 +133,7 @@ func (p *parser) viewChild(v *View, t token, source *[]Person) (err error) {
 		v.Authors = append(v.Authors, a)
 		return err
 	case "source":
-		*source, err = p.sourceAuthors()
+		*source, _, err = p.sourceParts()
 		return err
 	case "summary":
 		v.Summary, err = p.viewText(v, t, p.textMode)
@@ -157,23 +157,29 @@ func (p *parser) attrString(local string) string {
 	return string(b)
 }
 
-// sourceAuthors reads the authors of the atom:source that has just begun.
-func (p *parser) sourceAuthors() (authors []Person, err error) {
+// sourceParts reads the atom:source that has just begun for its authors, and whether it has rights.
+func (p *parser) sourceParts() (authors []Person, rights bool, err error) {
 	outer := p.depth() - 1
 	for p.depth() > outer {
 		t, err := p.next()
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		if t.kind == startTag && t.space == NamespaceAtom && string(t.name.localPart()) == "author" && p.depth() == outer+2 {
+		if t.kind != startTag || t.space != NamespaceAtom || p.depth() != outer+2 {
+			continue
+		}
+		switch string(t.name.localPart()) {
+		case "author":
 			var a Person
 			if err := p.person(*t, &a, ""); err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			authors = append(authors, a)
+		case "rights":
+			rights = true
 		}
 	}
-	return authors, nil
+	return authors, rights, nil
 }
 
 // viewText reads the text construct or content t.

@@ -69,6 +69,23 @@ func (w *writer) link(rel, typ, href string) {
 	w.raw("/>")
 }
 
+// text appends a text construct of plain text or HTML, RFC 4287 §3.1.
+func (w *writer) text(name string, x *Text) {
+	w.open(name)
+	if x.Lang != "" {
+		w.attribute("xml:lang", x.Lang)
+	}
+	if x.Type == "html" {
+		w.attribute("type", x.Type)
+		if x.Base != "" {
+			w.attribute("xml:base", x.Base)
+		}
+	}
+	w.dst = append(w.dst, '>')
+	w.dst = appendEscapedText(w.dst, x.Body)
+	w.close(name)
+}
+
 func (w *writer) author(p Person) {
 	w.open("author")
 	w.dst = append(w.dst, '>')

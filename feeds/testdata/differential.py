@@ -27,7 +27,7 @@ class Entries:
         self.forms, self.outside, self.outer = [], [], {}
         self.depth, self.skip, self.writer = 0, 0, None
         self.pending, self.scope, self.bare = [], [True], False
-        self.authors, self.own = 0, []  # of the feed; whether an entry has its own
+        self.given, self.own = {"author": 0, "rights": 0}, []  # of the feed; which of them an entry has its own of
         self.path = []
 
     # An element without a namespace is Atom's below a root without one.
@@ -47,7 +47,7 @@ class Entries:
         self.scope.append(self.scope[-1] and not default)
         self.depth += 1
         self.path.append(self.name(tag))
-        self.count_authors()
+        self.count_given()
         if self.skip:
             self.skip += 1
             return
@@ -72,14 +72,14 @@ class Entries:
             self.writer.start_ns(prefix, uri)
         self.writer.start(tag, attrs)
 
-    def count_authors(self):
-        names = [name.removeprefix("{%s}" % ATOM) for name in self.path[1:]]
+    def count_given(self):
+        names = [local if space == "{" + ATOM else "" for space, _, local in (name.rpartition("}") for name in self.path[1:])]
         if names == ["entry"]:
-            self.own.append(False)
-        elif names == ["author"]:
-            self.authors += 1
-        elif names in (["entry", "author"], ["entry", "source", "author"]):
-            self.own[-1] = True
+            self.own.append(set())
+        elif len(names) == 1 and names[0] in self.given:
+            self.given[names[0]] += 1
+        elif names and names[-1] in self.given and names[:-1] in (["entry"], ["entry", "source"]):
+            self.own[-1].add(names[-1])
 
     def begin(self, declared):
         self.form, self.child = [], -1
@@ -150,7 +150,7 @@ def check(case):
         def drop(entry, child, tag, attrs):
             if n is not None:
                 entry = n
-            given = posted.authors if batch and not posted.own[entry] else 0
+            given = sum(n for name, n in posted.given.items() if name not in posted.own[entry]) if batch else 0
             return child < case["managed"][entry] + given
         return drop
 
