@@ -48,7 +48,7 @@ type BatchEntry struct {
 	ID                 int64
 	Feed               string
 	Deleted            bool
-	Title              string
+	Title              string // plain text, as in JSON Feed
 	Published, Updated time.Time
 	Author             string // the first one's name
 	Content            string
@@ -267,13 +267,38 @@ type batchLink struct {
 // Atom's, and with the id extension.
 type batchItem struct {
 	Position  int64         `xml:"urn:atommq id"`
-	Title     string        `xml:"http://www.w3.org/2005/Atom title"`
+	Title     batchTitle    `xml:"http://www.w3.org/2005/Atom title"`
 	Link      []batchLink   `xml:"http://www.w3.org/2005/Atom link"`
 	Published atom.TimeStr  `xml:"http://www.w3.org/2005/Atom published"`
 	Updated   atom.TimeStr  `xml:"http://www.w3.org/2005/Atom updated"`
 	Author    []atom.Person `xml:"http://www.w3.org/2005/Atom author"`
 	Content   batchContent  `xml:"http://www.w3.org/2005/Atom content"`
 	Message   *batchMessage `xml:"urn:atommq:stomp message"`
+}
+
+// batchTitle is atom:title as plain text.
+type batchTitle string
+
+// UnmarshalXML reads a title of any type: text in elements is that of XHTML.
+func (t *batchTitle) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
+	var text []byte
+	for depth := 1; depth > 0; {
+		token, err := d.Token()
+		if err != nil {
+			return err
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			depth++
+		case xml.EndElement:
+			depth--
+		case xml.CharData:
+			text = append(text, token...)
+		}
+	}
+	html := slices.Contains(start.Attr, xml.Attr{Name: xml.Name{Local: "type"}, Value: "html"})
+	*t = batchTitle(feeds.PlainTitle(text, html))
+	return nil
 }
 
 // batchContent is atom:content, of which atom.Text has the text alone.
@@ -316,7 +341,7 @@ func (t *tombstone) entry() BatchEntry {
 func (i *batchItem) entry() BatchEntry {
 	e := BatchEntry{
 		ID:          i.Position,
-		Title:       i.Title,
+		Title:       string(i.Title),
 		Published:   parseTime(i.Published),
 		Updated:     parseTime(i.Updated),
 		Content:     i.Content.body(),

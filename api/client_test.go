@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -76,6 +77,38 @@ func TestNoLinkKeepsTheClientFromAFeed(t *testing.T) {
 	})
 	if diff := cmp.Diff(lengths, followed); diff != "" || !errors.Is(err, io.EOF) {
 		t.Errorf("Follow: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestTheClientHasTheTitlesThatJSONFeedHas(t *testing.T) {
+	s := serve(t, Handler{})
+	c := &Client{BaseURL: s.url, HTTP: s.client}
+	titles := map[string]string{
+		`<title>a &lt;b> &amp;amp; c</title>`:                                                                                 "a <b> &amp; c",
+		"<title type='text'> two\n lines </title>":                                                                            "two lines",
+		`<title type="html">a &lt;b>bold&lt;/b> &amp;amp; b</title>`:                                                          "a bold & b",
+		`<title type="html"><![CDATA[a <i>b</i>]]></title>`:                                                                   "a b",
+		`<title type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml">An <b>important</b> title</div></title>`:               "An important title",
+		`<title type="xhtml"> <h:div xmlns:h="http://www.w3.org/1999/xhtml"><h:p>1 &lt; <!-- not --> 2</h:p></h:div></title>`: "1 < 2",
+		`<title/>`: "",
+	}
+	for title, want := range titles {
+		doc := `<entry xmlns="http://www.w3.org/2005/Atom">` + title + `<content>x</content></entry>`
+		receipt, err := c.Publish(t.Context(), "x", "application/atom+xml", []byte(doc), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var item struct{ Title string }
+		if err := json.Unmarshal([]byte(s.get(strings.TrimPrefix(receipt.Location, s.url)+"?format=json").body), &item); err != nil {
+			t.Fatal(err)
+		}
+		batch, err := c.After(t.Context(), "x", receipt.ID-1, 1)
+		if err != nil || len(batch.Entries) != 1 {
+			t.Fatalf("%s: %+v, %v", title, batch, err)
+		}
+		if got := batch.Entries[0]; got.Title != want || got.Title != item.Title || got.Content != "x" {
+			t.Errorf("%s is %q with content %q, in JSON Feed %q; want %q", title, got.Title, got.Content, item.Title, want)
+		}
 	}
 }
 

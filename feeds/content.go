@@ -248,21 +248,26 @@ func (p *parser) title(d *draft, t token) error {
 	if err != nil {
 		return err
 	}
+	var text []byte
 	if m == modeXHTML {
-		var text []byte
-		err := p.xhtml(t, &text)
-		d.Title = fold(text)
-		return err
+		err = p.xhtml(t, &text)
+	} else {
+		text, err = p.elementText(t)
 	}
-	b, err := p.elementText(t)
 	if err != nil {
 		return err
 	}
-	if m == modeHTML {
-		b = stripHTML(b)
-	}
-	d.Title = fold(b)
+	d.Title = PlainTitle(text, m == modeHTML)
 	return nil
+}
+
+// PlainTitle makes the plain text of a title, in one line: text is what its character data stand
+// for, be they within XHTML, and html says that this is HTML.
+func PlainTitle(text []byte, html bool) string {
+	if html {
+		text = stripHTML(text)
+	}
+	return fold(text)
 }
 
 // xhtml reads up to the end of the element t, which holds one xhtml:div (RFC 4287
