@@ -59,7 +59,7 @@ func (p *parser) batch(root token) (*Document, error) {
 	if err := p.epilog(); err != nil {
 		return nil, err
 	}
-	if len(drafts) == 0 && !p.lim.Empty {
+	if len(drafts) == 0 && !p.lim.Archive {
 		return nil, p.fail(root.start, "<%s> holds no entry to publish", root.name.full)
 	}
 	return p.detach(drafts, c)
@@ -88,6 +88,9 @@ func (p *parser) feedChild(t token, c *feedContext, count int) (*draft, error) {
 				return nil, err
 			}
 		}
+	}
+	if t.space == NamespaceTombstone && string(t.name.localPart()) == "deleted-entry" && !p.lim.Archive {
+		return nil, p.fail(t.start, `<%s> would delete nothing; leave it out, and send DELETE to the link "edit" of the entry`, t.name.full)
 	}
 	if t.space == NamespaceMQ && string(t.name.localPart()) == "feed" {
 		return nil, p.noteText(&c.name) // as it is: a name may begin or end with a space

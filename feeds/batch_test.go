@@ -137,3 +137,15 @@ func TestAnEntryKeepsTheRightsOfItsFeed(t *testing.T) {
 		}
 	}
 }
+
+// A publisher who means to delete an entry (RFC 6721) is told that it is not done so; a document of
+// others that is imported may tell what was deleted there.
+func TestATombstoneIsNotPassedOverInABatch(t *testing.T) {
+	doc := []byte(`<feed xmlns="` + NamespaceAtom + `"><at:deleted-entry xmlns:at="` + NamespaceTombstone + `" ref="urn:x" when="2026-01-31T12:00:00Z"/><entry/></feed>`)
+	if _, err := Parse(doc, "", Limits{}); err == nil || !strings.Contains(err.Error(), "DELETE") {
+		t.Errorf("a batch: %v", err)
+	}
+	if d, err := Parse(doc, "", Limits{Archive: true}); err != nil || len(d.Entries) != 1 {
+		t.Errorf("an archive: %+v, %v", d, err)
+	}
+}

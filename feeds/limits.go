@@ -2,11 +2,13 @@ package feeds
 
 // Limits bounds what Parse takes. A zero field means its default.
 type Limits struct {
-	Bytes      int  // of the document, default 16 MiB
-	Depth      int  // of nested elements from <entry> on, default and at most 256
-	Attributes int  // of one element, default 256
-	Entries    int  // in a feed document, default 1000
-	Empty      bool // whether a feed document may hold none
+	Bytes      int // of the document, default 16 MiB
+	Depth      int // of nested elements from <entry> on, default and at most 256
+	Attributes int // of one element, default 256
+	Entries    int // in a feed document, default 1000
+	// Archive says that a feed document may hold no entry, and tombstones, which are passed over: it is
+	// to be read and not, as a batch, to be done.
+	Archive bool
 }
 
 // What libxml2 refuses, in documents that its user has not declared huge,

@@ -168,7 +168,7 @@ func (i *importer) document(ctx context.Context, file string) error {
 		return err
 	}
 	i.size = 0
-	parsed, err := feeds.Parse(doc, "", feeds.Limits{Bytes: int(min(i.most, math.MaxInt)), Entries: math.MaxInt, Empty: true})
+	parsed, err := feeds.Parse(doc, "", feeds.Limits{Bytes: int(min(i.most, math.MaxInt)), Entries: math.MaxInt, Archive: true})
 	if err != nil {
 		return err
 	}
