@@ -108,6 +108,20 @@ func (c *Client) Read(ctx context.Context, f *Following, limit int) (*Batch, err
 	return batch, err
 }
 
+// Newest reads the newest entries, at most limit (1 to 1000), of all that f follows, oldest first.
+// The batch's Last is the cursor to follow from.
+func (c *Client) Newest(ctx context.Context, f *Following, limit int) (*Batch, error) {
+	target, err := f.target()
+	if err != nil {
+		return nil, err
+	}
+	batch, _, err := c.page(ctx, limited(target, limit), noCursor, 0)
+	return batch, err
+}
+
+// noCursor stands for the newest page.
+const noCursor = -1
+
 // page reads what comes after a cursor, and has the server wait for something for at most wait.
 // waited tells whether it does so.
 func (c *Client) page(ctx context.Context, target string, after int64, wait time.Duration) (batch *Batch, waited bool, err error) {
@@ -116,7 +130,9 @@ func (c *Client) page(ctx context.Context, target string, after int64, wait time
 		return nil, false, err
 	}
 	req.Header.Set("Accept", "application/atom+xml")
-	req.Header.Set("Xlastid", strconv.FormatInt(after, 10))
+	if after != noCursor {
+		req.Header.Set("Xlastid", strconv.FormatInt(after, 10))
+	}
 	if wait > 0 {
 		req.Header.Set("Prefer", "wait="+strconv.Itoa(int(wait.Seconds())))
 	}

@@ -21,10 +21,15 @@ import (
 // tailPage is how many entries are asked for at a time.
 const tailPage = 100
 
-// tail reads feeds from a cursor on.
+// tailMost is how many entries it can begin with that are not behind a cursor: a page.
+const tailMost = 1000
+
+// tail reads feeds from a cursor on, or from so many entries before their end.
 type tail struct {
 	client *api.Client
 	feeds  api.Following
+	byEnd  bool // last says where to begin
+	last   int
 	follow bool
 	show   func(*api.BatchEntry) error
 	warn   io.Writer
@@ -34,6 +39,7 @@ func tailCommand() *cobra.Command {
 	var (
 		t      tail
 		after  wholeNumber
+		last   wholeNumber
 		asJSON bool
 	)
 	cmd := &cobra.Command{
@@ -46,6 +52,7 @@ is its id: --after takes it to go on from there.
 Several feeds are one, in the order of ids; those that are not there yet are named. A name with a star at its end stands for all
 feeds whose names begin so; '*' is every feed.`,
 		Example: `  atommq tail mycoolfeed --follow
+  atommq tail mycoolfeed --last 10
   atommq tail mycoolfeed --after 42 --json
   atommq tail 'orders*' billing --category urgent --follow`,
 		Args: feedAndMore,
@@ -53,6 +60,8 @@ feeds whose names begin so; '*' is every feed.`,
 	s := declareClient(cmd)
 	cmd.ValidArgsFunction = completeFeed(s, math.MaxInt)
 	cmd.Flags().Var(&after, "after", "begin after this `id`; 0 is the beginning of what is kept")
+	cmd.Flags().VarP(&last, "last", "n", "begin with the last `N` entries, at most 1000; with 0 and --follow, with what comes")
+	cmd.MarkFlagsMutuallyExclusive("after", "last")
 	cmd.Flags().BoolVarP(&t.follow, "follow", "f", false, "go on with what is published from now on")
 	cmd.Flags().StringArrayVar(&t.feeds.Categories, "category", nil, "only entries with this category: its `term`, or {scheme}term; may be given several times, for those with any of them")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, one object per line")
@@ -66,6 +75,10 @@ feeds whose names begin so; '*' is every feed.`,
 				return misusef("feed %q: %w", arg, err)
 			}
 		}
+		if last > tailMost {
+			return misusef("--last %d: it is %d at most; --after takes the id to begin after", last, tailMost)
+		}
+		t.byEnd, t.last = cmd.Flags().Changed("last"), int(last)
 		t.feeds.Feeds, t.feeds.After = args, int64(after)
 		t.show, t.warn = showText(cmd.OutOrStdout(), t.several()), cmd.ErrOrStderr()
 		if asJSON {
@@ -128,6 +141,11 @@ func (t *tail) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if t.byEnd {
+		if err := t.showLast(ctx); err != nil || !t.follow {
+			return err
+		}
+	}
 	if t.follow {
 		return t.runOn(ctx)
 	}
@@ -140,6 +158,20 @@ func (t *tail) run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// showLast prints the last entries, and moves the cursor behind them. Of a feed that is waited for
+// there are none.
+func (t *tail) showLast(ctx context.Context) error {
+	batch, err := t.client.Newest(ctx, &t.feeds, max(t.last, 1))
+	if refused, is := errors.AsType[*api.StatusError](err); is && refused.Status == http.StatusNotFound && t.follow {
+		return nil
+	}
+	if err != nil {
+		return t.explain(err)
+	}
+	batch.Entries = batch.Entries[max(len(batch.Entries)-t.last, 0):]
+	return t.print(batch)
 }
 
 // runOn prints what comes until ctx ends.
