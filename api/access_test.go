@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -566,5 +567,67 @@ func TestAStreamSkipsNothingOfARightThatWasGivenMeanwhile(t *testing.T) {
 	seen, err := back.upTo("<title>in news")
 	if text += seen; err != nil || !strings.Contains(text, "<title>in sport") {
 		t.Errorf("the stream, and once its reader is back: %q, %v", text, err)
+	}
+}
+
+// A body may take as long as it moves, and so may whoever reads a file.
+func TestWhoLosesARightWhileABodyComesDoesNothingByIt(t *testing.T) {
+	g := invite(t, Handler{}, "ann x admin")
+	member := g.member(g.do(http.MethodPost, "/feeds/x", "file", "Content-Type: image/png", g.as("root")).want(t, http.StatusCreated))
+	head := g.bus.Head()
+	requests := []struct{ method, path, typ, body string }{
+		{http.MethodPost, "/feeds/x", "text/plain", "hello"},
+		{http.MethodPost, "/feeds/x", "image/png", "hello"},
+		{http.MethodPost, "/feeds/x", "application/octet-stream", "\x00\x01"},
+		{http.MethodPut, member, "application/atom+xml", entry("changed")},
+		{http.MethodPut, member + "/media", "image/png", "changed"},
+		{http.MethodPut, "/feeds/x/settings", "application/json", `{"title": "changed"}`},
+		{http.MethodPut, "/feeds/x/queues/q", "application/json", `{"attempts": 3}`},
+	}
+	answers := make([]*answer, len(requests))
+	var sending sync.WaitGroup
+	bodies := make([]*io.PipeWriter, len(requests))
+	for i, q := range requests {
+		var body *io.PipeReader
+		body, bodies[i] = io.Pipe()
+		sending.Go(func() {
+			var err error
+			if answers[i], err = g.try(q.method, q.path, body, "Content-Type: "+q.typ, g.as("ann")); err != nil {
+				t.Error(err)
+			}
+		})
+		_, err := io.WriteString(bodies[i], q.body[:1])
+		g.must(t, err)
+	}
+	g.revise(t, "ann", "x", 0)
+	for i, q := range requests {
+		_, err := io.WriteString(bodies[i], q.body[1:])
+		g.must(t, err)
+		g.must(t, bodies[i].Close())
+	}
+	sending.Wait()
+	for i, a := range answers {
+		if a.StatusCode != http.StatusForbidden {
+			t.Errorf("%s %s of %s: %d %s", requests[i].method, requests[i].path, requests[i].typ, a.StatusCode, a.body)
+		}
+	}
+	if g.bus.Head() != head {
+		t.Error("something was published")
+	}
+}
+
+func TestAFileIsSentNoFurtherOnceItsReaderMayNotReadIt(t *testing.T) {
+	const size = 24 << 20 // more than the connection takes in
+	g := invite(t, Handler{}, "ann x read")
+	posted := g.do(http.MethodPost, "/feeds/x", strings.Repeat("\x00", size), "Content-Type: image/png", g.as("root")).want(t, http.StatusCreated)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.url+g.member(posted)+"/media", http.NoBody)
+	g.must(t, err)
+	r.Header.Set("Authorization", "Bearer "+g.token["ann"])
+	resp, err := g.client.Do(r)
+	g.must(t, err)
+	defer resp.Body.Close()
+	g.revise(t, "ann", "x", 0)
+	if n, err := io.Copy(io.Discard, resp.Body); err == nil || n == size {
+		t.Errorf("%d bytes come, and then %v", n, err)
 	}
 }

@@ -127,9 +127,14 @@ func (s *site) getMedia(w http.ResponseWriter, r *http.Request) error {
 }
 
 // writeMedia sends a part of m, a chunk at a time. What cannot be read any more takes the
-// connection with it, so that nobody takes a part for the whole.
+// connection with it, so that nobody takes a part for the whole; as does the end of the right to it,
+// for which a slow reader could have days.
 func (s *site) writeMedia(w http.ResponseWriter, r *http.Request, m *bus.Media, part byteRange) {
 	for at := part.first; at <= part.last; {
+		if err := s.entitled(r, seeing); err != nil {
+			s.log.InfoContext(r.Context(), "sending media broke off: its reader lost the right to it", "request", requestID(w), "media", m.ID, "at", at)
+			panic(http.ErrAbortHandler)
+		}
 		chunk, err := s.bus.Chunk(r.Context(), m, at/bus.MediaChunk)
 		if err != nil || at%bus.MediaChunk >= int64(len(chunk)) {
 			s.log.ErrorContext(r.Context(), "reading media broke off", "request", requestID(w), "media", m.ID, "at", at, "error", err)
@@ -175,7 +180,7 @@ func (s *site) putMedia(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer body.close()
-	next, err := s.upload(r, p, body.Reader)
+	next, err := s.upload(r, p, body)
 	if err != nil {
 		return err
 	}

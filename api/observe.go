@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"atommq/bus"
 )
 
 // requestIDs names the requests that come without an X-Request-ID.
@@ -117,6 +119,7 @@ type recorder struct {
 	begun  time.Time
 	waited bool // for entries
 	unread bool // the client did not read on
+	needs  bus.Rights
 	sent   []*sent
 }
 

@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/semaphore"
+
+	"atommq/bus"
 )
 
 // trustedLength is how much memory a Content-Length is good for before that much has come, and what
@@ -35,6 +37,22 @@ type body struct {
 
 	room  *semaphore.Weighted // nil for any
 	taken int64
+
+	site  *site
+	r     *http.Request
+	needs bus.Rights // of which the sender must have one still at the end; none for whoever may send it
+}
+
+// Read implements io.Reader. A body may take hours, in which its sender can lose the right to what
+// it is for: its end is only for those who have it then.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if b.needs != 0 && errors.Is(err, io.EOF) {
+		if refused := b.site.entitled(b.r, b.needs); refused != nil {
+			err = refused
+		}
+	}
+	return n, err
 }
 
 func (b *body) close() {
@@ -69,7 +87,10 @@ func (s *site) openBody(w http.ResponseWriter, r *http.Request, limit int64, set
 	if r.ContentLength > limit {
 		return nil, tooLarge(setting, limit)
 	}
-	b := &body{Reader: r.Body, size: r.ContentLength, room: s.receiving}
+	b := &body{Reader: r.Body, size: r.ContentLength, room: s.receiving, site: s, r: r}
+	if rec, ok := w.(*recorder); ok {
+		b.needs = rec.needs
+	}
 	if b.size < 0 || b.size > chunk {
 		b.Reader = &pacedBody{body: b.Reader, w: w, r: r}
 	}
@@ -136,8 +157,11 @@ func tooLarge(setting string, limit int64) error {
 	}
 }
 
-// brokenBody explains why a body ends early.
+// brokenBody explains why a body ends early, where that does not explain itself.
 func brokenBody(err error) error {
+	if _, explained := errors.AsType[*problemError](err); explained {
+		return err
+	}
 	switch {
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
 		return brokenGzip(err)
