@@ -2,12 +2,12 @@ package api
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"atommq/bus"
 	"atommq/feeds"
@@ -179,8 +179,15 @@ func showFeed(w http.ResponseWriter, collection string, id int64) {
 func gone(e *bus.Entry) bool { return e.Deleted || len(e.XML) == 0 }
 
 // createdBatch answers with a feed document of the new entries. Its Location reads the same
-// entries, by cursor, but for drafts, which no cursor meets: of drafts alone there is none.
+// entries, by cursor, but for drafts, which no cursor meets: of drafts alone there is none. Of what its
+// key has published before, edits may have moved some, and put others between.
 func (s *site) createdBatch(w http.ResponseWriter, r *http.Request, feed string, published []bus.Published) error {
+	if !slices.ContainsFunc(published, func(p bus.Published) bool { return !gone(p.Entry) }) {
+		return &problemError{
+			Status: http.StatusGone,
+			Detail: fmt.Sprintf("This Idempotency-Key published %d entries, all of which are gone since. Use a new key to publish anew.", len(published)),
+		}
+	}
 	f, err := s.bus.Feed(r.Context(), feed)
 	if err != nil {
 		return err
@@ -188,20 +195,20 @@ func (s *site) createdBatch(w http.ResponseWriter, r *http.Request, feed string,
 	base := s.baseOf(r)
 	p := &page{source: f, base: base, collection: base + feeds.Path(feed)}
 	var oldest, newest int64
-	visible := 0
 	for _, e := range published {
 		newest = max(newest, e.ID)
-		if !e.Draft() {
-			oldest = cmp.Or(oldest, e.ID)
-			visible++
+		pruned := len(e.XML) == 0 && !e.Deleted
+		if !pruned && !e.Draft() && (oldest == 0 || e.ID < oldest) {
+			oldest = e.ID
 		}
 		if len(e.XML) > 0 && s.shows(r, e) || e.Deleted {
 			p.entries = append(p.entries, e.Entry)
 		}
 	}
-	p.view = view{order: after, id: max(oldest-1, 0), limit: max(visible, 1)}
+	p.view = view{order: after, id: max(oldest-1, 0), limit: 1}
 	h := w.Header()
-	if visible > 0 {
+	if oldest > 0 {
+		p.view.limit = int(min(newest-oldest+1, maxLimit))
 		h["Location"] = []string{p.view.url(p.collection)}
 	}
 	setPosition(h, newest)

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -89,6 +90,30 @@ func TestAKeyPublishesOnce(t *testing.T) {
 	post(entry("b")).want(t, http.StatusConflict)
 	s.do(http.MethodDelete, s.member(first), "").want(t, http.StatusNoContent)
 	post(entry("a")).want(t, http.StatusGone)
+}
+
+func TestTheLocationOfARepeatedBatchReadsWhatIsLeftOfIt(t *testing.T) {
+	s := serve(t, Handler{})
+	batch := `<feed xmlns="http://www.w3.org/2005/Atom"><title>b</title>` + entry("one") + entry("two") + entry("three") + `</feed>`
+	post := func() *answer {
+		return s.do(http.MethodPost, "/feeds/x", batch, atomType, "Idempotency-Key: k")
+	}
+	var members []string
+	for _, m := range regexp.MustCompile(`rel="edit"[^>]*href="([^"]+)"`).FindAllStringSubmatch(post().want(t, http.StatusCreated).body, -1) {
+		members = append(members, s.path(m[1]))
+	}
+	s.publish("x", "another")
+	s.do(http.MethodPut, members[0], entry("one again"), atomType).want(t, http.StatusOK)
+	s.do(http.MethodDelete, members[1], "").want(t, http.StatusNoContent)
+	again := post().want(t, http.StatusCreated)
+	back := s.get(s.member(again)).want(t, http.StatusOK)
+	back.wantText(t, "<title>three</title>")
+	back.wantText(t, "<title>one again</title>")
+	back.wantText(t, "deleted-entry")
+	s.do(http.MethodDelete, members[0], "").want(t, http.StatusNoContent)
+	post().want(t, http.StatusCreated)
+	s.do(http.MethodDelete, members[2], "").want(t, http.StatusNoContent)
+	post().want(t, http.StatusGone).wantText(t, "Use a new key")
 }
 
 func TestGzippedBodiesAreTakenUpToTheLimit(t *testing.T) {
