@@ -29,11 +29,15 @@ func wantsDelta(lines []string) bool {
 }
 
 // held returns the newest state of the feed that the request's ETags name, as its newest id, and
-// the ETag; 0 for none that this feed can have had and still knows all about.
+// the ETag; 0 for none that this feed can have had and still knows all about. One of the same name
+// that was deleted had others, of which it tells nothing.
 func (p *page) held(r *http.Request) (id int64, tag string) {
+	var b [16]byte
+	feed := string(appendFeedMark(b[:0], p.source))
 	anyTag(r.Header["If-None-Match"], func(t string, _ bool) bool {
-		n, err := parseID(state(t))
-		if err == nil && n > id && n >= p.source.Pruned && n <= p.source.LastID && n > 0 {
+		newest, rest, _ := strings.Cut(t, "-")
+		n, err := parseID(newest)
+		if err == nil && state(rest) == feed && n > id && n >= p.source.Pruned && n <= p.source.LastID && n > 0 {
 			id, tag = n, t
 		}
 		return false

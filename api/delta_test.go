@@ -65,6 +65,19 @@ func TestADeltaTellsOfDeletionsInEveryForm(t *testing.T) {
 	}
 }
 
+// Its client would keep the entries of the dead feed for ever: nothing tells that they are gone.
+func TestADeltaNeverGoesUponAFeedThatWasDeleted(t *testing.T) {
+	s := serve(t, Handler{})
+	s.fill(2)
+	held := s.get("/feeds/x").want(t, http.StatusOK).Header.Get("ETag")
+	s.do(http.MethodDelete, "/feeds/x", "").want(t, http.StatusNoContent)
+	s.publish("x", "new")
+	s.get("/feeds/x", "A-IM: feed", "If-None-Match: "+held).want(t, http.StatusOK).wantField(t, "IM", "")
+	held = s.get("/feeds/x").want(t, http.StatusOK).Header.Get("ETag")
+	s.publish("x", "newer")
+	s.get("/feeds/x", "A-IM: feed", "If-None-Match: "+held).want(t, http.StatusIMUsed)
+}
+
 func TestWithoutAUsableETagADeltaIsTheWholePage(t *testing.T) {
 	s := serve(t, Handler{})
 	s.fill(3)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"atommq/bus"
 	"atommq/feeds"
 )
 
@@ -157,8 +158,17 @@ func changedSince(modified, now time.Time, field string) bool {
 	return date.After(since) || date.Equal(since) && !strong
 }
 
+// appendFeedMark appends what the ETags of a feed's pages have in common, and no other feed's have:
+// a digest of its UUID, of which a feed that is made anew has another.
+func appendFeedMark(dst []byte, f *bus.Feed) []byte {
+	d := fnv.New32a()
+	var b [64]byte
+	_, _ = d.Write(append(b[:0], f.UUID...)) // a hash never fails
+	return strconv.AppendUint(dst, uint64(d.Sum32()), 36)
+}
+
 // pageTag returns the opaque ETag of a page of a feed: the feed's newest id for people to
-// see, and a digest of all that the page is made from.
+// see, which feed it is, and a digest of all that the page is made from.
 func pageTag(p *page) string {
 	d := fnv.New64a()
 	var b [128]byte
@@ -178,6 +188,6 @@ func pageTag(p *page) string {
 		_, _ = d.Write(append(append(b[:0], s...), 0))
 	}
 	tag := strconv.AppendInt(b[:0], p.source.LastID, 10)
-	tag = append(tag, '-')
+	tag = append(appendFeedMark(append(tag, '-'), p.source), '-')
 	return string(strconv.AppendUint(tag, d.Sum64(), 36))
 }
