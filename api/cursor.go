@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-
-	"atommq/bus"
 )
 
 // How many members a page holds.
@@ -155,18 +153,9 @@ func (v *view) place(name, value string) error {
 	return nil
 }
 
-// missed returns the *bus.GapError of a view that begins at the entry 1 where that was pruned; nil
-// otherwise. Its cursor is 0, which by itself is the beginning of what is kept, and never a gap.
-func (v *view) missed(s *bus.Slice) error {
-	if !v.inclusive || v.id > 0 || s.Feed.Pruned == 0 {
-		return nil
-	}
-	gap := &bus.GapError{Feed: s.Feed.Name, Pruned: s.Feed.Pruned}
-	if len(s.Entries) > 0 {
-		gap.Oldest = s.Entries[0].ID
-	}
-	return gap
-}
+// fromFirst reports whether v begins at the entry 1. Its cursor is 0, as that of the beginning of
+// what is kept, which misses nothing.
+func (v *view) fromFirst() bool { return v.inclusive && v.id == 0 }
 
 // parseID reads an id: decimal digits, and nothing beside them.
 func parseID(s string) (int64, error) {

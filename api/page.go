@@ -111,9 +111,6 @@ func (s *site) readPage(w http.ResponseWriter, r *http.Request, feed string, v v
 	q.Bytes = s.sending.share()
 	slice, err := s.bus.Read(ctx, q)
 	s.sending.unshare(q.Bytes)
-	if err == nil {
-		err = v.missed(slice)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +142,7 @@ func (v *view) ask(feed string) bus.Query {
 		q.Newest, q.Before = true, max(v.id, 1) // 0 would be no bound
 	case newerThan, after:
 		q.After = min(v.id, math.MaxInt64-1) // the bus counts one above it
+		q.First = v.fromFirst()
 	case upTo:
 		q.Newest, q.Before = true, oneAbove(v.id)
 	}

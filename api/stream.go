@@ -83,7 +83,7 @@ func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form 
 			Detail: "There are no streams here, where each request takes a process. Poll, with Prefer: wait=10.",
 		}
 	}
-	after, err := s.streamStart(r, &c)
+	start, err := s.streamStart(r, &c)
 	if err != nil {
 		return err
 	}
@@ -100,13 +100,13 @@ func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form 
 		access:    s.access,
 		live:      s.live,
 		stats:     s.stats,
-		told:      after,
+		told:      start.id,
 	}
 	if err := s.live.enter(c.caller, st); err != nil {
 		return err
 	}
-	st.sub = s.bus.Follow(st.selected, after)
-	st.sub.Bytes = streamBytes
+	st.sub = s.bus.Follow(st.selected, start.id)
+	st.sub.Bytes, st.sub.First = streamBytes, start.fromFirst()
 	// A cursor whose next entries are gone is told so by a status. Nothing is lost: the stream
 	// begins with these entries.
 	page, changed, err := st.sub.Poll(r.Context(), streamEntries)
@@ -195,40 +195,40 @@ func describeStream(h http.Header, form offer) {
 	h["X-Content-Type-Options"] = nosniff
 }
 
-// streamStart returns the cursor that a stream begins after. What an EventSource sends when it
+// streamStart returns where a stream begins, by the id of its cursor. What an EventSource sends when it
 // comes back outweighs the URL, which stays the same.
-func (s *site) streamStart(r *http.Request, c *choice) (int64, error) {
-	v, err := parseView(r)
-	if err != nil {
-		return 0, err
+func (s *site) streamStart(r *http.Request, c *choice) (v view, err error) {
+	if v, err = parseView(r); err != nil {
+		return v, err
 	}
 	if last := r.Header["Last-Event-Id"]; len(last) > 0 && last[0] != "" {
 		if len(last) > 1 {
-			return 0, repeated("Last-Event-ID")
+			return v, repeated("Last-Event-ID")
 		}
 		if err := v.place("Last-Event-ID", last[0]); err != nil {
-			return 0, err
+			return v, err
 		}
 	}
 	switch {
 	case v.limited:
-		return 0, badRequest("limit is for pages: a stream has no end. Leave it out.")
+		return v, badRequest("limit is for pages: a stream has no end. Leave it out.")
 	case v.order == newestFirst:
-		return s.bus.Head(), nil // what is published from now on
+		v.id = s.bus.Head() // what is published from now on
 	case v.order != after:
-		return 0, badRequest("A stream goes forward. Give after=, last-event-id= or none to begin with what is published from now on.")
+		return v, badRequest("A stream goes forward. Give after=, last-event-id= or none to begin with what is published from now on.")
 	}
 	if v.uuid != "" {
 		sel := c.selection()
 		name, one := sel.One()
 		if !one {
-			return 0, badRequest("The cursor of several feeds is an id. Give the value of Xlastid, or of id in an earlier event.")
+			return v, badRequest("The cursor of several feeds is an id. Give the value of Xlastid, or of id in an earlier event.")
 		}
 		if err := s.locate(r.Context(), name, &v); err != nil {
-			return 0, err
+			return v, err
 		}
 	}
-	return min(v.id, math.MaxInt64-1), nil
+	v.id = min(v.id, math.MaxInt64-1)
+	return v, nil
 }
 
 // run sends entries until the reader has left, which ends ctx or fails a write, or is to come back.

@@ -373,6 +373,42 @@ func TestEdits(t *testing.T) {
 	}
 }
 
+// The cursor 0 is the beginning of what is kept, unless it is that of who begins at the entry 1.
+func TestTheFirstEntryIsAnnouncedWhenItWasPruned(t *testing.T) {
+	b := open(t, &bustest.Memory{}, nil, bus.Config{})
+	for i := range 40 { // of more feeds than a prefix is read by the names of
+		publish(t, b, post(fmt.Sprintf("x%02d", i%20), fmt.Sprint(i)))
+	}
+	selections := []bus.Selection{bus.Only("x03"), bus.Select([]string{"x03", "x04"}, nil), bus.Select(nil, []string{"x03"}), bus.Select(nil, []string{"x"})}
+	poll := func(sel bus.Selection) error {
+		s := b.Follow(sel, 0)
+		defer s.Close()
+		s.First = true
+		_, _, err := s.Poll(t.Context(), 10)
+		return err
+	}
+	for _, sel := range selections {
+		if err := poll(sel); err != nil {
+			t.Errorf("%v, where nothing was pruned: %v", sel, err)
+		}
+	}
+	if _, err := b.Prune(t.Context(), "x03", 4); err != nil {
+		t.Fatal(err)
+	}
+	for _, sel := range selections {
+		var gap *bus.GapError
+		if err := poll(sel); !errors.As(err, &gap) || gap.Feed != "x03" || gap.Oldest != 24 {
+			t.Errorf("%v: %v", sel, err)
+		}
+		if _, err := b.ReadMany(t.Context(), sel, bus.Query{First: true, Limit: 10}); !errors.As(err, &gap) || gap.Feed != "x03" {
+			t.Errorf("a page of %v: %v", sel, err)
+		}
+		if _, err := b.ReadMany(t.Context(), sel, bus.Query{Limit: 10}); err != nil {
+			t.Errorf("a page of what %v keeps: %v", sel, err)
+		}
+	}
+}
+
 func TestAPrunedCursorIsAnnounced(t *testing.T) {
 	b := open(t, &bustest.Memory{}, nil, bus.Config{})
 	for i := range 10 {

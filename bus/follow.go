@@ -8,7 +8,8 @@ import (
 // Subscription is a cursor into one feed or several. The log is its buffer: a slow follower
 // lags on it, and harms nobody else. It belongs to one goroutine at a time.
 type Subscription struct {
-	Bytes int // of XML that one answer holds before it ends early; 0 for Config.PageBytes
+	Bytes int  // of XML that one answer holds before it ends early; 0 for Config.PageBytes
+	First bool // as in Query, for the cursor 0
 
 	bus    *Bus
 	tail   *tail  // of the only feed
@@ -68,7 +69,7 @@ func (s *Subscription) Poll(ctx context.Context, limit int) (entries []*Entry, c
 }
 
 func (s *Subscription) pollFeed(ctx context.Context, limit int) ([]*Entry, error) {
-	q := Query{Feed: s.tail.name, After: s.after, Limit: max(limit, 1), Bytes: s.Bytes, Left: true}
+	q := Query{Feed: s.tail.name, After: s.after, Limit: max(limit, 1), Bytes: s.Bytes, First: s.First, Left: true}
 	if q.Bytes <= 0 {
 		q.Bytes = s.bus.config.PageBytes
 	}
@@ -95,7 +96,7 @@ func (s *Subscription) pollMany(ctx context.Context, limit int) ([]*Entry, error
 		if ok {
 			return s.choose(recent, known, limit), nil
 		}
-		span, err := s.bus.ReadMany(ctx, s.watch.selection, Query{After: s.after, Limit: limit, Bytes: s.Bytes, Left: true})
+		span, err := s.bus.ReadMany(ctx, s.watch.selection, Query{After: s.after, Limit: limit, Bytes: s.Bytes, First: s.First, Left: true})
 		if err != nil {
 			return nil, err
 		}

@@ -25,7 +25,7 @@ func (b *Bus) readPrefix(ctx context.Context, q Query) (*Slice, error) {
 
 // prefixGap returns a *GapError when a feed no longer keeps what came after the cursor.
 func (b *Bus) prefixGap(ctx context.Context, q Query) error {
-	if q.Newest || q.After <= 0 {
+	if !q.mayMiss() {
 		return nil
 	}
 	f, err := b.store.PrunedAbove(ctx, q.Feed, q.After)

@@ -18,7 +18,7 @@ type Slice struct {
 //
 // With q.Newest unset, q.After is a cursor: entries between it and the oldest one
 // kept must not be passed over in silence, and *GapError says that some were. A
-// cursor of 0 is the beginning of what is kept. ErrNoFeed if there is no such feed.
+// cursor of 0 is the beginning of what is kept, but for q.First. ErrNoFeed if there is no such feed.
 //
 // With q.Prefix the page is of all feeds whose names begin so, of which there may be none;
 // Slice.Feed is nil then.
@@ -64,7 +64,10 @@ func (b *Bus) readTail(ctx context.Context, q Query) (s *Slice, known bool, err 
 }
 
 // gap reports whether retention removed an entry that the cursor has not seen.
-func (q *Query) gap(f *Feed) bool { return !q.Newest && q.After > 0 && q.After < f.Pruned }
+func (q *Query) gap(f *Feed) bool { return q.mayMiss() && q.After < f.Pruned }
+
+// mayMiss reports whether there is an entry that the cursor has not seen, if it was removed.
+func (q *Query) mayMiss() bool { return !q.Newest && (q.After > 0 || q.First) }
 
 // gap returns the error that tells a reader where the feed begins now.
 func (b *Bus) gap(ctx context.Context, q Query, f *Feed) error {

@@ -187,6 +187,9 @@ type Query struct {
 	Before int64 // only ids below it; 0 for no bound
 	Newest bool  // the newest ones first; otherwise the oldest ones first
 	Limit  int   // at least 1
+	// First has a Bus begin at the entry 1 where After is 0, rather than at the oldest one that is
+	// kept. Stores know no difference.
+	First bool
 	// Left asks a Bus for entries, too, that have left the feed because they were acked, as far
 	// as memory has them: live followers of a feed that keeps entries until acked would miss them
 	// otherwise. Stores have none.
