@@ -101,6 +101,5 @@ func (s *site) getCategories(w http.ResponseWriter, r *http.Request) error {
 	out := newOutput(w, r, "")
 	defer out.release()
 	form.describe(h, typeCategory)
-	out.digested(form, feeds.AppendCategories(out.buf, &f.Categories))
-	return nil
+	return out.digested(form, feeds.AppendCategories(out.buf, &f.Categories))
 }

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -76,8 +75,7 @@ func (s *site) getArchive(w http.ResponseWriter, r *http.Request) error {
 	h["Xlastid"] = echo(nil, ids.Last)
 	if keepsArchive(f, ids) && form.kind != kindHTML {
 		if doc := s.archives.get(keyOf(f, ids, s.baseOf(r), format, form)); doc != nil {
-			s.sendArchive(w, r, name, doc, form)
-			return nil
+			return s.sendArchive(w, r, name, doc, form)
 		}
 	}
 	a, err := s.bus.Archive(r.Context(), name, ids)
@@ -95,12 +93,11 @@ func (s *site) getArchive(w http.ResponseWriter, r *http.Request) error {
 	if a.Final && keepsArchive(a.Feed, ids) {
 		doc := s.writeArchive(w, r, p, form)
 		s.archives.put(doc)
-		s.sendArchive(w, r, name, doc, form)
-		return nil
+		return s.sendArchive(w, r, name, doc, form)
 	}
 	tag := archiveTag(p) + form.tag
-	if notModified(w, r, tag, p.modified()) {
-		return nil
+	if done, err := notModified(w, r, tag, p.modified(), s.now()); done || err != nil {
+		return err
 	}
 	out := newOutput(w, r, tag)
 	defer out.release()
@@ -120,11 +117,11 @@ func (s *site) writeArchive(w http.ResponseWriter, r *http.Request, p *page, for
 }
 
 // sendArchive sends a final page of a feed.
-func (s *site) sendArchive(w http.ResponseWriter, r *http.Request, feed string, doc *archiveDoc, form offer) {
+func (s *site) sendArchive(w http.ResponseWriter, r *http.Request, feed string, doc *archiveDoc, form offer) error {
 	h := w.Header()
 	h["Cache-Control"] = s.forever(feed, archiveForever)
-	if notModified(w, r, doc.tag, time.Time{}) {
-		return
+	if done, err := sameState(w, r, doc.tag); done || err != nil {
+		return err
 	}
 	s.stats.read.Add(int64(doc.size))
 	out := newOutput(w, r, doc.tag)
@@ -134,6 +131,7 @@ func (s *site) sendArchive(w http.ResponseWriter, r *http.Request, feed string, 
 		linkNext(h, doc.next)
 	}
 	out.send(doc.body)
+	return nil
 }
 
 func (s *site) archivePage(r *http.Request, a *bus.Archive, format string) *page {

@@ -86,8 +86,7 @@ func (s *site) getChoice(w http.ResponseWriter, r *http.Request, c choice, v vie
 	if v.order != olderThan {
 		h["Xlastid"] = echo(r.Header["Xlastid"], choicePosition(&v, span, head))
 	}
-	s.writeChoice(w, r, doc, span.Entries, form)
-	return nil
+	return s.writeChoice(w, r, doc, span.Entries, form)
 }
 
 // checkChoice refuses the places that pages of a choice cannot begin at.
@@ -210,7 +209,7 @@ func (v *view) urlOf(collection, query string) string {
 }
 
 // writeChoice sends the page. Its feeds' settings stand in it, so its ETag is a digest.
-func (s *site) writeChoice(w http.ResponseWriter, r *http.Request, doc *feeds.Page, entries []*bus.Entry, form offer) {
+func (s *site) writeChoice(w http.ResponseWriter, r *http.Request, doc *feeds.Page, entries []*bus.Entry, form offer) error {
 	out := newOutput(w, r, "choice")
 	defer out.release()
 	form.describe(w.Header(), typeAtomFeed)
@@ -221,7 +220,7 @@ func (s *site) writeChoice(w http.ResponseWriter, r *http.Request, doc *feeds.Pa
 	render := newRendering(s.bus, doc.Base, kind)
 	s.stats.read.Add(int64(len(entries)))
 	i := 0
-	out.digested(form, document(out.buf, doc, func(dst []byte, m *feeds.Member) []byte {
+	return out.digested(form, document(out.buf, doc, func(dst []byte, m *feeds.Member) []byte {
 		for &entries[i].Member != m { // what a form leaves out
 			i++
 		}

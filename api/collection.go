@@ -65,10 +65,11 @@ func (s *site) getCollection(w http.ResponseWriter, r *http.Request) error {
 	if form.kind == kindHTML {
 		return s.writePageHTML(w, r, p)
 	}
-	setModified(h, p.modified(), s.now())
+	now := s.now()
+	setModified(h, p.modified(), now)
 	tag := pageTag(p) + form.tag
-	if notModified(w, r, tag, p.modified()) {
-		return nil
+	if done, err := notModified(w, r, tag, p.modified(), now); done || err != nil {
+		return err
 	}
 	d, base, err := s.delta(w, r, p)
 	if err != nil {

@@ -53,6 +53,47 @@ func TestAConditionThatFailsSaysWhatIsThere(t *testing.T) {
 	}
 }
 
+// RFC 9110 §13.1.1 and §13.1.4: what does not hold is not answered with the whole.
+func TestAReadIsOfTheStateThatItsConditionsName(t *testing.T) {
+	s := serve(t, Handler{})
+	s.do(http.MethodPut, testQueue, "{}").want(t, http.StatusCreated)
+	s.fill(200)
+	_, media := s.postMedia("image/png", "bytes")
+	member := s.member(s.publish("x", "e"))
+	for _, path := range []string{
+		member, member + ".json", media, "/feeds/x", "/feeds/x.json", "/feeds/x?after=0", "/feeds/x/archive/64-127", "/feeds/x/settings", testQueue,
+		"/feeds", "/feeds?format=json", "/service", "/feeds/x/categories", "/feeds?feed=x&after=0", "/feeds/x?category=c", "/openapi.json",
+	} {
+		a := s.get(path).want(t, http.StatusOK)
+		tag := a.Header.Get("ETag")
+		s.get(path, "If-Match: "+tag).want(t, http.StatusOK)
+		s.get(path, "If-Match: "+strings.TrimSuffix(tag, `"`)+`-gzip"`, "Accept-Encoding: gzip").want(t, http.StatusOK)
+		s.get(path, "If-Match: *").want(t, http.StatusOK)
+		s.get(path, "If-Match: "+tag, "If-None-Match: "+tag).want(t, http.StatusNotModified)
+		s.get(path, `If-Match: "999"`).want(t, http.StatusPreconditionFailed).wantText(t, "GET this URL again")
+		s.get(path, `If-Match: "999"`, "If-None-Match: "+tag).want(t, http.StatusPreconditionFailed).wantField(t, "ETag", "")
+		s.get(path, "If-Match: W/"+tag).want(t, http.StatusPreconditionFailed)
+	}
+	const before, later = "If-Unmodified-Since: Thu, 01 Jan 2015 00:00:00 GMT", "If-Unmodified-Since: Thu, 01 Jan 2115 00:00:00 GMT"
+	for _, path := range []string{member, media, "/feeds/x"} {
+		s.get(path, before).want(t, http.StatusPreconditionFailed)
+		s.get(path, later).want(t, http.StatusOK)
+	}
+	s.get("/feeds/x/settings", before).want(t, http.StatusOK) // which have no date
+}
+
+func TestNothingIsPublishedUnderAConditionThatNobodyLooksAt(t *testing.T) {
+	s := serve(t, Handler{})
+	tag := s.publish("x", "e").Header.Get("ETag")
+	for _, field := range []string{`If-Match: "999"`, "If-Match: " + tag, "If-None-Match: *", "If-Unmodified-Since: Thu, 01 Jan 2115 00:00:00 GMT"} {
+		for _, typ := range []string{"text/plain", "image/png"} {
+			name, _, _ := strings.Cut(field, ":")
+			s.do(http.MethodPost, "/feeds/x", "hello", "Content-Type: "+typ, field).want(t, http.StatusBadRequest).wantText(t, name+" is not supported here")
+		}
+	}
+	s.get("/feeds/x").want(t, http.StatusOK).wantField(t, "Xlastid", "1")
+}
+
 func TestAQueueIsDroppedAsItWasSeenOnly(t *testing.T) {
 	s := serve(t, Handler{})
 	made := s.do(http.MethodPut, testQueue, "{}").want(t, http.StatusCreated).Header.Get("Etag")

@@ -95,9 +95,32 @@ func anyTag(lines []string, match func(tag string, weak bool) bool) (string, boo
 	return "", false
 }
 
-// notModified answers a conditional GET whose client has the current state: tag
-// is the opaque ETag of the form it asked for, without encoding. RFC 9110 §13.2.2.
-func notModified(w http.ResponseWriter, r *http.Request, tag string, modified time.Time) bool {
+// ofAnswer is what conditions are about, of what a GET is answered with.
+var ofAnswer = conditional{"answer", "answer has"}
+
+// notModified answers a conditional GET whose client has the current state: tag is the opaque ETag of
+// the form it asked for, without encoding; modified its date, zero for none. Its error is that the
+// client wants another state alone. RFC 9110 §13.2.2.
+func notModified(w http.ResponseWriter, r *http.Request, tag string, modified, now time.Time) (bool, error) {
+	same := func(t string, weak bool) bool { return !weak && strings.TrimSuffix(t, gzipSuffix) == tag }
+	switch match, date := r.Header["If-Match"], r.Header["If-Unmodified-Since"]; {
+	case len(match) > 0:
+		if _, ok := anyTag(match, same); !ok {
+			return false, ofAnswer.unmatched(match)
+		}
+	case len(date) == 1 && !modified.IsZero() && changedSince(modified, now, date[0]):
+		return false, failedCondition("What this URL shows changed after the time that If-Unmodified-Since names. GET this URL again without it.")
+	}
+	return holds(w, r, tag, modified), nil
+}
+
+// sameState is notModified for what has no date.
+func sameState(w http.ResponseWriter, r *http.Request, tag string) (bool, error) {
+	return notModified(w, r, tag, time.Time{}, time.Time{})
+}
+
+// holds answers with a 304 if the client has what it asks for.
+func holds(w http.ResponseWriter, r *http.Request, tag string, modified time.Time) bool {
 	h := w.Header()
 	if lines := r.Header["If-None-Match"]; len(lines) > 0 {
 		held, ok := anyTag(lines, func(t string, _ bool) bool { return strings.TrimSuffix(t, gzipSuffix) == tag })

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"atommq/bus"
 	"atommq/feeds"
@@ -270,20 +269,20 @@ func (s *site) writeList(w http.ResponseWriter, r *http.Request, l *feeds.List, 
 	}
 	form.describe(w.Header(), typeAtomFeed)
 	if form.kind == kindJSON {
-		out.digested(form, feeds.AppendListJSON(out.buf, l))
-	} else {
-		out.digested(form, feeds.AppendList(out.buf, l))
+		return out.digested(form, feeds.AppendListJSON(out.buf, l))
 	}
-	return nil
+	return out.digested(form, feeds.AppendList(out.buf, l))
 }
 
 // digested sends body with an ETag made from it, or says that it has not changed.
-func (out *output) digested(form offer, body []byte) {
+func (out *output) digested(form offer, body []byte) error {
 	out.buf = body
 	out.tag = digest(body) + form.tag
-	if !notModified(out.w, out.r, out.tag, time.Time{}) {
-		out.finish(body)
+	if done, err := sameState(out.w, out.r, out.tag); done || err != nil {
+		return err
 	}
+	out.finish(body)
+	return nil
 }
 
 func digest(body []byte) string {
@@ -316,6 +315,5 @@ func (s *site) getService(w http.ResponseWriter, r *http.Request) error {
 	out := newOutput(w, r, "")
 	defer out.release()
 	form.describe(w.Header(), typeService)
-	out.digested(form, feeds.AppendService(out.buf, l))
-	return nil
+	return out.digested(form, feeds.AppendService(out.buf, l))
 }

@@ -99,12 +99,9 @@ func (s *site) getMedia(w http.ResponseWriter, r *http.Request) error {
 	h["X-Content-Type-Options"] = nosniff
 	h["Content-Security-Policy"] = sandbox
 	now := s.now()
-	if _, err := heldMedia(r, m, now); err != nil {
-		return err
-	}
 	setModified(h, m.Created, now)
-	if notModified(w, r, mediaTag(m), m.Created) {
-		return nil
+	if done, err := notModified(w, r, mediaTag(m), m.Created, now); done || err != nil {
+		return err
 	}
 	h["Etag"] = []string{quoted(mediaTag(m))}
 	h["Accept-Ranges"] = []string{"bytes"}

@@ -94,9 +94,10 @@ func (s *site) getMember(w http.ResponseWriter, r *http.Request) error {
 	if lendsAuthor(&e.Member, &f.Feed) {
 		modified = time.Time{} // the feed's settings tell no date
 	}
-	setModified(h, modified, s.now())
-	if notModified(w, r, s.memberTag(&e.Member, &f.Feed, base)+form.tag, modified) {
-		return nil
+	now := s.now()
+	setModified(h, modified, now)
+	if done, err := notModified(w, r, s.memberTag(&e.Member, &f.Feed, base)+form.tag, modified, now); done || err != nil {
+		return err
 	}
 	s.stats.read.Add(1)
 	s.writeMember(w, r, http.StatusOK, e, f, form)

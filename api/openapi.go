@@ -61,6 +61,5 @@ func (s *site) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
 	defer out.release()
 	form := offer{typ: "application/json", kind: kindJSON}
 	form.describe(h, nil)
-	out.digested(form, append(out.buf, s.contract...))
-	return nil
+	return out.digested(form, append(out.buf, s.contract...))
 }

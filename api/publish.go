@@ -20,6 +20,9 @@ func (s *site) postCollection(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := unconditional(r); err != nil {
+		return err
+	}
 	key, err := idempotencyKey(r)
 	if err != nil {
 		return err
@@ -56,6 +59,17 @@ func (s *site) postCollection(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.publish(w, r, feed, key, doc)
+}
+
+// unconditional refuses conditions. What is published goes into one commit with what others publish
+// at the same time: nobody can say of what state of the feed it is the next.
+func unconditional(r *http.Request) error {
+	for _, name := range [...]string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
+		if len(r.Header[name]) > 0 {
+			return badRequest("%s is not supported here: an entry is published whatever else came before it. Nothing was published. Leave the field out; with an Idempotency-Key the same POST publishes once only.", name)
+		}
+	}
+	return nil
 }
 
 // knownFeed returns what is known of a feed, nothing but its name where it is none yet.
@@ -179,8 +193,8 @@ func showFeed(w http.ResponseWriter, collection string, id int64) {
 func gone(e *bus.Entry) bool { return e.Deleted || len(e.XML) == 0 }
 
 // createdBatch answers with a feed document of the new entries. Its Location reads the same
-// entries, by cursor, but for drafts, which no cursor meets: of drafts alone there is none. Of what its
-// key has published before, edits may have moved some, and put others between.
+// entries, by cursor, but for drafts, which no cursor meets: of drafts alone there is none. Where its
+// key was used before, edits may have moved some since, and put others between.
 func (s *site) createdBatch(w http.ResponseWriter, r *http.Request, feed string, published []bus.Published) error {
 	if !slices.ContainsFunc(published, func(p bus.Published) bool { return !gone(p.Entry) }) {
 		return &problemError{

@@ -97,8 +97,10 @@ func (s *site) writeQueue(w http.ResponseWriter, r *http.Request, status int, q 
 	body := encodeJSON(doc)
 	tag := queueTag(q) + "-" + digest(body)
 	w.Header()["Cache-Control"] = noCache
-	if r.Method != http.MethodPut && notModified(w, r, tag, time.Time{}) {
-		return nil
+	if r.Method != http.MethodPut { // whose conditions were about the state before it
+		if done, err := sameState(w, r, tag); done || err != nil {
+			return err
+		}
 	}
 	s.writeEncoded(w, r, status, tag, body)
 	return nil

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"time"
 
 	"atommq/feeds"
 )
@@ -206,8 +205,8 @@ func (out *output) html(atom string, render func(w http.ResponseWriter) error) e
 	}
 	out.buf = held.body
 	out.tag += "-" + digest(held.body) + htmlSuffix
-	if notModified(out.w, out.r, out.tag, time.Time{}) {
-		return nil
+	if done, err := sameState(out.w, out.r, out.tag); done || err != nil {
+		return err
 	}
 	h := out.w.Header()
 	for name, values := range held.header {

@@ -117,8 +117,10 @@ func writeSettings(w http.ResponseWriter, r *http.Request, status int, f *bus.Fe
 	h := w.Header()
 	h["Cache-Control"] = noCache
 	tag := settingsTag(f, body)
-	if r.Method != http.MethodPut && notModified(w, r, tag, time.Time{}) {
-		return nil
+	if r.Method != http.MethodPut { // whose conditions were about the state before it
+		if done, err := sameState(w, r, tag); done || err != nil {
+			return err
+		}
 	}
 	h["Content-Type"] = []string{"application/json"}
 	h["X-Content-Type-Options"] = nosniff
