@@ -181,7 +181,7 @@ func (s *site) putMedia(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	e, err := s.bus.ReplaceMedia(r.Context(), feed, id, next, ifMedia)
+	e, err := s.bus.ReplaceMedia(r.Context(), feed, id, next, traceOf(r), ifMedia)
 	if err != nil {
 		return err
 	}

@@ -85,3 +85,20 @@ func TestAnEditKeepsTheTraceOrTakesItsOwn(t *testing.T) {
 		t.Errorf("%d traces: %s", n, edited.body)
 	}
 }
+
+func TestAFileThatIsPutTakesTheTraceOfItsRequest(t *testing.T) {
+	s := serve(t, Handler{})
+	member, media := s.postMedia("image/png", "one", traced, "tracestate: vendor=1")
+	put := func(fields ...string) *answer {
+		s.do(http.MethodPut, media, "another", append(fields, "Content-Type: image/png")...).want(t, http.StatusNoContent)
+		return s.get(member).want(t, http.StatusOK)
+	}
+	put().wantText(t, testTrace)
+	other := strings.Replace(testTrace, "4bf9", "5cfa", 1)
+	a := put("traceparent: " + other)
+	a.wantText(t, other)
+	if strings.Contains(a.body, testTrace) || strings.Contains(a.body, "tracestate") {
+		t.Errorf("the former trace is still there: %s", a.body)
+	}
+	s.get("/feeds/x?after=1").want(t, http.StatusOK).wantText(t, other)
+}

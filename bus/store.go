@@ -282,6 +282,7 @@ type Op struct {
 	// Media, with OpPublish of one posting, is the upload that becomes its media: ErrNoMedia if it
 	// is gone, or has an entry already. With OpMedia, that which becomes it from now on.
 	Media *Media
+	Trace feeds.Trace // of OpMedia: takes the place of the entry's own, unless it is zero
 	// IfID, with OpReplace and OpRemove, is the id that the entry must have, with OpMedia the
 	// number that its media must have, with OpDrop the newest id of the feed: ErrChanged if it has
 	// another. 0 takes any.
@@ -289,8 +290,8 @@ type Op struct {
 	// At is the time of the commit. It becomes Edited, and Published and Updated where
 	// the entry has none; OpReplace keeps the former Published instead.
 	At time.Time
-	// Freed is set by the store: the bytes of XML that OpReplace and OpRemove took
-	// off the feed's account. What OpPublish and OpReplace add is len(Entry.XML).
+	// Freed is set by the store: the bytes of XML that OpReplace, OpMedia and OpRemove took
+	// off the feed's account. What OpPublish, OpReplace and OpMedia add is len(Entry.XML).
 	Freed int64
 	// Born is set by the store: OpReplace published a draft.
 	Born bool

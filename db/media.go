@@ -140,7 +140,7 @@ func (c *commit) postMedia(op *bus.Op, at int64) (rule, err error) {
 
 const (
 	selectMedia = "SELECT id, size FROM atommq_media WHERE entry = ?"
-	renewEntry  = "UPDATE atommq_entry SET id = ?, updated = ?, edited = ?, edits = edits + 1, media = ? WHERE id = ?"
+	renewEntry  = "UPDATE atommq_entry SET id = ?, updated = ?, edited = ?, edits = edits + 1, media = ?, xml = ? WHERE id = ?"
 )
 
 // replaceMedia gives the entry old other media.
@@ -169,26 +169,28 @@ func (c *commit) replaceMedia(op *bus.Op, old *bus.Entry) (rule, err error) {
 	return nil, c.renewEntry(op, old)
 }
 
-// renewEntry gives the entry old a new id, and the type of op's media.
+// renewEntry gives the entry old a new id, and the type of op's media and its trace.
 func (c *commit) renewEntry(op *bus.Op, old *bus.Entry) error {
 	id, at := c.take(), op.At.UnixMicro()
 	updated := at
 	if old.Absent&feeds.PartUpdated == 0 {
 		updated = old.Updated.UnixMicro() // as its author says
 	}
-	if err := c.writer.exec(renewEntry, id, updated, at, op.Media.Type, old.ID); err != nil {
+	xml, freed := feeds.WithTrace(old.XML, op.Trace), int64(len(old.XML))
+	if err := c.writer.exec(renewEntry, id, updated, at, op.Media.Type, text(xml), old.ID); err != nil {
 		return err
 	}
-	if err := c.renew(old.Feed, old.ID, id, int64(len(old.XML))); err != nil {
+	if err := c.renew(old.Feed, old.ID, id, int64(len(xml))); err != nil {
 		return err
 	}
-	c.feeds.add(old.Feed, change{at: at, id: id})
+	c.feeds.add(old.Feed, change{at: at, id: id, bytes: int64(len(xml)) - freed})
 	c.outcomes = append(c.outcomes, func() {
 		e := op.Posts[0].Entry
 		e.Member = old.Member
+		e.XML = xml
 		e.ID, e.Edits, e.Media = id, old.Edits+1, op.Media.Type
 		e.Updated, e.Edited = moment(updated), moment(at)
-		op.Freed = int64(len(old.XML))
+		op.Freed = freed
 	})
 	return nil
 }

@@ -117,12 +117,14 @@ func IsTrace(s string) bool {
 	return (len(s) == traceLength || !strings.HasPrefix(s, "00")) && strings.Trim(s[3:35], "0") != "" && strings.Trim(s[36:52], "0") != ""
 }
 
-// WithTrace returns the XML of an entry that has no trace, with this one; the zero Trace changes nothing.
+// WithTrace returns the XML of an entry with this trace, in place of the one that it may have; the
+// zero Trace changes nothing.
 func WithTrace(xml []byte, trace Trace) []byte {
 	if trace.Parent == "" {
 		return xml
 	}
 	_, inner := rootTag(xml)
+	_, rest := cutTrace(xml[inner:])
 	out := make([]byte, 0, len(xml)+len(traceOpen)+len(traceClose)+len(stateOpen)+len(stateClose)+len(trace.Parent)+2*len(trace.State))
 	out = append(append(out, xml[:inner]...), traceOpen...)
 	out = append(append(out, trace.Parent...), traceClose...)
@@ -130,7 +132,7 @@ func WithTrace(xml []byte, trace Trace) []byte {
 		out = appendEscapedText(append(out, stateOpen...), trace.State)
 		out = append(out, stateClose...)
 	}
-	return append(out, xml[inner:]...)
+	return append(out, rest...)
 }
 
 // trace reads an element that keeps a part of a trace, and leaves it out: Entry.Trace has it. One

@@ -161,6 +161,24 @@ func testReplaceMedia(t *testing.T, s *suite) {
 	s.wantMedia("x", e.UUID, next, "2", "3")
 }
 
+// Whoever gives an entry other media says what trace it belongs to from then on.
+func testTraceOfMedia(t *testing.T, s *suite) {
+	e, _ := s.publishMedia("x", "a", "1")
+	s.must(through("q", entry("x", "b")))
+	for _, trace := range []feeds.Trace{feeds.NewTrace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "v=1"), feeds.NewTrace("00-5cfa2f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), {}} {
+		was := s.find("x", e.UUID).XML
+		op := giving(e, s.upload("text/css", "2"), 0)
+		op.Trace = trace
+		s.must(op)
+		got := op.Posts[0].Entry
+		if want := feeds.WithTrace(was, trace); string(got.XML) != string(want) || op.Freed != int64(len(was)) {
+			t.Errorf("given the trace %+v it is\n%s\nwant\n%s", trace, got.XML, want)
+		}
+		s.wantMember(got.Member, s.find("x", e.UUID))
+		s.wantAccount(2+got.Edits, s.read(bus.Query{Feed: "x", Limit: 9})...)
+	}
+}
+
 func testMediaGoes(t *testing.T, s *suite) {
 	ctx := context.Background()
 	s.at = time.Now().UTC().Truncate(time.Microsecond) // stores prune by the clock

@@ -84,7 +84,7 @@ func (m *Memory) editMedia(op *bus.Op) error {
 	err := m.edit(&as, func(e, old *bus.Entry) {
 		edits := e.Edits
 		e.Member = old.Member
-		e.Edits, e.Media = edits, op.Media.Type
+		e.Edits, e.Media, e.XML = edits, op.Media.Type, feeds.WithTrace(old.XML, op.Trace)
 		if old.Absent&feeds.PartUpdated != 0 {
 			e.Updated = op.At
 		}

@@ -29,6 +29,7 @@ func atomPubPromises() []promise {
 		{"media come back chunk by chunk", testMedia},
 		{"an upload becomes the media of one entry, once", testAdoption},
 		{"other media give the entry a new id and keep its XML", testReplaceMedia},
+		{"other media give the entry their trace", testTraceOfMedia},
 		{"media go with their entry", testMediaGoes},
 		{"an upload that nobody goes on with is swept", testSweepUploads},
 		{"a key covers the media", testKeyedMedia},
