@@ -35,14 +35,17 @@ func notAccepted(f *bus.Feed, typ string) error {
 	}
 }
 
-// checkAtom checks whether f takes the document and its categories.
-func checkAtom(f *bus.Feed, doc *feeds.Document) error {
+// checkAtom checks whether f takes the document, which was sent as typ, and its categories.
+func checkAtom(f *bus.Feed, typ string, doc *feeds.Document) error {
+	const atom = "application/atom+xml"
 	kind := "entry"
 	if doc.Batch {
 		kind = "feed"
 	}
-	if !f.Accepts.Allow("application/atom+xml", kind) {
-		return notAccepted(f, "application/atom+xml;type="+kind)
+	// XML is Atom here: a feed that takes XML takes it under that name.
+	asXML := typ != atom && formOf(typ) == formAtom && f.Accepts.Allow(typ, "")
+	if !asXML && !f.Accepts.Allow(atom, kind) {
+		return notAccepted(f, atom+";type="+kind)
 	}
 	return checkCategories(f, doc.Entries...)
 }

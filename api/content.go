@@ -76,7 +76,7 @@ func (s *site) documentOf(f *bus.Feed, p *posted, b *body) (*feeds.Document, err
 		if err != nil {
 			return nil, err
 		}
-		return doc, checkAtom(f, doc)
+		return doc, checkAtom(f, p.typ, doc)
 	}
 	if !f.Accepts.Allow(p.typ, "") {
 		return nil, notAccepted(f, p.typ)

@@ -95,6 +95,27 @@ func TestAFeedTakesWhatItsSettingsSay(t *testing.T) {
 	s.do(http.MethodPost, "/feeds/x", "<feed>"+entry("a")+"</feed>", "Content-Type: text/plain").want(t, http.StatusCreated)
 }
 
+func TestAFeedTakesXMLUnderTheNameThatItAccepts(t *testing.T) {
+	s := serve(t, Handler{})
+	for _, test := range []struct {
+		accepts, typ string
+		want         int
+	}{
+		{"application/xml", "application/xml", http.StatusCreated},
+		{"text/*", "text/xml", http.StatusCreated},
+		{"application/atom+xml;type=entry", "application/xml", http.StatusCreated},
+		{"text/xml", "application/xml", http.StatusUnsupportedMediaType},
+		{"application/xml", "application/atom+xml", http.StatusUnsupportedMediaType},
+		{"application/atom+xml;type=feed", "application/atom+xml", http.StatusUnsupportedMediaType},
+		{"application/atom+xml;type=feed", "text/xml", http.StatusUnsupportedMediaType},
+	} {
+		s.do(http.MethodPut, "/feeds/x/settings", `{"accepts":["`+test.accepts+`"]}`)
+		if a := s.do(http.MethodPost, "/feeds/x", entry("a"), "Content-Type: "+test.typ); a.StatusCode != test.want {
+			t.Errorf("%s where %s is accepted: %d %s", test.typ, test.accepts, a.StatusCode, a.body)
+		}
+	}
+}
+
 func TestFixedCategoriesAreKept(t *testing.T) {
 	s := serve(t, Handler{})
 	s.do(http.MethodPut, "/feeds/x/settings", `{"categories":{"fixed":true,"scheme":"https://example.org/","list":[{"term":"a"},{"term":"b","scheme":"urn:b","label":"B & b"}]}}`).want(t, http.StatusCreated)
