@@ -92,18 +92,28 @@ func (s *site) optionsCollection(w http.ResponseWriter, r *http.Request) error {
 }
 
 // optionsMember tells what may be done with an entry or its file: nothing but to read it in an
-// append-only feed.
+// append-only feed, unless it is a draft.
 func (s *site) optionsMember(w http.ResponseWriter, r *http.Request) error {
 	f, err := s.feedOf(r)
 	if err != nil {
 		return err
 	}
 	w.Header()["Allow"] = []string{"DELETE, GET, HEAD, OPTIONS, PUT"}
-	if f.AppendOnly {
+	if f.AppendOnly && !s.namesDraft(r) {
 		w.Header()["Allow"] = allowUnchanging
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// namesDraft reports whether the request's path names a draft.
+func (s *site) namesDraft(r *http.Request) bool {
+	feed, id, err := memberName(r)
+	if err != nil {
+		return false
+	}
+	e, err := s.bus.Entry(r.Context(), feed, id)
+	return err == nil && e.Draft()
 }
 
 func (res *resource) options(w http.ResponseWriter) {

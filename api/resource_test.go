@@ -25,3 +25,12 @@ func TestOptionsPromisesNoMethodThatIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestOptionsPromisesWhatMayBeDoneWithADraft(t *testing.T) {
+	s := serve(t, Handler{})
+	s.configure("x", bus.Settings{AppendOnly: new(true)})
+	draft := s.member(s.do(http.MethodPost, "/feeds/x", draftEntry("a", "yes"), atomType).want(t, http.StatusCreated))
+	s.do(http.MethodOptions, draft, "").want(t, http.StatusNoContent).wantField(t, "Allow", "DELETE, GET, HEAD, OPTIONS, PUT")
+	s.do(http.MethodPut, draft, draftEntry("b", "no"), atomType).want(t, http.StatusOK)
+	s.do(http.MethodOptions, draft, "").want(t, http.StatusNoContent).wantField(t, "Allow", "GET, HEAD, OPTIONS")
+}
