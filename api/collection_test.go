@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,17 @@ func (s *server) walk(path, rel string) (pages []string, end string) {
 		end, path = path, s.linkOf(a, rel)
 	}
 	return pages, end
+}
+
+func TestLinksOfAPageBelowTheFirstEntryLeadToIt(t *testing.T) {
+	s := serve(t, Handler{})
+	s.fill(2)
+	for _, path := range []string{"/feeds/x?older-than=0", "/feeds/x?older-than=1"} {
+		previous := s.linkOf(s.get(path).want(t, http.StatusOK), "previous")
+		if got := titles(t, s.get(previous).want(t, http.StatusOK).body); !slices.Equal(got, []string{"e2", "e1"}) {
+			t.Errorf("from %s, %s shows %q", path, previous, got)
+		}
+	}
 }
 
 func TestLinksLeadThroughTheWholeFeedAndBack(t *testing.T) {

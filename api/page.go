@@ -206,7 +206,7 @@ func (s *site) link(ctx context.Context, p *page) error {
 	case newestFirst, olderThan:
 		below, above := p.last(), p.first()
 		if len(p.entries) == 0 {
-			above = v.id - 1
+			above = max(v.id-1, 0)
 		}
 		p.linkIf(&p.next, p.more, olderThan, below)
 		p.linkIf(&p.previous, v.order == olderThan && p.newerExist(above), newerThan, above)
