@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -146,12 +147,13 @@ func lastOf(lines []string) string {
 }
 
 // standardForwarded walks from the nearest proxy towards the client for as
-// long as the next hop is trusted too: the outermost proxy knows the public name.
+// long as the next hop is trusted too: the outermost proxy knows the public name, of those that
+// tell one.
 func standardForwarded(lines []string, trusted func(host string) bool) (scheme, host string) {
 	hops := slices.Collect(elements(lines))
 	for _, hop := range slices.Backward(hops) {
-		var from string
-		scheme, host, from = parseForwarded(hop)
+		proto, name, from := parseForwarded(hop)
+		scheme, host = cmp.Or(proto, scheme), cmp.Or(name, host)
 		if !trusted(hostOf(from)) {
 			break
 		}

@@ -27,6 +27,8 @@ func TestLinksBeginWithWhatTheOperatorTrusts(t *testing.T) {
 		{"Forwarded", "", loopback, []string{`Forwarded: for=192.0.2.1;proto=https;host="mq.example:8443"`}, "https://mq.example:8443"},
 		{"the nearest proxy's word", "", loopback, []string{"Forwarded: host=evil.example, for=192.0.2.1;host=mq.example"}, "http://mq.example"},
 		{"the outermost trusted proxy's word", "", loopback, []string{"Forwarded: host=evil.example, for=192.0.2.1;host=mq.example", `Forwarded: for="127.0.0.2:99";host=inner`}, "http://mq.example"},
+		{"the word of one behind whom others say nothing", "", loopback, []string{"Forwarded: host=evil.example, for=192.0.2.1, for=127.0.0.3;host=mq.example;proto=https, for=127.0.0.2"}, "https://mq.example"},
+		{"the host of one proxy and the scheme of another", "", loopback, []string{"Forwarded: for=192.0.2.1;proto=https, for=127.0.0.2;host=mq.example"}, "https://mq.example"},
 		{"empty elements, which are none", "", loopback, []string{"Forwarded: host=evil.example, , for=192.0.2.1;host=mq.example , ,"}, "http://mq.example"},
 		{"two that disagree", "http://b.example", loopback, []string{"X-Forwarded-Host: mq.example", "Forwarded: host=evil.example"}, "http://b.example"},
 		{"markup in a host", "http://b.example", loopback, []string{`X-Forwarded-Host: "><script>`}, "http://b.example"},
