@@ -51,11 +51,12 @@ func (s *site) corsPolicy(origins []string) (func(http.Handler) http.Handler, er
 		AllowedOrigins: origins,
 		AllowedMethods: methods,
 		AllowedHeaders: []string{
-			"Accept", "A-IM", "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-Modified-Since", "If-None-Match", "Last-Event-ID",
+			"Accept", "A-IM", "Authorization", "Content-Encoding", "Content-Type", "Idempotency-Key",
+			"If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Last-Event-ID",
 			"Prefer", "Range", "Slug", "Traceparent", "Tracestate", "X-Request-ID", "Xlastid",
 		},
 		ExposedHeaders: []string{
-			"Accept-Ranges", "Content-Location", "Content-Range", "ETag", "Idempotency-Replayed", "Link", "Location", "Preference-Applied", "Retry-After",
+			"Accept-Ranges", "Content-Location", "Content-Range", "Delta-Base", "ETag", "Idempotency-Replayed", "IM", "Link", "Location", "Preference-Applied", "Retry-After",
 			beatField, "X-Request-ID", "Xlastid",
 		},
 		MaxAge: corsAge,

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +43,29 @@ func TestPagesOfNamedOriginsReadAndWrite(t *testing.T) {
 	}
 	// Without credentials, a page learns that it needs some.
 	g.get("/feeds/x", "Origin: https://page.example").want(t, http.StatusUnauthorized).wantField(t, "Access-Control-Allow-Origin", "https://page.example")
+}
+
+// What the contract offers, a page can send and see.
+func TestPagesOfNamedOriginsMaySendEachFieldOfTheContract(t *testing.T) {
+	s := serve(t, Handler{CORSOrigins: []string{"https://page.example"}})
+	a := s.get("/openapi.json", "Origin: https://page.example").want(t, http.StatusOK)
+	if exposed := a.Header.Get("Access-Control-Expose-Headers"); !strings.Contains(exposed, "Delta-Base") || !strings.Contains(strings.ToUpper(exposed), "IM,") {
+		t.Errorf("exposed: %s", exposed)
+	}
+	fields := regexp.MustCompile(`"name": ?"([^"]+)", ?"in": ?"header"|"in": ?"header", ?"name": ?"([^"]+)"`).FindAllStringSubmatch(a.body, -1)
+	if len(fields) < 5 {
+		t.Fatalf("the contract has %q", fields)
+	}
+	names := []string{"Content-Encoding"}
+	for _, f := range fields {
+		names = append(names, f[1]+f[2])
+	}
+	for _, name := range names {
+		a := s.do(http.MethodOptions, "/feeds/x", "", "Origin: https://page.example", "Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: "+strings.ToLower(name))
+		if a.Header.Get("Access-Control-Allow-Headers") == "" {
+			t.Errorf("no page may send %s", name)
+		}
+	}
 }
 
 func TestAStreamTellsWhichPagesMayReadIt(t *testing.T) {
