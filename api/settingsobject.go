@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +16,7 @@ type settingsObject struct {
 	names   string            // of its members, with what they may be
 	example string            // of an object
 	takes   map[string]string // what a member takes, by its path, with an example
+	nulls   []string          // the members that take null
 }
 
 const (
@@ -30,7 +32,7 @@ var feedObject = &settingsObject{
 		"author":      `an object: {"author": {"name": "Ann", "email": "ann@example.org"}}`,
 		"author.name": takesText, "author.uri": takesText, "author.email": takesText,
 		"accepts":          `a list of media ranges, or null for all: {"accepts": ["text/plain", "image/*"]}`,
-		"categories":       `an object: {"categories": {"fixed": true, "list": [{"term": "urgent"}]}}`,
+		"categories":       `an object, or null for none: {"categories": {"fixed": true, "list": [{"term": "urgent"}]}}`,
 		"categories.fixed": takesTruth, "categories.scheme": takesText,
 		"categories.list":      `a list of objects: {"categories": {"list": [{"term": "urgent"}]}}`,
 		"categories.list.term": takesText, "categories.list.scheme": takesText, "categories.list.label": takesText,
@@ -41,6 +43,7 @@ var feedObject = &settingsObject{
 		"keep.entries": `a whole number, 0 for no bound: {"keep": {"entries": 10000}}`,
 		"keep.bytes":   `a whole number, 0 for no bound: {"keep": {"bytes": 1000000}}`,
 	},
+	nulls: []string{"accepts", "categories", "until_acked"},
 }
 
 var queueObject = &settingsObject{
@@ -94,10 +97,13 @@ func (o *settingsObject) decode(body []byte, to any) error {
 }
 
 // checkMembers goes through the value at path, which is of the right type, and refuses what
-// encoding/json lets pass: names in another case, and members that stand twice, of which one would
-// be without effect.
+// encoding/json lets pass: names in another case, members that stand twice, of which one would be
+// without effect, and null in place of anything.
 func (o *settingsObject) checkMembers(dec *json.Decoder, path string) error {
 	begin, err := dec.Token()
+	if err == nil && begin == nil && !slices.Contains(o.nulls, path) {
+		return o.refuse(path, fmt.Sprintf("%s is null, and takes %s", path, o.takes[path]))
+	}
 	delim, nested := begin.(json.Delim)
 	if err != nil || !nested {
 		return err
