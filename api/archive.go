@@ -95,7 +95,7 @@ func (s *site) getArchive(w http.ResponseWriter, r *http.Request) error {
 		s.archives.put(doc)
 		return s.sendArchive(w, r, name, doc, form)
 	}
-	tag := archiveTag(p) + form.tag
+	tag := finalTag(p, p.archive.Last) + form.tag
 	if done, err := notModified(w, r, tag, p.modified(), s.now()); done || err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (s *site) writeArchive(w http.ResponseWriter, r *http.Request, p *page, for
 	defer out.release()
 	body := s.appendForm(nil, out, p, form.kind, func(dst, part []byte) []byte { return append(dst, part...) })
 	key := keyOf(p.source, p.archive, p.base, p.view.format, form)
-	return &archiveDoc{key: key, tag: archiveTag(p) + form.tag, next: p.nextArchive, size: len(p.entries), body: body}
+	return &archiveDoc{key: key, tag: finalTag(p, p.archive.Last) + form.tag, next: p.nextArchive, size: len(p.entries), body: body}
 }
 
 // sendArchive sends a final page of a feed.
@@ -156,9 +156,10 @@ func (s *site) linkArchive(ctx context.Context, p *page) error {
 	return nil
 }
 
-// archiveTag returns the opaque ETag of a page of an archive: a digest of its entries' ids, of
-// which each names one state of one entry, and of what else the page is made from.
-func archiveTag(p *page) string {
+// finalTag returns the opaque ETag of a page that the feed's further entries do not change, and that
+// ends with the id last: a digest of its entries' ids, of which each names one state of one entry, and
+// of what else the page is made from.
+func finalTag(p *page, last int64) string {
 	d := fnv.New64a()
 	var b [128]byte
 	text := b[:0]
@@ -171,9 +172,9 @@ func archiveTag(p *page) string {
 	}
 	_, _ = d.Write(append(text, 0))
 	f := p.source
-	for _, s := range [...]string{p.self(), p.prevArchive, p.nextArchive, f.Title, f.Subtitle, f.Author.Name, f.Author.URI, f.Author.Email} {
+	for _, s := range [...]string{p.self(), p.next, p.previous, p.prevArchive, p.nextArchive, f.Title, f.Subtitle, f.Author.Name, f.Author.URI, f.Author.Email} {
 		_, _ = d.Write(append(append(b[:0], s...), 0))
 	}
-	tag := strconv.AppendInt(b[:0], p.archive.Last, 10)
+	tag := strconv.AppendInt(b[:0], last, 10)
 	return string(strconv.AppendUint(append(tag, '-'), d.Sum64(), 36))
 }

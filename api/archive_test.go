@@ -185,6 +185,29 @@ func TestPagesOfAFeedThatLetsGoAreNotCachedForGood(t *testing.T) {
 	s.get("/feeds/x?after=1&limit=2").want(t, http.StatusOK).wantField(t, "Cache-Control", "no-cache")
 }
 
+// What caches may keep for good is what the server goes on to give.
+func TestPagesThatAreKeptStayByteForByte(t *testing.T) {
+	s := serve(t, Handler{})
+	s.appendOnly()
+	s.fill(300)
+	get := func(path string) (body, tag string) {
+		a := s.get(path).want(t, http.StatusOK)
+		if !strings.Contains(a.Header.Get("Cache-Control"), "immutable") {
+			t.Errorf("%s: %s", path, a.Header.Get("Cache-Control"))
+		}
+		return a.body, a.Header.Get("ETag")
+	}
+	for _, path := range []string{"/feeds/x?after=1&limit=2", "/feeds/x?after=7&limit=20&format=json", "/feeds/x?after=7&format=cloudevents", "/feeds/x/archive/64-127", "/feeds/x/archive/64-127?format=json"} {
+		body, tag := get(path)
+		s.publish("x", "another")
+		again, newTag := get(path)
+		if d := cmp.Diff(body, again); d != "" || tag != newTag {
+			t.Errorf("%s: %s is %s now: %s", path, tag, newTag, d)
+		}
+		s.get(path, "If-None-Match: "+tag).want(t, http.StatusNotModified)
+	}
+}
+
 // Who begins at 0 asks for what is kept: with a cached answer, whose entries are pruned since, it
 // would never get on.
 func TestTheFirstPageByCursorIsNotCachedForGood(t *testing.T) {

@@ -110,8 +110,7 @@ func (s *site) readLater(w http.ResponseWriter, r *http.Request, p *page, c *cho
 // describePage sets the header fields that a 304 carries as well.
 func (s *site) describePage(h http.Header, r *http.Request, p *page) {
 	h["Cache-Control"] = noCache
-	// After 0 is the beginning of what is kept, which moves.
-	if p.source.KeepsAll() && p.view.order == after && p.view.id > 0 && p.more {
+	if p.final() {
 		h["Cache-Control"] = s.forever(p.source.Name, immutable)
 	}
 	if id, ok := p.position(); ok {
@@ -149,6 +148,9 @@ func linkNext(h http.Header, url string) {
 // appendForm appends the page's document to dst, each entry by add. out lends it room.
 func (s *site) appendForm(dst []byte, out *output, p *page, k kind, add func(dst, part []byte) []byte) []byte {
 	doc := out.document(p, s.pages != nil)
+	if p.final() { // what each post changes of the feed is not said on it
+		doc.Last, doc.Feed.LastID, doc.Feed.Updated = "", 0, p.entries[len(p.entries)-1].Edited
+	}
 	member := p.member(k, add)
 	switch k {
 	case kindJSON:

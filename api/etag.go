@@ -193,6 +193,9 @@ func appendFeedMark(dst []byte, f *bus.Feed) []byte {
 // pageTag returns the opaque ETag of a page of a feed: the feed's newest id for people to
 // see, which feed it is, and a digest of all that the page is made from.
 func pageTag(p *page) string {
+	if p.final() {
+		return finalTag(p, p.last())
+	}
 	d := fnv.New64a()
 	var b [128]byte
 	text := b[:0]

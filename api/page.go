@@ -33,6 +33,12 @@ type page struct {
 
 func (p *page) isArchive() bool { return p.archive != (bus.Range{}) }
 
+// final reports whether p, of the pages by cursor, stays as it is. After 0 is the beginning of what
+// is kept, which moves.
+func (p *page) final() bool {
+	return p.source.KeepsAll() && p.view.order == after && p.view.id > 0 && p.more
+}
+
 // self returns the page's own canonical URL.
 func (p *page) self() string {
 	if p.isArchive() {
