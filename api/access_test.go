@@ -265,6 +265,7 @@ func TestAFeedThatMayNotBeReadShowsNowhere(t *testing.T) {
 			t.Errorf("%s shows strangers:\n%s", path, a.body)
 		}
 	}
+	g.get("/feeds/secret", g.as("ann")).want(t, http.StatusNotFound).wantText(t, "or none that you may see. Who may publish to it makes it")
 	// What may not be read is as what is not there.
 	for path, unknown := range map[string]string{"/feeds/secret": "/feeds/unknown", "/feeds/secret/archive/1-100": "/feeds/unknown/archive/1-100", "/feeds/secret/queues": "/feeds/unknown/queues", "/feeds/secret/queues/q": "/feeds/unknown/queues/q"} {
 		there := g.get(path, g.as("ann")).want(t, http.StatusNotFound)
