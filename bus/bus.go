@@ -75,13 +75,14 @@ type Bus struct {
 	telling   sync.Mutex // held from learning of commits until everybody is told
 	listeners listeners
 
-	pages   *pages
-	present presence
-	temps   temps
-	closing chan struct{} // closed first by Close: followers leave
-	once    sync.Once
-	stop    context.CancelFunc // ends all that Open starts but the committer
-	running sync.WaitGroup
+	pages        *pages
+	publications publications
+	present      presence
+	temps        temps
+	closing      chan struct{} // closed first by Close: followers leave
+	once         sync.Once
+	stop         context.CancelFunc // ends all that Open starts but the committer
+	running      sync.WaitGroup
 }
 
 // Open starts a bus on a store. notifier tells of other processes' commits; nil

@@ -30,27 +30,32 @@ func (w waiter) decided(err error) { w <- err }
 // committed: the error then does not say. A caller who commits its own ticket is not
 // interrupted.
 func (b *Bus) commit(ctx context.Context, t *ticket) error {
-	done := make(waiter, 1)
+	_, err := b.commitFor(ctx, t, make(waiter, 1))
+	return err
+}
+
+// commitFor is commit with a waiter, which is empty. Unless decided, the committer has both still.
+func (b *Bus) commitFor(ctx context.Context, t *ticket, done waiter) (decided bool, err error) {
 	t.owner = done
-	err := b.intake.weigh(t)
+	err = b.intake.weigh(t)
 	if err == nil {
 		err = b.intake.put(ctx, t)
 	}
 	if err != nil {
 		b.stats.refuse(err, len(t.op.Posts))
-		return err
+		return true, err
 	}
 	b.lead()
 	select {
 	case err := <-done:
-		return err
+		return true, err
 	case <-ctx.Done():
 	}
 	select {
 	case err := <-done: // both came at once: what is known is worth more
-		return err
+		return true, err
 	default:
-		return context.Cause(ctx)
+		return false, context.Cause(ctx)
 	}
 }
 

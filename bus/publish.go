@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -75,18 +76,60 @@ func (b *Bus) PublishAs(ctx context.Context, by *Caller, posts ...Post) ([]Publi
 	if len(posts) == 0 {
 		return nil, nil
 	}
-	list, err := postings(posts)
+	p := b.publications.take(posts)
+	decided, err := b.publish(ctx, p, posts, by)
+	if !decided {
+		return nil, err
+	}
+	defer b.publications.giveBack(p)
 	if err != nil {
 		return nil, err
 	}
-	t := &ticket{op: Op{Kind: OpPublish, Posts: list, Media: posts[0].Media}}
-	if err := b.makeFeeds(ctx, t, by); err != nil {
-		return nil, err
+	return outcomes(p.ticket.op.Posts), nil
+}
+
+// publish publishes posts by way of p, which the committer still has unless it is decided.
+func (b *Bus) publish(ctx context.Context, p *publication, posts []Post, by *Caller) (decided bool, err error) {
+	if err := postings(p.ticket.op.Posts, posts); err != nil {
+		return true, err
 	}
-	if err := b.commit(ctx, t); err != nil {
-		return nil, fmt.Errorf("publish: %w", err)
+	if err := b.makeFeeds(ctx, &p.ticket, by); err != nil {
+		return true, err
 	}
-	return outcomes(list), nil
+	if decided, err = b.commitFor(ctx, &p.ticket, p.done); err != nil {
+		err = fmt.Errorf("publish: %w", err)
+	}
+	return decided, err
+}
+
+// publication is what a call of Publish needs until it is answered.
+type publication struct {
+	ticket ticket
+	done   waiter
+	one    [1]Posting
+}
+
+// publications serve again and again: they are the larger part of what a call takes beside its entries.
+type publications struct{ pool sync.Pool }
+
+// take returns one with room for posts.
+func (ps *publications) take(posts []Post) *publication {
+	p, _ := ps.pool.Get().(*publication)
+	if p == nil {
+		p = &publication{done: make(waiter, 1)}
+	}
+	list := p.one[:]
+	if len(posts) > 1 {
+		list = make([]Posting, len(posts))
+	}
+	p.ticket.op = Op{Kind: OpPublish, Posts: list, Media: posts[0].Media}
+	return p
+}
+
+// giveBack takes back one that is decided.
+func (ps *publications) giveBack(p *publication) {
+	p.ticket, p.one = ticket{}, [1]Posting{}
+	ps.pool.Put(p)
 }
 
 // newEntry makes the entry that the store is to write, under a new uuid.

@@ -94,7 +94,8 @@ func (b *Bus) prepare(t *Transaction) error {
 		if t.Posts, err = onceEach(t.Posts); err != nil {
 			return err
 		}
-		if k.op.Posts, err = postings(t.Posts); err != nil {
+		k.op.Posts = make([]Posting, len(t.Posts))
+		if err = postings(k.op.Posts, t.Posts); err != nil {
 			return err
 		}
 	}
@@ -175,26 +176,25 @@ func (t *Transaction) decided(err error) {
 	}
 }
 
-// postings checks posts and makes what a store is to write.
-func postings(posts []Post) ([]Posting, error) {
-	list := make([]Posting, len(posts))
+// postings checks posts, and makes list, of which there are as many, what a store is to write.
+func postings(list []Posting, posts []Post) error {
 	keyed := false
 	for i := range posts {
 		p := &posts[i]
 		if err := feeds.CheckName(p.Feed); err != nil {
-			return nil, err
+			return err
 		}
 		if p.Media != nil && len(posts) > 1 {
-			return nil, errors.New("an entry with media is published alone")
+			return errors.New("an entry with media is published alone")
 		}
 		if p.Queue != "" && p.Queue != DefaultQueue {
 			if err := feeds.CheckName(p.Queue); err != nil {
-				return nil, fmt.Errorf("queue: %w", err)
+				return fmt.Errorf("queue: %w", err)
 			}
 		}
 		e, err := p.entry()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		list[i] = Posting{
 			Entry: e, Key: p.Key, Draft: p.Entry.Draft,
@@ -205,7 +205,7 @@ func postings(posts []Post) ([]Posting, error) {
 	if keyed {
 		sealUnits(list, posts)
 	}
-	return list, nil
+	return nil
 }
 
 func outcomes(posts []Posting) []Published {
