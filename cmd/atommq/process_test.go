@@ -147,9 +147,10 @@ func (p *process) begin() error {
 	return nil
 }
 
-// locate reads where the process serves from the line that it prints.
+// locate reads where the process serves from the line that it prints: behind a base URL, where that
+// leads to in brackets.
 func (p *process) locate(line string) {
-	for word := range strings.FieldsSeq(strings.ReplaceAll(line, ",", "")) {
+	for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return strings.ContainsRune(" \n,()", r) }) {
 		scheme, address, _ := strings.Cut(word, "://")
 		switch scheme {
 		case "http":
