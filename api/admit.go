@@ -140,8 +140,8 @@ func unauthorized(format string, args ...any) error {
 // seeing are the rights of which any shows an entry: claims link to what they hand out.
 const seeing = bus.RightRead | bus.RightConsume | bus.RightEdit
 
-// needing has h answer those who have one of these rights on the feed that the path names, and still
-// have it once the request's body has come.
+// needing has h answer those who have one of these rights on the feed that the path names, and
+// still have it once the request's body has come.
 func (s *site) needing(rights bus.Rights, h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := s.entitled(r, rights); err != nil {
@@ -154,7 +154,8 @@ func (s *site) needing(rights bus.Rights, h handler) handler {
 	}
 }
 
-// entitled reports why the sender of r may not use any of these rights on the feed that the path names.
+// entitled reports why the sender of r may not use any of these rights on the feed that the path
+// names.
 func (s *site) entitled(r *http.Request, rights bus.Rights) error {
 	if s.access.Open() {
 		return nil

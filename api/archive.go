@@ -156,9 +156,9 @@ func (s *site) linkArchive(ctx context.Context, p *page) error {
 	return nil
 }
 
-// finalTag returns the opaque ETag of a page that the feed's further entries do not change, and that
-// ends with the id last: a digest of its entries' ids, of which each names one state of one entry, and
-// of what else the page is made from.
+// finalTag returns the opaque ETag of a page that the feed's further entries do not change, and
+// that ends with the id last: a digest of its entries' ids, of which each names one state of one
+// entry, and of what else the page is made from.
 func finalTag(p *page, last int64) string {
 	d := fnv.New64a()
 	var b [128]byte

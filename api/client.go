@@ -272,8 +272,8 @@ type tombstone struct {
 	Link     []batchLink  `xml:"http://www.w3.org/2005/Atom link"`
 }
 
-// batchLink is an atom:link, as far as it is needed. That of golang.org/x/tools/blog/atom fails on a
-// length that is no number, and RFC 4287 §4.2.7.6 lets anything stand there.
+// batchLink is an atom:link, as far as it is needed. That of golang.org/x/tools/blog/atom fails on
+// a length that is no number, and RFC 4287 §4.2.7.6 lets anything stand there.
 type batchLink struct {
 	Rel  string `xml:"rel,attr"`
 	Href string `xml:"href,attr"`

@@ -46,7 +46,8 @@ func TestADraftIsSeenByNobodyUntilItIsPublished(t *testing.T) {
 	s.do(http.MethodPut, member, draftEntry("again", "yes"), atomType).want(t, http.StatusConflict)
 }
 
-// What says both that it is a draft and that it is none is refused, where it is said once too often.
+// What says both that it is a draft and that it is none is refused, where it is said once too
+// often.
 func TestADraftThatIsAskedForIsNotPublished(t *testing.T) {
 	s := serve(t, Handler{})
 	const yes, no = "<app:control><app:draft>yes</app:draft></app:control>", "<app:control><app:draft>no</app:draft></app:control>"

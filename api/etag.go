@@ -98,9 +98,9 @@ func anyTag(lines []string, match func(tag string, weak bool) bool) (string, boo
 // ofAnswer is what conditions are about, of what a GET is answered with.
 var ofAnswer = conditional{"answer", "answer has"}
 
-// notModified answers a conditional GET whose client has the current state: tag is the opaque ETag of
-// the form it asked for, without encoding; modified its date, zero for none. Its error is that the
-// client wants another state alone. RFC 9110 §13.2.2.
+// notModified answers a conditional GET whose client has the current state: tag is the opaque ETag
+// of the form it asked for, without encoding; modified its date, zero for none. Its error is that
+// the client wants another state alone. RFC 9110 §13.2.2.
 func notModified(w http.ResponseWriter, r *http.Request, tag string, modified, now time.Time) (bool, error) {
 	same := func(t string, weak bool) bool { return !weak && strings.TrimSuffix(t, gzipSuffix) == tag }
 	switch match, date := r.Header["If-Match"], r.Header["If-Unmodified-Since"]; {

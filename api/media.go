@@ -124,8 +124,8 @@ func (s *site) getMedia(w http.ResponseWriter, r *http.Request) error {
 }
 
 // writeMedia sends a part of m, a chunk at a time. What cannot be read any more takes the
-// connection with it, so that nobody takes a part for the whole; as does the end of the right to it,
-// for which a slow reader could have days.
+// connection with it, so that nobody takes a part for the whole; as does the end of the right to
+// it, for which a slow reader could have days.
 func (s *site) writeMedia(w http.ResponseWriter, r *http.Request, m *bus.Media, part byteRange) {
 	for at := part.first; at <= part.last; {
 		if err := s.entitled(r, seeing); err != nil {

@@ -37,8 +37,8 @@ func (s *site) applyWait(w http.ResponseWriter, wait time.Duration) time.Duratio
 }
 
 // await waits until c has something after the cursor, for at most wait and at most the server's own
-// bound. The feed that the path names may be read still, then, or there is an error; of others, each
-// entry has to be asked about.
+// bound. The feed that the path names may be read still, then, or there is an error; of others,
+// each entry has to be asked about.
 func (s *site) await(w http.ResponseWriter, r *http.Request, c *choice, after int64, wait time.Duration) error {
 	wait = s.applyWait(w, wait)
 	caller := s.caller(r)
@@ -63,8 +63,8 @@ func (s *site) await(w http.ResponseWriter, r *http.Request, c *choice, after in
 	return s.permit(r, bus.RightRead, c.own)
 }
 
-// untilSome waits until something comes that passes, for at most wait. Nobody waits for a server that
-// is about to end.
+// untilSome waits until something comes that passes, for at most wait. Nobody waits for a server
+// that is about to end.
 func (s *site) untilSome(ctx context.Context, sub *bus.Subscription, f filter, wait time.Duration) error {
 	patience := time.NewTimer(wait)
 	defer patience.Stop()

@@ -193,8 +193,8 @@ func showFeed(w http.ResponseWriter, collection string, id int64) {
 func gone(e *bus.Entry) bool { return e.Deleted || len(e.XML) == 0 }
 
 // createdBatch answers with a feed document of the new entries. Its Location reads the same
-// entries, by cursor, but for drafts, which no cursor meets: of drafts alone there is none. Where its
-// key was used before, edits may have moved some since, and put others between.
+// entries, by cursor, but for drafts, which no cursor meets: of drafts alone there is none. Where
+// its key was used before, edits may have moved some since, and put others between.
 func (s *site) createdBatch(w http.ResponseWriter, r *http.Request, feed string, published []bus.Published) error {
 	if !slices.ContainsFunc(published, func(p bus.Published) bool { return !gone(p.Entry) }) {
 		return &problemError{

@@ -101,7 +101,8 @@ func TestPagesBecomeShorterAsMemoryRunsShort(t *testing.T) {
 	}
 }
 
-// pagesBecomeShorter asks for pages at path that nobody reads, until there is no memory to lengthen them.
+// pagesBecomeShorter asks for pages at path that nobody reads, until there is no memory to lengthen
+// them.
 func pagesBecomeShorter(t *testing.T, path string) {
 	const entries, size = 16, 256 << 10
 	s, published := servePages(t, entries, size, 2*entries)

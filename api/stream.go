@@ -195,8 +195,8 @@ func describeStream(h http.Header, form offer) {
 	h["X-Content-Type-Options"] = nosniff
 }
 
-// streamStart returns where a stream begins, by the id of its cursor. What an EventSource sends when it
-// comes back outweighs the URL, which stays the same.
+// streamStart returns where a stream begins, by the id of its cursor. What an EventSource sends
+// when it comes back outweighs the URL, which stays the same.
 func (s *site) streamStart(r *http.Request, c *choice) (v view, err error) {
 	if v, err = parseView(r); err != nil {
 		return v, err

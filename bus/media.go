@@ -137,8 +137,8 @@ func (b *Bus) Chunk(ctx context.Context, m *Media, seq int64) ([]byte, error) {
 }
 
 // ReplaceMedia gives an entry the upload m in place of the media it has, and a new id: it moves to
-// the head of the log. It belongs to trace from now on, unless that is zero. ifMedia is the number of
-// the media that it must have, 0 for any. It returns the entry as it is now.
+// the head of the log. It belongs to trace from now on, unless that is zero. ifMedia is the number
+// of the media that it must have, 0 for any. It returns the entry as it is now.
 //
 // Errors: ErrNoMedia; those of Replace.
 func (b *Bus) ReplaceMedia(ctx context.Context, feed, uuid string, m *Media, trace feeds.Trace, ifMedia int64) (*Entry, error) {

@@ -109,7 +109,8 @@ type publication struct {
 	one    [1]Posting
 }
 
-// publications serve again and again: they are the larger part of what a call takes beside its entries.
+// publications serve again and again: they are the larger part of what a call takes beside its
+// entries.
 type publications struct{ pool sync.Pool }
 
 // take returns one with room for posts.

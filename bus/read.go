@@ -16,9 +16,9 @@ type Slice struct {
 // memory. The page may hold fewer entries than q.Limit although there are more, when they are
 // large: Config.PageBytes bounds it where q.Bytes does not.
 //
-// With q.Newest unset, q.After is a cursor: entries between it and the oldest one
-// kept must not be passed over in silence, and *GapError says that some were. A
-// cursor of 0 is the beginning of what is kept, but for q.First. ErrNoFeed if there is no such feed.
+// With q.Newest unset, q.After is a cursor: entries between it and the oldest one kept must not be
+// passed over in silence, and *GapError says that some were. A cursor of 0 is the beginning of what
+// is kept, but for q.First. ErrNoFeed if there is no such feed.
 //
 // With q.Prefix the page is of all feeds whose names begin so, of which there may be none;
 // Slice.Feed is nil then.
@@ -112,9 +112,9 @@ func (b *Bus) readStore(ctx context.Context, q Query) (*Slice, error) {
 	return &Slice{Feed: f, Entries: entries[:n], More: more}, nil
 }
 
-// readBoth reads a feed and its entries, one more than q asks for. Newest first, the feed comes first:
-// it must not tell of an entry that came since as if that were on the page. Behind a cursor it comes
-// last: if entries were pruned before they could be read, it says so.
+// readBoth reads a feed and its entries, one more than q asks for. Newest first, the feed comes
+// first: it must not tell of an entry that came since as if that were on the page. Behind a cursor
+// it comes last: if entries were pruned before they could be read, it says so.
 func (b *Bus) readBoth(ctx context.Context, q Query) (f *Feed, entries []*Entry, err error) {
 	if q.Newest {
 		if f, err = b.store.Feed(ctx, q.Feed); err != nil {

@@ -72,8 +72,8 @@ type Place struct {
 // which any node may release it.
 const LeaseNode = -1
 
-// Claim is an entry handed to one consumer of a queue. Node, Round and Attempt are its fence: whoever
-// gets the entry after it has another of the three.
+// Claim is an entry handed to one consumer of a queue. Node, Round and Attempt are its fence:
+// whoever gets the entry after it has another of the three.
 type Claim struct {
 	Place
 	Queue      int64

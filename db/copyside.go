@@ -100,8 +100,8 @@ func openSource(ctx context.Context, dsn string) (*copySide, error) {
 	return s, nil
 }
 
-// checkEnd refuses a file that has lost its end, as long as its log tells: whoever opens it to write
-// has SQLite fill in what the log has, and leave zeros between.
+// checkEnd refuses a file that has lost its end, as long as its log tells: whoever opens it to
+// write has SQLite fill in what the log has, and leave zeros between.
 func checkEnd(ctx context.Context, dsn string) error {
 	if IsPostgres(dsn) {
 		return nil

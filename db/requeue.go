@@ -67,8 +67,8 @@ func (c *commit) offerTo(p *bus.Posting, w work) error {
 const selectWork = "SELECT rank FROM atommq_ready WHERE queue = ?1 AND " + everyRank + " AND id = ?2 UNION ALL" +
 	" SELECT rank FROM atommq_claim WHERE " + everyNode + " AND queue = ?1 AND " + everyRank + " AND id = ?2"
 
-// offerAgain does so for an entry that is there already, in a new round, unless the queue has it. In
-// all queues of a feed an entry has one rank.
+// offerAgain does so for an entry that is there already, in a new round, unless the queue has it.
+// In all queues of a feed an entry has one rank.
 func (c *commit) offerAgain(p *bus.Posting, original *bus.Entry, round int64) error {
 	if err := c.flush(); err != nil { // what came before may have made it
 		return err

@@ -2,9 +2,9 @@ package db
 
 import "atommq/bus"
 
-// roundBits is how many bits of the column attempts, of the tables of work, count how often an entry
-// was handed out, which bus.MostAttempts fits into. Above them stands the round: so an entry that
-// came back after it had used up its attempts has others than before.
+// roundBits is how many bits of the column attempts, of the tables of work, count how often an
+// entry was handed out, which bus.MostAttempts fits into. Above them stands the round: so an entry
+// that came back after it had used up its attempts has others than before.
 const roundBits = 20
 
 // attempts is what the column says of a claim.

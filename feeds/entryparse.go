@@ -96,7 +96,8 @@ func (s seen) absent() Parts {
 	return a
 }
 
-// once notes that the element t stood, and refuses a second one (RFC 4287 §4.1.2, RFC 5023 §13.1.1).
+// once notes that the element t stood, and refuses a second one (RFC 4287 §4.1.2, RFC 5023
+// §13.1.1).
 func (p *parser) once(d *draft, t token, what seen) error {
 	if d.seen&what != 0 {
 		return p.fail(t.start, "<%s> stands twice; an entry has at most one", t.name.full)
@@ -240,9 +241,9 @@ func (p *parser) link(d *draft, t token) error {
 	return p.skip()
 }
 
-// isMemberURL reports whether href reads like what memberLink writes. Links "edit" and "edit-media" can
-// only be the server's (RFC 5023 §11.1, §11.2), for editing clients send their credentials there; a
-// "self" link may be the word of another origin.
+// isMemberURL reports whether href reads like what memberLink writes. Links "edit" and "edit-media"
+// can only be the server's (RFC 5023 §11.1, §11.2), for editing clients send their credentials
+// there; a "self" link may be the word of another origin.
 func isMemberURL(href []byte) bool {
 	rest := len(href) - len("6b2f4f0e-1c1d-4a6e-9d7b-0a4d8b4a2f11")
 	return rest > 0 && bytes.HasSuffix(href[:rest], []byte(entriesURL)) && isUUID(href[rest:])
@@ -293,8 +294,8 @@ func (p *parser) control(d *draft, t token) error {
 	return nil
 }
 
-// source reads an atom:source: only its authors matter (RFC 4287 §4.2.1), and whether it has rights,
-// which a feed's do not replace.
+// source reads an atom:source: only its authors matter (RFC 4287 §4.2.1), and whether it has
+// rights, which a feed's do not replace.
 func (p *parser) source(d *draft, t token) error {
 	if err := p.once(d, t, seenSource); err != nil {
 		return err

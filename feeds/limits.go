@@ -6,8 +6,8 @@ type Limits struct {
 	Depth      int // of nested elements from <entry> on, default and at most 256
 	Attributes int // of one element, default 256
 	Entries    int // in a feed document, default 1000
-	// Archive says that a feed document may hold no entry, and tombstones, which are passed over: it is
-	// to be read and not, as a batch, to be done.
+	// Archive says that a feed document may hold no entry, and tombstones, which are passed over:
+	// it is to be read and not, as a batch, to be done.
 	Archive bool
 }
 

@@ -238,7 +238,8 @@ func TestTopicsInASession(t *testing.T) {
 	}
 }
 
-// lateAcks play in 1.1 and 1.2: {first} and {second} become the header by which each names a message.
+// lateAcks play in 1.1 and 1.2: {first} and {second} become the header by which each names a
+// message.
 var lateAcks = []struct{ name, script string }{
 	{"a second time", `
 			> SUBSCRIBE

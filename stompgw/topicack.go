@@ -61,8 +61,8 @@ func (f *follower) ackOf(id []byte, message int64) bool {
 	return known
 }
 
-// gave reports whether a message may have been delivered to a follow that takes ACKs, be it one that
-// has gone.
+// gave reports whether a message may have been delivered to a follow that takes ACKs, be it one
+// that has gone.
 func (f *follower) gave(message int64) bool { return 0 <= message && message < f.ackable.Load() }
 
 // settle takes an ACK of s, and reports whether that waited for it, and whether s may have got the

@@ -125,7 +125,8 @@ func userRemoveCommand() *cobra.Command {
 	return cmd
 }
 
-// tellUnguarded says so where a change has left the bus without guards, or without an administrator.
+// tellUnguarded says so where a change has left the bus without guards, or without an
+// administrator.
 func (n *node) tellUnguarded(ctx context.Context, w io.Writer, before *bus.Roll) error {
 	now, err := n.store.Roll(ctx)
 	if err != nil {
