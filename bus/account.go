@@ -49,6 +49,17 @@ type Roll struct {
 	Limits map[string]Limits // by account, Anonymous and Everyone among them; nil where there are none
 }
 
+// Grants returns what the rules give an account, or Anonymous: everybody may do what that may.
+func (r *Roll) Grants(account string) *Grants {
+	g := new(Grants)
+	for _, rule := range r.Rules {
+		if rule.Account == account || rule.Account == Anonymous {
+			g.add(rule.Feed, rule.Rights)
+		}
+	}
+	return g
+}
+
 // Accounts keeps accounts and their passwords.
 type Accounts interface {
 	// RollRevision returns a number that rises with every change of what Roll returns.

@@ -52,6 +52,21 @@ func (g *Grants) Rights(feed string) Rights {
 	return rights
 }
 
+// Throughout returns what may be done with every feed of a pattern.
+func (g *Grants) Throughout(pattern string) Rights {
+	prefix, isPrefix := strings.CutSuffix(pattern, "*")
+	if !isPrefix {
+		return g.Rights(pattern)
+	}
+	rights := g.every
+	for _, p := range g.prefixes {
+		if strings.HasPrefix(prefix, p.prefix) {
+			rights |= p.rights
+		}
+	}
+	return rights
+}
+
 // ofDead returns what rights on a feed give on its dead letters. Publishing is not among it: dead
 // letters are the server's to write.
 func (r Rights) ofDead() Rights {

@@ -134,3 +134,15 @@ func TestACommandIsOneWhateverNamesAreInIt(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsGivenThroughoutAPatternIsGivenOnEachOfItsFeeds(t *testing.T) {
+	g := grantsOf(t, "orders*", "read", "orders/eu*", "publish", "orders/eu/1", "edit", "*", "consume", "boss*", "admin")
+	for pattern, want := range map[string]string{
+		"orders*": "read,consume", "orders/e*": "read,consume", "orders/eu*": "read,publish,consume", "order*": "consume", "*": "consume",
+		"orders/eu/1": "read,publish,consume,edit", "orders/eu/1*": "read,publish,consume", "bosses*": "read,publish,consume,edit,admin",
+	} {
+		if got := g.Throughout(pattern).String(); got != want {
+			t.Errorf("%s: %q, want %q", pattern, got, want)
+		}
+	}
+}

@@ -100,7 +100,7 @@ type benchServer struct {
 
 // copyProgram copies this program, as it would be installed. Of a file that a linker has just
 // written, the kernel keeps large pieces in its cache, and counts each as a whole for whoever uses
-// a part of it: up to 2.5 MiB more than from a copy, or after a boot.
+// a part of it: up to 2.5 MiB more than from a copy (VmRSS of atommq bench server, run from either).
 func (b *bench) copyProgram() (path string, err error) {
 	self, err := os.Executable()
 	if err != nil {

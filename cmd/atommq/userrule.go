@@ -66,7 +66,7 @@ func ruleCommand(cmd *cobra.Command, opener func(account string) nodeOpener, cha
 			had := rule.Rights
 			rule.Rights = change(had, rights)
 			if rule.Rights == had && had&rights == 0 {
-				return fmt.Errorf("%s has no rule for %s, written like that, that gives %s%s; atommq user list shows those that there are", args[0], args[2], rights, others(roll, rule, rights))
+				return fmt.Errorf("%s has no rule for %s, written like that, that names %s%s; atommq user list shows those that there are", args[0], args[2], rights, stillGiven(roll, rule, rights))
 			}
 			if rule.Rights&^had != 0 {
 				if err := n.checkStar(cmd.Context(), args[2]); err != nil {
@@ -76,7 +76,10 @@ func ruleCommand(cmd *cobra.Command, opener func(account string) nodeOpener, cha
 			if err := n.store.SetRule(cmd.Context(), rule); err != nil {
 				return accountError(args[0], err)
 			}
-			if err := tellRule(cmd.OutOrStdout(), rule, others(roll, rule, had&^rule.Rights)); err != nil || unquoted(args[2:]) == "" {
+			if roll, err = n.store.Roll(cmd.Context()); err != nil {
+				return err
+			}
+			if err := tellRule(cmd.OutOrStdout(), rule, stillGiven(roll, rule, had&^rule.Rights)); err != nil || unquoted(args[2:]) == "" {
 				return err
 			}
 			_, err = fmt.Fprintf(toPeople{cmd.ErrOrStderr()}, "%s is the name of a file here, too: where all feeds are meant, write '*' in quotes\n", args[2])
@@ -114,24 +117,22 @@ func ruleOf(roll *bus.Roll, account, pattern string) bus.Rule {
 	return bus.Rule{Account: account, Feed: pattern}
 }
 
-// others tells of the other rules that give the account any of the rights on all that its rule is
-// about, "" if there are none: who takes rights wants to know.
-func others(roll *bus.Roll, rule bus.Rule, rights bus.Rights) (told string) {
-	for _, r := range roll.Rules {
-		prefix, open := strings.CutSuffix(r.Feed, "*")
-		if r.Account == rule.Account && r.Feed != rule.Feed && open && strings.HasPrefix(rule.Feed, prefix) && r.Rights&rights != 0 {
-			told += fmt.Sprintf("; by the rule for %s it may still %s there", r.Feed, r.Rights&rights)
-		}
+// stillGiven tells which of the rights that were to be taken the account has nevertheless, on all
+// that the rule is about: by another rule, of anonymous perhaps, or because admin has them in it.
+func stillGiven(roll *bus.Roll, rule bus.Rule, taken bus.Rights) string {
+	left := roll.Grants(rule.Account).Throughout(rule.Feed) & taken
+	if left == 0 {
+		return ""
 	}
-	return told
+	return fmt.Sprintf("; it may still %s there, by another rule or the right admin", left)
 }
 
-// tellRule says what rule there is now, and what others give.
-func tellRule(w io.Writer, r bus.Rule, others string) error {
+// tellRule says what rule there is now, and what is still given beside it.
+func tellRule(w io.Writer, r bus.Rule, beside string) error {
 	says := fmt.Sprintf("%s may %s in %s", r.Account, r.Rights, r.Feed)
 	if r.Rights == 0 {
 		says = fmt.Sprintf("%s has no rule for %s any more", r.Account, r.Feed)
 	}
-	_, err := fmt.Fprintln(toPeople{w}, says+others)
+	_, err := fmt.Fprintln(toPeople{w}, says+beside)
 	return err
 }
