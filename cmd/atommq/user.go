@@ -143,7 +143,7 @@ func (n *node) tellUnguarded(ctx context.Context, w io.Writer, before *bus.Roll)
 
 // isAdministered reports whether some account may administer all feeds.
 func isAdministered(roll *bus.Roll) bool {
-	return slices.ContainsFunc(roll.Rules, func(r bus.Rule) bool { return r.Feed == "*" && r.Rights&bus.RightAdmin != 0 })
+	return slices.ContainsFunc(roll.Accounts, func(a bus.Account) bool { return roll.Grants(a.Name).MayEvery(bus.RightAdmin) })
 }
 
 // accountError says what to do about err.
