@@ -16,12 +16,14 @@ import (
 
 // publication is what one call of publish sends.
 type publication struct {
-	feed      string
-	text      []string
-	file      string
-	title     string
-	mediaType string
-	key       string
+	feed       string
+	text       []string
+	file       string
+	title      string
+	author     string
+	categories []string
+	mediaType  string
+	key        string
 }
 
 func publishCommand() *cobra.Command {
@@ -47,6 +49,8 @@ published once all the same: a key makes sure of that.`,
 	s := declareClient(cmd)
 	cmd.ValidArgsFunction = completeFeed(s, 1)
 	cmd.Flags().StringVar(&p.title, "title", "", "`title` of the entry")
+	cmd.Flags().StringVar(&p.author, "author", "", "`name` of the entry's author (default: the feed's)")
+	cmd.Flags().StringArrayVar(&p.categories, "category", nil, "`term` of a category of the entry; may be repeated")
 	cmd.Flags().StringVar(&p.mediaType, "type", "", "media `type` of what is sent (default: Atom if it looks like Atom, else text/plain)")
 	cmd.Flags().StringVar(&p.file, "file", "", "`file` to send")
 	cmd.Flags().StringVar(&p.key, "key", "", "idempotency `key`: publishing again under it changes nothing")
@@ -104,10 +108,10 @@ func (p *publication) publish(ctx context.Context, client *api.Client, stdin io.
 	}
 	mediaType := p.mediaType
 	switch isAtom := feeds.LooksLikeAtom(body); {
-	case p.title != "" && isAtom && mediaType == "":
-		return nil, misusef("an Atom document has its own title: leave --title out, or say with --type that it is content")
-	case p.title != "":
-		if body, err = compose(p.title, mediaType, body); err != nil {
+	case p.isDescribed() && isAtom && mediaType == "":
+		return nil, misusef("an Atom document says itself what --title, --author and --category would: leave them out, or say with --type that it is content")
+	case p.isDescribed():
+		if body, err = p.compose(body); err != nil {
 			return nil, err
 		}
 		mediaType = "application/atom+xml;type=entry"
@@ -148,12 +152,18 @@ func (p *publication) read(stdin io.Reader) (body []byte, absence string, err er
 	return body, "standard input is empty", err
 }
 
-// compose makes an Atom entry of a title and content.
-func compose(title, mediaType string, content []byte) ([]byte, error) {
-	if mediaType == "" {
-		mediaType = "text"
+// isDescribed reports whether something is said of the entry beside its content.
+func (p *publication) isDescribed() bool {
+	return p.title != "" || p.author != "" || len(p.categories) > 0
+}
+
+// compose makes an Atom entry with content.
+func (p *publication) compose(content []byte) ([]byte, error) {
+	note := feeds.Note{Title: p.title, Author: feeds.Person{Name: p.author}, Category: p.categories, Type: p.mediaType, Content: content}
+	if note.Type == "" {
+		note.Type = "text"
 	}
-	entry, err := feeds.Compose(feeds.Note{Title: title, Type: mediaType, Content: content})
+	entry, err := feeds.Compose(note)
 	if err != nil {
 		return nil, err
 	}

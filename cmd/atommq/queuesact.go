@@ -173,15 +173,17 @@ wait in the feed FEED.dead, which may be named as well; it refuses to when their
 func queuesDropCommand() *cobra.Command {
 	var f countFlags
 	cmd := queueAction{
-		use: "drop FEED --count N", short: "Remove a queue and what waits in it",
+		use: "drop FEED (--count N | --dry-run)", short: "Remove a queue and what waits in it",
 		long: `Drop removes a queue with all its entries that were not acknowledged, those included that consumers have: N is what
 "atommq queues" shows as waiting. Consumers that are still there make the queue anew.`,
-		flags: func(cmd *cobra.Command) {
-			cmd.Flags().Var(&f.count, "count", "`N`umber of entries that are not acknowledged, as you saw it")
-		},
+		example: "  atommq queues drop orders --queue audit --dry-run\n  atommq queues drop orders --queue audit --count 17",
+		flags:   func(cmd *cobra.Command) { f.declare(cmd, "are not acknowledged") },
 		run: func(cmd *cobra.Command, n *node, q bus.QueueName) (string, error) {
-			if !cmd.Flags().Changed("count") {
-				return "", misusef("give the number of entries that are not acknowledged, as you saw it: --count N")
+			if err := f.check(cmd); err != nil {
+				return "", err
+			}
+			if f.dryRun {
+				return n.tellBacklog(cmd, q)
 			}
 			err := n.bus.DropQueue(cmd.Context(), q, int64(f.count), nil)
 			if errors.Is(err, bus.ErrCount) {
@@ -199,4 +201,17 @@ func queuesDropCommand() *cobra.Command {
 	}.command()
 	cmd.SuggestFor = []string{"remove", "delete"}
 	return cmd
+}
+
+// tellBacklog tells how much of a queue is not acknowledged, and how much of that consumers have.
+func (n *node) tellBacklog(cmd *cobra.Command, name bus.QueueName) (string, error) {
+	q, err := n.bus.Queue(cmd.Context(), name.Feed, name.Name)
+	if err != nil {
+		return "", err
+	}
+	backlog, err := n.bus.Backlog(cmd.Context(), q)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s, queue %s: %d that are not acknowledged, %d of them with consumers", q.Feed, q.Name, q.Waiting, backlog.Claimed), nil
 }

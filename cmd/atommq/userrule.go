@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,6 +63,9 @@ func ruleCommand(cmd *cobra.Command, opener func(account string) nodeOpener, cha
 			if err != nil {
 				return err
 			}
+			if !isNamed(roll, args[0]) {
+				return accountError(args[0], bus.ErrNoAccount)
+			}
 			rule := ruleOf(roll, args[0], args[2])
 			had := rule.Rights
 			rule.Rights = change(had, rights)
@@ -105,6 +109,11 @@ func (n *node) checkStar(ctx context.Context, pattern string) error {
 		return misusef("%s: a * stands for what follows only at the end, and there is no feed of that very name: name feeds one by one, by how their names begin ('photos*'), or all of them ('*')", pattern)
 	}
 	return err
+}
+
+// isNamed reports whether rules may be about a name: an account's, or anonymous.
+func isNamed(roll *bus.Roll, name string) bool {
+	return name == bus.Anonymous || slices.ContainsFunc(roll.Accounts, func(a bus.Account) bool { return a.Name == name })
 }
 
 // ruleOf returns the rule that an account has for a pattern, with no rights if it has none.
