@@ -499,12 +499,31 @@ func TestALongPollShowsNothingOnceItsRightIsGone(t *testing.T) {
 	}
 }
 
+// Whoever waits for what he may not read any more, or for less than he may read by now, would do so
+// for nothing.
+func TestALongPollIsAnsweredOnceItsRightsChange(t *testing.T) {
+	begun := time.Now()
+	g := invite(t, Handler{}, "ann x read", "ann y read", "bob y read")
+	g.seed("x")
+	polled := g.poll(t, "/feeds/x?after=1", "ann")
+	g.revise(t, "bob", "x", bus.RightRead) // which is not hers
+	g.revise(t, "ann", "x", 0)
+	(<-polled).want(t, http.StatusNotFound)
+	polled = g.poll(t, "/feeds?feed=*&after=1", "ann")
+	g.revise(t, "ann", "x", bus.RightRead)
+	(<-polled).want(t, http.StatusOK)
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("answered after %v", took)
+	}
+}
+
 func TestALongPollSkipsNothingOfARightThatWasGivenMeanwhile(t *testing.T) {
 	g := invite(t, Handler{}, "ann news read")
 	polled := g.poll(t, "/feeds?feed=*&after=0", "ann")
 	g.revise(t, "ann", "sport", bus.RightRead)
+	last := (<-polled).want(t, http.StatusOK).Header.Get("Xlastid")
 	g.seed("sport", "news")
-	(<-polled).want(t, http.StatusOK).wantText(t, "<title>in sport</title>")
+	g.get("/feeds?feed=*&after="+last, g.as("ann")).want(t, http.StatusOK).wantText(t, "<title>in sport</title>")
 }
 
 // cursorIn is the cursor that a stream has told its reader last.

@@ -37,8 +37,8 @@ func (s *site) applyWait(w http.ResponseWriter, wait time.Duration) time.Duratio
 }
 
 // await waits until c has something after the cursor, for at most wait and at most the server's own
-// bound. The feed that the path names may be read still, then, or there is an error; of others,
-// each entry has to be asked about.
+// bound, and not after the caller's rights to what c chooses have changed. The feed that the path
+// names may be read still, then, or there is an error; of others, each entry has to be asked about.
 func (s *site) await(w http.ResponseWriter, r *http.Request, c *choice, after int64, wait time.Duration) error {
 	wait = s.applyWait(w, wait)
 	caller := s.caller(r)
@@ -51,11 +51,24 @@ func (s *site) await(w http.ResponseWriter, r *http.Request, c *choice, after in
 	// Where the connection takes no deadlines there are none to move.
 	_ = rc.SetReadDeadline(time.Time{}) // the request is read; a passed deadline would look as if the client had left
 	_ = rc.SetWriteDeadline(time.Now().Add(wait + writeTime(r)))
-	sub := s.bus.Follow(c.selection(), after)
+	known := s.access.Changed() // asked before what may be read
+	sel := c.selection()
+	sub := s.bus.Follow(sel, after)
 	sub.Bytes = streamBytes
 	defer sub.Close()
-	if err := s.untilSome(r.Context(), sub, c.filter, wait); err != nil {
-		return err
+	patience := time.NewTimer(wait)
+	defer patience.Stop()
+	for {
+		revised := s.access.Changed()
+		if revised != known && !sel.Equal(c.selection()) {
+			break
+		}
+		known = revised
+		if done, err := s.untilSome(r.Context(), sub, c.filter, patience.C, revised); err != nil {
+			return err
+		} else if done {
+			break
+		}
 	}
 	if c.own == "" {
 		return nil
@@ -63,32 +76,32 @@ func (s *site) await(w http.ResponseWriter, r *http.Request, c *choice, after in
 	return s.permit(r, bus.RightRead, c.own)
 }
 
-// untilSome waits until something comes that passes, for at most wait. Nobody waits for a server
-// that is about to end.
-func (s *site) untilSome(ctx context.Context, sub *bus.Subscription, f filter, wait time.Duration) error {
-	patience := time.NewTimer(wait)
-	defer patience.Stop()
+// untilSome waits until something comes that passes, until patience ends or rights are revised; done
+// is whether to wait no longer. Nobody waits for a server that is about to end.
+func (s *site) untilSome(ctx context.Context, sub *bus.Subscription, f filter, patience <-chan time.Time, revised <-chan struct{}) (done bool, err error) {
 	for {
 		entries, changed, err := sub.Poll(ctx, streamEntries)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if f.any(entries) {
-			return nil
+			return true, nil
 		}
 		if len(entries) > 0 {
 			continue
 		}
 		select {
 		case <-changed:
-		case <-patience.C:
-			return nil
+		case <-revised:
+			return false, nil
+		case <-patience:
+			return true, nil
 		case <-s.live.ending:
-			return nil
+			return true, nil
 		case <-sub.Done():
-			return nil
+			return true, nil
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return false, context.Cause(ctx)
 		}
 	}
 }
