@@ -144,6 +144,10 @@ func (p plainPages) Problem(w http.ResponseWriter, base string, status int, deta
 	return p.write(w, "problem "+strconv.Itoa(status)+" "+detail)
 }
 
+func (p plainPages) NoFeed(w http.ResponseWriter, base, collection, detail string) error {
+	return p.write(w, "no feed at "+collection+" "+detail)
+}
+
 const browserAccept = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 func TestAFormFromABrowserLeadsBackToItsFeed(t *testing.T) {
@@ -160,9 +164,26 @@ func TestAFormFromABrowserLeadsBackToItsFeed(t *testing.T) {
 	s.do(http.MethodPost, "/feeds/x", "<entry><title>c</title></entry>", atomType, browserAccept).want(t, http.StatusCreated)
 }
 
+// A person begins a feed on its own page.
+func TestAPersonMayBeginTheFeedThatThereIsNoneOf(t *testing.T) {
+	s := serve(t, Handler{Pages: plainPages{}})
+	for path, collection := range map[string]string{
+		"/feeds/none": "/feeds/none", "/feeds/none?after=0": "/feeds/none", "/feeds/none.html": "/feeds/none",
+		"/feeds/a%2Fb/queues": "/feeds/a%2Fb",
+	} {
+		s.get(path, browserAccept).want(t, http.StatusNotFound).wantText(t, "no feed at "+s.url+collection+" There is no such feed")
+	}
+	g := invite(t, Handler{Pages: plainPages{}}, "ann news* read,publish", "bob news* read")
+	g.get("/feeds/news1", browserAccept, g.as("ann")).want(t, http.StatusNotFound).wantText(t, "no feed at ")
+	for _, visitor := range []string{"ann", "bob"} {
+		g.get("/feeds/sport", browserAccept, g.as(visitor)).want(t, http.StatusNotFound).wantText(t, "problem 404 ")
+	}
+	g.get("/feeds/news1", browserAccept, g.as("bob")).want(t, http.StatusNotFound).wantText(t, "problem 404 ")
+}
+
 func TestABrowserGetsAProblemAsAPage(t *testing.T) {
 	s := serve(t, Handler{Pages: plainPages{}})
-	s.get("/feeds/none", browserAccept).want(t, http.StatusNotFound).wantText(t, "problem 404 There is no such feed")
+	s.get("/feeds/x/entries/none", browserAccept).want(t, http.StatusNotFound).wantText(t, "problem 404 There is no such entry")
 	s.get("/feeds/none").want(t, http.StatusNotFound).wantField(t, "Content-Type", "text/plain; charset=utf-8")
 	s.get("/feeds/none", "Accept: application/problem+json, text/html").want(t, http.StatusNotFound).
 		wantField(t, "Content-Type", "application/problem+json")

@@ -101,6 +101,9 @@ type Pages interface {
 	// Problem writes the page of an answer other than the one asked for, which says what to do
 	// about it. base is the URL that links begin with.
 	Problem(w http.ResponseWriter, base string, status int, detail string) error
+	// NoFeed writes the page of an answer that says that there is no feed at the URL collection, to
+	// somebody who may begin it there.
+	NoFeed(w http.ResponseWriter, base, collection, detail string) error
 }
 
 // site is a Handler made ready.

@@ -20,6 +20,7 @@ type problemError struct {
 	Detail string // what is wrong, and what to do about it
 	Header http.Header
 	Extra  map[string]any // RFC 9457 §3.2 extension members
+	begins string         // path of the feed that whoever asked may begin, "" for none
 	cause  error          // for the log
 }
 
@@ -195,6 +196,9 @@ func (s *site) pointToLists(r *http.Request, p *problemError) {
 	case noFeed && r.URL.EscapedPath() != path:
 		p.Detail = fmt.Sprintf("There is no such feed yet. POST an entry to %s to create it.", path)
 	}
+	if noFeed && r.Method == http.MethodGet && s.caller(r).May(bus.RightPublish, feed) {
+		p.begins = path
+	}
 	p.Detail += " Feeds are listed at /feeds."
 }
 
@@ -213,13 +217,20 @@ func (s *site) describe(w http.ResponseWriter, r *http.Request, p *problemError)
 		return p.json(requestID(w))
 	case s.pages != nil && prefersHTML(accept, offer{typ: "text/plain"}):
 		page := heldPage{header: make(http.Header)}
-		if err := s.pages.Problem(&page, s.baseOf(r), p.Status, p.Detail); err == nil {
+		if err := s.problemPage(&page, s.baseOf(r), p); err == nil {
 			maps.Copy(h, page.header)
 			return page.body
 		}
 	}
 	h["Content-Type"] = typeText
 	return fmt.Appendf(nil, "%d %s: %s\n", p.Status, http.StatusText(p.Status), p.Detail)
+}
+
+func (s *site) problemPage(w http.ResponseWriter, base string, p *problemError) error {
+	if p.begins != "" {
+		return s.pages.NoFeed(w, base, base+p.begins, p.Detail)
+	}
+	return s.pages.Problem(w, base, p.Status, p.Detail)
 }
 
 // dropRepresentation takes back what a handler said of the answer that it could not give.

@@ -80,6 +80,9 @@ func TestNoPageIsWiderThanItsWindow(t *testing.T) {
 		func(w *httptest.ResponseRecorder) error { return p.Feed(w, namesPage(t)) },
 		func(w *httptest.ResponseRecorder) error { return p.Member(w, namesPage(t)) },
 		func(w *httptest.ResponseRecorder) error { return p.Feeds(w, feedList()) },
+		func(w *httptest.ResponseRecorder) error {
+			return p.NoFeed(w, base, base+"/feeds/"+strings.Repeat("n", 200), "There is none.")
+		},
 	} {
 		page := html.EscapeString(strings.ReplaceAll(render(t, write).Body.String(), "<details", "<details open"))
 		for _, width := range []string{"320px", "390px", "768px", "1280px"} {

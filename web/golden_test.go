@@ -44,6 +44,9 @@ func TestPagesReadAsTheGoldenFiles(t *testing.T) {
 		"problem": func(w *httptest.ResponseRecorder) error {
 			return p.Problem(w, base, 410, "Entries that came after 7 are <gone>. Go on with Xlastid: 0.")
 		},
+		"no-feed": func(w *httptest.ResponseRecorder) error {
+			return p.NoFeed(w, base, base+"/feeds/a%20b", "There is no such feed yet.")
+		},
 		"list":       list(feedList()),
 		"list-empty": list(&feeds.List{Base: base, Self: base + "/feeds"}),
 	} {

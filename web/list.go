@@ -7,10 +7,14 @@ import (
 	"atommq/feeds"
 )
 
+// exampleFeed is shown where there is none.
+const exampleFeed = "mycoolfeed"
+
 type listPage struct {
 	frame
-	How  how
-	Rows []row
+	Example string // URL
+	How     how
+	Rows    []row
 }
 
 // row is one feed in the list.
@@ -23,10 +27,8 @@ type row struct {
 }
 
 func newListPage(l *feeds.List) listPage {
-	v := listPage{
-		frame: newFrame("Feeds", l.Base),
-		How:   newHow(l.Base+"/feeds/mycoolfeed", 0, nil),
-	}
+	v := listPage{frame: newFrame("Feeds", l.Base), Example: l.Base + feeds.Path(exampleFeed)}
+	v.How = newHow(v.Example, 0, nil)
 	v.Atom, v.AtomName = v.Home, "All feeds"
 	v.Next, v.Previous = l.Next, l.Previous
 	v.NextLabel, v.PreviousLabel = "Next", "Previous"
@@ -65,7 +67,8 @@ func (v listPage) invitation() g.Node {
 	if v.Previous != "" {
 		title = "No feeds here"
 	}
-	return empty(title, h.P(g.Text("A feed begins with its first entry. Post one:")), v.How.node())
+	return empty(title, h.P(g.Text("A feed begins with its first entry. Write it on the feed's own page, as on "),
+		h.A(h.Href(v.Example), g.Text(exampleFeed)), g.Text(", or post it from a program:")), v.How.node())
 }
 
 func (v listPage) table() g.Node {

@@ -77,6 +77,12 @@ func (p *Pages) Problem(w http.ResponseWriter, base string, status int, detail s
 	return p.write(w, problemPage(base, status, detail))
 }
 
+// NoFeed writes the page of an answer that says that there is no feed at the URL collection, with the
+// form that begins one.
+func (p *Pages) NoFeed(w http.ResponseWriter, base, collection, detail string) error {
+	return p.write(w, noFeedPage(base, collection, detail))
+}
+
 // write renders the whole page before its first byte, so that a failure
 // leaves the response to the caller, untouched.
 func (p *Pages) write(w http.ResponseWriter, page g.Node) error {
