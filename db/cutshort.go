@@ -3,6 +3,7 @@ package db
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,27 +19,61 @@ func (s *copySide) mustBeWhole(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return loc.mustBeWhole(ctx, s.conn)
+}
+
+func (l location) mustBeWhole(ctx context.Context, conn *sql.Conn) error {
 	var pages, page int64
-	err = s.conn.QueryRowContext(ctx, "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size").Scan(&pages, &page)
+	err := conn.QueryRowContext(ctx, "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size").Scan(&pages, &page)
 	if err != nil {
 		return err
 	}
-	info, err := os.Stat(loc.path)
+	info, err := os.Stat(l.path)
 	if err != nil {
 		return err
 	}
-	size, logged := info.Size(), !loc.hasEmptyLog()
+	size, logged := info.Size(), !l.hasEmptyLog()
 	switch {
 	case size >= pages*page && (logged || size%page == 0):
 		return nil
 	case !logged:
 		return cutShort(size, pages, page)
 	}
-	brought, err := loc.logBrings(size/page, pages, page)
+	brought, err := l.logBrings(size/page, pages, page)
 	if err != nil || brought {
 		return err
 	}
 	return fmt.Errorf("%w, and the log beside it has not all of the rest", cutShort(size, pages, page))
+}
+
+// checkEnd refuses a file that has lost its end, before anybody writes to it: SQLite fills in what
+// the log has, leaves zeros between, and nobody can tell any more. What else is wrong with the file,
+// opening it tells.
+func (l location) checkEnd(ctx context.Context) error {
+	if info, err := os.Stat(l.path); err != nil || info.Size() == 0 {
+		return nil
+	}
+	if err := l.lookAtEnd(ctx); errors.Is(err, ErrDamaged) {
+		return err
+	}
+	return nil
+}
+
+func (l location) lookAtEnd(ctx context.Context) error {
+	pool, err := sql.Open("sqlite3", l.url("mode=ro", "_query_only=1", "_busy_timeout=0"))
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := (copyFile{}).picture(ctx, conn); err != nil {
+		return err
+	}
+	return l.mustBeWhole(ctx, conn)
 }
 
 func cutShort(size, pages, page int64) error {

@@ -10,9 +10,12 @@ import (
 
 const cutPage = 4096
 
-// wantCutShort checks that neither a check nor a restore nor a copy takes a file.
+// wantCutShort checks that no bus, no check, no restore and no copy takes a file.
 func wantCutShort(t *testing.T, path string) {
 	t.Helper()
+	if s, err := Open(t.Context(), path, Config{}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a bus is opened on it: %v", errors.Join(err, s.Close()))
+	}
 	_, err := (&Check{DSN: path, Found: func(Fault) {}}).Run(t.Context())
 	if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "is cut short") {
 		t.Errorf("check: %v", err)

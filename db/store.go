@@ -117,6 +117,9 @@ func open(ctx context.Context, loc location, cfg Config) (*Store, error) {
 	if _, err := os.Stat(loc.path); cfg.Existing && errors.Is(err, os.ErrNotExist) {
 		return nil, ErrNoBus
 	}
+	if err := loc.checkEnd(ctx); err != nil {
+		return nil, err
+	}
 	loc.make()
 	w := &sqlite{location: loc, config: cfg}
 	if err := w.prepare(ctx); err != nil {
