@@ -128,7 +128,8 @@ func openNewFile(path string) (*sql.DB, error) {
 	return sql.Open("sqlite3", loc.url("_journal_mode=OFF", "_synchronous=OFF", "_locking_mode=EXCLUSIVE"))
 }
 
-// verifyPages reads a backup again, and counts what it holds against what the source has.
+// verifyPages reads a backup again, and counts what it holds against what the source has. A backup of
+// media that are not what came would be refused when it is needed.
 func verifyPages(ctx context.Context, from *copySide, part string) (_ []Copied, err error) {
 	to, err := openKept(ctx, part)
 	if err != nil {
@@ -146,7 +147,10 @@ func verifyPages(ctx context.Context, from *copySide, part string) (_ []Copied, 
 	if err != nil {
 		return nil, err
 	}
-	return here, sameCounts(there, here)
+	if err := sameCounts(there, here); err != nil {
+		return nil, err
+	}
+	return here, to.mustHaveMedia(ctx)
 }
 
 func sameCounts(there, here []Copied) error {
@@ -168,7 +172,11 @@ func writeRows(ctx context.Context, from *copySide, part string, tell func(Progr
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, to.close()) }()
-	return (&transfer{from: from, to: to, tell: tell, batch: copyRows}).run(ctx)
+	tables, err := (&transfer{from: from, to: to, tell: tell, batch: copyRows}).run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return tables, to.mustHaveMedia(ctx)
 }
 
 // publish gives the file its name once it is on the disk.

@@ -219,3 +219,20 @@ func TestARestoreIsWhatWasBackedUp(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever needs the backup would learn that it is refused.
+func TestABackupIsMadeOfNoMediaThatAreNotTheBytesThatCame(t *testing.T) {
+	source := filepath.Join(t.TempDir(), "source.db")
+	furnish(t, openAt(t, source))
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	former := (&Backup{From: source, To: backup})
+	if _, err := former.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	execFile(t, source, "UPDATE atommq_chunk SET bytes = x'454e44' WHERE seq = 1")
+	_, err := (&Backup{From: source, To: backup, Force: true}).Run(t.Context())
+	if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "media 1 of entry ") {
+		t.Errorf("a backup of damaged media: %v", err)
+	}
+	mustRestore(t, backup, filepath.Join(t.TempDir(), "atommq.db")) // the former one is there still
+}
