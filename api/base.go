@@ -51,14 +51,17 @@ func (s *site) baseOf(r *http.Request) string {
 	if base, ok := r.Context().Value(baseKey{}).(string); ok {
 		return base
 	}
-	scheme := "http://"
-	if r.TLS != nil {
-		scheme = "https://"
-	}
 	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
-		return scheme + addr.String()
+		return schemeOf(r) + addr.String()
 	}
-	return scheme + "localhost"
+	return schemeOf(r) + "localhost"
+}
+
+func schemeOf(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://"
+	}
+	return "http://"
 }
 
 // baseKey is where a request has the base that WithBase gave it.

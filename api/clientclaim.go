@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -12,7 +13,6 @@ import (
 	"time"
 
 	"atommq/bus"
-	"atommq/feeds"
 )
 
 // ClaimConfig says what work a Client asks for.
@@ -35,7 +35,7 @@ type Claim struct {
 	Attempt  int               // 1 the first time
 	Deadline time.Time
 
-	ack, nack, renew string
+	ack, nack, renew string // paths on the server
 }
 
 // clientClaims is an answer to a claim.
@@ -56,15 +56,15 @@ func (c *Client) Claim(ctx context.Context, cfg ClaimConfig) ([]*Claim, error) {
 	if cfg.Wait > 0 {
 		q.Set("wait", inSeconds(cfg.Wait))
 	}
-	queue := cfg.Queue
-	if queue == "" {
-		queue = bus.DefaultQueue
+	if err := checkFeed(cfg.Feed); err != nil {
+		return nil, err
 	}
-	rest := strings.TrimPrefix(queuePath(bus.QueueName{Feed: cfg.Feed, Name: queue}), feeds.Path(cfg.Feed)) + "/claims"
+	claims := queuePath(bus.QueueName{Feed: cfg.Feed, Name: cmp.Or(cfg.Queue, bus.DefaultQueue)}) + "/claims"
+	target := claims
 	if len(q) > 0 {
-		rest += "?" + q.Encode()
+		target += "?" + q.Encode()
 	}
-	req, err := c.request(ctx, http.MethodPost, cfg.Feed, rest, http.NoBody)
+	req, err := c.to(ctx, http.MethodPost, target, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (c *Client) Claim(ctx context.Context, cfg ClaimConfig) ([]*Claim, error) {
 	}
 	list := make([]*Claim, len(doc.Claims))
 	for i := range doc.Claims {
-		if list[i], err = doc.Claims[i].claim(); err != nil {
+		if list[i], err = doc.Claims[i].claim(claims); err != nil {
 			return nil, fmt.Errorf("claim from %q: %w", cfg.Feed, err)
 		}
 	}
@@ -91,7 +91,8 @@ func (c *Client) Claim(ctx context.Context, cfg ClaimConfig) ([]*Claim, error) {
 
 func inSeconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }
 
-func (j *claimJSON) claim() (*Claim, error) {
+// claim reads what was handed out at a path of the server.
+func (j *claimJSON) claim(path string) (*Claim, error) {
 	content := []byte(j.Content)
 	if j.Base64 {
 		var err error
@@ -99,10 +100,18 @@ func (j *claimJSON) claim() (*Claim, error) {
 			return nil, fmt.Errorf("the content of entry %d: %w", j.ID, err)
 		}
 	}
-	return &Claim{
+	claim := &Claim{
 		ID: j.ID, Title: j.Title, Type: j.Type, Content: content, Headers: j.Headers, URL: j.Href,
 		Attempt: j.Attempt, Deadline: j.Deadline, ack: j.Ack, nack: j.Nack, renew: j.Renew,
-	}, nil
+	}
+	for _, link := range []*string{&claim.ack, &claim.nack, &claim.renew} {
+		i := strings.LastIndex(*link, path+"/")
+		if i < 0 {
+			return nil, fmt.Errorf("%w: the claim's link %s is none of %s", ErrForeign, *link, path)
+		}
+		*link = (*link)[i:]
+	}
+	return claim, nil
 }
 
 // Ack says that the work is done: it is on the server's disk when Ack returns. A claim that was
@@ -142,18 +151,12 @@ func (c *Client) Renew(ctx context.Context, claim *Claim, ackTimeout time.Durati
 	return nil
 }
 
-// settle follows a link of a claim. It must lead to the server that the claim came from: the
-// passcode goes there.
+// settle follows a link of a claim, on the server that the client has: the address in the link may
+// be another name of it, and the passcode goes nowhere else.
 func (c *Client) settle(ctx context.Context, method, link string, status int) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, link, http.NoBody)
+	req, err := c.to(ctx, method, link, http.NoBody)
 	if err != nil {
-		return nil, fmt.Errorf("make a request: %w", err)
-	}
-	if c.Passcode != "" {
-		if !strings.HasPrefix(link, strings.TrimRight(c.BaseURL, "/")+"/") {
-			return nil, fmt.Errorf("the claim's link %s leads elsewhere than to %s; set the server's --base-url", link, c.BaseURL)
-		}
-		req.SetBasicAuth(c.Login, c.Passcode)
+		return nil, err
 	}
 	_, body, err := c.do(req, status, answerPatience)
 	return body, err

@@ -2,7 +2,9 @@ package api
 
 import (
 	"errors"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +45,39 @@ func TestAClientClaimsAndSettles(t *testing.T) {
 	if _, err := c.Claim(ctx, ClaimConfig{Feed: "a b", Count: 5000}); err == nil || !strings.Contains(err.Error(), "400 Bad Request: count: \"5000\" is not a whole number from 1 to") {
 		t.Errorf("the client does not tell why it is refused: %v", err)
 	}
-	if err := (&Client{BaseURL: "http://elsewhere.example", HTTP: s.client, Passcode: "p"}).Ack(ctx, one); err == nil {
-		t.Error("the passcode went to another server than the client's own")
+}
+
+// A server without a base URL writes the address that it was reached at, which is one of several.
+func TestAClaimIsSettledUnderTheNameThatTheServerIsKnownBy(t *testing.T) {
+	s := serve(t, Handler{Access: shared(t, "u", "p")})
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Client{BaseURL: "http://localhost:" + port + "/", HTTP: s.client, Login: "u", Passcode: "p"}
+	if _, err := c.Claim(t.Context(), ClaimConfig{Feed: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := c.Publish(t.Context(), "x", "text/plain", []byte("work"), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := c.Claim(t.Context(), ClaimConfig{Feed: "x", Count: 2})
+	if err != nil || len(list) != 2 {
+		t.Fatalf("Claim = %d, %v", len(list), err)
+	}
+	if err := errors.Join(c.Renew(t.Context(), list[0], time.Hour), c.Ack(t.Context(), list[0]), c.Nack(t.Context(), list[1])); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAClaimWhoseLinksLeadElsewhereIsForeign(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"claims":[{"id":1,"ack":"http://elsewhere.example/x","nack":"","renew":""}]}`))
+	}))
+	defer s.Close()
+	if _, err := (&Client{BaseURL: s.URL}).Claim(t.Context(), ClaimConfig{Feed: "x"}); !errors.Is(err, ErrForeign) {
+		t.Errorf("Claim: %v", err)
 	}
 }

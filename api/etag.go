@@ -19,11 +19,11 @@ const (
 )
 
 // memberTag returns the opaque part of the ETag of a member's Atom form: its id, which names what
-// was posted, and, where settings have a part in the bytes, a digest of those. Without a base
-// URL the links begin with the address that the client itself has used.
-func (s *site) memberTag(m *feeds.Member, f *feeds.Feed, base string) string {
+// was posted, and, where more than that and the URL has a part in the bytes, a digest of the rest:
+// settings, and the address in the links where the client has used another.
+func (s *site) memberTag(r *http.Request, m *feeds.Member, f *feeds.Feed, base string) string {
 	var settings []string
-	if s.base != "" || len(s.proxies) > 0 {
+	if s.base != "" || len(s.proxies) > 0 || base != schemeOf(r)+r.Host {
 		settings = append(settings, base)
 	}
 	if lendsAuthor(m, f) {

@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -49,6 +51,29 @@ func TestAMembersETagNamesTheConfiguredBaseURL(t *testing.T) {
 		path = strings.TrimPrefix(path, s.url)
 		s.get(path).want(t, http.StatusOK).wantField(t, "ETag", tag)
 		s.do(http.MethodPut, path, entry("e2"), atomType, "If-Match: "+strings.TrimSuffix(tag, `"`)+`-gzip"`).want(t, http.StatusOK)
+	}
+}
+
+// A server with several addresses writes into links the one that it was reached at.
+func TestAMembersETagNamesTheAddressInItsLinks(t *testing.T) {
+	listener, err := net.Listen("tcp4", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serveOn(t, listener, Handler{})
+	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+	s.url = "http://127.0.0.1:" + port
+	path := s.member(s.publish("x", "e1"))
+	at := func(address string, fields ...string) *answer {
+		s.url = "http://" + address + ":" + port
+		return s.get(path, append(fields, "Host: mq.example")...).want(t, http.StatusOK)
+	}
+	for _, form := range []string{"application/atom+xml", "application/feed+json"} {
+		one, two := at("127.0.0.1", "Accept: "+form), at("127.0.0.2", "Accept: "+form)
+		if one.body == two.body || one.Header.Get("ETag") == two.Header.Get("ETag") {
+			t.Errorf("%s: %s and %s", form, one.Header.Get("ETag"), two.Header.Get("ETag"))
+		}
+		at("127.0.0.2", "Accept: "+form, "If-None-Match: "+one.Header.Get("ETag"))
 	}
 }
 

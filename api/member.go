@@ -96,7 +96,7 @@ func (s *site) getMember(w http.ResponseWriter, r *http.Request) error {
 	}
 	now := s.now()
 	setModified(h, modified, now)
-	if done, err := notModified(w, r, s.memberTag(&e.Member, &f.Feed, base)+form.tag, modified, now); done || err != nil {
+	if done, err := notModified(w, r, s.memberTag(r, &e.Member, &f.Feed, base)+form.tag, modified, now); done || err != nil {
 		return err
 	}
 	s.stats.read.Add(1)
@@ -108,7 +108,7 @@ func (s *site) getMember(w http.ResponseWriter, r *http.Request) error {
 func (s *site) writeMember(w http.ResponseWriter, r *http.Request, status int, e *bus.Entry, f *bus.Feed, form offer) {
 	base := s.baseOf(r)
 	collection := base + feeds.Path(e.Feed)
-	out := newOutput(w, r, s.memberTag(&e.Member, &f.Feed, base)+form.tag)
+	out := newOutput(w, r, s.memberTag(r, &e.Member, &f.Feed, base)+form.tag)
 	out.status = status
 	defer out.release()
 	form.describe(w.Header(), typeAtomEntry)

@@ -43,7 +43,11 @@ func (p *responsePipe) send(parts [][]byte) error {
 			return err
 		}
 	}
-	return p.control.Flush()
+	if err := p.control.Flush(); err != nil {
+		return err
+	}
+	_ = p.control.SetWriteDeadline(time.Time{}) // HTTP/2 ends a stream by it that has nothing to write
+	return nil
 }
 
 func (p *responsePipe) finish() error { return nil }
