@@ -8,31 +8,30 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/lib/pq"
 )
 
 // doubtPatience is how long the outcome of a COMMIT is asked for, the answer to which was lost:
 // about as long as a standby may take to take over.
 const doubtPatience = 10 * time.Second
 
+// undonePatience is for how long a transaction is begun anew whose COMMIT was lost and undone: a
+// server that dies of it, or a network, may do so each time.
+const undonePatience = 30 * time.Second
+
 // doubtError says that a transaction may have been committed or not.
-type doubtError struct{ err error }
+type doubtError struct {
+	what string // happened
+	err  error
+}
 
 func (e *doubtError) Error() string {
-	return fmt.Sprintf("the connection was lost while committing, and whether that was done is not known: %v", e.err)
+	return fmt.Sprintf("%s, and whether that was done is not known: %v", e.what, e.err)
 }
 
 func (e *doubtError) Unwrap() error { return e.err }
 
 // errUndone is what asking for an outcome may come to, beside nil for a transaction that was carried out.
 var errUndone = errors.New("the transaction was undone")
-
-// isRefusal reports whether a COMMIT that failed with err is undone for sure: the server said so,
-// and did not die over it.
-func isRefusal(err error) bool {
-	e, ok := errors.AsType[*pq.Error](err)
-	return ok && e.Severity == "ERROR"
-}
 
 // mark tells afterwards whether a transaction was carried out: each leaves one in a row among the
 // idempotency keys, of its store's commits or of its other transactions. It is the key of no feed.
@@ -53,9 +52,7 @@ func (m *mark) digest() (d [32]byte) {
 const (
 	upsertMark = `INSERT INTO atommq_key (feed, key, seq, digest, uuid, id, used) VALUES ('', ?, 0, ?, '', ?, ?)
 		ON CONFLICT (feed, key, seq) DO UPDATE SET digest = excluded.digest, id = excluded.id, used = excluded.used`
-	// traceMark waits for the end of a transaction that left one, should the server not know yet that
-	// its client is gone. It writes: so the answer comes once standbys that are waited for have it,
-	// and all before it.
+	// traceMark writes: so the answer comes once standbys that are waited for have it, and all before it.
 	traceMark = `INSERT INTO atommq_key AS k (feed, key, seq, digest, uuid, id, used) VALUES ('', ?, 0, ?, '', 0, ?)
 		ON CONFLICT (feed, key, seq) DO UPDATE SET used = excluded.used RETURNING k.digest, k.id`
 )

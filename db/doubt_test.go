@@ -1,6 +1,7 @@
 package db
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -254,4 +255,84 @@ func TestNothingIsDoneTwiceWhenTheAnswerIsLost(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A server that works on a COMMIT does not notice that its client is gone, and carries it out late.
+func TestNothingIsDoneTwiceWhileTheServerStillDoesIt(t *testing.T) {
+	t.Parallel()
+	cluster := dbtest.Start(t, "fsync=off")
+	for name, holdUp := range map[string]string{
+		"publishing waits for the counter": "SELECT 1 FROM atommq_log FOR UPDATE",
+		"claiming waits for the queue":     "UPDATE atommq_queue SET passed = passed",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := cluster.Database(t)
+			p := dbtest.NewProxy(t, cluster)
+			s, other := openAt(t, p.URL(t, url)), openAt(t, url)
+			node, q := joined(t, s)
+			for range 6 {
+				mustCommit(t, s, through(t, "work", 1)...)
+			}
+			first := claimed(t, s, node, q, 2)
+			sureOf(t, s, "work")
+			blocker, err := other.reader.DB.BeginTxx(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := blocker.ExecContext(t.Context(), holdUp); err != nil {
+				t.Fatal(err)
+			}
+			post, claim := through(t, "work", 1)[0], claiming(node, q, 2)
+			ops := []*bus.Op{post}
+			if strings.Contains(name, "claiming") {
+				ops = append(acking(first), claim)
+			}
+			doomed := doomCommits(p, dbtest.LoseClient)
+			done := make(chan error, 1)
+			go func() { done <- s.Commit(t.Context(), bustest.Piece(ops...)) }()
+			waiting := 0
+			for waiting < 2 { // what was lost, and what asks about it
+				if err := other.reader.DB.GetContext(t.Context(), &waiting, "SELECT count(*) FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) WHERE NOT granted AND datname = current_database()"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := errors.Join(blocker.Commit(), <-done); err != nil || !doomed() {
+				t.Fatal(err)
+			}
+			e, err := other.Find(t.Context(), "work", post.Posts[0].Entry.UUID)
+			if err := errors.Join(err, post.Err); len(ops) == 1 && (err != nil || e.ID != post.Posts[0].Entry.ID) {
+				t.Errorf("published as %d, is %v, %v", post.Posts[0].Entry.ID, e, err)
+			}
+			var held int
+			if err := other.reader.DB.GetContext(t.Context(), &held, "SELECT count(*) FROM atommq_claim"); err != nil || len(ops) > 1 && held != len(claim.Order.Claims) {
+				t.Errorf("%d are claimed, and the consumer has %d, %v", held, len(claim.Order.Claims), err)
+			}
+			checkServerAccounts(t, other)
+		})
+	}
+}
+
+// How severe an error is, a server says in its own language.
+func TestWhatTheServerRefusesIsUndoneInEveryLanguage(t *testing.T) {
+	t.Parallel()
+	cluster := dbtest.Start(t, "fsync=off")
+	url := cluster.Database(t)
+	p := dbtest.NewProxy(t, cluster)
+	s, other := openAt(t, p.URL(t, url)), openAt(t, url)
+	p.Translate("FEHLER")
+	mustCommit(t, s, publishing(t, "x", 1)...)
+	if _, err := other.reader.DB.ExecContext(t.Context(), "ALTER TABLE atommq_entry RENAME TO atommq_away"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err := s.Commit(ctx, bustest.Piece(publishing(t, "x", 1)...))
+	if err == nil || ctx.Err() != nil || errors.Is(err, bus.ErrUncertain) {
+		t.Errorf("Commit without a table: %v", err)
+	}
+	if _, err := other.reader.DB.ExecContext(t.Context(), "ALTER TABLE atommq_away RENAME TO atommq_entry"); err != nil {
+		t.Fatal(err)
+	}
+	mustCommit(t, s, publishing(t, "x", 1)...)
 }

@@ -46,7 +46,7 @@ func TestTranslateNamesTheDomainsError(t *testing.T) {
 		{"a lock that another node keeps", &pq.Error{Code: "55P03"}, bus.ErrUnavailable},
 		{"no server", &unreachableError{&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, bus.ErrUnavailable},
 		{"a lost connection", driver.ErrBadConn, bus.ErrUnavailable},
-		{"a commit whose answer was lost", &doubtError{io.ErrUnexpectedEOF}, bus.ErrUnavailable},
+		{"a commit whose answer was lost", &doubtError{"lost", io.ErrUnexpectedEOF}, bus.ErrUnavailable},
 		{"newer schema", &migrations.NewerError{Found: 2, Known: 1}, bus.ErrNewerSchema},
 	}
 	for _, test := range tests {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -26,7 +27,7 @@ func openServer(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	side.SetMaxOpenConns(2)
 	side.SetMaxIdleConns(2)
 	texts := new(pgTexts)
-	engine := &postgres{server: server, texts: texts}
+	engine := &postgres{server: server, texts: texts, lock: rand.Int64()}
 	if err := engine.admit(ctx, pool, side, cfg.Existing); err != nil {
 		engine.disconnect()
 		return nil, errors.Join(fmt.Errorf("database %s: %w", server.name, translate(ctx, err)), pool.Close(), side.Close())

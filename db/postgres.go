@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -14,7 +15,8 @@ type postgres struct {
 	server *server
 	texts  *pgTexts
 	herald *herald
-	made   bool // the tables, when it was opened
+	made   bool  // the tables, when it was opened
+	lock   int64 // this engine's own
 
 	mu    sync.Mutex
 	conn  driver.Conn // nil until used, and after it failed
@@ -32,7 +34,7 @@ func (p *postgres) transact(ctx context.Context, t transaction) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var lost error // of a COMMIT, the outcome of which is to be found out
-	r := newRetries(patience)
+	begun, r := time.Now(), newRetries(patience)
 	defer r.stop()
 	for ctx.Err() == nil {
 		err := p.advance(ctx, t, &lost)
@@ -45,6 +47,9 @@ func (p *postgres) transact(ctx context.Context, t transaction) error {
 		case stateOf(err) == divisionByZero: // what the commit assumed does not hold; it does not assume it again
 			continue
 		case errors.Is(err, errUndone):
+			if time.Since(begun) > undonePatience {
+				return err
+			}
 			r.allow(patience)
 			continue
 		}
@@ -73,9 +78,15 @@ func (p *postgres) advance(ctx context.Context, t transaction, lost *error) erro
 	if err != nil || done {
 		return err
 	}
+	err = fmt.Errorf("%w: %w", errUndone, errors.Unwrap(*lost))
 	*lost = nil
-	return errUndone
+	return err
 }
+
+// ownLock is what each transaction of an engine takes first. The server may not know yet that a
+// connection is lost, and carry out what came over it: whatever is sent over the next one waits for
+// the end of that.
+const ownLock = "SELECT pg_advisory_xact_lock(CAST(? AS BIGINT))"
 
 // attempt runs work in a transaction once.
 func (p *postgres) attempt(ctx context.Context, work func() error) error {
@@ -83,21 +94,32 @@ func (p *postgres) attempt(ctx context.Context, work func() error) error {
 		return err
 	}
 	p.batch.begin()
-	err := work()
+	err := p.batch.add(ownLock, p.texts, number([]driver.Value{p.lock}), func([]driver.Value) {})
 	if err == nil {
+		err = work()
+	}
+	committing := err == nil
+	if committing {
 		if err = p.batch.commit(p.conn); err == nil {
 			return nil
 		}
-		if !isRefusal(err) {
-			p.disconnect()
-			return &doubtError{err}
-		}
 	}
+	alive := !p.batch.begun() || p.rollback()
 	// A server that became a standby is left for the one that took over.
-	if p.batch.begun() && p.conn.(driver.Tx).Rollback() != nil || stateOf(err) == readOnlyTransaction {
+	if !alive || stateOf(err) == readOnlyTransaction {
 		p.disconnect()
 	}
+	// What the server refuses is undone, and the session goes on; of what it died of, nobody knows.
+	if committing && (!alive || stateOf(err) == "") {
+		return &doubtError{"the connection was lost while committing", err}
+	}
 	return err
+}
+
+// rollback ends the transaction under way, if any. It reports false where the session has ended.
+func (p *postgres) rollback() bool {
+	_, err := p.conn.(driver.ExecerContext).ExecContext(context.Background(), "ROLLBACK", nil)
+	return err == nil
 }
 
 // connect opens the connection if it is not. Callers hold p.mu.

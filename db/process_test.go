@@ -21,8 +21,11 @@ const childFile = "ATOMMQ_TEST_PUBLISH"
 // childOps is how many entries a child publishes, each in its own commit.
 const childOps = 300
 
+// children are what a re-executed test binary does, by the variable that names the database.
+var children = map[string]func(path string) error{childFile: publishAsChild, holdFile: holdAsChild, logTask: runLogTask}
+
 func TestMain(m *testing.M) {
-	for variable, run := range map[string]func(path string) error{childFile: publishAsChild, holdFile: holdAsChild, logTask: runLogTask} {
+	for variable, run := range children {
 		path := os.Getenv(variable)
 		if path == "" {
 			continue

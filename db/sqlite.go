@@ -143,7 +143,7 @@ func (w *sqlite) transact(ctx context.Context, t transaction) error {
 	}
 	err := t.work()
 	if err == nil {
-		err = w.exec("COMMIT")
+		err = unsynced(w.exec("COMMIT"))
 	}
 	if err == nil {
 		w.checkpointer.committed()
@@ -155,6 +155,16 @@ func (w *sqlite) transact(ctx context.Context, t transaction) error {
 	}
 	if errors.Is(err, errUnchanged) {
 		return nil
+	}
+	return err
+}
+
+// unsynced says so of a COMMIT that was written to the log, but not brought to the disk. To this
+// and every other process it is undone; but one that finds the log as it is after a crash, before
+// the next commit is written over it, takes it for done.
+func unsynced(err error) error {
+	if e, ok := errors.AsType[sqlite3.Error](err); ok && e.ExtendedCode == sqlite3.ErrIoErrFsync {
+		return &doubtError{"the disk failed while committing", err}
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package dbtest
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -26,6 +27,7 @@ type Proxy struct {
 	closed bool
 	conns  map[net.Conn]bool
 	fate   func(query string) Fate
+	word   string // for ERROR
 }
 
 // Fate is what becomes of a query that is sent without parameters, such as COMMIT.
@@ -36,6 +38,7 @@ const (
 	Pass       Fate = iota
 	LoseQuery       // the connection breaks before the server has it
 	LoseAnswer      // the connection breaks when the server has carried it out
+	LoseClient      // the connection breaks when the server has it, which carries it out
 )
 
 // NewProxy starts a proxy for the length of a test. URL names what it leads to.
@@ -188,17 +191,20 @@ func (l *link) queries() {
 			return
 		}
 		l.pass()
+		leave := false
 		if query, ok := strings.CutPrefix(string(m), "Q"); ok && !first {
 			switch l.fateOf(strings.TrimRight(query[4:], "\x00")) {
 			case LoseQuery:
 				return
+			case LoseClient:
+				leave = true
 			case LoseAnswer:
 				l.mu.Lock()
 				l.mute = true
 				l.mu.Unlock()
 			}
 		}
-		if _, err := l.server.Write(m); err != nil {
+		if _, err := l.server.Write(m); err != nil || leave {
 			return
 		}
 	}
@@ -223,10 +229,31 @@ func (l *link) answers() {
 		if mute {
 			continue
 		}
-		if _, err := l.client.Write(m); err != nil {
+		if _, err := l.client.Write(l.translate(m)); err != nil {
 			return
 		}
 	}
+}
+
+// Translate has errors be called word from now on, as by a server whose messages are in another
+// language.
+func (p *Proxy) Translate(word string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.word = word
+}
+
+// translate returns an ErrorResponse with its first field, the severity, in the server's language.
+func (p *Proxy) translate(m []byte) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	const head = 5 // its type and its length
+	rest, ok := bytes.CutPrefix(m[min(head, len(m)):], []byte("SERROR\x00"))
+	if m[0] != 'E' || !ok || p.word == "" {
+		return m
+	}
+	fields := append([]byte("S"+p.word+"\x00"), rest...)
+	return append(binary.BigEndian.AppendUint32([]byte("E"), uint32(4+len(fields))), fields...)
 }
 
 // message reads a message of PostgreSQL's protocol. The first one of a client has no type.
