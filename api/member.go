@@ -134,20 +134,19 @@ func (s *site) writeMemberHTML(w http.ResponseWriter, r *http.Request, e *bus.En
 	return out.html(self, func(w http.ResponseWriter) error { return s.pages.Member(w, p) })
 }
 
-// writeChanged answers a request that has made the entry what it now is.
-func (s *site) writeChanged(w http.ResponseWriter, r *http.Request, status int, e *bus.Entry) error {
+// writeChanged answers a request that has made the entry what it now is. It is done, whether or not
+// there is the memory to show it, and a database that tells how.
+func (s *site) writeChanged(w http.ResponseWriter, r *http.Request, status int, e *bus.Entry) {
 	f, err := s.bus.Feed(r.Context(), e.Feed)
-	if err != nil {
-		return err
+	if err == nil && len(e.XML) > chunk {
+		err = s.holdBytes(w, int64(len(e.XML)))
 	}
-	shown := len(e.XML) <= chunk || s.holdBytes(w, int64(len(e.XML))) == nil
-	if !shown {
-		leaveUnshown(w, status, e) // it is done, and there is no memory to show it
-		return nil
+	if err != nil {
+		leaveUnshown(w, status, e)
+		return
 	}
 	setPosition(w.Header(), e.ID)
 	s.writeMember(w, r, status, e, f, memberForms[0])
-	return nil
 }
 
 // leaveUnshown answers such a request without the entry, whose URL has to do.
@@ -196,7 +195,8 @@ func (s *site) putMember(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h["Content-Location"] = []string{memberURL(s.baseOf(r)+feeds.Path(feed), &e.Member)}
 	h["Cache-Control"] = noCache
-	return s.writeChanged(w, r, http.StatusOK, e)
+	s.writeChanged(w, r, http.StatusOK, e)
+	return nil
 }
 
 // deleteMember leaves a tombstone in an entry's place, RFC 5023 §9.4 and RFC 6721.

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"atommq/bus"
 	"atommq/feeds"
@@ -302,5 +304,42 @@ func (s *server) configure(feed string, set bus.Settings) {
 	s.t.Helper()
 	if _, err := s.bus.Configure(context.Background(), feed, set); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// What the answer shows is read once it is committed, and that may fail.
+func TestWhatIsPublishedIsNotToldToBeRefused(t *testing.T) {
+	s := serve(t, Handler{})
+	first := s.publishIn("x", "first").want(t, http.StatusCreated)
+	var failing atomic.Bool
+	s.store.BeforeRead = func() error {
+		if failing.Load() {
+			return bus.ErrUnavailable
+		}
+		return nil
+	}
+	s.store.BeforeCommit = func([]*bus.Op) error {
+		title := time.Now().String()
+		if _, err := s.bus.Configure(t.Context(), "x", bus.Settings{Title: &title}); err != nil { // so that the feed is read again
+			return err
+		}
+		failing.Store(true)
+		return nil
+	}
+	two := `<feed xmlns="` + feeds.NamespaceAtom + `"><entry><title>a</title></entry><entry><title>b</title></entry></feed>`
+	for _, change := range []struct {
+		method, path, body, shows string
+		status                    int
+	}{
+		{http.MethodPost, "/feeds/x", entry("second"), "?after=1", http.StatusCreated},
+		{http.MethodPost, "/feeds/x", two, "?after=2", http.StatusCreated},
+		{http.MethodPut, s.member(first), entry("first, edited"), "?after=4", http.StatusOK},
+	} {
+		a := s.do(change.method, change.path, change.body, atomType).want(t, change.status)
+		failing.Store(false)
+		if a.body != "" || a.Header.Get("Xlastid") == "" || change.status == http.StatusCreated && a.Header.Get("Location") == "" {
+			t.Errorf("%s %s: %v %s", change.method, change.body, a.Header, a.body)
+		}
+		s.get("/feeds/x"+change.shows).want(t, http.StatusOK).wantText(t, "<entry")
 	}
 }

@@ -156,7 +156,8 @@ func (s *site) created(w http.ResponseWriter, r *http.Request, p bus.Published) 
 		leaveUnshown(w, http.StatusCreated, e)
 		return nil
 	}
-	return s.writeChanged(w, r, http.StatusCreated, e)
+	s.writeChanged(w, r, http.StatusCreated, e)
+	return nil
 }
 
 // shows reports whether who has published p may see it. What was there before may have been edited
@@ -202,12 +203,8 @@ func (s *site) createdBatch(w http.ResponseWriter, r *http.Request, feed string,
 			Detail: fmt.Sprintf("This Idempotency-Key published %d entries, all of which are gone since. Use a new key to publish anew.", len(published)),
 		}
 	}
-	f, err := s.bus.Feed(r.Context(), feed)
-	if err != nil {
-		return err
-	}
 	base := s.baseOf(r)
-	p := &page{source: f, base: base, collection: base + feeds.Path(feed)}
+	p := &page{base: base, collection: base + feeds.Path(feed)}
 	var oldest, newest int64
 	for _, e := range published {
 		newest = max(newest, e.ID)
@@ -226,6 +223,11 @@ func (s *site) createdBatch(w http.ResponseWriter, r *http.Request, feed string,
 		h["Location"] = []string{p.view.url(p.collection)}
 	}
 	setPosition(h, newest)
+	var err error
+	if p.source, err = s.bus.Feed(r.Context(), feed); err != nil {
+		w.WriteHeader(http.StatusCreated) // they are published, and cannot be shown
+		return nil
+	}
 	h["Cache-Control"] = noCache
 	h["Content-Type"] = typeAtomFeed
 	h["X-Content-Type-Options"] = nosniff

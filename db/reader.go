@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"reflect"
 	"sync"
 
 	"github.com/jmoiron/sqlx"
@@ -21,7 +22,7 @@ type reader struct {
 
 // GetContext reads one row into dest.
 func (r *reader) GetContext(ctx context.Context, dest any, query string, args ...any) error {
-	err := r.DB.GetContext(ctx, dest, r.text(query), args...)
+	err := r.patiently(ctx, func() error { return r.DB.GetContext(ctx, dest, r.text(query), args...) })
 	if stateOf(err) == notText {
 		return sql.ErrNoRows
 	}
@@ -30,7 +31,10 @@ func (r *reader) GetContext(ctx context.Context, dest any, query string, args ..
 
 // SelectContext reads all rows into dest.
 func (r *reader) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
-	err := r.DB.SelectContext(ctx, dest, r.text(query), args...)
+	err := r.patiently(ctx, func() error {
+		reflect.ValueOf(dest).Elem().SetZero() // of rows that came before a connection was lost
+		return r.DB.SelectContext(ctx, dest, r.text(query), args...)
+	})
 	if stateOf(err) == notText {
 		return nil
 	}
@@ -66,5 +70,25 @@ func (r *reader) keep(ctx context.Context, query string) (*sqlx.Stmt, error) {
 
 // QueryxContext returns the rows.
 func (r *reader) QueryxContext(ctx context.Context, query string, args ...any) (*sqlx.Rows, error) {
-	return r.DB.QueryxContext(ctx, r.text(query), args...)
+	var rows *sqlx.Rows
+	err := r.patiently(ctx, func() (err error) {
+		rows, err = r.DB.QueryxContext(ctx, r.text(query), args...)
+		return err
+	})
+	return rows, err
+}
+
+// patiently reads again, as transactions that write are tried again, while a server cannot be
+// reached: one that restarts is there in a moment.
+func (r *reader) patiently(ctx context.Context, read func() error) error {
+	err := read()
+	if r.native || !passing(err) {
+		return err
+	}
+	again := newRetries(patience)
+	defer again.stop()
+	for passing(err) && again.wait(ctx) {
+		err = read()
+	}
+	return err
 }
