@@ -336,3 +336,19 @@ func TestWhatTheServerRefusesIsUndoneInEveryLanguage(t *testing.T) {
 	}
 	mustCommit(t, s, publishing(t, "x", 1)...)
 }
+
+func TestWhoReadsWaitsForAServerThatRestarts(t *testing.T) {
+	t.Parallel()
+	cluster := dbtest.Start(t, "fsync=off")
+	p := dbtest.NewProxy(t, cluster)
+	s := openAt(t, p.URL(t, cluster.Database(t)))
+	mustCommit(t, s, publishing(t, "x", 3)...)
+	p.Restart(6) // more than are tried at once
+	if f, err := s.Feed(t.Context(), "x"); err != nil || f.Entries != 3 {
+		t.Errorf("Feed = %v, %v", f, err)
+	}
+	p.Restart(6)
+	if page, err := s.Read(t.Context(), bus.Query{Feed: "x", Limit: 10}); err != nil || len(page) != 3 {
+		t.Errorf("Read = %v, %v", page, err)
+	}
+}

@@ -28,6 +28,7 @@ type Proxy struct {
 	conns  map[net.Conn]bool
 	fate   func(query string) Fate
 	word   string // for ERROR
+	refuse int    // so many connections
 }
 
 // Fate is what becomes of a query that is sent without parameters, such as COMMIT.
@@ -92,6 +93,25 @@ func (p *Proxy) setCut(cut bool) {
 	defer p.mu.Unlock()
 	p.cut = cut
 	p.open.Broadcast()
+}
+
+// Restart breaks all connections and refuses the next ones, as a server that restarts does.
+func (p *Proxy) Restart(refused int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuse = refused
+	for c := range p.conns {
+		_ = c.Close()
+	}
+	clear(p.conns)
+}
+
+// refuses reports whether a connection is one of those to refuse.
+func (p *Proxy) refuses() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuse--
+	return p.refuse >= 0
 }
 
 // Doom has fate decide about queries from now on.
@@ -159,6 +179,9 @@ func (p *Proxy) serve() {
 // relay serves one connection.
 func (p *Proxy) relay(client net.Conn) {
 	defer client.Close()
+	if p.refuses() {
+		return
+	}
 	p.pass()
 	server, err := net.Dial("unix", p.server)
 	if err != nil || !p.keep(server) {
