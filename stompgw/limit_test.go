@@ -76,6 +76,19 @@ func TestAProducerThatOwesTooMuchIsToldWhenToComeBack(t *testing.T) {
 	}
 }
 
+// What a producer says in headers is stored as its body is.
+func TestHeadersCountAsTheBodyDoes(t *testing.T) {
+	g := invite(t, "ann x publish")
+	g.limit(t, "ann", bus.Limits{bus.LimitBytes: 1000})
+	c := g.as(t, "ann")
+	c.send("SEND\ndestination:/topic/x\nreceipt:first\nlong:" + strings.Repeat("a", 60_000) + "\n\n\x00")
+	if f := c.next(); f.Command != stomp.RECEIPT {
+		t.Fatalf("got %s", show(f))
+	}
+	c.send("SEND\ndestination:/topic/x\n\nb\x00")
+	c.wantRefusal(`the account "ann" may publish 1000 bytes a second`)
+}
+
 func TestASlowedProducerDoesNotHoldUpTheServersEnd(t *testing.T) {
 	g, c := owing(t, 9_000)
 	c.send("SEND\ndestination:/topic/x\nreceipt:second\n\n" + strings.Repeat("b", 1_000) + "\x00")           // to be taken after nine seconds

@@ -94,7 +94,7 @@ func (c *conn) handleSend(ctx context.Context, f *stomp.Frame, r receipt) error 
 	if err := c.checkName(ctx, to); err != nil {
 		return err
 	}
-	if err := c.pay(ctx, bus.LimitBytes, int64(len(f.Body))); err != nil {
+	if err := c.pay(ctx, bus.LimitBytes, f.Bytes()); err != nil {
 		return err
 	}
 	t, err := c.transactionOf(f)

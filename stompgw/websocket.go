@@ -48,6 +48,7 @@ type webSocketHandler struct {
 func (h *webSocketHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Connection", "Upgrade") // RFC 9110 §7.8
 		http.Error(w, "STOMP over WebSocket is spoken here: connect with a WebSocket client. Feeds are at /feeds.", http.StatusUpgradeRequired)
 		return
 	}

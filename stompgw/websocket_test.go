@@ -115,7 +115,7 @@ func TestWebSocketTellsOthersWhatIsSpoken(t *testing.T) {
 		}
 		body, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		if err != nil || resp.StatusCode != http.StatusUpgradeRequired || resp.Header.Get("Upgrade") != "websocket" || !strings.Contains(string(body), "WebSocket client") {
+		if err != nil || resp.StatusCode != http.StatusUpgradeRequired || resp.Header.Get("Upgrade") != "websocket" || resp.Header.Get("Connection") != "Upgrade" || !strings.Contains(string(body), "WebSocket client") {
 			t.Errorf("%s: %s %v %s", method, resp.Status, resp.Header, body)
 		}
 	}

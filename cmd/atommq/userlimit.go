@@ -23,7 +23,7 @@ there counts for whoever has no such limit of its own. Without a LIMIT it shows 
 the database if there is none. Running servers follow within two seconds.
 
   requests=100/s      HTTP requests, and STOMP's CONNECT, SEND and SUBSCRIBE
-  bytes=10MiB/s       bodies of HTTP requests and of SEND
+  bytes=10MiB/s       bodies of HTTP requests, and SEND with its headers
   feeds=100           feeds that it has made and that are still there
   connections=50      STOMP sessions, streams and waiting requests at a time
   subscriptions=1000  STOMP subscriptions at a time

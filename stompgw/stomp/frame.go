@@ -11,6 +11,15 @@ type Frame struct {
 // Field is one header, unescaped.
 type Field struct{ Name, Value []byte }
 
+// Bytes returns how much the frame brings: its body and its headers, unescaped.
+func (f *Frame) Bytes() int64 {
+	n := len(f.Body)
+	for i := range f.Fields {
+		n += len(f.Fields[i].Name) + len(f.Fields[i].Value)
+	}
+	return int64(n)
+}
+
 // Get returns the value of the header called name. Of repeated headers the first
 // counts (1.2, "Repeated Header Entries"). Names are compared byte by byte.
 func (f *Frame) Get(name string) (value []byte, ok bool) {
