@@ -34,6 +34,18 @@ func (s *site) caller(r *http.Request) *bus.Caller {
 	return s.access.Anonymous()
 }
 
+// admitted answers requests that may not come in, and has next answer the others.
+func (s *site) admitted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r, err := s.admit(r)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // admit returns r as that of the account whose credentials it has, or reports why it may not come in.
 func (s *site) admit(r *http.Request) (*http.Request, error) {
 	if r.URL.Path != healthPath {

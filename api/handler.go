@@ -190,7 +190,7 @@ func (h Handler) Routes() (*Routes, error) {
 		return nil, err
 	}
 	s.stats = newStats(router)
-	handler := s.observed(router)
+	handler := s.observed(s.admitted(router))
 	if len(h.CORSOrigins) > 0 {
 		policy, err := s.corsPolicy(h.CORSOrigins)
 		if err != nil {

@@ -53,6 +53,19 @@ func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
+// Refuse answers a request with 400: FastCGI or CGI passed it on, and nothing can be made of it because
+// of what detail says, in sentences.
+func (rs *Routes) Refuse(w http.ResponseWriter, r *http.Request, detail string) {
+	rs.site.observed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rs.site.fail(w, r, badRequest("%s", detail))
+	})).ServeHTTP(w, r)
+}
+
+// Refuse answers a request as its Routes do.
+func (s *Server) Refuse(w http.ResponseWriter, r *http.Request, detail string) {
+	s.routes.Refuse(w, r, detail)
+}
+
 // observed names, guards, counts and, at level debug, logs the requests to next.
 func (s *site) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -64,11 +77,6 @@ func (s *site) observed(next http.Handler) http.Handler {
 			defer s.logged(rec, r)
 		}
 		defer s.recovered(rec, r)
-		r, err := s.admit(r)
-		if err != nil {
-			s.fail(rec, r, err)
-			return
-		}
 		next.ServeHTTP(rec, r)
 	})
 }

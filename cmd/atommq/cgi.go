@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/cgi"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,9 +80,35 @@ func serveCGI(ctx context.Context, s *settings, feed string, log *slog.Logger) (
 	}
 	prefix := cmp.Or(prefixOf(s.BaseURL), os.Getenv("SCRIPT_NAME"))
 	site := mounted(prefix, atRoot(feed, withoutStomp(routes, "CGI")))
-	return cgi.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		site.ServeHTTP(w, toldBy(environment(), prefix, r))
-	}))
+	return serveScript(func(w http.ResponseWriter, r *http.Request, wrong string) {
+		r = toldBy(environment(), prefix, r.WithContext(ctx)) // which a web server whose client left ends
+		answerBehind(w, r, func(w http.ResponseWriter, r *http.Request) {
+			if wrong != "" {
+				routes.Refuse(w, r, wrong)
+				return
+			}
+			site.ServeHTTP(w, r)
+		})
+	})
+}
+
+// serveScript has the request answered that is in the environment. Where that is none, one stands
+// for it, with what is wrong; net/http/cgi would give no answer at all.
+func serveScript(answer func(w http.ResponseWriter, r *http.Request, wrong string)) error {
+	env := make(map[string]string)
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		env[name] = value
+	}
+	wrong := unreadable(env)
+	if wrong != "" {
+		for name, value := range readable {
+			if err := os.Setenv(name, value); err != nil {
+				return err
+			}
+		}
+	}
+	return cgi.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, r, wrong) }))
 }
 
 // atRoot serves a feed at the root of a site; without one, the site is as it is.

@@ -72,8 +72,13 @@ func (f *fastCGI) Serve(l net.Listener) error {
 
 // serveConn begins to answer what comes by a connection. A server of its own knows which that is.
 func (f *fastCGI) serveConn(conn net.Conn) {
+	seen := newFastCGIConn(conn)
 	// It returns once it has the connection, for there is no other.
-	_ = fcgi.Serve(&single{conn: conn}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.serve(conn, w, r) }))
+	_ = fcgi.Serve(&single{conn: seen}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r, answered := seen.watched(r)
+		defer answered()
+		f.serve(seen, w, r)
+	}))
 }
 
 // single is a listener at which one connection came.
@@ -149,7 +154,14 @@ func (f *fastCGI) serve(conn net.Conn, w http.ResponseWriter, r *http.Request) {
 		_, _ = conn.Write(noRecord[:])
 		_ = conn.Close()
 	}()
-	f.handler.ServeHTTP(w, toldBy(fcgi.ProcessEnv(r), "", r))
+	env := fcgi.ProcessEnv(r)
+	answerBehind(w, toldBy(env, "", r), func(w http.ResponseWriter, r *http.Request) {
+		if wrong := env[wrongVariable]; wrong != "" {
+			f.site.Refuse(w, r, wrong)
+			return
+		}
+		f.handler.ServeHTTP(w, r)
+	})
 }
 
 // openFastCGIDoor opens the file or the address that --fcgi names.
