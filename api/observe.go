@@ -53,8 +53,8 @@ func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// Refuse answers a request with 400: FastCGI or CGI passed it on, and nothing can be made of it because
-// of what detail says, in sentences.
+// Refuse answers a request with 400: FastCGI or CGI passed it on, and nothing can be made of it
+// because of what detail says, in sentences.
 func (rs *Routes) Refuse(w http.ResponseWriter, r *http.Request, detail string) {
 	rs.site.observed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rs.site.fail(w, r, badRequest("%s", detail))
