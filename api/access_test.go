@@ -471,12 +471,12 @@ func (g *guests) revise(t *testing.T, account, feed string, rights bus.Rights) {
 	<-known
 }
 
-// poll asks for what is not there yet, in an account's name, and waits until the site waits for it.
-func (g *guests) poll(t *testing.T, path, account string) <-chan *answer {
+// poll asks for what is not there yet, in the name of ann, and waits until the site waits for it.
+func (g *guests) poll(t *testing.T, path string) <-chan *answer {
 	t.Helper()
 	polled := make(chan *answer, 1)
 	go func() {
-		a, err := g.try(http.MethodGet, path, http.NoBody, "Prefer: wait=20", g.as(account))
+		a, err := g.try(http.MethodGet, path, http.NoBody, "Prefer: wait=20", g.as("ann"))
 		if err != nil {
 			t.Error(err)
 		}
@@ -490,7 +490,7 @@ func TestALongPollShowsNothingOnceItsRightIsGone(t *testing.T) {
 	for _, path := range []string{"/feeds/x?after=1", "/feeds/x?after=1&category=c"} {
 		g := invite(t, Handler{}, "ann x read")
 		g.seed("x")
-		polled := g.poll(t, path, "ann")
+		polled := g.poll(t, path)
 		g.revise(t, "ann", "x", 0)
 		g.do(http.MethodPost, "/feeds/x", `<entry><title>secret</title><category term="c"/></entry>`, atomType, g.as("root")).want(t, http.StatusCreated)
 		if a := (<-polled).want(t, http.StatusNotFound); strings.Contains(a.body, "secret") {
@@ -505,11 +505,11 @@ func TestALongPollIsAnsweredOnceItsRightsChange(t *testing.T) {
 	begun := time.Now()
 	g := invite(t, Handler{}, "ann x read", "ann y read", "bob y read")
 	g.seed("x")
-	polled := g.poll(t, "/feeds/x?after=1", "ann")
+	polled := g.poll(t, "/feeds/x?after=1")
 	g.revise(t, "bob", "x", bus.RightRead) // which is not hers
 	g.revise(t, "ann", "x", 0)
 	(<-polled).want(t, http.StatusNotFound)
-	polled = g.poll(t, "/feeds?feed=*&after=1", "ann")
+	polled = g.poll(t, "/feeds?feed=*&after=1")
 	g.revise(t, "ann", "x", bus.RightRead)
 	(<-polled).want(t, http.StatusOK)
 	if took := time.Since(begun); took > 10*time.Second {
@@ -519,7 +519,7 @@ func TestALongPollIsAnsweredOnceItsRightsChange(t *testing.T) {
 
 func TestALongPollSkipsNothingOfARightThatWasGivenMeanwhile(t *testing.T) {
 	g := invite(t, Handler{}, "ann news read")
-	polled := g.poll(t, "/feeds?feed=*&after=0", "ann")
+	polled := g.poll(t, "/feeds?feed=*&after=0")
 	g.revise(t, "ann", "sport", bus.RightRead)
 	last := (<-polled).want(t, http.StatusOK).Header.Get("Xlastid")
 	g.seed("sport", "news")

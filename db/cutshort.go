@@ -50,16 +50,17 @@ func (l location) mustBeWhole(ctx context.Context, conn *sql.Conn) error {
 // the log has, leaves zeros between, and nobody can tell any more. What else is wrong with the file,
 // opening it tells.
 func (l location) checkEnd(ctx context.Context) error {
-	if info, err := os.Stat(l.path); err != nil || info.Size() == 0 {
-		return nil
-	}
-	if err := l.lookAtEnd(ctx); errors.Is(err, ErrDamaged) {
+	err := l.lookAtEnd(ctx)
+	if errors.Is(err, ErrDamaged) {
 		return err
 	}
 	return nil
 }
 
 func (l location) lookAtEnd(ctx context.Context) error {
+	if info, err := os.Stat(l.path); err != nil || info.Size() == 0 {
+		return err
+	}
 	pool, err := sql.Open("sqlite3", l.url("mode=ro", "_query_only=1", "_busy_timeout=0"))
 	if err != nil {
 		return err

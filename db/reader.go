@@ -72,7 +72,7 @@ func (r *reader) keep(ctx context.Context, query string) (*sqlx.Stmt, error) {
 func (r *reader) QueryxContext(ctx context.Context, query string, args ...any) (*sqlx.Rows, error) {
 	var rows *sqlx.Rows
 	err := r.patiently(ctx, func() (err error) {
-		rows, err = r.DB.QueryxContext(ctx, r.text(query), args...)
+		rows, err = r.DB.QueryxContext(ctx, r.text(query), args...) //nolint:sqlclosecheck // who asked closes them
 		return err
 	})
 	return rows, err
