@@ -29,8 +29,8 @@ import (
 	"atommq/feeds"
 )
 
-// DefaultMaxBody is the size in bytes that a request's body may have, once
-// decompressed, where Handler.MaxBody says nothing.
+// DefaultMaxBody is the size in bytes that a request's body may have, as it comes
+// and decompressed, where Handler.MaxBody says nothing.
 const DefaultMaxBody = 16 << 20
 
 // Handler holds the settings of the HTTP interface. Only Bus has to be set.
@@ -46,7 +46,7 @@ type Handler struct {
 	// TrustedProxies are the peers whose Forwarded and X-Forwarded-* fields
 	// replace BaseURL.
 	TrustedProxies []netip.Prefix
-	// MaxBody bounds a request's body in bytes, decompressed; default DefaultMaxBody.
+	// MaxBody bounds a request's body in bytes, as it comes and decompressed; default DefaultMaxBody.
 	MaxBody int64
 	// Receiving is memory that long bodies share while they come in, and until they are published:
 	// what a body takes beyond 64 KiB comes from it. nil for any.
@@ -57,8 +57,8 @@ type Handler struct {
 	SendBytes int
 	// ArchiveBytes is memory for archive pages of append-only feeds; default DefaultArchiveBytes.
 	ArchiveBytes int
-	// MaxMedia bounds what is neither Atom nor text in bytes, decompressed; default
-	// DefaultMaxMedia.
+	// MaxMedia bounds what is neither Atom nor text in bytes, as it comes and decompressed;
+	// default DefaultMaxMedia.
 	MaxMedia int64
 	// Prefixes gives the service document a workspace for each prefix of the feeds' names, up to
 	// the first "/" or ".".

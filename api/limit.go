@@ -3,7 +3,6 @@ package api
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -118,32 +117,24 @@ func outermost(hops []string, peer string, trusted func(host string) bool) strin
 	return peer
 }
 
-// metered counts what is read of a body beyond what its length has announced.
-type metered struct {
-	io.Reader
-	caller *bus.Caller
-	paid   int64
-}
-
-func (m *metered) Read(p []byte) (int, error) {
-	n, err := m.Reader.Read(p)
-	if m.paid -= int64(n); m.paid < 0 {
-		m.caller.Charge(bus.LimitBytes, -m.paid)
-		m.paid = 0
-	}
-	return n, err
-}
-
-// meter counts a body against the limit of who sends it, before it is read, as far as its length is known.
-func (s *site) meter(r *http.Request, b *body) error {
-	c := s.caller(r)
-	if r.ContentLength == 0 || !c.Limited() {
+// meter has the sender of b pay for it, before it is read, as far as its length is known.
+func (s *site) meter(b *body) error {
+	c := s.caller(b.r)
+	if !c.Limited() {
 		return nil
 	}
-	announced := max(r.ContentLength, 0)
-	if _, err := c.Take(bus.LimitBytes, announced, 0); err != nil {
-		return err
+	b.caller, b.paid = c, max(b.r.ContentLength, 0)
+	if b.r.ContentLength == 0 { // what comes all the same is counted then
+		return nil
 	}
-	b.Reader = &metered{b.Reader, c, announced}
-	return nil
+	_, err := c.Take(bus.LimitBytes, b.paid, 0)
+	return err
+}
+
+// charge counts what came of b, or what it unpacks to where that is more, beyond what is paid.
+func (b *body) charge() {
+	if more := max(b.came, b.out) - b.paid; more > 0 && b.caller != nil {
+		b.caller.Charge(bus.LimitBytes, more)
+		b.paid += more
+	}
 }

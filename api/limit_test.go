@@ -1,10 +1,7 @@
 package api
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -79,11 +76,7 @@ func TestABodyWithoutALengthIsCounted(t *testing.T) {
 	chunked, err := g.try(http.MethodPost, "/feeds/x", struct{ io.Reader }{strings.NewReader(large)}, atomType, g.as("ann"))
 	g.must(t, err)
 	chunked.want(t, http.StatusCreated)
-	var packed bytes.Buffer
-	gz := gzip.NewWriter(&packed)
-	_, err = gz.Write([]byte(large))
-	g.must(t, errors.Join(err, gz.Close()))
-	g.do(http.MethodPost, "/feeds/x", packed.String(), atomType, "Content-Encoding: gzip", g.as("bob")).want(t, http.StatusCreated)
+	g.do(http.MethodPost, "/feeds/x", packed(t, large), atomType, "Content-Encoding: gzip", g.as("bob")).want(t, http.StatusCreated)
 	for _, account := range []string{"ann", "bob"} {
 		g.do(http.MethodPost, "/feeds/x", entry("b"), atomType, g.as(account), asProblem).wantLimit(t, http.StatusTooManyRequests, "bytes", 250)
 	}

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/xml"
 	"io"
@@ -94,12 +92,7 @@ func TestMediaComeBackByteForByteUnderTheirType(t *testing.T) {
 
 func TestACompressedUploadIsKeptDecompressed(t *testing.T) {
 	s := serve(t, Handler{})
-	var packed bytes.Buffer
-	gz := gzip.NewWriter(&packed)
-	if _, err := io.WriteString(gz, binary); err != nil || gz.Close() != nil {
-		t.Fatal(err)
-	}
-	_, media := s.postMedia("image/png", packed.String(), "Content-Encoding: gzip")
+	_, media := s.postMedia("image/png", packed(t, binary), "Content-Encoding: gzip")
 	if a := s.get(media).want(t, http.StatusOK); a.body != binary {
 		t.Errorf("%d bytes come back", len(a.body))
 	}

@@ -118,27 +118,16 @@ func TestTheLocationOfARepeatedBatchReadsWhatIsLeftOfIt(t *testing.T) {
 
 func TestGzippedBodiesAreTakenUpToTheLimit(t *testing.T) {
 	s := serve(t, Handler{MaxBody: 64 << 10})
-	pack := func(body string) string {
-		var b bytes.Buffer
-		gz := gzip.NewWriter(&b)
-		if _, err := gz.Write([]byte(body)); err != nil {
-			t.Fatal(err)
-		}
-		if err := gz.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return b.String()
-	}
 	post := func(body string) *answer {
 		return s.do(http.MethodPost, "/feeds/x", body, atomType, "Content-Encoding: gzip")
 	}
-	post(pack(entry("packed"))).want(t, http.StatusCreated).wantText(t, "<title>packed</title>")
-	post(pack(strings.Repeat(" ", 5<<20))).want(t, http.StatusRequestEntityTooLarge)
-	post(pack(entry("packed"))[:40]).want(t, http.StatusBadRequest)
+	post(packed(t, entry("packed"))).want(t, http.StatusCreated).wantText(t, "<title>packed</title>")
+	post(packed(t, strings.Repeat(" ", 5<<20))).want(t, http.StatusRequestEntityTooLarge)
+	post(packed(t, entry("packed"))[:40]).want(t, http.StatusBadRequest)
 	post(entry("plain")).want(t, http.StatusBadRequest)
-	s.do(http.MethodPost, "/feeds/x", pack(entry("packed")), atomType, "Content-Encoding: gzip", "Content-Encoding: br").want(t, http.StatusUnsupportedMediaType)
+	s.do(http.MethodPost, "/feeds/x", packed(t, entry("packed")), atomType, "Content-Encoding: gzip", "Content-Encoding: br").want(t, http.StatusUnsupportedMediaType)
 	// The pooled readers are whole after that.
-	post(pack(entry("packed"))).want(t, http.StatusCreated)
+	post(packed(t, entry("packed"))).want(t, http.StatusCreated)
 }
 
 func TestManyFirstPostsToOneFeedAllSucceed(t *testing.T) {

@@ -35,6 +35,14 @@ type body struct {
 	size int64 // -1 for not known
 	gz   *gzip.Reader
 
+	raw     io.Reader // as it comes
+	limit   int64     // of the bytes that come
+	setting string    // which has that limit
+
+	came, out int64       // how much came, and what was read of what that unpacks to
+	caller    *bus.Caller // who pays for it; nil for one without limits
+	paid      int64
+
 	room  *semaphore.Weighted // nil for any
 	taken int64
 
@@ -47,10 +55,30 @@ type body struct {
 // it is for: its end is only for those who have it then.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
+	b.out += int64(n)
+	b.charge()
 	if b.needs != 0 && errors.Is(err, io.EOF) {
 		if refused := b.site.entitled(b.r, b.needs); refused != nil {
 			err = refused
 		}
+	}
+	return n, err
+}
+
+// wire is a body as it comes, before it is decompressed. What unpacks to nothing counts as well:
+// gzip may go on so without end.
+type wire struct{ b *body }
+
+func (w wire) Read(p []byte) (int, error) {
+	b := w.b
+	n, err := b.raw.Read(p)
+	b.came += int64(n)
+	b.charge()
+	switch {
+	case b.came > b.limit:
+		return n, tooLarge(b.setting, b.limit)
+	case errors.Is(err, io.EOF) && b.came < b.r.ContentLength: // a front end that lost its client may just end it
+		return n, io.ErrUnexpectedEOF
 	}
 	return n, err
 }
@@ -87,41 +115,62 @@ func (s *site) openBody(w http.ResponseWriter, r *http.Request, limit int64, set
 	if r.ContentLength > limit {
 		return nil, tooLarge(setting, limit)
 	}
-	b := &body{Reader: r.Body, size: r.ContentLength, room: s.receiving, site: s, r: r}
+	packed, err := isPacked(r)
+	if err != nil {
+		return nil, err
+	}
+	b := &body{size: r.ContentLength, raw: r.Body, limit: limit, setting: setting, room: s.receiving, site: s, r: r}
+	b.Reader = wire{b}
 	if rec, ok := w.(*recorder); ok {
 		b.needs = rec.needs
 	}
 	if b.size < 0 || b.size > chunk {
-		b.Reader = &pacedBody{body: b.Reader, w: w, r: r}
+		b.raw = &pacedBody{body: r.Body, w: w, r: r}
 	}
+	if err := s.meter(b); err != nil { // before anything is read
+		return nil, err
+	}
+	if packed {
+		err = b.unpack()
+	}
+	return b, err
+}
+
+// isPacked reports whether the body is gzip.
+func isPacked(r *http.Request) (bool, error) {
 	switch coding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header["Content-Encoding"], ","))); coding {
 	case "", "identity":
+		return false, nil
 	case "gzip", "x-gzip":
-		gz, err := openGzip(b.Reader)
-		if err != nil {
-			return nil, brokenGzip(err)
-		}
-		b.Reader, b.size, b.gz = gz, -1, gz
+		return true, nil
 	default:
-		return nil, &problemError{
+		return false, &problemError{
 			Status: http.StatusUnsupportedMediaType,
 			Detail: fmt.Sprintf("The Content-Encoding %q is not understood. Send gzip, or the body as it is.", coding),
 			Header: http.Header{"Accept-Encoding": acceptEncoding},
 		}
 	}
-	if err := s.meter(r, b); err != nil {
-		b.close()
-		return nil, err
+}
+
+// unpack begins to decompress b.
+func (b *body) unpack() error {
+	gz, err := openGzip(b.Reader)
+	if errors.Is(err, io.EOF) { // there is none
+		return brokenGzip(err)
 	}
-	return b, nil
+	if err != nil {
+		return brokenBody(err)
+	}
+	b.Reader, b.size, b.gz = gz, -1, gz
+	return nil
 }
 
 // readAll reads b to its end. What it allocates is at most twice what has come.
 func (s *site) readAll(b *body) ([]byte, error) {
-	size, most := b.size, int(s.maxBody)+1
-	if size >= 0 {
-		most = int(size) + 1
+	if b.limit > s.maxBody { // it could have been media
+		b.limit, b.setting = s.maxBody, "--max-body"
 	}
+	size := b.size
 	if size < 0 || size > trustedLength {
 		size = 4 << 10
 	}
@@ -139,13 +188,23 @@ func (s *site) readAll(b *body) ([]byte, error) {
 			return nil, brokenBody(err)
 		}
 		if len(buf) == cap(buf) {
-			longer := max(len(buf)+1, min(2*cap(buf), most))
+			longer := s.longer(b, len(buf))
 			if err := b.take(longer); err != nil {
 				return nil, err
 			}
 			buf = append(make([]byte, 0, longer), buf...)
 		}
 	}
+}
+
+// longer returns how long a buffer that b has filled becomes: twice as long, unless b ends sooner.
+// That more has come than was announced makes it grow no slower.
+func (s *site) longer(b *body, full int) int {
+	longer := min(2*full, int(s.maxBody)+1)
+	if end := int(b.size) + 1; end > full {
+		longer = min(longer, end)
+	}
+	return longer
 }
 
 func tooLarge(setting string, limit int64) error {

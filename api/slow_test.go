@@ -83,21 +83,27 @@ func TestStalledUploadsAndSlowReadersDelayNobody(t *testing.T) {
 }
 
 func TestAStalledUploadIsToldSo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := servePipe(t)
-		conn, in := s.dial()
-		begun := time.Now()
-		send(t, conn, "POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: 1000000\r\n\r\nsome of it")
-		line, err := in.ReadString('\n')
-		if err != nil || line != "HTTP/1.1 408 Request Timeout\r\n" {
-			t.Errorf("answered %q, %v", line, err)
-		}
-		if took := time.Since(begun); took != 30*time.Second {
-			t.Errorf("the stalled upload was given %v", took)
-		}
-		<-conn.served
-		wantSlow(t, s, 1, 0)
-	})
+	for _, some := range []string{
+		"Content-Length: 1000000\r\n\r\nsome of it",
+		"Content-Encoding: gzip\r\nContent-Length: 100\r\n\r\n\x1f\x8b", // of its header
+		"Content-Encoding: gzip\r\nContent-Length: 100\r\n\r\n" + packed(t, "some of it")[:12],
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := servePipe(t)
+			conn, in := s.dial()
+			begun := time.Now()
+			send(t, conn, "POST /feeds/x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\n"+some)
+			line, err := in.ReadString('\n')
+			if err != nil || line != "HTTP/1.1 408 Request Timeout\r\n" {
+				t.Errorf("%q: answered %q, %v", some, line, err)
+			}
+			if took := time.Since(begun); took != 30*time.Second {
+				t.Errorf("%q: the stalled upload was given %v", some, took)
+			}
+			<-conn.served
+			wantSlow(t, s, 1, 0)
+		})
+	}
 }
 
 func TestAReaderThatStopsIsCutOff(t *testing.T) {
