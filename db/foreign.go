@@ -21,7 +21,7 @@ const selectForeign = `SELECT name FROM sqlite_master WHERE type = 'table' AND n
 // selectForeignOnServer does so in the schema that AtomMQ's tables would be made in. What an
 // extension brought, as PostGIS its spatial_ref_sys, is nobody's.
 const selectForeignOnServer = `SELECT c.relname FROM pg_class AS c
-	WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'f') AND c.relname NOT LIKE 'atommq@_%' ESCAPE '@'
+	WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND c.relkind IN ('r', 'p', 'f') AND c.relname NOT LIKE 'atommq@_%' ESCAPE '@'
 		AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 		AND to_regclass('atommq_schema') IS NULL
 	ORDER BY c.relname LIMIT 1`

@@ -70,7 +70,11 @@ func openUnshared(ctx context.Context, dsn string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := refuseShared(ctx, pool); err != nil {
+	err = refuseShared(ctx, pool)
+	if err == nil {
+		err = refuseEncoding(ctx, pool)
+	}
+	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
 	return pool, nil
@@ -88,6 +92,9 @@ func (s *server) pool(setting string, limit time.Duration) *sql.DB {
 // tables. side has room for two connections.
 func checkServer(ctx context.Context, pool, side *sql.DB, existing bool) (made bool, err error) {
 	if err := refuseShared(ctx, side); err != nil {
+		return false, err
+	}
+	if err := refuseEncoding(ctx, side); err != nil {
 		return false, err
 	}
 	if !existing {
@@ -108,6 +115,19 @@ func refuseShared(ctx context.Context, two *sql.DB) error {
 			" set pool_mode = session for this database, or connect to PostgreSQL itself")
 	}
 	return err
+}
+
+// refuseEncoding refuses a database that cannot hold every character: one that it lacks would fail
+// what others publish in the same commit. SQL_ASCII takes bytes as they are.
+func refuseEncoding(ctx context.Context, d *sql.DB) error {
+	var encoding string
+	if err := d.QueryRowContext(ctx, "SHOW server_encoding").Scan(&encoding); err != nil {
+		return err
+	}
+	if encoding != "UTF8" && encoding != "SQL_ASCII" {
+		return fmt.Errorf("its encoding is %s, which lacks characters that entries may have: make another database, createdb --encoding=UTF8 --template=template0", encoding)
+	}
+	return nil
 }
 
 // sharesSessions reports whether something between here and the server gives two connections one

@@ -18,6 +18,7 @@ import (
 type server struct {
 	name string // to show to people: without password
 	dsn  string // as the driver takes it
+	path string // of schemas, "" for the server's own
 }
 
 // IsPostgres reports whether dsn names a PostgreSQL database, and not a file.
@@ -50,6 +51,8 @@ func parseServer(dsn string) (*server, error) {
 	params.Del("sslpassword")
 	name.RawQuery = params.Encode()
 	params = u.Query()
+	path := params.Get("search_path")
+	params.Del("search_path") // which PgBouncer does not take with the connection
 	params.Set("fallback_application_name", "atommq")
 	// The driver would insist on TLS, and wait for ever; PostgreSQL's own programs try it.
 	for _, d := range []struct{ key, variable, value string }{{"sslmode", "PGSSLMODE", "prefer"}, {"connect_timeout", "PGCONNECT_TIMEOUT", "5"}} {
@@ -57,8 +60,10 @@ func parseServer(dsn string) (*server, error) {
 			params.Set(d.key, d.value)
 		}
 	}
-	u.RawQuery = params.Encode()
-	s := &server{name: name.Redacted(), dsn: u.String()}
+	if u.RawQuery = params.Encode(); u.Host == "" && u.Path == "" {
+		u.Path = "/" // without which the driver would not know a URL by it
+	}
+	s := &server{name: name.Redacted(), dsn: u.String(), path: path}
 	cfg, err := pq.NewConfig(s.dsn)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
@@ -106,7 +111,7 @@ func joinPorts(dsn string) string {
 	for _, h := range strings.Split(rest[at:end], ",") {
 		host, port, err := net.SplitHostPort(h)
 		if err != nil {
-			host, port = h, "5432"
+			host, port = strings.Trim(h, "[]"), "5432"
 		}
 		hosts, ports = append(hosts, host), append(ports, port)
 	}
@@ -116,16 +121,23 @@ func joinPorts(dsn string) string {
 
 // What a session is set to once it is connected: PgBouncer takes no settings with the connection.
 const (
+	// homing puts the schema that has AtomMQ's tables before others that the user may make tables in:
+	// a schema of the user's name, made later, comes first otherwise.
+	homing = ` SELECT set_config('search_path', quote_ident(n.nspname) || ', ' || current_setting('search_path'), false)
+		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+		WHERE c.oid = to_regclass('atommq_schema') AND n.nspname IS DISTINCT FROM current_schema(); `
+	// isolation is what statements are written for.
+	isolation = "SET default_transaction_isolation = 'read committed'; "
 	// Every statement of the store finds its rows through an index, in its order where it needs
 	// only the first of them. The planner, which knows the tables as they were minutes ago, or not
 	// at all, must not take them for empty, nor a feed for so short that its rows may as well be
 	// collected and sorted. It must not compile either what it then thinks dear.
-	planning = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off; "
+	planning = isolation + "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off; "
 	// A node that is cut off in a transaction must not stop the others for longer than it may keep
 	// claims. What is acknowledged is on disk. Its lock, which it has for as long as the session
 	// lasts, keeps a copy of the whole database away, as a copy does the writer.
 	writerSession = planning + `SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '10s';
-		SET standard_conforming_strings = on;
+		SET standard_conforming_strings = on; SET array_nulls = on;
 		SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
 		DO $$ BEGIN IF NOT pg_try_advisory_lock_shared(` + presence + `) THEN
 			RAISE EXCEPTION 'atommq copy works on the database' USING ERRCODE = '` + objectInUse + `'; END IF; END $$`
@@ -134,7 +146,7 @@ const (
 	presence      = "1635020145, hashtext(current_schema())"
 	readerSession = planning
 	// A notification is a hint, and a sign of life is soon followed by another: neither waits for the disk.
-	sideSession = "SET synchronous_commit = off"
+	sideSession = isolation + "SET synchronous_commit = off"
 )
 
 // connector returns what opens sessions that begin with setting.
@@ -175,11 +187,19 @@ func (s *session) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, &unreachableError{err}
 	}
 	d.begin(s.limit)
-	if _, err := conn.(driver.ExecerContext).ExecContext(ctx, s.setting, nil); err != nil {
+	if _, err := conn.(driver.ExecerContext).ExecContext(ctx, s.server.pathSetting()+homing+s.setting, nil); err != nil {
 		_ = conn.Close()
 		return nil, &unreachableError{err}
 	}
 	return conn, nil
+}
+
+// pathSetting sets a session's path of schemas.
+func (s *server) pathSetting() string {
+	if s.path == "" {
+		return ""
+	}
+	return "SELECT set_config('search_path', " + pq.QuoteLiteral(s.path) + ", false);"
 }
 
 // NoDatabaseError says that a server of PostgreSQL, which is there, has no database of a name.

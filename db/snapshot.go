@@ -46,6 +46,9 @@ func openSnapshot(ctx context.Context, dsn string) (_ *copySide, err error) {
 		return nil, err
 	}
 	s.tables, err = s.list(ctx, s.conn)
+	if err == nil && len(s.tables) == 0 {
+		err = ErrNoBus
+	}
 	return s, err
 }
 
