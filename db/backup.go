@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"atommq/bus"
 )
@@ -29,7 +31,7 @@ func partial(path string) string { return path + ".partial" }
 // Run returns what the backup holds. Nothing is left of one that fails; one that is killed leaves
 // its partial file, which the next one to the same file removes.
 func (b *Backup) Run(ctx context.Context) (_ []Copied, err error) {
-	if err := b.mayWrite(); err != nil {
+	if err := cmp.Or(b.mayRead(), b.mayWrite()); err != nil {
 		return nil, err
 	}
 	from, err := openSnapshot(ctx, b.From)
@@ -38,7 +40,15 @@ func (b *Backup) Run(ctx context.Context) (_ []Copied, err error) {
 	}
 	defer func() { err = errors.Join(err, from.close()) }()
 	part := partial(b.To)
-	if err := removeAbandoned(ctx, part); err != nil {
+	lock, err := lockPartial(part)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, lock.release()) }()
+	if err := removeDatabase(part); err != nil { // of a backup that was killed
+		return nil, err
+	}
+	if err := makePrivate(part); err != nil {
 		return nil, err
 	}
 	tables, err := b.write(ctx, from, part)
@@ -51,7 +61,26 @@ func (b *Backup) Run(ctx context.Context) (_ []Copied, err error) {
 	return tables, nil
 }
 
-// mayWrite refuses a file that is there.
+// mayRead refuses a file of which a part may be found under another name alone.
+func (b *Backup) mayRead() error {
+	if IsPostgres(b.From) {
+		return nil
+	}
+	loc, err := parse(b.From)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(loc.path)
+	if err == nil {
+		err = loc.checkNames(info)
+	}
+	if err != nil {
+		return fmt.Errorf("database %s: %w", loc.path, err)
+	}
+	return nil
+}
+
+// mayWrite refuses a file that is there, and one beside whose name there lies what is left of another.
 func (b *Backup) mayWrite() error {
 	if IsPostgres(b.To) {
 		return fmt.Errorf("a backup is a file, and %s is none: atommq copy copies into a database of PostgreSQL", Name(b.To))
@@ -59,7 +88,7 @@ func (b *Backup) mayWrite() error {
 	info, err := os.Lstat(b.To)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return location{path: b.To}.check()
+		return b.mayMake()
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
@@ -68,6 +97,16 @@ func (b *Backup) mayWrite() error {
 		return fmt.Errorf("%s is there already: name another file, or give --force to replace it", b.To)
 	}
 	return b.mayReplace(info)
+}
+
+// mayMake refuses a name at which the log of a former database lies: it would pass for a part of the
+// backup, whose readers would find that database, or a mixture.
+func (b *Backup) mayMake() error {
+	loc := location{path: b.To}
+	if rest := loc.orphan(); rest != "" && !b.Force {
+		return fmt.Errorf("%s is there without %s, and may hold the only copy of something: move it away, name another file, or give --force to remove it", rest, b.To)
+	}
+	return loc.checkDirectory()
 }
 
 // mayReplace refuses to put the backup in the place of the database itself.
@@ -121,10 +160,18 @@ func writePages(ctx context.Context, from *copySide, part string, tell func(Prog
 	})
 }
 
+// makePrivate makes a file for this user alone. Other than a database, root does not give it away.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // openNewFile opens a file that needs no journal: if it does not become complete, it goes.
 func openNewFile(path string) (*sql.DB, error) {
 	loc := location{path: path}
-	loc.make()
 	return sql.Open("sqlite3", loc.url("_journal_mode=OFF", "_synchronous=OFF", "_locking_mode=EXCLUSIVE"))
 }
 
@@ -199,6 +246,9 @@ func (b *Backup) rename(part string) error {
 		}
 		return os.Rename(part, b.To)
 	}
+	if err := b.mayWrite(); err != nil {
+		return err
+	}
 	err := os.Link(part, b.To)
 	switch {
 	case err == nil:
@@ -206,10 +256,7 @@ func (b *Backup) rename(part string) error {
 	case errors.Is(err, fs.ErrExist):
 		return b.mayWrite()
 	}
-	if err := b.mayWrite(); err != nil { // the file system knows no links
-		return err
-	}
-	return os.Rename(part, b.To)
+	return os.Rename(part, b.To) // the file system knows no links
 }
 
 func syncFile(path string) (err error) {
@@ -220,22 +267,42 @@ func syncFile(path string) (err error) {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// removeAbandoned removes what a backup that was killed has left, unless one is still writing it.
-func removeAbandoned(ctx context.Context, part string) error {
-	if _, err := os.Lstat(part); errors.Is(err, fs.ErrNotExist) {
-		return nil
+// partialLock keeps other backups away from a partial file until it has its name: what was verified
+// must be what gets it. It is a lock on a file beside: some systems do not tell such a lock from
+// SQLite's own, which besides go when any descriptor of their file is closed.
+type partialLock struct{ *os.File }
+
+// lockPartial fails while another backup writes the file. A process that is killed lets go.
+func lockPartial(part string) (partialLock, error) {
+	for {
+		f, err := os.OpenFile(part+"-lock", os.O_RDONLY|os.O_CREATE, 0o600)
+		if err != nil {
+			return partialLock{}, err
+		}
+		switch err := flock(f, syscall.LOCK_EX|syscall.LOCK_NB); {
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			return partialLock{}, errors.Join(fmt.Errorf("another backup is writing %s: wait for it, or name another file: %w", part, bus.ErrUnavailable), f.Close())
+		case err != nil:
+			return partialLock{}, errors.Join(&os.PathError{Op: "lock", Path: f.Name(), Err: err}, f.Close())
+		}
+		if isNamed(f) {
+			return partialLock{f}, nil
+		}
+		_ = f.Close() // its holder removed it meanwhile, and nobody else finds it
 	}
-	d, err := sql.Open("sqlite3", location{path: part}.url("mode=rw", "_busy_timeout=0"))
-	if err != nil {
-		return err
-	}
-	_, err = d.ExecContext(ctx, "BEGIN IMMEDIATE; ROLLBACK")
-	busy := isBusy(err) // any other error comes from its being half a file
-	if err := d.Close(); busy || err != nil {
-		return errors.Join(fmt.Errorf("another backup is writing %s: wait for it, or name another file: %w", part, bus.ErrUnavailable), err)
-	}
-	return removeDatabase(part)
 }
+
+// isNamed reports whether a file has the name that it was opened by.
+func isNamed(f *os.File) bool {
+	here, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(f.Name())
+	return err == nil && os.SameFile(here, there)
+}
+
+func (l partialLock) release() error { return errors.Join(os.Remove(l.Name()), l.Close()) }
 
 // removeDatabase removes a file of SQLite, if there is one.
 func removeDatabase(path string) error {

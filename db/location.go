@@ -60,39 +60,76 @@ func parseURL(rest string) (location, error) {
 	return location{path: path, params: params}, nil
 }
 
-// check finds what SQLite would only call "unable to open database file".
+// check finds what SQLite would only call "unable to open database file", and what it would lose.
 func (l location) check() error {
 	info, err := os.Stat(l.path)
 	switch {
 	case err == nil && info.IsDir():
 		return fmt.Errorf("is a directory: name a file in it: %w", bus.ErrUnavailable)
-	case errors.Is(err, os.ErrNotExist):
-		dir := filepath.Dir(l.path)
-		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("there is no directory %s: make it first: %w", dir, bus.ErrUnavailable)
-		}
+	case err == nil:
+		return l.checkNames(info)
+	case !errors.Is(err, os.ErrNotExist):
+		return nil
+	}
+	if err := l.checkDirectory(); err != nil {
+		return err
+	}
+	if rest := l.orphan(); rest != "" {
+		return fmt.Errorf("is not there, but %s is, and may hold the only copy of what was published last: put the file back beside it, or move it away: %w", rest, bus.ErrUnavailable)
 	}
 	return nil
 }
 
+func (l location) checkDirectory() error {
+	dir := filepath.Dir(l.real())
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("there is no directory %s: make it first: %w", dir, bus.ErrUnavailable)
+	}
+	return nil
+}
+
+// checkNames refuses a file of several names. Under each of them SQLite would have another log, and
+// processes would overwrite each other's commits.
+func (l location) checkNames(info fs.FileInfo) error {
+	names := linksTo(info)
+	if names <= 1 {
+		return nil
+	}
+	remedy := "remove the others, or make symbolic links of them (find -samefile finds them)"
+	if other, err := os.Stat(partial(l.path)); err == nil && os.SameFile(info, other) { // of a backup that was killed
+		remedy = "remove " + partial(l.path)
+	}
+	return fmt.Errorf("has %d names (hard links), and what is published under one would be lost under another: %s: %w", names, remedy, bus.ErrUnavailable)
+}
+
+// orphan returns the name of the log or journal that lies where there is no file, "" for none or an
+// empty one. SQLite would take it for a part of a new file that has pages, and remove it beside one that
+// has none.
+func (l location) orphan() string {
+	for _, suffix := range []string{"-wal", "-journal"} {
+		if info, err := os.Lstat(l.real() + suffix); err == nil && info.Size() > 0 {
+			return l.real() + suffix
+		}
+	}
+	return ""
+}
+
 // make makes the file, for nobody but its owner to read, if there is none: SQLite has its other
-// files as this one. What it cannot make, SQLite says better.
+// files as this one. What it cannot make, SQLite says better. Root gives it to whom the directory
+// belongs to: a server that runs as its user could not open it otherwise.
 func (l location) make() {
 	if l.params.Has("mode") || l.params.Has("vfs") {
 		return
 	}
-	if f, err := os.OpenFile(l.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
-		_ = f.Close() // there is nothing in it
-	}
-}
-
-// mode returns who may do what with the file, which holds for those beside it, too.
-func (l location) mode() fs.FileMode {
-	info, err := os.Stat(l.path)
+	path := l.real()
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return 0o600
+		return
 	}
-	return info.Mode().Perm()
+	if dir, err := os.Stat(filepath.Dir(path)); err == nil {
+		giveTo(f, dir)
+	}
+	_ = f.Close() // there is nothing in it
 }
 
 // url returns the driver's data source name, with more parameters: "key=value".
@@ -141,10 +178,24 @@ func (l location) migrator(cfg Config) string {
 // must find the same locks.
 func (l location) nodes() string { return l.real() + "-nodes" }
 
-// real is the path that symbolic links lead to.
+// mostLinks is how many symbolic links real follows, one to the other: as many as Linux does.
+const mostLinks = 40
+
+// real is the path that symbolic links lead to, whether there is a file or not.
 func (l location) real() string {
-	if real, err := filepath.EvalSymlinks(l.path); err == nil {
-		return real
+	path := l.path
+	for range mostLinks {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return real
+		}
+		next, err := os.Readlink(path)
+		if err != nil { // no link: it is the file that is not there
+			return path
+		}
+		if !filepath.IsAbs(next) {
+			next = filepath.Join(filepath.Dir(path), next)
+		}
+		path = next
 	}
 	return l.path
 }

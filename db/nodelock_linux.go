@@ -3,7 +3,6 @@ package db
 import (
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"sync"
 
@@ -23,8 +22,8 @@ import (
 // A lock for reading does as well as one for writing, where nobody but its holder wants the byte,
 // and asks only that the file can be read.
 type nodeLocks struct {
-	path string
-	mode fs.FileMode // of the file, if it is made
+	path     string
+	database string // whose owner and mode the file has
 
 	mu   sync.Mutex
 	file *os.File // nil until used
@@ -83,7 +82,7 @@ func (l *nodeLocks) held(node int64) (bool, error) {
 // open opens the file if it is not. Callers hold l.mu.
 func (l *nodeLocks) open(flag int) (err error) {
 	if l.file == nil {
-		l.file, err = os.OpenFile(l.path, os.O_RDONLY|flag, l.mode)
+		l.file, err = openLocks(l.path, l.database, flag)
 	}
 	return err
 }

@@ -4,7 +4,6 @@ package db
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"strconv"
 	"sync"
@@ -15,8 +14,8 @@ import (
 // the open file: each node locks a whole file of its own with flock, which has the same properties.
 // Windows lacks it, and is not supported.
 type nodeLocks struct {
-	path string
-	mode fs.FileMode // of a file that is made
+	path     string
+	database string // whose owner and mode a file has
 
 	mu   sync.Mutex
 	mine map[int64]*os.File
@@ -26,7 +25,7 @@ type nodeLocks struct {
 func (l *nodeLocks) hold(node int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f, err := os.OpenFile(l.name(node), os.O_RDONLY|os.O_CREATE, l.mode)
+	f, err := openLocks(l.name(node), l.database, os.O_CREATE)
 	if err != nil {
 		return err
 	}
@@ -63,7 +62,7 @@ func (l *nodeLocks) held(node int64) (bool, error) {
 	if l.mine[node] != nil {
 		return true, nil
 	}
-	f, err := os.Open(l.name(node))
+	f, err := openLocks(l.name(node), l.database, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
@@ -80,14 +79,6 @@ func (l *nodeLocks) held(node int64) (bool, error) {
 }
 
 func (l *nodeLocks) name(node int64) string { return l.path + "." + strconv.FormatInt(node, 10) }
-
-func flock(f *os.File, how int) error {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return onDescriptor(raw, func(fd uintptr) error { return syscall.Flock(int(fd), how) })
-}
 
 // close lets go of all locks.
 func (l *nodeLocks) close() error {

@@ -17,6 +17,9 @@ func OpenAsIs(ctx context.Context, dsn string, wait time.Duration) (*sql.DB, err
 	if err != nil {
 		return nil, err
 	}
+	if err := l.check(); err != nil {
+		return nil, err
+	}
 	l.make()
 	return sql.Open("sqlite3", l.url(fmt.Sprintf("_busy_timeout=%d", wait.Milliseconds())))
 }

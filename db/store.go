@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime"
 	"time"
@@ -25,6 +26,9 @@ type Config struct {
 	// BusyTimeout is how long, in a file, a writer waits for another process to end its
 	// transaction before it fails with bus.ErrUnavailable: default 10 s.
 	BusyTimeout time.Duration
+	// Log is told of a file's log that cannot be written to the file, of which nobody else would know:
+	// default slog.Default().
+	Log *slog.Logger
 	// Existing has Open make nothing: it fails with ErrNoBus where there is none.
 	Existing bool
 }
@@ -106,6 +110,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.BusyTimeout == 0 {
 		c.BusyTimeout = 10 * time.Second
 	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
 	return c, nil
 }
 
@@ -137,7 +144,7 @@ func open(ctx context.Context, loc location, cfg Config) (*Store, error) {
 	if err := checkWhole(ctx, pool.DB, copyFile{}.tableCount(copyMarker)); err != nil {
 		return nil, errors.Join(err, pool.Close(), w.close())
 	}
-	return newStore(&writer{engine: w, counterLags: true}, &reader{DB: pool, text: func(query string) string { return query }, native: true}, &nodeLocks{path: loc.nodes(), mode: loc.mode()}), nil
+	return newStore(&writer{engine: w, counterLags: true}, &reader{DB: pool, text: func(query string) string { return query }, native: true}, &nodeLocks{path: loc.nodes(), database: loc.path}), nil
 }
 
 func newStore(w *writer, reader *reader, nodes vitals) *Store {
