@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql/driver"
+	"sync/atomic"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -15,6 +16,8 @@ const (
 	// the log begins anew only once all of it is in the database, and others always add to it while
 	// the checkpointer works. The index of so many fits in one piece of shared memory.
 	checkpointAtMost = 4000
+	// checkpointSilence is how long one that fails again and again is not told of again.
+	checkpointSilence = time.Minute
 	// checkpointPause is how long the checkpointer leaves the log alone.
 	checkpointPause = 20 * time.Millisecond
 )
@@ -29,6 +32,9 @@ type checkpointer struct {
 	stop     context.CancelFunc
 	ended    chan struct{}
 	conn     *sqlite3.SQLiteConn // nil until used
+	failed   atomic.Int64        // how often
+	told     time.Time           // when the log was last told of that
+	failing  bool                // the log was, and not yet of a success
 }
 
 func newCheckpointer(l location, cfg Config) *checkpointer {
@@ -68,9 +74,11 @@ func (c *checkpointer) run(ctx context.Context) {
 			return
 		case <-c.commits:
 		}
-		if c.work() != nil {
-			c.disconnect() // those who commit make up for it, and know what to say
+		written, err := c.work()
+		if err != nil {
+			c.disconnect()
 		}
+		c.report(written, err)
 		pause.Reset(checkpointPause)
 	}
 }
@@ -82,20 +90,58 @@ func (c *checkpointer) disconnect() {
 	}
 }
 
-// work writes what there is, if that is worth it.
-func (c *checkpointer) work() error {
-	if c.conn == nil {
-		conn, err := (&sqlite3.SQLiteDriver{}).Open(c.location.writer(c.config))
-		if err != nil {
-			return err
+// report tells of what fails. Those who commit do not: that works for as long as the log can grow.
+func (c *checkpointer) report(written bool, err error) {
+	switch {
+	case isBusy(err):
+	case err != nil:
+		c.failed.Add(1)
+		if time.Since(c.told) >= checkpointSilence {
+			c.told, c.failing = time.Now(), true
+			c.config.Log.Error("what is committed cannot be written to the database file; its log grows", "file", c.location.path, "err", err)
 		}
+	case written && c.failing:
+		c.failing = false
+		c.config.Log.Info("what is committed is written to the database file again", "file", c.location.path)
+	}
+}
+
+// open connects to the file, and makes none should it be gone.
+func (c *checkpointer) open() error {
+	dsn := c.location.writer(c.config)
+	if !c.location.params.Has("mode") {
+		dsn += "&mode=rw"
+	}
+	conn, err := (&sqlite3.SQLiteDriver{}).Open(dsn)
+	if err == nil {
 		c.conn = conn.(*sqlite3.SQLiteConn)
 	}
-	pages, done, err := checkpoint(c.conn, "NOOP")
-	if err == nil && pages-done >= checkpointPages {
-		_, _, err = checkpoint(c.conn, "PASSIVE")
-	}
 	return err
+}
+
+// work writes what there is, if that is worth it, and reports whether it did.
+func (c *checkpointer) work() (written bool, err error) {
+	if c.conn == nil {
+		if err := c.open(); err != nil {
+			return false, err
+		}
+	}
+	pages, done, err := checkpoint(c.conn, "NOOP")
+	if err != nil || pages-done < checkpointPages {
+		return false, err
+	}
+	_, after, err := checkpoint(c.conn, "PASSIVE")
+	return after > done, err // nothing is written, and no error, while one of those who commit is at it
+}
+
+// FailedCheckpoints returns how often this process could not write a file's log to the file; ok is
+// false on a server, which has none.
+func (s *Store) FailedCheckpoints() (n int64, ok bool) {
+	w, ok := s.writer.engine.(*sqlite)
+	if !ok {
+		return 0, false
+	}
+	return w.checkpointer.failed.Load(), true
 }
 
 // checkpoint returns how many pages there are in the log, and how many of those in the database, too.

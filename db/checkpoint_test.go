@@ -1,7 +1,11 @@
 package db
 
 import (
+	"errors"
+	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,5 +79,43 @@ func TestTheLogDoesNotGrowWithWhatIsPublished(t *testing.T) {
 	}
 	if most := int64(checkpointAtMost+1000) * page; largest > most {
 		t.Errorf("the log had %d bytes, at most %d expected", largest, most)
+	}
+}
+
+// lines is a log whose lines can be waited for.
+type lines chan string
+
+func (l lines) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
+}
+
+// Commits succeed meanwhile, and nobody would know why the log grows.
+func TestWhatCannotBeWrittenToTheFileIsToldOnceAMinute(t *testing.T) {
+	path, log := filepath.Join(t.TempDir(), "gone.db"), make(lines, 10)
+	c := newCheckpointer(location{path: path}, Config{Synchronous: "FULL", Log: slog.New(slog.NewTextHandler(log, nil))})
+	c.committed()
+	if line := <-log; !strings.Contains(line, "its log grows") || !strings.Contains(line, path) {
+		t.Errorf("the log has %s", line)
+	}
+	c.close()
+	for range 3 {
+		c.report(c.work())
+	}
+	if n := c.failed.Load(); n != 4 || len(log) != 0 {
+		t.Errorf("%d failures, and %d lines more", n, len(log))
+	}
+	c.told = c.told.Add(-checkpointSilence)
+	c.report(c.work())
+	if len(log) != 1 {
+		t.Errorf("%d lines after a minute", len(log))
+	}
+	c.report(true, nil)
+	c.report(true, nil)
+	if len(log) != 2 {
+		t.Errorf("%d lines once it works again", len(log))
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it has made the file: %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"atommq/api"
 	"atommq/bus"
+	"atommq/db"
 	"atommq/stompgw"
 )
 
@@ -22,6 +23,7 @@ type metrics struct {
 	crowd   *crowd
 	bus     *bus.Bus
 	access  *bus.Access
+	store   *db.Store
 	gateway *stompgw.Server
 	http    func() api.Stats // nil in a gateway
 }
@@ -31,7 +33,7 @@ const scrapesAtOnce = 4
 
 // newMetrics makes the metrics of a node. Only the longest queues, so many, have metrics of their own.
 func newMetrics(n *node, at *crowd, gateway *stompgw.Server, queues int, log *slog.Logger) *metrics {
-	return &metrics{census: newCensus(n.bus, queues, log), crowd: at, bus: n.bus, access: n.access, gateway: gateway}
+	return &metrics{census: newCensus(n.bus, queues, log), crowd: at, bus: n.bus, access: n.access, store: n.store, gateway: gateway}
 }
 
 // handler answers with the metrics in the format of Prometheus.
@@ -57,6 +59,9 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	stats, stomp := m.bus.Stats(), m.gateway.Stats()
 	s.log(&stats)
 	s.commits(&stats)
+	if n, ok := m.store.FailedCheckpoints(); ok {
+		s.counter("atommq_checkpoints_failed_total", "Times that what is committed could not be written from SQLite's log to the database file.", n)
+	}
 	s.queues(&stats)
 	s.limits(m.access)
 	s.refusals(m.crowd, &stomp)

@@ -80,6 +80,7 @@ func startNode(ctx context.Context, s *settings, cfg db.Config, log *slog.Logger
 		return nil, err
 	}
 	room := s.keepToMemory()
+	cfg.Log = log
 	store, err := db.Open(ctx, s.DB, cfg)
 	switch {
 	case errors.Is(err, db.ErrNoBus):
