@@ -478,3 +478,19 @@ func execFile(t *testing.T, path, statement string) {
 		t.Fatal(err)
 	}
 }
+
+// SQLite has rolled back by itself, and would say that there is nothing to roll back.
+func TestACopyThatFailsSaysSoInOneLine(t *testing.T) {
+	side, err := openTarget(t.Context(), filepath.Join(t.TempDir(), "a.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer side.close()
+	err = side.transact(t.Context(), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "INSERT OR ROLLBACK INTO atommq_node (id, started) VALUES (1, 1), (1, 1)")
+		return err
+	})
+	if err == nil || strings.Contains(err.Error(), "\n") {
+		t.Errorf("it says %v", err)
+	}
+}

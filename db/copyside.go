@@ -258,7 +258,8 @@ func (s *copySide) transact(ctx context.Context, work func(*sql.Tx) error) error
 		return err
 	}
 	if err := work(tx); err != nil {
-		return errors.Join(err, unlessLost(tx.Rollback()))
+		_ = tx.Rollback() // a full disk has SQLite do so itself, and another one closing it
+		return err
 	}
 	return tx.Commit()
 }
