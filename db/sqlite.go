@@ -27,8 +27,11 @@ type sqlite struct {
 
 	mu    sync.Mutex
 	file  os.FileInfo         // which file it is, from when it is opened; nil where that is not known
+	log   os.FileInfo         // which one its log is, while conn is there and has written
+	real  string              // the file that symbolic links lead to, beside which its log lies
 	conn  *sqlite3.SQLiteConn // nil until used, and after it failed to roll back
 	stmts map[string]*sqlite3.SQLiteStmt
+	opens int64 // how often conn was opened
 }
 
 // prepare opens the connection and sets what the file itself remembers.
@@ -82,17 +85,22 @@ func (w *sqlite) connect() error {
 	if w.conn != nil {
 		return nil
 	}
+	if err := w.checkFile(); err != nil { // or SQLite would make one
+		return err
+	}
 	conn, err := (&sqlite3.SQLiteDriver{}).Open(w.location.writer(w.config))
 	if err != nil {
 		return err
 	}
 	w.conn = conn.(*sqlite3.SQLiteConn)
+	w.opens++
 	w.stmts = make(map[string]*sqlite3.SQLiteStmt)
 	if _, err := w.conn.Exec("PRAGMA wal_autocheckpoint = "+strconv.Itoa(checkpointAtMost), nil); err != nil {
 		return errors.Join(err, w.disconnect())
 	}
 	if w.file == nil {
 		w.file, _ = os.Stat(w.location.path)
+		w.real = w.location.real()
 	}
 	return nil
 }
@@ -103,11 +111,33 @@ func (w *sqlite) checkFile() error {
 	if w.file == nil {
 		return nil
 	}
-	if now, err := os.Stat(w.location.path); err != nil || !os.SameFile(w.file, now) {
+	now, err := os.Stat(w.location.path)
+	switch {
+	case errors.Is(err, os.ErrNotExist), err == nil && !os.SameFile(w.file, now):
 		return fmt.Errorf("%s was removed or replaced while it was in use: stop every server, put the file back with its -wal, and start again: %w", w.location.path, bus.ErrUnavailable)
+	case err != nil:
+		return fmt.Errorf("see whether the database file is still there: %w: %w", bus.ErrUnavailable, err)
 	}
 	return nil
 }
+
+// checkLog refuses likewise where nobody finds the log: whoever opens the file would make another one,
+// and each would overwrite what the other committed.
+func (w *sqlite) checkLog() error {
+	if w.log == nil {
+		return nil
+	}
+	now, err := os.Stat(w.logPath())
+	switch {
+	case errors.Is(err, os.ErrNotExist), err == nil && !os.SameFile(w.log, now):
+		return fmt.Errorf("%s was removed or replaced while it was in use: stop every server, but not with kill -9, so that it writes what was in it to the database, and start again: %w", w.logPath(), bus.ErrUnavailable)
+	case err != nil:
+		return fmt.Errorf("see whether the database's log is still there: %w: %w", bus.ErrUnavailable, err)
+	}
+	return nil
+}
+
+func (w *sqlite) logPath() string { return w.real + "-wal" }
 
 func (w *sqlite) close() error {
 	w.checkpointer.close()
@@ -126,7 +156,7 @@ func (w *sqlite) disconnect() error {
 		_ = s.Close() // it reports the last execution's error again
 	}
 	err := w.conn.Close()
-	w.conn, w.stmts = nil, nil
+	w.conn, w.stmts, w.log = nil, nil, nil // the last one to close a file removes its log
 	return err
 }
 
@@ -176,7 +206,16 @@ func (w *sqlite) begin() error {
 	if err := w.checkFile(); err != nil {
 		return err
 	}
-	return w.exec("BEGIN IMMEDIATE")
+	if err := w.checkLog(); err != nil {
+		return err
+	}
+	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	if w.log == nil {
+		w.log, _ = os.Stat(w.logPath())
+	}
+	return nil
 }
 
 // rollback ends a failed transaction, if SQLite has not done so already. A

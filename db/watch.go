@@ -18,7 +18,7 @@ func (s *Store) Watch(ctx context.Context, changed func()) error { return s.writ
 func (w *sqlite) watch(ctx context.Context, changed func()) error {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
-	for seen := int64(-1); ; {
+	for seen := (version{opens: -1}); ; {
 		now, err := w.dataVersion()
 		if err != nil {
 			return fmt.Errorf("watch the database: %w", translate(ctx, err))
@@ -35,15 +35,19 @@ func (w *sqlite) watch(ctx context.Context, changed func()) error {
 	}
 }
 
-// dataVersion returns a number that changes when another connection has
-// written. Asked on the connection through which this process does all its
-// writing, it stands still for that.
-func (w *sqlite) dataVersion() (v int64, err error) {
+// version is a state of the file. SQLite's number of it means nothing on another connection, which may
+// have come to the same one by another way.
+type version struct{ opens, data int64 }
+
+// dataVersion returns what changes when another connection has written. Asked on the connection through
+// which this process does all its writing, it stands still for that.
+func (w *sqlite) dataVersion() (v version, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.connect(); err != nil {
-		return 0, err
+		return version{}, err
 	}
-	err = w.query("PRAGMA data_version", nil, func(row []driver.Value) { v = row[0].(int64) })
+	v.opens = w.opens
+	err = w.query("PRAGMA data_version", nil, func(row []driver.Value) { v.data = row[0].(int64) })
 	return v, err
 }

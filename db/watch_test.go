@@ -50,6 +50,25 @@ func TestWatchFindsWhatChangedTwoWritesAgo(t *testing.T) {
 	}
 }
 
+// Another connection may have come to the same number of the state.
+func TestWatchFindsWhatChangedWhileItsConnectionWasMadeAnew(t *testing.T) {
+	s := openNew(t)
+	other := openAt(t, sqliteOf(s).location.path)
+	w := sqliteOf(s)
+	anew := func(meanwhile func()) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if err := w.disconnect(); err != nil {
+			t.Error(err)
+		}
+		meanwhile()
+	}
+	anew(func() {}) // so that it has seen as little of others as the next one
+	hints := watching(t, s)
+	anew(func() { mustCommit(t, other, publishing(t, "x", 1)...) })
+	<-hints
+}
+
 func BenchmarkWatchLook(b *testing.B) {
 	s := openNew(b)
 	for b.Loop() {
