@@ -80,7 +80,8 @@ func (b *Backup) mayRead() error {
 	return nil
 }
 
-// mayWrite refuses a file that is there, and one beside whose name there lies what is left of another.
+// mayWrite refuses a file that is there, and one beside whose name there lies what is left of
+// another.
 func (b *Backup) mayWrite() error {
 	if IsPostgres(b.To) {
 		return fmt.Errorf("a backup is a file, and %s is none: atommq copy copies into a database of PostgreSQL", Name(b.To))
@@ -99,8 +100,8 @@ func (b *Backup) mayWrite() error {
 	return b.mayReplace(info)
 }
 
-// mayMake refuses a name at which the log of a former database lies: it would pass for a part of the
-// backup, whose readers would find that database, or a mixture.
+// mayMake refuses a name at which the log of a former database lies: it would pass for a part of
+// the backup, whose readers would find that database, or a mixture.
 func (b *Backup) mayMake() error {
 	loc := location{path: b.To}
 	if rest := loc.orphan(); rest != "" && !b.Force {

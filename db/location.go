@@ -103,8 +103,8 @@ func (l location) checkNames(info fs.FileInfo) error {
 }
 
 // orphan returns the name of the log or journal that lies where there is no file, "" for none or an
-// empty one. SQLite would take it for a part of a new file that has pages, and remove it beside one that
-// has none.
+// empty one. SQLite would take it for a part of a new file that has pages, and remove it beside one
+// that has none.
 func (l location) orphan() string {
 	for _, suffix := range []string{"-wal", "-journal"} {
 		if info, err := os.Lstat(l.real() + suffix); err == nil && info.Size() > 0 {

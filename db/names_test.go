@@ -75,7 +75,8 @@ func TestABackupThatWasKilledAtItsEndCanBeRestored(t *testing.T) {
 	}
 }
 
-// SQLite would remove the log, which has what was published last, for want of a file that it belongs to.
+// SQLite would remove the log, which has what was published last, for want of a file that it
+// belongs to.
 func TestNoDatabaseIsMadeBesideTheLogOfAnother(t *testing.T) {
 	backup, path := filepath.Join(t.TempDir(), "backup.db"), filepath.Join(t.TempDir(), "a.db")
 	if _, err := (&Backup{From: filled(t, 1), To: backup}).Run(t.Context()); err != nil {

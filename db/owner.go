@@ -41,8 +41,8 @@ func openLocks(path, database string, flag int) (*os.File, error) {
 	return f, nil
 }
 
-// shareLocks leaves alone what is not a file of locks, which are empty: somebody who may write to the
-// directory could have root give away any other one by that name.
+// shareLocks leaves alone what is not a file of locks, which are empty: somebody who may write to
+// the directory could have root give away any other one by that name.
 func shareLocks(f *os.File, database string) {
 	of, err := os.Stat(database)
 	if err != nil {

@@ -121,8 +121,8 @@ func (w *sqlite) checkFile() error {
 	return nil
 }
 
-// checkLog refuses likewise where nobody finds the log: whoever opens the file would make another one,
-// and each would overwrite what the other committed.
+// checkLog refuses likewise where nobody finds the log: whoever opens the file would make another
+// one, and each would overwrite what the other committed.
 func (w *sqlite) checkLog() error {
 	if w.log == nil {
 		return nil

@@ -35,12 +35,12 @@ func (w *sqlite) watch(ctx context.Context, changed func()) error {
 	}
 }
 
-// version is a state of the file. SQLite's number of it means nothing on another connection, which may
-// have come to the same one by another way.
+// version is a state of the file. SQLite's number of it means nothing on another connection, which
+// may have come to the same one by another way.
 type version struct{ opens, data int64 }
 
-// dataVersion returns what changes when another connection has written. Asked on the connection through
-// which this process does all its writing, it stands still for that.
+// dataVersion returns what changes when another connection has written. Asked on the connection
+// through which this process does all its writing, it stands still for that.
 func (w *sqlite) dataVersion() (v version, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
