@@ -1,7 +1,9 @@
 package db
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -70,30 +72,35 @@ func (s *Snapshot) Page(ctx context.Context, feed string, after int64, limit, by
 	return page, rows.Err()
 }
 
-// Media writes what the entry of this uuid links to.
-func (s *Snapshot) Media(ctx context.Context, uuid string, to io.Writer) error {
-	query := "SELECT c.bytes FROM atommq_media AS m JOIN atommq_chunk AS c ON c.media = m.id WHERE m.entry = " + s.side.param(1) + " ORDER BY c.seq"
+// Media writes what the entry of this uuid links to, and returns its SHA-256: ErrDamaged where that
+// is not the one of what came.
+func (s *Snapshot) Media(ctx context.Context, uuid string, to io.Writer) ([]byte, error) {
+	query := "SELECT m.digest, c.bytes FROM atommq_media AS m JOIN atommq_chunk AS c ON c.media = m.id WHERE m.entry = " + s.side.param(1) + " ORDER BY c.seq"
 	rows, err := s.side.conn.QueryContext(ctx, query, uuid)
 	if err != nil {
-		return fmt.Errorf("read media of %s: %w", uuid, translate(ctx, err))
+		return nil, fmt.Errorf("read media of %s: %w", uuid, translate(ctx, err))
 	}
 	defer rows.Close()
-	found := false
+	var digest []byte
+	sum := sha256.New()
+	to = io.MultiWriter(to, sum)
 	for rows.Next() {
 		var chunk []byte
-		if err := rows.Scan(&chunk); err != nil {
-			return err
+		if err := rows.Scan(&digest, &chunk); err != nil {
+			return nil, err
 		}
 		if _, err := to.Write(chunk); err != nil {
-			return err
+			return nil, err
 		}
-		found = true
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read media of %s: %w", uuid, translate(ctx, err))
+		return nil, fmt.Errorf("read media of %s: %w", uuid, translate(ctx, err))
 	}
-	if !found {
-		return fmt.Errorf("media of %s: %w: run atommq check", uuid, bus.ErrNoMedia)
+	switch {
+	case digest == nil:
+		return nil, fmt.Errorf("media of %s: %w: run atommq check", uuid, bus.ErrNoMedia)
+	case !bytes.Equal(sum.Sum(nil), digest):
+		return nil, fmt.Errorf("media of entry %s are not the bytes that came (SHA-256): PUT the file anew, or delete the entry: %w", uuid, ErrDamaged)
 	}
-	return nil
+	return digest, nil
 }

@@ -18,8 +18,8 @@ import (
 const keptOpen = `<mq:kept xmlns:mq="` + NamespaceMQ + `"`
 
 // AppendKept appends the element of a live entry as an archive has it. f gives the author of an
-// entry without one; media is where the media lie that it links to.
-func AppendKept(dst []byte, m *Member, f *Feed, media string) ([]byte, error) {
+// entry without one; media is where the media lie that it links to, and sum their SHA-256.
+func AppendKept(dst []byte, m *Member, f *Feed, media string, sum []byte) ([]byte, error) {
 	start, end, err := rootSpan(m)
 	if err != nil {
 		return dst, err
@@ -35,10 +35,11 @@ func AppendKept(dst []byte, m *Member, f *Feed, media string) ([]byte, error) {
 	w.attribute("published", strconv.FormatInt(m.Published.UnixMicro(), 10))
 	w.attribute("updated", strconv.FormatInt(m.Updated.UnixMicro(), 10))
 	w.attribute("filled", strconv.Itoa(len(filled.dst)))
-	sum := sha256.Sum256(m.XML)
-	w.attribute("sha256", hex.EncodeToString(sum[:]))
+	own := sha256.Sum256(m.XML)
+	w.attribute("sha256", hex.EncodeToString(own[:]))
 	if m.Media != "" {
 		w.attribute("media", base64.StdEncoding.EncodeToString([]byte(m.Media)))
+		w.attribute("media-sha256", hex.EncodeToString(sum))
 	}
 	if start > 0 {
 		w.attribute("before", base64.StdEncoding.EncodeToString(m.XML[:start]))
@@ -86,36 +87,37 @@ func rootSpan(m *Member) (start, end int, err error) {
 var ErrNotKept = errors.New("not as it was exported")
 
 // Unkeep returns the entry that AppendKept wrote into an archive of which e was parsed, byte for
-// byte, with its uuid: ErrNotKept for any other entry.
-func Unkeep(e *Entry) (*Member, error) {
+// byte, with its uuid, and the SHA-256 of its media, nil where the archive is older than that:
+// ErrNotKept for any other entry.
+func Unkeep(e *Entry) (m *Member, mediaSum []byte, err error) {
 	_, inner := rootTag(e.XML)
 	if !bytes.HasPrefix(e.XML[inner:], []byte(keptOpen)) {
-		return nil, ErrNotKept
+		return nil, nil, ErrNotKept
 	}
 	p := viewing(&Member{XML: e.XML})
 	if _, err := p.prolog(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if _, err := p.next(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	k := keptTag{p: &p}
-	m := &Member{UUID: p.attrString("uuid"), Published: k.time("published"), Updated: k.time("updated"), Media: k.media("media")}
+	m = &Member{UUID: p.attrString("uuid"), Published: k.time("published"), Updated: k.time("updated"), Media: k.media("media")}
 	before, behind := k.bytes("before"), k.bytes("behind")
-	sum := p.attrString("sha256")
+	sum, mediaSum := k.sum("sha256"), k.sum("media-sha256")
 	filled := k.number("filled", 0, int64(len(e.XML)))
 	if err := p.skip(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rest := p.pos + int(filled)
 	if k.wrong || rest > len(e.XML) || !isUUIDText(m.UUID) {
-		return nil, ErrNotKept
+		return nil, nil, ErrNotKept
 	}
 	m.XML = bytes.Join([][]byte{before, e.XML[:inner], e.XML[rest:], behind}, nil)
-	if is := sha256.Sum256(m.XML); hex.EncodeToString(is[:]) != sum {
-		return nil, ErrNotKept
+	if is := sha256.Sum256(m.XML); !bytes.Equal(is[:], sum) {
+		return nil, nil, ErrNotKept
 	}
-	return m, m.reread()
+	return m, mediaSum, m.reread()
 }
 
 // reread takes from the XML what is kept beside it.
@@ -163,6 +165,17 @@ func (k *keptTag) media(name string) string {
 		k.wrong = true
 	}
 	return string(typ)
+}
+
+// sum returns a SHA-256, nil for none.
+func (k *keptTag) sum(name string) []byte {
+	text := k.p.attrString(name)
+	if text == "" {
+		return nil
+	}
+	sum, err := hex.DecodeString(text)
+	k.wrong = k.wrong || err != nil || len(sum) != sha256.Size
+	return sum
 }
 
 func (k *keptTag) bytes(name string) []byte {

@@ -1,6 +1,7 @@
 package feeds
 
 import (
+	"crypto/sha256"
 	"errors"
 	"os"
 	"path/filepath"
@@ -16,7 +17,7 @@ func archived(t *testing.T, members ...*Member) *Document {
 	t.Helper()
 	f := Feed{Name: "näme <&>", UUID: "01a22499-fe78-7337-a84d-8bcde95670a4", Title: "the title"}
 	doc := AppendFeed(nil, &Page{Feed: f, Archive: true, Name: true, Members: members}, func(dst []byte, m *Member) []byte {
-		dst, err := AppendKept(dst, m, &f, "media/"+m.UUID)
+		dst, err := AppendKept(dst, m, &f, "media/"+m.UUID, sumOf(m))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +77,7 @@ func TestAnArchiveGivesEveryEntryBackByteForByte(t *testing.T) {
 	}
 	for name, e := range entries {
 		want := member(e)
-		got, err := Unkeep(archived(t, want).Entries[0])
+		got, _, err := Unkeep(archived(t, want).Entries[0])
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -112,7 +113,7 @@ func TestEveryDateThatIsTakenComesBackFromAnArchive(t *testing.T) {
 		}
 		want := member(doc.Entries[0])
 		want.Published, want.Updated = doc.Entries[0].Published, doc.Entries[0].Updated.Truncate(time.Microsecond)
-		got, err := Unkeep(archived(t, want).Entries[0])
+		got, _, err := Unkeep(archived(t, want).Entries[0])
 		if err != nil {
 			t.Errorf("%s: %v", date, err)
 			continue
@@ -130,8 +131,8 @@ func TestAnArchiveNamesTheMediaOfALink(t *testing.T) {
 	}
 	m := member(e)
 	m.Media = "image/png"
-	got, err := Unkeep(archived(t, m).Entries[0])
-	if err != nil || got.Media != "image/png" || got.Absent != m.Absent || !cmp.Equal(got.XML, m.XML) {
+	got, sum, err := Unkeep(archived(t, m).Entries[0])
+	if err != nil || got.Media != "image/png" || !cmp.Equal(sum, sumOf(m)) || got.Absent != m.Absent || !cmp.Equal(got.XML, m.XML) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -150,11 +151,11 @@ func TestAnEntryThatWasChangedIsNotTakenForTheFormerOne(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if m, err := Unkeep(again.Entries[0]); err == nil && !cmp.Equal(m.XML, doc.Entries[0].XML) {
+		if m, _, err := Unkeep(again.Entries[0]); err == nil && !cmp.Equal(m.XML, doc.Entries[0].XML) {
 			t.Errorf("%s\nis taken for\n%s", changed.XML, m.XML)
 		}
 	}
-	if _, err := Unkeep(doc.Entries[0]); !errors.Is(err, ErrNotKept) {
+	if _, _, err := Unkeep(doc.Entries[0]); !errors.Is(err, ErrNotKept) {
 		t.Errorf("an entry of others: %v", err)
 	}
 }
@@ -167,7 +168,7 @@ func FuzzUnkeep(f *testing.F) {
 	}
 	m := member(doc.Entries[0])
 	m.Media = "image/png"
-	kept, err := AppendKept(nil, m, &Feed{Name: "x"}, "media/x")
+	kept, err := AppendKept(nil, m, &Feed{Name: "x"}, "media/x", nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -178,7 +179,7 @@ func FuzzUnkeep(f *testing.F) {
 			return
 		}
 		for _, e := range doc.Entries {
-			m, err := Unkeep(e)
+			m, _, err := Unkeep(e)
 			if err != nil {
 				continue
 			}
@@ -195,7 +196,7 @@ func TestAnArchiveCannotSayWhatNoEntryHas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, err := AppendKept(nil, member(doc.Entries[0]), &Feed{Name: "x"}, "")
+	kept, err := AppendKept(nil, member(doc.Entries[0]), &Feed{Name: "x"}, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,8 +216,17 @@ func TestAnArchiveCannotSayWhatNoEntryHas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m, err := Unkeep(parsed.Entries[0]); !errors.Is(err, ErrNotKept) {
+		if m, _, err := Unkeep(parsed.Entries[0]); !errors.Is(err, ErrNotKept) {
 			t.Errorf("with%s: %+v, %v", becomes, m, err)
 		}
 	}
+}
+
+// sumOf stands for the SHA-256 of what a member links to.
+func sumOf(m *Member) []byte {
+	if m.Media == "" {
+		return nil
+	}
+	sum := sha256.Sum256([]byte(m.UUID))
+	return sum[:]
 }

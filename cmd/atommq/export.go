@@ -186,6 +186,7 @@ func (x *export) page(ctx context.Context, f *feeds.Feed, after int64) (members 
 
 // write writes one archive document, and what its entries link to before it.
 func (x *export) write(ctx context.Context, dir string, number int, p *feeds.Page) error {
+	sums := make(map[string][]byte) // of media, by uuid
 	for _, m := range p.Members {
 		if m.Media == "" {
 			continue
@@ -193,12 +194,15 @@ func (x *export) write(ctx context.Context, dir string, number int, p *feeds.Pag
 		if err := os.MkdirAll(filepath.Join(dir, mediaDirectory), 0o755); err != nil {
 			return err
 		}
-		err := writeWhole(filepath.Join(dir, mediaDirectory, m.UUID), func(w io.Writer) error { return x.from.Media(ctx, m.UUID, w) })
+		err := writeWhole(filepath.Join(dir, mediaDirectory, m.UUID), func(w io.Writer) (err error) {
+			sums[m.UUID], err = x.from.Media(ctx, m.UUID, w)
+			return err
+		})
 		if err != nil {
 			return err
 		}
 	}
-	doc, err := renderArchive(p)
+	doc, err := renderArchive(p, sums)
 	if err != nil {
 		return err
 	}
@@ -213,24 +217,31 @@ func (x *export) write(ctx context.Context, dir string, number int, p *feeds.Pag
 // mediaDirectory is where the media of a feed lie, beside its documents.
 const mediaDirectory = "media"
 
-func renderArchive(p *feeds.Page) (doc []byte, err error) {
+// renderArchive makes a document of a page; sums are those of its media, by uuid.
+func renderArchive(p *feeds.Page, sums map[string][]byte) (doc []byte, err error) {
 	doc = feeds.AppendFeed(nil, p, func(dst []byte, m *feeds.Member) []byte {
-		dst, failed := feeds.AppendKept(dst, m, &p.Feed, mediaDirectory+"/"+m.UUID)
+		dst, failed := feeds.AppendKept(dst, m, &p.Feed, mediaDirectory+"/"+m.UUID, sums[m.UUID])
 		err = errors.Join(err, failed)
 		return dst
 	})
 	return doc, err
 }
 
-// writeWhole gives a file its name once it is complete, so that an export that was stopped leaves no half one.
+// writeWhole gives a file its name once it is complete and on the disk, so that an export that was
+// stopped, by a power cut as well, leaves no half one.
 func writeWhole(path string, write func(io.Writer) error) (err error) {
 	f, err := os.Create(path + ".partial")
 	if err != nil {
 		return err
 	}
 	buffered := bufio.NewWriterSize(f, 1<<16)
-	err = errors.Join(write(buffered), buffered.Flush(), f.Close())
-	if err != nil {
+	if err = write(buffered); err == nil {
+		err = buffered.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return os.Rename(f.Name(), path)
@@ -251,7 +262,7 @@ func (x *export) document(ctx context.Context, f *feeds.Feed) error {
 				return fmt.Errorf("entry %d links to a file, which has no place in one document: give --to", m.ID)
 			}
 		}
-		doc, err := renderArchive(&feeds.Page{Feed: *f, Archive: true, Name: true, Self: "urn:uuid:" + f.UUID, Members: members})
+		doc, err := renderArchive(&feeds.Page{Feed: *f, Archive: true, Name: true, Self: "urn:uuid:" + f.UUID, Members: members}, nil)
 		if err != nil {
 			return err
 		}

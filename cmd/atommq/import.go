@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"math"
@@ -31,7 +35,8 @@ func importCommand() *cobra.Command {
 		Long: `Import publishes the entries of Atom documents, in their order: what atommq export wrote, and any valid
 feed or entry of other programs. An entry keeps its atom:id, its times and its bytes; one that AtomMQ exported its uuid, too. Ids, the values of
 Xlastid, are new. An import that is stopped goes on when it is run again, and one that is run twice
-publishes nothing twice: an entry that the database has is passed over.
+publishes nothing twice: an entry that the database has is passed over, and one that it had and that consumers took, or that
+is no longer kept, for as long as idempotency keys are remembered.
 
 A DIR is what export --to wrote. A document without the name of a feed in it needs --feed.
 
@@ -220,9 +225,11 @@ func (i *importer) entitle(ctx context.Context, feed, title string) error {
 
 // entry publishes an entry of a document in dir.
 func (i *importer) entry(ctx context.Context, feed string, e *feeds.Entry, dir string) error {
-	m, err := feeds.Unkeep(e)
+	m, sum, err := feeds.Unkeep(e)
 	if errors.Is(err, feeds.ErrNotKept) {
-		return i.add(ctx, bus.Post{Feed: feed, Entry: e, UUID: uuidOf(feed, e)}, nil)
+		p := bus.Post{Feed: feed, Entry: e, UUID: uuidOf(feed, e)}
+		p.Key = importKey(&p)
+		return i.add(ctx, p, nil)
 	}
 	if err != nil {
 		return err
@@ -230,10 +237,40 @@ func (i *importer) entry(ctx context.Context, feed string, e *feeds.Entry, dir s
 	p := bus.Post{Feed: feed, UUID: m.UUID, Entry: &feeds.Entry{
 		ID: m.AtomID, Title: m.Title, Published: m.Published, Updated: m.Updated, Absent: m.Absent, XML: m.XML, Media: m.Media,
 	}}
+	p.Key = importKey(&p)
 	if m.Media == "" {
 		return i.add(ctx, p, nil)
 	}
-	return i.add(ctx, p, func() (io.ReadCloser, error) { return openMedia(dir, m.UUID) })
+	return i.add(ctx, p, func() (io.ReadCloser, error) {
+		file, err := openMedia(dir, m.UUID)
+		if err != nil || sum == nil {
+			return file, err
+		}
+		return &summed{ReadCloser: file, hash: sha256.New(), sum: sum}, nil
+	})
+}
+
+// importKey is the idempotency key of what a document holds: an entry that consumers took, or that
+// is no longer kept, leaves nothing else by which it is known again.
+func importKey(p *bus.Post) string {
+	sum := sha256.Sum256(p.Entry.XML)
+	return "import " + p.UUID + " " + hex.EncodeToString(sum[:16])
+}
+
+// summed is a file that fails at its end unless it is the one that was exported.
+type summed struct {
+	io.ReadCloser
+	hash hash.Hash
+	sum  []byte
+}
+
+func (s *summed) Read(p []byte) (int, error) {
+	n, err := s.ReadCloser.Read(p)
+	s.hash.Write(p[:n])
+	if errors.Is(err, io.EOF) && !bytes.Equal(s.hash.Sum(nil), s.sum) {
+		return n, errors.New("are not the bytes that were exported (SHA-256): the archive is damaged; take them from another one")
+	}
+	return n, err
 }
 
 // openMedia opens a file of the archive that has a document in dir. A link in its place would have

@@ -41,11 +41,13 @@ func derived(feed, name string) string {
 
 // add publishes p sooner or later, unless the database has it. media opens what it links to, nil for nothing.
 func (i *importer) add(ctx context.Context, p bus.Post, media func() (io.ReadCloser, error)) error {
-	there, err := i.place(ctx, &p)
-	if err != nil {
+	there, draft, err := i.place(ctx, &p)
+	switch {
+	case err != nil:
 		return err
-	}
-	if there {
+	case draft:
+		return i.publishDraft(ctx, p)
+	case there:
 		i.had++
 		return nil
 	}
@@ -64,25 +66,40 @@ func (i *importer) add(ctx context.Context, p bus.Post, media func() (io.ReadClo
 	return nil
 }
 
-// place reports whether the entry is there, and gives it a uuid of its own if its own is that of an
-// entry of another feed.
-func (i *importer) place(ctx context.Context, p *bus.Post) (there bool, err error) {
+// publishDraft publishes the draft that is there of an entry, as the document has it.
+func (i *importer) publishDraft(ctx context.Context, p bus.Post) error {
+	if err := i.flush(ctx); err != nil { // which is before it
+		return err
+	}
+	if p.Entry.Media != "" {
+		return fmt.Errorf("entry %s links to a file, and there is a draft of it: publish or delete the draft first", p.UUID)
+	}
+	if _, err := i.bus.Replace(ctx, p.Feed, p.UUID, p.Entry, 0); err != nil {
+		return fmt.Errorf("publish the draft that there is of entry %s: %w", p.UUID, err)
+	}
+	i.published++
+	return nil
+}
+
+// place reports whether the entry is there, or only a draft of it, and gives it a uuid of its own if
+// its own is that of an entry of another feed.
+func (i *importer) place(ctx context.Context, p *bus.Post) (there, draft bool, err error) {
 	for range 2 {
 		found, err := i.store.Find(ctx, "", p.UUID)
 		switch {
 		case errors.Is(err, bus.ErrNoEntry):
-			return i.inBatch[p.UUID], nil
+			return i.inBatch[p.UUID], false, nil
 		case err != nil:
-			return false, err
+			return false, false, err
 		case found.Feed == p.Feed:
-			return true, nil
+			return true, found.Draft() && !p.Entry.Draft, nil
 		}
 		if p.Entry.Absent&feeds.PartID != 0 {
 			p.Entry.ID = "" // it goes by its uuid
 		}
 		p.UUID = derived(p.Feed, p.UUID)
 	}
-	return false, fmt.Errorf("entry %s: another feed has an entry of this uuid, and of the one made of it", p.UUID)
+	return false, false, fmt.Errorf("entry %s: another feed has an entry of this uuid, and of the one made of it", p.UUID)
 }
 
 // flush publishes the batch.
@@ -94,6 +111,14 @@ func (i *importer) flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	i.tally(done)
+	clear(i.inBatch)
+	i.batch, i.size = i.batch[:0], 0
+	return nil
+}
+
+// tally counts what is published, or was before.
+func (i *importer) tally(done []bus.Published) {
 	for _, p := range done {
 		if p.Replayed {
 			i.had++
@@ -101,9 +126,6 @@ func (i *importer) flush(ctx context.Context) error {
 			i.published++
 		}
 	}
-	clear(i.inBatch)
-	i.batch, i.size = i.batch[:0], 0
-	return nil
 }
 
 // withMedia publishes an entry with what it links to, behind those before it.
@@ -119,9 +141,10 @@ func (i *importer) withMedia(ctx context.Context, p bus.Post, open func() (io.Re
 	if p.Media, err = i.bus.Upload(ctx, p.Entry.Media, file, i.mostMedia); err != nil {
 		return fmt.Errorf("media of entry %s: %w", p.UUID, err)
 	}
-	if _, err := i.bus.Publish(ctx, p); err != nil {
+	done, err := i.bus.Publish(ctx, p)
+	if err != nil {
 		return err
 	}
-	i.published++
+	i.tally(done)
 	return nil
 }
