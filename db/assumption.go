@@ -35,6 +35,7 @@ func (a *assumption) learn(c *commit) {
 		return
 	}
 	a.last, a.stirs = c.next-1, c.stirs
+	c.known.see(a.last)
 	if c.stirring {
 		a.forget()
 		return
@@ -70,8 +71,9 @@ type shift struct {
 }
 
 // lockCounter locks the counter as readCounter does, fails unless there are ?1 stirs, and keeps for
-// the transaction how far it is from ?2.
-const lockCounter = `SELECT last_id, 1 / CASE WHEN stirs = ?1 THEN 1 ELSE 0 END, set_config('atommq.shift', CAST(last_id - ?2 AS TEXT), true)
+// the transaction how far it is from ?2. It goes on from ?3, the newest id that this store knows,
+// where the counter is behind it: what a standby that took over has lost, readers have seen.
+const lockCounter = `SELECT last_id, 1 / CASE WHEN stirs = ?1 THEN 1 ELSE 0 END, set_config('atommq.shift', CAST(greatest(last_id, ?3) - ?2 AS TEXT), true)
 	FROM atommq_log FOR UPDATE`
 
 // shiftedBy is the literal of what lockCounter keeps.
@@ -96,7 +98,10 @@ func (c *commit) assume() error {
 	a := &c.assumed
 	c.counter(a.last, a.stirs)
 	c.shift = shift{unknown: true}
-	return c.writer.later(lockCounter, number([]driver.Value{a.stirs, a.last}), func(v []driver.Value) { c.shiftBy(v[0].(int64) - a.last) })
+	known := c.known.id.Load()
+	return c.writer.later(lockCounter, number([]driver.Value{a.stirs, a.last, known}), func(v []driver.Value) {
+		c.shiftBy(c.known.above(v[0].(int64), known) - a.last)
+	})
 }
 
 // settleIDs has the ids that come be what they are.

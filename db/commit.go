@@ -50,6 +50,7 @@ type commit struct {
 	outcomes   []func()          // what to tell the ops once all is on disk
 	shift      shift
 	mark       mark
+	known      horizon
 }
 
 // Commit implements bus.Log.

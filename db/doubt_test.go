@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -350,5 +351,125 @@ func TestWhoReadsWaitsForAServerThatRestarts(t *testing.T) {
 	p.Restart(6)
 	if page, err := s.Read(t.Context(), bus.Query{Feed: "x", Limit: 10}); err != nil || len(page) != 3 {
 		t.Errorf("Read = %v, %v", page, err)
+	}
+}
+
+// A standby that takes over without the last commits has lost them, and readers are past their ids.
+func TestNoIDIsGivenAgainThatAStandbyHasLost(t *testing.T) {
+	t.Parallel()
+	cluster := dbtest.Start(t, "fsync=off")
+	url := cluster.Database(t)
+	s, other, stranger := openAt(t, url), openAt(t, url), openAt(t, url)
+	mustCommit(t, s, publishing(t, "x", 3)...)
+	sureOf(t, s, "x")
+	head, err := other.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lose := func() {
+		t.Helper()
+		cluster.Execute(t, databaseOf(t, url), "DELETE FROM atommq_entry WHERE id > 1", "UPDATE atommq_log SET last_id = 1")
+	}
+	for name, store := range map[string]*Store{"which published it": s, "which read of it": other} {
+		lose()
+		op := publishing(t, "x", 1)[0]
+		mustCommit(t, store, op)
+		if id := op.Posts[0].Entry.ID; id <= head {
+			t.Errorf("a node %s gives out %d, and readers are at %d", name, id, head)
+		}
+		head = max(head, op.Posts[0].Entry.ID)
+		other.commit.known.see(head) // as the next look has it
+		s.commit.known.see(head)
+	}
+	op := publishing(t, "x", 1)[0]
+	mustCommit(t, stranger, op)
+	if id := op.Posts[0].Entry.ID; id != head+1 {
+		t.Errorf("the counter is at %d, behind %d", id-1, head)
+	}
+}
+
+// PostgreSQL carries out a COMMIT whose wait for its standby somebody cancels, and warns.
+func TestWhatAStandbyMayLackIsNotToldToBeStoredBeforeItHasIt(t *testing.T) {
+	t.Parallel()
+	cluster := dbtest.Start(t, "fsync=off")
+	url := cluster.Database(t)
+	s, admin := openAt(t, url), openAt(t, url)
+	mustCommit(t, s, publishing(t, "x", 1)...)
+	wants := func(standby string) {
+		t.Helper()
+		cluster.Execute(t, "postgres", "ALTER SYSTEM SET synchronous_standby_names = '"+standby+"'")
+		cluster.Execute(t, "postgres", "SELECT pg_reload_conf()")
+	}
+	wants("nobody")
+	var stored atomic.Int64
+	var over atomic.Bool
+	done := make(chan error, 1)
+	go func() {
+		for !over.Load() {
+			if err := s.Commit(t.Context(), bustest.Piece(publishing(t, "x", 1)...)); err != nil {
+				done <- err
+				return
+			}
+			stored.Add(1)
+		}
+		done <- nil
+	}()
+	waits := func(what string) {
+		t.Helper()
+		for n := 0; n == 0; {
+			if err := admin.reader.DB.GetContext(t.Context(), &n, "SELECT count(*) FROM (SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' OFFSET 0) AS a WHERE "+what); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	waits("true")
+	before := stored.Load()
+	waits("pg_cancel_backend(pid)")
+	waits("true") // the question whether it was carried out
+	if n := stored.Load() - before; n > 0 {
+		t.Errorf("%d told to be stored that no standby has", n)
+	}
+	over.Store(true)
+	wants("")
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// A server, or a pooler, may keep the connection and say nothing.
+func TestAWatchEndsThoughTheServerDoesNotAnswerLISTEN(t *testing.T) {
+	t.Parallel()
+	cluster := dbtest.Start(t, "fsync=off")
+	p := dbtest.NewProxy(t, cluster)
+	s := openAt(t, p.URL(t, cluster.Database(t)))
+	asked := make(chan struct{})
+	var once sync.Once
+	p.Doom(func(query string) dbtest.Fate {
+		if strings.HasPrefix(query, "LISTEN") {
+			once.Do(func() { p.CutSoon(); close(asked) })
+		}
+		return dbtest.Pass
+	})
+	defer p.Mend()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Watch(ctx, func() {}) }()
+	<-asked
+	cancel()
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Error("it waits for the server's answer")
+	}
+}
+
+// A node whose clock is wrong would remove what others have just published.
+func TestWhatIsRemovedForItsAgeGoesByTheServersClock(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, dbtest.Start(t, "fsync=off").Database(t))
+	now := time.Now()
+	told, err := s.byServer(t.Context(), now.Add(-time.Hour))
+	if off := told.Sub(now) + time.Hour; err != nil || off.Abs() > time.Minute {
+		t.Errorf("an hour ago was %v, %v", told, err)
 	}
 }

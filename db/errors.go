@@ -165,6 +165,9 @@ func IsDenied(err error) bool { return stateOf(err) == denied }
 // IsLoginRefused reports whether a server does not let its user in.
 func IsLoginRefused(err error) bool { return strings.HasPrefix(stateOf(err), login) }
 
+// IsCrowded reports whether a server has as many connections as it, or its user, may have.
+func IsCrowded(err error) bool { return stateOf(err) == tooManyConnections }
+
 // IsInUse reports whether a copy of the database is under way.
 func IsInUse(err error) bool { return stateOf(err) == objectInUse }
 

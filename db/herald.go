@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -76,12 +77,47 @@ const (
 
 // watch implements engine.
 func (p *postgres) watch(ctx context.Context, changed func()) error {
-	l := pq.NewDialListener(&sessionDialer{}, p.server.dsn, listenAgain, listenAtMost, nil)
+	var d listenDialer
+	l := pq.NewDialListener(&d, p.server.dsn, listenAgain, listenAtMost, nil)
 	listening := make(chan error, 1)
 	go func() { listening <- l.Listen(channel) }() // it waits for the server
 	err := p.follow(ctx, l, listening, changed)
-	_ = l.Close() // which ends Listen, too
+	d.end() // or Listen would wait on, and Close for it
+	_ = l.Close()
 	return err
+}
+
+// listenDialer opens the connections of a listener, one after the other.
+type listenDialer struct {
+	sessionDialer
+	mu    sync.Mutex
+	last  net.Conn
+	ended bool
+}
+
+var _ pq.DialerContext = (*listenDialer)(nil)
+
+// DialContext implements pq.DialerContext.
+func (d *listenDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := d.sessionDialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.last = conn; d.ended {
+		_ = conn.Close()
+	}
+	return conn, nil
+}
+
+// end closes the connection, and those that come.
+func (d *listenDialer) end() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ended = true; d.last != nil {
+		_ = d.last.Close()
+	}
 }
 
 // follow calls changed at the start, for each notification by another process, after a loss of the

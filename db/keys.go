@@ -222,6 +222,9 @@ const forgetKeys = `DELETE FROM atommq_key WHERE (feed, key, seq) IN
 
 // ForgetKeys implements bus.Catalog.
 func (s *Store) ForgetKeys(ctx context.Context, t time.Time, limit int) (removed int, err error) {
+	if t, err = s.byServer(ctx, t); err != nil {
+		return 0, err
+	}
 	err = s.writer.write(ctx, func() error {
 		removed = 0
 		args := number([]driver.Value{t.UnixMicro(), int64(limit)})

@@ -217,6 +217,9 @@ const (
 
 // Sweep implements bus.MediaStore.
 func (s *Store) Sweep(ctx context.Context, t time.Time, limit int) (removed int, err error) {
+	if t, err = s.byServer(ctx, t); err != nil {
+		return 0, err
+	}
 	err = s.writer.write(ctx, func() error {
 		removed, err = s.writer.sweep(t.UnixMicro(), limit)
 		return err

@@ -83,8 +83,11 @@ func (s *Store) Living(ctx context.Context) (living []int64, err error) {
 	return living, nil
 }
 
-// selectNodes lists the nodes that are processes. In PostgreSQL one that was silent for too long is gone.
-var selectNodes = "SELECT id, CASE WHEN gone <> 0 /* OR seen < " + pgNow + " - " + strconv.FormatInt(silence.Microseconds(), 10) + " */ THEN 1 ELSE 0 END AS gone FROM atommq_node WHERE id > 0"
+// selectNodes lists the nodes that are processes. In PostgreSQL one that was silent for too long is
+// gone, and one that was last seen in a future that no living one leaves itself in, by a clock that
+// was set back since.
+var selectNodes = "SELECT id, CASE WHEN gone <> 0 /* OR seen < " + pgNow + " - " + strconv.FormatInt(silence.Microseconds(), 10) +
+	" OR seen > " + pgNow + " + " + strconv.FormatInt(time.Minute.Microseconds(), 10) + " */ THEN 1 ELSE 0 END AS gone FROM atommq_node WHERE id > 0"
 
 // nodeRow is a row of selectNodes.
 type nodeRow struct {

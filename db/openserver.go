@@ -35,7 +35,7 @@ func openServer(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	engine.herald = newHerald(side)
 	w := &writer{engine: engine, asArrays: true, skipsLocked: true, repeats: true}
 	s := newStore(w, &reader{DB: sqlx.NewDb(pool, "postgres"), text: texts.text}, &pulse{db: side})
-	s.made = engine.made
+	s.made, s.commit.known.log = engine.made, cfg.Log
 	return s, nil
 }
 

@@ -17,6 +17,7 @@ type postgres struct {
 	herald *herald
 	made   bool  // the tables, when it was opened
 	lock   int64 // this engine's own
+	warned bool  // the server did, since the transaction began
 
 	mu    sync.Mutex
 	conn  driver.Conn // nil until used, and after it failed
@@ -93,6 +94,7 @@ func (p *postgres) attempt(ctx context.Context, work func() error) error {
 	if err := p.connect(ctx); err != nil {
 		return err
 	}
+	p.warned = false
 	p.batch.begin()
 	err := p.batch.add(ownLock, p.texts, number([]driver.Value{p.lock}), func([]driver.Value) {})
 	if err == nil {
@@ -100,7 +102,10 @@ func (p *postgres) attempt(ctx context.Context, work func() error) error {
 	}
 	committing := err == nil
 	if committing {
-		if err = p.batch.commit(p.conn); err == nil {
+		switch err = p.batch.commit(p.conn); {
+		case err == nil && p.warned:
+			return &doubtError{"the server warned while committing, as when the wait for a standby is cancelled", errWarned}
+		case err == nil:
 			return nil
 		}
 	}
@@ -116,6 +121,9 @@ func (p *postgres) attempt(ctx context.Context, work func() error) error {
 	return err
 }
 
+// errWarned says that the server has carried out a COMMIT that may not be on its standbys.
+var errWarned = errors.New("a warning of the server")
+
 // rollback ends the transaction under way, if any. It reports false where the session has ended.
 func (p *postgres) rollback() bool {
 	_, err := p.conn.(driver.ExecerContext).ExecContext(context.Background(), "ROLLBACK", nil)
@@ -128,7 +136,7 @@ func (p *postgres) connect(ctx context.Context) error {
 		return nil
 	}
 	session := p.server.connector(writerSession)
-	session.limit = answerLimit
+	session.limit, session.warned = answerLimit, func() { p.warned = true }
 	conn, err := session.Connect(ctx)
 	if err != nil {
 		return err

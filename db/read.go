@@ -212,6 +212,7 @@ func (s *Store) Head(ctx context.Context) (int64, error) {
 	if err := s.reader.GetContext(ctx, &head, readHead); err != nil {
 		return 0, fmt.Errorf("read the newest id: %w", translate(ctx, err))
 	}
+	s.commit.known.see(head)
 	return head, nil
 }
 
@@ -234,6 +235,7 @@ func (s *Store) Changed(ctx context.Context, after int64, limit int) (names []st
 		return nil, 0, false, fmt.Errorf("read what changed: %w", translate(ctx, err))
 	}
 	head = rows[0].Head
+	s.commit.known.see(head)
 	if head-after > changedSpan || len(rows) > limit {
 		return nil, head, true, nil
 	}

@@ -137,7 +137,8 @@ const (
 	// claims. What is acknowledged is on disk. Its lock, which it has for as long as the session
 	// lasts, keeps a copy of the whole database away, as a copy does the writer.
 	writerSession = planning + `SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '10s';
-		SET standard_conforming_strings = on; SET array_nulls = on;
+		SET standard_conforming_strings = on; SET array_nulls = on; SET statement_timeout = 0;
+		SELECT set_config('idle_session_timeout', '0', false) WHERE current_setting('idle_session_timeout', true) IS NOT NULL;
 		SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
 		DO $$ BEGIN IF NOT pg_try_advisory_lock_shared(` + presence + `) THEN
 			RAISE EXCEPTION 'atommq copy works on the database' USING ERRCODE = '` + objectInUse + `'; END IF; END $$`
@@ -159,6 +160,8 @@ type session struct {
 	unprepared bool
 	// limit is how long the server may take over each part of an answer, 0 for any time.
 	limit time.Duration
+	// warned, unless nil, is called with each warning.
+	warned func()
 }
 
 var _ driver.Connector = (*session)(nil)
@@ -179,7 +182,7 @@ func (s *session) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	d := &sessionDialer{}
 	c.Dialer(d)
-	conn, err := c.Connect(ctx)
+	conn, err := pq.ConnectorWithNoticeHandler(c, s.notice).Connect(ctx)
 	if stateOf(err) == noSuchDatabase {
 		err = &NoDatabaseError{cfg.Database, err}
 	}
@@ -192,6 +195,13 @@ func (s *session) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, &unreachableError{err}
 	}
 	return conn, nil
+}
+
+// notice takes what the server says beside its answers. What is no warning has the code of success.
+func (s *session) notice(n *pq.Error) {
+	if s.warned != nil && n.Code.Class() != "00" {
+		s.warned()
+	}
 }
 
 // pathSetting sets a session's path of schemas.

@@ -124,6 +124,11 @@ const (
 
 // Surplus implements bus.Retention.
 func (s *Store) Surplus(ctx context.Context, f *bus.Feed, now time.Time, limit int) (upTo int64, err error) {
+	if f.Keep.Age > 0 {
+		if now, err = s.byServer(ctx, now); err != nil {
+			return 0, err
+		}
+	}
 	var rows []oldRow
 	var media int64
 	if f.Keep.Bytes > 0 {

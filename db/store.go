@@ -26,8 +26,8 @@ type Config struct {
 	// BusyTimeout is how long, in a file, a writer waits for another process to end its
 	// transaction before it fails with bus.ErrUnavailable: default 10 s.
 	BusyTimeout time.Duration
-	// Log is told of a file's log that cannot be written to the file, of which nobody else would know:
-	// default slog.Default().
+	// Log is told of a file's log that cannot be written to the file, and of a server that has lost
+	// what was committed, of which nobody else would know: default slog.Default().
 	Log *slog.Logger
 	// Existing has Open make nothing: it fails with ErrNoBus where there is none.
 	Existing bool

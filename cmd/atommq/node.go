@@ -143,6 +143,8 @@ func explainServer(flag string, err error) error {
 		return fmt.Errorf("%w: grant its user what doc/db.md names, or name another user in %s", err, flag)
 	case errors.Is(err, bus.ErrFull):
 		return fmt.Errorf("%w: make room on its disk", err)
+	case db.IsCrowded(err):
+		return fmt.Errorf("%w: raise that limit, or stop what has connections; a node takes some eight", err)
 	case errors.Is(err, bus.ErrUnavailable), db.IsUnreachable(err):
 		return fmt.Errorf("%w: start PostgreSQL, or put %s right", err, flag)
 	}

@@ -85,6 +85,9 @@ func (p *Proxy) URL(t testing.TB, database string) string {
 // is there no more.
 func (p *Proxy) Cut() { p.setCut(true) }
 
+// CutSoon is Cut for a fate that is being decided.
+func (p *Proxy) CutSoon() { p.cut = true }
+
 // Mend ends what Cut began. What waited passes.
 func (p *Proxy) Mend() { p.setCut(false) }
 
