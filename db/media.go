@@ -205,6 +205,41 @@ func (c *commit) releaseMedia(ids []int64) error {
 	return c.writer.execNumbered(c.bindIDs(releaseEntries, ids), c.args)
 }
 
+const (
+	giveMediaType = "UPDATE atommq_entry SET media = (SELECT o.media FROM atommq_entry AS o WHERE o.id = ?1) WHERE id = ?2 RETURNING media"
+	giveMedia     = "UPDATE atommq_media SET entry = ?1, feed = ?2 WHERE entry = (SELECT uuid FROM atommq_entry WHERE id = ?3)"
+)
+
+// bequeath gives the media of entries with ids, which are about to be removed, to those that this
+// commit publishes in their place.
+func (c *commit) bequeath(ids []int64) error {
+	for _, id := range ids {
+		i, ok := c.heirs[id]
+		if !ok {
+			continue
+		}
+		typ, heir := "", c.rows[i].entry
+		err := c.writer.query(giveMediaType, number([]driver.Value{id, c.own(c.rows[i].id)}), func(v []driver.Value) { typ = v[0].(string) })
+		if err == nil && typ != "" {
+			err = c.writer.exec(giveMedia, heir.UUID, heir.Feed, id)
+		}
+		if err != nil {
+			return err
+		}
+		c.outcomes = append(c.outcomes, func() { heir.Media = typ })
+	}
+	return nil
+}
+
+// inherit has the row that comes last take the place of the entry that s is about, should that go
+// with its work.
+func (c *commit) inherit(s *bus.Settlement) {
+	if c.heirs == nil {
+		c.heirs = make(map[int64]int)
+	}
+	c.heirs[s.ID] = len(c.rows) - 1
+}
+
 // An upload that was left alone is let go first, so that it cannot be gone on with while its chunks go.
 const (
 	releaseUploads = releasing + "entry IS NULL AND size = 0 AND touched < ?2"

@@ -57,6 +57,9 @@ func (c *commit) publish(op *bus.Op) (rule, err error) {
 		if rule != nil || err != nil {
 			return rule, err
 		}
+		if p.InPlaceOf > 0 {
+			c.inherit(&op.Settle[p.InPlaceOf-1])
+		}
 	}
 	return nil, c.settle(op.Settle, at)
 }

@@ -132,6 +132,37 @@ func testAdoption(t *testing.T, s *suite) {
 	s.wantTitles(bus.Query{Feed: "x"}, "a")
 }
 
+// What an ack removes leaves its media to what is published in its place: a dead letter, and what a
+// dead letter goes back as.
+func testMediaOfLetters(t *testing.T, s *suite) {
+	node := s.join()
+	post := publishing(entry("x", "first"))
+	post.Posts[0].Queue = "q" // so that entries leave once they are acked
+	s.must(post)
+	q := s.open("x", "q")
+	s.must(settling(bus.Acked, s.claim(node, q, 1, post.Posts[0].Entry.ID)...))
+	e, m := s.publishMedia("x", "a", "1", "2")
+	letter := entry("x.dead", "a")
+	op := settling(bus.Acked, s.claim(node, q, 1, e.ID)...)
+	op.Posts = []bus.Posting{{Entry: letter, Queue: "default", InPlaceOf: 1}}
+	s.must(op)
+	if letter.Media != "image/png" {
+		t.Errorf("the letter's media is %q", letter.Media)
+	}
+	s.wantMember(letter.Member, s.find("x.dead", letter.UUID))
+	s.wantMedia("x.dead", letter.UUID, m, "1", "2")
+	s.wantMedia("x", e.UUID, nil)
+	back := entry("x", "a")
+	again := &bus.Op{Kind: bus.OpRequeue, Posts: []bus.Posting{{Entry: back, Queue: "q"}}, Again: e.ID, At: s.at}
+	again.Settle = settling(bus.Acked, s.claim(node, s.open("x.dead", "default"), 1, letter.ID)...).Settle
+	s.must(again)
+	s.wantMember(back.Member, s.find("x", back.UUID))
+	s.wantMedia("x", back.UUID, m, "1", "2")
+	s.wantMedia("x.dead", letter.UUID, nil)
+	s.must(settling(bus.Acked, s.claim(node, q, 1, back.ID)...))
+	s.wantMedia("x", back.UUID, nil)
+}
+
 func testReplaceMedia(t *testing.T, s *suite) {
 	e, m := s.publishMedia("x", "a", "1")
 	plain := entry("x", "b")

@@ -143,8 +143,11 @@ func (m *Memory) publish(op *bus.Op) error {
 	if !m.roomForQueues(op.Posts) {
 		return bus.ErrManyQueues
 	}
-	held := make([]bool, len(op.Settle))
+	held, former := make([]bool, len(op.Settle)), make([]string, len(op.Settle))
 	for i := range op.Settle {
+		if len(m.media) > 0 {
+			former[i] = m.uuidAt(op.Settle[i].ID)
+		}
 		held[i] = m.settle(&op.Settle[i], op.At)
 	}
 	for i := range op.Posts {
@@ -169,6 +172,9 @@ func (m *Memory) publish(op *bus.Op) error {
 			m.keepDraft(p.Entry, 0, op.At)
 		} else {
 			m.post(p, op.At)
+		}
+		if p.InPlaceOf > 0 {
+			m.bequeath(former[p.InPlaceOf-1], p.Entry)
 		}
 		if p.Key != "" {
 			if m.keys == nil {

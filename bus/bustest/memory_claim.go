@@ -114,6 +114,7 @@ func (m *Memory) requeue(op *bus.Op) error {
 	if m.work(&op.Settle[0]) != nil && !m.roomForQueues(op.Posts) {
 		return bus.ErrManyQueues
 	}
+	letter := m.uuidAt(op.Settle[0].ID)
 	if !m.settle(&op.Settle[0], op.At) {
 		return nil
 	}
@@ -139,6 +140,7 @@ func (m *Memory) requeue(op *bus.Op) error {
 			f.decided, f.UntilAcked = true, true
 		}
 		m.append(p.Entry, op.At)
+		m.bequeath(letter, p.Entry)
 	}
 	q.add(p, round)
 	return nil

@@ -38,6 +38,25 @@ func (m *Memory) releaseMedia(uuid string, at time.Time) {
 	}
 }
 
+// bequeath gives heir the media of the entry with a uuid, which an ack has removed.
+func (m *Memory) bequeath(uuid string, heir *bus.Entry) {
+	if media := m.mediaOf(uuid); uuid != "" && media != nil && m.find("", uuid) == nil {
+		media.entry, heir.Media = heir.UUID, media.Type
+	}
+}
+
+// uuidAt returns the uuid of the entry with this id, "" for none.
+func (m *Memory) uuidAt(id int64) string {
+	for _, f := range m.feeds {
+		for _, e := range f.entries {
+			if e.ID == id {
+				return e.UUID
+			}
+		}
+	}
+	return ""
+}
+
 // adoptable returns the upload that is to become an entry's media, nil if that is not possible.
 func (m *Memory) adoptable(upload *bus.Media) *memoryMedia {
 	if media := m.media[upload.ID]; media != nil && media.entry == "" && !media.gone {

@@ -27,6 +27,7 @@ type promise struct {
 func atomPubPromises() []promise {
 	return []promise{
 		{"media come back chunk by chunk", testMedia},
+		{"what is published in place of an entry has its media", testMediaOfLetters},
 		{"an upload becomes the media of one entry, once", testAdoption},
 		{"other media give the entry a new id and keep its XML", testReplaceMedia},
 		{"other media give the entry their trace", testTraceOfMedia},
