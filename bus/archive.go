@@ -121,7 +121,7 @@ func (b *Bus) Archive(ctx context.Context, feed string, s Range) (*Archive, erro
 	case s.Last > f.LastID || !window(own.Entries).fits(s):
 		return nil, fmt.Errorf("read %q: ids %d to %d: %w", feed, s.First, s.Last, ErrNoArchive)
 	case s.begins() <= f.Pruned:
-		return nil, b.gap(ctx, Query{Feed: feed, After: s.First}, f)
+		return nil, b.gap(ctx, Query{Feed: feed, After: s.First}, f.Pruned)
 	}
 	a.neighbours(below.Entries, above.Entries)
 	a.Final = a.Final && before.sameTerms(f)

@@ -10,6 +10,9 @@ import (
 type Subscription struct {
 	Bytes int  // of XML that one answer holds before it ends early; 0 for Config.PageBytes
 	First bool // as in Query, for the cursor 0
+	// Loss and Reader are as in Query, for the cursor of several feeds. Set them before the first call.
+	Loss   Loss
+	Reader *Caller
 
 	bus    *Bus
 	tail   *tail  // of the only feed
@@ -93,14 +96,16 @@ func (s *Subscription) pollMany(ctx context.Context, limit int) ([]*Entry, error
 		if err != nil {
 			return nil, err
 		}
-		if ok {
+		if ok && s.Loss == 0 { // else memory does not tell what belongs to the next cursor
 			return s.choose(recent, known, limit), nil
 		}
-		span, err := s.bus.ReadMany(ctx, s.watch.selection, Query{After: s.after, Limit: limit, Bytes: s.Bytes, First: s.First, Left: true})
+		span, err := s.bus.ReadMany(ctx, s.watch.selection, Query{
+			After: s.after, Limit: limit, Bytes: s.Bytes, First: s.First, Left: true, Loss: s.Loss, Reader: s.Reader,
+		})
 		if err != nil {
 			return nil, err
 		}
-		s.after = span.Last
+		s.after, s.Loss = span.Last, span.Loss
 		if len(span.Entries) > 0 {
 			return span.Entries, nil
 		}
@@ -130,6 +135,9 @@ func (s *Subscription) choose(recent []*Entry, known int64, limit int) (chosen [
 // After returns the cursor: everything up to it that is followed has been returned. Where several
 // feeds are followed, it moves with the log even if nothing is published to them.
 func (s *Subscription) After() int64 { return s.after }
+
+// Cursor returns the cursor with the loss that belongs to it.
+func (s *Subscription) Cursor() Cursor { return Cursor{s.after, s.Loss} }
 
 // Done returns a channel that is closed when the bus is: then nothing comes any more.
 func (s *Subscription) Done() <-chan struct{} { return s.bus.closing }

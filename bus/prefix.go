@@ -15,27 +15,14 @@ func (b *Bus) readPrefix(ctx context.Context, q Query) (*Slice, error) {
 		return nil, fmt.Errorf("read %q*: %w", q.Feed, err)
 	}
 	// Feeds are looked at after the entries: if some were pruned before they could be read, one says so.
-	if err := b.prefixGap(ctx, q); err != nil {
-		return nil, err
+	if q.mayMiss() {
+		if _, err := b.sameLoss(ctx, Select(nil, []string{q.Feed}), q); err != nil {
+			return nil, err
+		}
 	}
 	n := fit(entries, q.Limit, q.Bytes)
 	// A page that its bytes ended may be the last: then the next one is empty.
 	return &Slice{Entries: entries[:n], More: n < len(entries) || size(entries) > q.Bytes}, nil
-}
-
-// prefixGap returns a *GapError when a feed no longer keeps what came after the cursor.
-func (b *Bus) prefixGap(ctx context.Context, q Query) error {
-	if !q.mayMiss() {
-		return nil
-	}
-	f, err := b.store.PrunedAbove(ctx, q.Feed, q.After)
-	if err != nil {
-		return fmt.Errorf("read %q*: %w", q.Feed, err)
-	}
-	if f == nil {
-		return nil
-	}
-	return b.gap(ctx, Query{Feed: f.Name, After: q.After}, f)
 }
 
 // sources returns a query for each part of the selection. A prefix of few feeds is read as those,

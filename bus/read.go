@@ -21,7 +21,7 @@ type Slice struct {
 // is kept, but for q.First. ErrNoFeed if there is no such feed.
 //
 // With q.Prefix the page is of all feeds whose names begin so, of which there may be none;
-// Slice.Feed is nil then.
+// Slice.Feed is nil then. Such pages are no walk from the beginning, for which there is ReadMany.
 func (b *Bus) Read(ctx context.Context, q Query) (*Slice, error) {
 	q = b.bounded(q)
 	if q.Prefix {
@@ -58,7 +58,7 @@ func (b *Bus) readTail(ctx context.Context, q Query) (s *Slice, known bool, err 
 	case s.Feed == nil:
 		return nil, false, fmt.Errorf("read %q: %w", q.Feed, ErrNoFeed)
 	case q.gap(s.Feed):
-		return nil, false, b.gap(ctx, q, s.Feed)
+		return nil, false, b.gap(ctx, q, s.Feed.Pruned)
 	}
 	return s, known, nil
 }
@@ -66,16 +66,17 @@ func (b *Bus) readTail(ctx context.Context, q Query) (s *Slice, known bool, err 
 // gap reports whether retention removed an entry that the cursor has not seen.
 func (q *Query) gap(f *Feed) bool { return q.mayMiss() && q.After < f.Pruned }
 
-// mayMiss reports whether there is an entry that the cursor has not seen, if it was removed.
-func (q *Query) mayMiss() bool { return !q.Newest && (q.After > 0 || q.First) }
+// mayMiss reports whether there is an entry that the cursor has not seen, if it was removed, and the
+// caller wants to know.
+func (q *Query) mayMiss() bool { return !q.Newest && !q.Gaps && (q.After > 0 || q.First) }
 
 // gap returns the error that tells a reader where the feed begins now.
-func (b *Bus) gap(ctx context.Context, q Query, f *Feed) error {
+func (b *Bus) gap(ctx context.Context, q Query, pruned int64) error {
 	oldest, err := b.store.Read(ctx, Query{Feed: q.Feed, Limit: 1})
 	if err != nil {
 		return fmt.Errorf("read %q: %w", q.Feed, err)
 	}
-	gap := &GapError{Feed: q.Feed, After: q.After, Pruned: f.Pruned}
+	gap := &GapError{Feed: q.Feed, After: q.After, Pruned: pruned}
 	if len(oldest) > 0 {
 		gap.Oldest = oldest[0].ID
 	}
@@ -97,7 +98,7 @@ func (b *Bus) readStore(ctx context.Context, q Query) (*Slice, error) {
 		return nil, fmt.Errorf("read %q: %w", q.Feed, err)
 	}
 	if q.gap(f) {
-		return nil, b.gap(ctx, q, f)
+		return nil, b.gap(ctx, q, f.Pruned)
 	}
 	n := fit(entries, q.Limit, q.Bytes)
 	more := n < len(entries)

@@ -14,11 +14,15 @@ type Span struct {
 	// Last is the id up to which the page has everything above the query's After: the cursor to go on
 	// from. It may lie beyond the last entry. With Newest it is the id down to which it has everything.
 	Last int64
+	Loss Loss // what had been pruned above Last, to be given back with it; 0 with Newest
 }
+
+// Cursor returns the cursor to go on from.
+func (s *Span) Cursor() Cursor { return Cursor{s.Last, s.Loss} }
 
 // ReadMany returns a page of several feeds, as Read does of one: q's Feed and Prefix are not looked
 // at. Feeds that do not exist are empty. A *GapError says of which feed entries after the cursor
-// are no longer kept.
+// were pruned that q.Loss does not know of.
 func (b *Bus) ReadMany(ctx context.Context, s Selection, q Query) (*Span, error) {
 	if q.Bytes <= 0 {
 		q.Bytes = b.config.PageBytes
@@ -50,7 +54,13 @@ func (b *Bus) ReadMany(ctx context.Context, s Selection, q Query) (*Span, error)
 			m.take(page)
 		}
 	}
-	return m.span(), nil
+	span := m.span()
+	if !q.Newest && !q.Gaps {
+		if span.Loss, err = b.LossAt(ctx, s, q, span.Last); err != nil {
+			return nil, err
+		}
+	}
+	return span, nil
 }
 
 // merging is several feeds' pages while they become one. No more is held than one page and what was read last.
@@ -65,6 +75,7 @@ type merging struct {
 func (m *merging) ask(source Query) Query {
 	q := m.Query
 	q.Feed, q.Prefix = source.Feed, source.Prefix
+	q.Gaps = true // they are looked for in all together
 	switch {
 	case !m.more: // memory serves what has no second bound
 	case q.Newest:

@@ -73,9 +73,9 @@ type Catalog interface {
 	// Names returns the names of at most limit feeds whose names begin with prefix, in bytewise order.
 	Names(ctx context.Context, prefix string, limit int) ([]string, error)
 
-	// PrunedAbove returns a feed whose name begins with prefix and whose Pruned is above id; nil if
-	// there is none.
-	PrunedAbove(ctx context.Context, prefix string, id int64) (*Feed, error)
+	// PrunedAbove returns at most limit feeds whose names begin with prefix and whose Pruned is above
+	// id, in bytewise order of name, the first ones after the name after.
+	PrunedAbove(ctx context.Context, prefix, after string, id int64, limit int) ([]Pruned, error)
 
 	// Configure changes a feed's settings, making the feed if there is none. ErrChanged when s
 	// names another revision than the feed has.
@@ -190,6 +190,13 @@ type Query struct {
 	// First has a Bus begin at the entry 1 where After is 0, rather than at the oldest one that is
 	// kept. Stores know no difference.
 	First bool
+	// Loss tells a Bus what the reader of several feeds knows to have been pruned above After, and
+	// Reader who that is: what else was is a gap, of feeds that it may read. nil may read everything.
+	// Stores know of neither.
+	Loss   Loss
+	Reader *Caller
+	// Gaps has a Bus return no *GapError: the caller asks LossAt.
+	Gaps bool
 	// Left asks a Bus for entries, too, that have left the feed because they were acked, as far
 	// as memory has them: live followers of a feed that keeps entries until acked would miss them
 	// otherwise. Stores have none.
@@ -214,6 +221,12 @@ type Feed struct {
 	Revision int64
 	// Owner is the account that made the feed, Anonymous for whoever had none; "" where nobody counts it.
 	Owner string
+}
+
+// Pruned tells up to which id a feed's entries were pruned.
+type Pruned struct {
+	Feed string
+	UpTo int64
 }
 
 // KeepsAll reports whether nothing leaves f but by pruning or removing it: it is append-only, and

@@ -105,7 +105,7 @@ func (s *Store) Feeds(ctx context.Context, after, before string, limit int) ([]*
 
 const (
 	readNames       = "SELECT name FROM atommq_feed WHERE name >= ?1 AND (?2 = '' OR name < ?2) ORDER BY name LIMIT ?3"
-	readPrunedAbove = "SELECT name FROM atommq_feed WHERE name >= ?1 AND (?2 = '' OR name < ?2) AND pruned_id > ?3 ORDER BY name LIMIT 1"
+	readPrunedAbove = "SELECT name, pruned_id FROM atommq_feed WHERE name >= ?1 AND (?2 = '' OR name < ?2) AND name > ?3 AND pruned_id > ?4 ORDER BY name LIMIT ?5"
 )
 
 // Names implements bus.Catalog.
@@ -121,23 +121,23 @@ func (s *Store) Names(ctx context.Context, prefix string, limit int) (names []st
 }
 
 // PrunedAbove implements bus.Catalog.
-func (s *Store) PrunedAbove(ctx context.Context, prefix string, id int64) (*bus.Feed, error) {
+func (s *Store) PrunedAbove(ctx context.Context, prefix, after string, id int64, limit int) ([]bus.Pruned, error) {
 	first, end, some := prefixBounds(prefix)
 	if !some {
 		return nil, nil
 	}
-	var names []string
-	if err := s.reader.SelectContext(ctx, &names, readPrunedAbove, first, end, id); err != nil {
+	var rows []struct {
+		Name     string
+		PrunedID int64 `db:"pruned_id"`
+	}
+	if err := s.reader.SelectContext(ctx, &rows, readPrunedAbove, first, end, legibleCursor(after), id, limit); err != nil {
 		return nil, fmt.Errorf("look for what feeds %q* have lost: %w", prefix, translate(ctx, err))
 	}
-	if len(names) == 0 {
-		return nil, nil
+	list := make([]bus.Pruned, len(rows))
+	for i, r := range rows {
+		list[i] = bus.Pruned{Feed: r.Name, UpTo: r.PrunedID}
 	}
-	f, err := s.Feed(ctx, names[0])
-	if errors.Is(err, bus.ErrNoFeed) {
-		return nil, nil // it has gone since
-	}
-	return f, err
+	return list, nil
 }
 
 const (

@@ -105,17 +105,17 @@ func (m *Memory) Names(ctx context.Context, prefix string, limit int) (names []s
 }
 
 // PrunedAbove implements bus.Catalog.
-func (m *Memory) PrunedAbove(ctx context.Context, prefix string, id int64) (*bus.Feed, error) {
+func (m *Memory) PrunedAbove(ctx context.Context, prefix, after string, id int64, limit int) (some []bus.Pruned, err error) {
 	defer m.reading()()
 	if err := m.readable(ctx); err != nil {
 		return nil, err
 	}
-	for _, f := range m.list("", "") {
-		if strings.HasPrefix(f.Name, prefix) && f.Pruned > id {
-			return f, nil
+	for _, f := range m.list(after, "") {
+		if strings.HasPrefix(f.Name, prefix) && f.Pruned > id && len(some) < limit {
+			some = append(some, bus.Pruned{Feed: f.Name, UpTo: f.Pruned})
 		}
 	}
-	return nil, nil
+	return some, nil
 }
 
 // list returns the feeds between two names, in order.

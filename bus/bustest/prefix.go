@@ -41,15 +41,16 @@ func testPrefix(t *testing.T, s *suite) {
 	s.wantNames("", 2, "A", "a")
 	s.wantNames("a/\xc3", 9, "a/ü")
 	s.wantNames("c", 9)
-	s.wantPrunedAbove("", 0, "")
+	s.wantPrunedAbove("", "", 0)
 	if _, err := s.Prune(context.Background(), "a/b", 4, 10); err != nil {
 		t.Fatal(err)
 	}
-	s.wantPrunedAbove("", 3, "a/b")
-	s.wantPrunedAbove("a/b", 3, "a/b")
-	s.wantPrunedAbove("a/b", 4, "")
-	s.wantPrunedAbove("a/b/", 3, "")
-	s.wantPrunedAbove("b", 3, "")
+	s.wantPrunedAbove("", "", 3, bus.Pruned{Feed: "a/b", UpTo: 4})
+	s.wantPrunedAbove("a/b", "", 3, bus.Pruned{Feed: "a/b", UpTo: 4})
+	s.wantPrunedAbove("a/b", "", 4)
+	s.wantPrunedAbove("a/b/", "", 3)
+	s.wantPrunedAbove("b", "", 3)
+	s.wantPrunedAbove("", "a/b", 3)
 	s.must(dropping("a/ü"))
 	s.wantTitles(bus.Query{Feed: "a/", Prefix: true}, "a/", "a/b/c", "a/b", "†")
 }
@@ -62,14 +63,13 @@ func (s *suite) wantNames(prefix string, limit int, want ...string) {
 	}
 }
 
-func (s *suite) wantPrunedAbove(prefix string, id int64, want string) {
+func (s *suite) wantPrunedAbove(prefix, after string, id int64, want ...bus.Pruned) {
 	s.Helper()
-	f, err := s.PrunedAbove(context.Background(), prefix, id)
-	got := ""
-	if f != nil {
-		got = f.Name
+	got, err := s.PrunedAbove(context.Background(), prefix, after, id, 9)
+	if err != nil || !slices.Equal(got, want) {
+		s.Errorf("PrunedAbove(%q, %q, %d) = %v, %v, want %v", prefix, after, id, got, err, want)
 	}
-	if err != nil || got != want {
-		s.Errorf("PrunedAbove(%q, %d) = %q, %v, want %q", prefix, id, got, err, want)
+	if got, err = s.PrunedAbove(context.Background(), prefix, after, id, 0); err != nil || len(got) > 0 {
+		s.Errorf("PrunedAbove of none = %v, %v", got, err)
 	}
 }
