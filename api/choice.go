@@ -58,7 +58,7 @@ func (s *site) getChoice(w http.ResponseWriter, r *http.Request, c choice, v vie
 	if form.kind == kindHTML || form.kind == kindEvent {
 		return badRequest("category: pages for people and CloudEvents have all entries. Ask for Atom or JSON, with format=atom or format=json.")
 	}
-	if err := checkChoice(&v); err != nil {
+	if err := checkChoice(&v, c.own != ""); err != nil {
 		return err
 	}
 	head := s.bus.Head() // before the reading: what comes during it is behind the cursor of an empty page
@@ -67,7 +67,7 @@ func (s *site) getChoice(w http.ResponseWriter, r *http.Request, c choice, v vie
 		return err
 	}
 	if wait := waitOf(r); wait > 0 && v.order == after && len(span.Entries) == 0 && !span.More {
-		if err := s.await(w, r, &c, span.Last, wait); err != nil {
+		if err := s.await(w, r, &c, span.Cursor(), wait); err != nil {
 			return err
 		}
 		if span, err = s.readChoice(r, &c, v); err != nil {
@@ -84,14 +84,16 @@ func (s *site) getChoice(w http.ResponseWriter, r *http.Request, c choice, v vie
 	h := w.Header()
 	h["Cache-Control"] = noCache
 	if v.order != olderThan {
-		h["Xlastid"] = echo(r.Header["Xlastid"], choicePosition(&v, span, head))
+		h["Xlastid"] = []string{choicePosition(&v, span, head).String()}
 	}
 	return s.writeChoice(w, r, doc, span.Entries, form)
 }
 
 // checkChoice refuses the places that pages of a choice cannot begin at.
-func checkChoice(v *view) error {
+func checkChoice(v *view, own bool) error {
 	switch {
+	case own && v.loss != 0:
+		return v.checkLoss()
 	case v.uuid != "":
 		return badRequest("The cursor of several feeds, or of some categories, is an id. Give the value of Xlastid in an earlier answer, or 0 for the beginning.")
 	case v.order == newerThan, v.order == upTo:
@@ -101,15 +103,16 @@ func checkChoice(v *view) error {
 }
 
 // choicePosition returns the cursor to go on from: with a cursor, that up to which the page has
-// everything; without one, the newest entry's, or head where there is none.
-func choicePosition(v *view, span *bus.Span, head int64) int64 {
+// everything; without one, head, or the newest entry, which may have come since. Below head, there
+// may be what feeds had lost before.
+func choicePosition(v *view, span *bus.Span, head int64) bus.Cursor {
 	switch {
 	case v.order == after:
-		return span.Last
+		return span.Cursor()
 	case len(span.Entries) > 0:
-		return span.Entries[0].ID
+		head = max(head, span.Entries[0].ID)
 	}
-	return head
+	return bus.Cursor{After: head}
 }
 
 // readChoice reads on until a page is full, or enough was looked at for one. It reads what may be
@@ -117,19 +120,20 @@ func choicePosition(v *view, span *bus.Span, head int64) int64 {
 func (s *site) readChoice(r *http.Request, c *choice, v view) (*bus.Span, error) {
 	sel := c.selection()
 	q := v.ask("")
+	q.Reader = c.filter.reader
 	share := s.sending.share()
 	defer s.sending.unshare(share)
 	q.Bytes = min(share, choiceBytes)
 	if len(c.filter.categories) > 0 {
 		q.Limit = choiceScan / 10 // each read has its price, however little passes
 	}
-	page := &bus.Span{Last: q.After}
+	page := &bus.Span{Last: q.After, Loss: q.Loss}
 	for looked, bytes := 0, 0; ; {
 		span, err := s.bus.ReadMany(r.Context(), sel, q)
 		if err != nil {
 			return nil, err
 		}
-		page.Last, page.More = span.Last, span.More
+		page.Last, page.Loss, page.More = span.Last, span.Loss, span.More
 		for i, e := range span.Entries {
 			if !c.filter.passes(e) {
 				continue
@@ -137,10 +141,12 @@ func (s *site) readChoice(r *http.Request, c *choice, v view) (*bus.Span, error)
 			page.Entries = append(page.Entries, e)
 			if bytes += len(e.XML); len(page.Entries) == v.limit || bytes > q.Bytes {
 				page.More = span.More || i+1 < len(span.Entries)
-				if page.More {
-					page.Last = e.ID
+				if !page.More || e.ID == span.Last {
+					return page, nil
 				}
-				return page, nil
+				page.Last = e.ID
+				page.Loss, err = s.bus.LossAt(r.Context(), sel, q, e.ID)
+				return page, err
 			}
 		}
 		if looked += len(span.Entries); !span.More || looked >= choiceScan {
@@ -149,7 +155,7 @@ func (s *site) readChoice(r *http.Request, c *choice, v view) (*bus.Span, error)
 		if q.Newest {
 			q.Before = span.Last
 		} else {
-			q.After = span.Last
+			q.After, q.Loss = span.Last, span.Loss
 		}
 	}
 }
@@ -183,6 +189,7 @@ func (s *site) describeChoice(r *http.Request, c *choice, v view, span *bus.Span
 	doc.Self = v.urlOf(doc.Collection, c.query)
 	if span.More {
 		next := v.at(max(v.order, olderThan), span.Last) // the newest ones go on with older ones
+		next.loss = span.Loss
 		doc.Next = next.urlOf(doc.Collection, c.query)
 	}
 	whole := view{limit: defaultLimit}

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/tools/blog/atom"
 
+	"atommq/bus"
 	"atommq/feeds"
 )
 
@@ -39,6 +40,8 @@ type Batch struct {
 	Entries []BatchEntry
 	Last    int64 // the cursor to go on from
 	More    bool  // there are entries after Last already
+
+	cursor bus.Cursor // that the server gave
 }
 
 // BatchEntry is one entry, as far as the Atom model of golang.org/x/tools/blog/atom goes, and XHTML:
@@ -93,18 +96,26 @@ func (c *Client) After(ctx context.Context, feed string, after int64, limit int)
 	if err := checkFeed(feed); err != nil {
 		return nil, err
 	}
-	batch, _, err := c.page(ctx, feeds.Path(feed)+"?limit="+strconv.Itoa(limit), after, 0)
+	batch, _, err := c.page(ctx, feeds.Path(feed)+"?limit="+strconv.Itoa(limit), bus.Cursor{After: after}, 0)
 	return batch, err
 }
 
 // Read is After for all that f follows. Several feeds are one, in the order of ids, whether there
-// are such or not.
+// are such or not. Whoever reads on, from their beginning, puts the batch's Last into f.After, and
+// calls it with the same f: that knows what was gone before.
 func (c *Client) Read(ctx context.Context, f *Following, limit int) (*Batch, error) {
 	target, err := f.target()
 	if err != nil {
 		return nil, err
 	}
-	batch, _, err := c.page(ctx, limited(target, limit), f.After, 0)
+	from := bus.Cursor{After: f.After}
+	if f.known.After == f.After {
+		from = f.known
+	}
+	batch, _, err := c.page(ctx, limited(target, limit), from, 0)
+	if err == nil {
+		f.known = batch.cursor
+	}
 	return batch, err
 }
 
@@ -115,7 +126,7 @@ func (c *Client) Newest(ctx context.Context, f *Following, limit int) (*Batch, e
 	if err != nil {
 		return nil, err
 	}
-	batch, _, err := c.page(ctx, limited(target, limit), noCursor, 0)
+	batch, _, err := c.page(ctx, limited(target, limit), bus.Cursor{After: noCursor}, 0)
 	return batch, err
 }
 
@@ -124,14 +135,14 @@ const noCursor = -1
 
 // page reads what comes after a cursor, and has the server wait for something for at most wait.
 // waited tells whether it does so.
-func (c *Client) page(ctx context.Context, target string, after int64, wait time.Duration) (batch *Batch, waited bool, err error) {
+func (c *Client) page(ctx context.Context, target string, from bus.Cursor, wait time.Duration) (batch *Batch, waited bool, err error) {
 	req, err := c.to(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return nil, false, err
 	}
 	req.Header.Set("Accept", "application/atom+xml")
-	if after != noCursor {
-		req.Header.Set("Xlastid", strconv.FormatInt(after, 10))
+	if from.After != noCursor {
+		req.Header.Set("Xlastid", from.String())
 	}
 	if wait > 0 {
 		req.Header.Set("Prefer", "wait="+strconv.Itoa(int(wait.Seconds())))
@@ -140,14 +151,14 @@ func (c *Client) page(ctx context.Context, target string, after int64, wait time
 	if err != nil {
 		return nil, false, fmt.Errorf("read %s: %w", target, err)
 	}
-	last, err := lastID(resp)
+	cursor, err := bus.ParseCursor(resp.Header.Get("Xlastid"))
 	if err != nil {
-		return nil, false, fmt.Errorf("read %s: %w", target, err)
+		return nil, false, fmt.Errorf("read %s: %w: Xlastid: %w", target, ErrForeign, err)
 	}
 	if batch, err = parseBatch(body); err != nil {
 		return nil, false, fmt.Errorf("read %s: %w", target, err)
 	}
-	batch.Last = last
+	batch.Last, batch.cursor = cursor.After, cursor
 	return batch, resp.Header.Get("Preference-Applied") != "", nil
 }
 

@@ -101,7 +101,7 @@ func (s *site) readLater(w http.ResponseWriter, r *http.Request, p *page, c *cho
 	if v.uuid != "" {
 		return nil, bus.ErrNoFeed
 	}
-	if err := s.await(w, r, c, v.id, wait); err != nil {
+	if err := s.await(w, r, c, bus.Cursor{After: v.id}, wait); err != nil {
 		return nil, err
 	}
 	return s.readPage(w, r, c.own, v)

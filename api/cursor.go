@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"atommq/bus"
 )
 
 // How many members a page holds.
@@ -30,11 +32,12 @@ const (
 type view struct {
 	order     order
 	id        int64
-	uuid      string // of the entry whose id the cursor is, "" when id has it
-	inclusive bool   // start_at an entry: it is wanted as well
-	limit     int    // 1 … maxLimit
-	limited   bool   // the request names it
-	format    string // as in the request, "" for none
+	loss      bus.Loss // that the cursor of several feeds knows of
+	uuid      string   // of the entry whose id the cursor is, "" when id has it
+	inclusive bool     // start_at an entry: it is wanted as well
+	limit     int      // 1 … maxLimit
+	limited   bool     // the request names it
+	format    string   // as in the request, "" for none
 }
 
 func (v *view) cursor() bool { return v.order == after || v.order == upTo }
@@ -45,7 +48,7 @@ func (v *view) url(collection string) string {
 	url, mark := append(b[:0], collection...), byte('?')
 	if name := v.order.param(); name != "" {
 		url = append(append(append(url, mark), name...), '=')
-		url, mark = strconv.AppendInt(url, v.id, 10), '&'
+		url, mark = append(url, bus.Cursor{After: v.id, Loss: v.loss}.String()...), '&'
 	}
 	if v.limit != defaultLimit {
 		url = append(append(url, mark), "limit="...)
@@ -123,7 +126,7 @@ func parseView(r *http.Request) (view, error) {
 
 // place puts the view where the field or parameter called name says, whatever said so before.
 func (v *view) place(name, value string) error {
-	v.uuid = ""
+	v.uuid, v.loss = "", 0
 	switch name {
 	case "older-than":
 		v.order = olderThan
@@ -141,6 +144,10 @@ func (v *view) place(name, value string) error {
 			}
 			return nil
 		}
+		if c, err := bus.ParseCursor(value); err == nil && c.Loss != 0 && !v.inclusive {
+			v.id, v.loss = c.After, c.Loss
+			return nil
+		}
 	}
 	id, err := parseID(value)
 	if err != nil {
@@ -156,6 +163,14 @@ func (v *view) place(name, value string) error {
 // fromFirst reports whether v begins at the entry 1. Its cursor is 0, as that of the beginning of
 // what is kept, which misses nothing.
 func (v *view) fromFirst() bool { return v.inclusive && v.id == 0 }
+
+// checkLoss refuses for one feed the cursors that only several have.
+func (v *view) checkLoss() error {
+	if v.loss == 0 {
+		return nil
+	}
+	return badRequest("The cursor of one feed is an id, without what stands behind the number in that of several. Give the id, or 0 for the beginning.")
+}
 
 // parseID reads an id: decimal digits, and nothing beside them.
 func parseID(s string) (int64, error) {

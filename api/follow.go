@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"atommq/bus"
 	"atommq/feeds"
 )
 
@@ -33,6 +34,18 @@ type Following struct {
 
 	// Lost, unless nil, is told when the server goes away, once each time, before it is tried again.
 	Lost func(error)
+
+	// known is the latest cursor that has what several feeds had lost before they were read from
+	// their beginning: what was there, and not what has gone since, is behind it.
+	known bus.Cursor
+}
+
+// cursor is where to go on from. It may lie before After: a stream gives only some of its places so.
+func (f *Following) cursor() bus.Cursor {
+	if f.known.Loss != 0 && f.known.After <= f.After {
+		return f.known
+	}
+	return bus.Cursor{After: f.After}
 }
 
 // Follow calls handle for each entry and tombstone after f.After, in order of id, each once, and
@@ -152,7 +165,7 @@ func (f *follower) stream(ctx context.Context) error {
 		return err
 	}
 	req.Header.Set("Accept", typeEvents)
-	req.Header.Set("Last-Event-ID", strconv.FormatInt(f.following.After, 10))
+	req.Header.Set("Last-Event-ID", f.following.cursor().String())
 	resp, err := f.client().Do(req)
 	if err != nil {
 		return heldBack(causeOf(ctx, err))
@@ -226,13 +239,13 @@ func checkStream(resp *http.Response) error {
 
 // take handles an event, and moves the cursor behind it.
 func (f *follower) take(e event, id string) error {
-	position, err := parseID(id)
+	position, err := bus.ParseCursor(id)
 	if err != nil {
 		return fmt.Errorf("follow: %w: the id of an event: %w", ErrForeign, err)
 	}
 	entry, err := parseEvent(e)
 	if err != nil {
-		return final{fmt.Errorf("follow: the %s %d cannot be read (%w); what comes after it can", e.kind, position, err)}
+		return final{fmt.Errorf("follow: the %s %d cannot be read (%w); what comes after it can", e.kind, position.After, err)}
 	}
 	f.back()
 	switch {
@@ -241,7 +254,8 @@ func (f *follower) take(e event, id string) error {
 	case e.kind == "problem":
 		return nil // the stream ends, and coming back tells which status it is
 	}
-	f.following.After = max(f.following.After, position)
+	f.following.After = max(f.following.After, position.After)
+	f.following.known = position
 	return nil
 }
 
@@ -292,7 +306,7 @@ func (f *follower) poll(ctx context.Context) error {
 	if !f.there {
 		wait = 0
 	}
-	batch, waited, err := f.page(ctx, limited(f.target, followPage), f.following.After, wait)
+	batch, waited, err := f.page(ctx, limited(f.target, followPage), f.following.cursor(), wait)
 	if err != nil {
 		return err
 	}
@@ -303,6 +317,7 @@ func (f *follower) poll(ctx context.Context) error {
 		}
 	}
 	f.following.After = max(f.following.After, batch.Last)
+	f.following.known = batch.cursor
 	if wait > 0 && len(batch.Entries) == 0 && !waited && !batch.More {
 		return f.pause.wait(ctx, nil) // a server that does not wait
 	}

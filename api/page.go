@@ -108,6 +108,9 @@ func (p *page) modified() time.Time {
 // readPage reads the page of a feed that v asks for.
 func (s *site) readPage(w http.ResponseWriter, r *http.Request, feed string, v view) (*page, error) {
 	ctx := r.Context()
+	if err := v.checkLoss(); err != nil {
+		return nil, err
+	}
 	if v.uuid != "" {
 		if err := s.locate(ctx, feed, &v); err != nil {
 			return nil, err
@@ -140,7 +143,7 @@ func (s *site) readPage(w http.ResponseWriter, r *http.Request, feed string, v v
 
 // ask returns the query for the entries of v.
 func (v *view) ask(feed string) bus.Query {
-	q := bus.Query{Feed: feed, Limit: v.limit}
+	q := bus.Query{Feed: feed, Limit: v.limit, Loss: v.loss}
 	switch v.order {
 	case newestFirst:
 		q.Newest = true

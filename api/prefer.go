@@ -39,7 +39,7 @@ func (s *site) applyWait(w http.ResponseWriter, wait time.Duration) time.Duratio
 // await waits until c has something after the cursor, for at most wait and at most the server's own
 // bound, and not after the caller's rights to what c chooses have changed. The feed that the path
 // names may be read still, then, or there is an error; of others, each entry has to be asked about.
-func (s *site) await(w http.ResponseWriter, r *http.Request, c *choice, after int64, wait time.Duration) error {
+func (s *site) await(w http.ResponseWriter, r *http.Request, c *choice, after bus.Cursor, wait time.Duration) error {
 	wait = s.applyWait(w, wait)
 	caller := s.caller(r)
 	if err := s.live.enter(caller, nil); err != nil {
@@ -53,8 +53,8 @@ func (s *site) await(w http.ResponseWriter, r *http.Request, c *choice, after in
 	_ = rc.SetWriteDeadline(time.Now().Add(wait + writeTime(r)))
 	known := s.access.Changed() // asked before what may be read
 	sel := c.selection()
-	sub := s.bus.Follow(sel, after)
-	sub.Bytes = streamBytes
+	sub := s.bus.Follow(sel, after.After)
+	sub.Bytes, sub.Loss, sub.Reader = streamBytes, after.Loss, c.filter.reader
 	defer sub.Close()
 	patience := time.NewTimer(wait)
 	defer patience.Stop()

@@ -95,6 +95,15 @@ func gapProblem(err error) *problemError {
 	if !errors.As(err, &gap) {
 		return nil
 	}
+	if gap.Loss != 0 {
+		return &problemError{
+			Status: http.StatusGone,
+			Detail: fmt.Sprintf("Of the feed %q, entries that came after %d are no longer kept; %s. Go on with Xlastid: %s, which is all that is kept after %[2]d, or with Xlastid: 0, the beginning of what is kept.",
+				gap.Feed, gap.After, oldestKept(gap), gap.Cursor()),
+			Extra: map[string]any{"after": gap.After, "oldest": gap.Oldest, "cursor": gap.Cursor().String()},
+			cause: err,
+		}
+	}
 	return &problemError{
 		Status: http.StatusGone,
 		Detail: fmt.Sprintf("Entries that came after %d are no longer kept; %s. Go on with Xlastid: 0, which is the beginning of what is kept.", gap.After, oldestKept(gap)),

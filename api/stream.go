@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,8 +55,8 @@ type stream struct {
 	live     *live
 	stats    *stats
 	to       pipe
-	told     int64     // the cursor that the reader has
-	begun    time.Time // when it was last written to
+	told     bus.Cursor // that the reader has
+	begun    time.Time  // when it was last written to
 	end      time.Time
 	behind   atomic.Int64 // the oldest id of what it is being sent, 0 while it waits for more
 }
@@ -100,13 +99,14 @@ func (s *site) getStream(w http.ResponseWriter, r *http.Request, c choice, form 
 		access:    s.access,
 		live:      s.live,
 		stats:     s.stats,
-		told:      start.id,
+		told:      bus.Cursor{After: start.id, Loss: start.loss},
 	}
 	if err := s.live.enter(c.caller, st); err != nil {
 		return err
 	}
 	st.sub = s.bus.Follow(st.selected, start.id)
 	st.sub.Bytes, st.sub.First = streamBytes, start.fromFirst()
+	st.sub.Loss, st.sub.Reader = start.loss, c.filter.reader
 	// A cursor whose next entries are gone is told so by a status. Nothing is lost: the stream
 	// begins with these entries.
 	page, changed, err := st.sub.Poll(r.Context(), streamEntries)
@@ -217,6 +217,11 @@ func (s *site) streamStart(r *http.Request, c *choice) (v view, err error) {
 	case v.order != after:
 		return v, badRequest("A stream goes forward. Give after=, last-event-id= or none to begin with what is published from now on.")
 	}
+	if c.own != "" {
+		if err := v.checkLoss(); err != nil {
+			return v, err
+		}
+	}
 	if v.uuid != "" {
 		sel := c.selection()
 		name, one := sel.One()
@@ -304,12 +309,16 @@ func (st *stream) write(text []byte) error {
 }
 
 // open begins the answer. An EventSource that loses its connection before the first event so
-// knows where to go on.
+// knows where to go on. One that begins at the beginning of several feeds gets a cursor that says so
+// if what comes behind it needs one, too: 0 stays 0 with any loss.
 func (st *stream) open() error {
 	if st.isLines() {
 		return st.write([]byte("\n"))
 	}
-	return st.write(fmt.Appendf(nil, "retry: %d\nid: %d\n\n", retryHint.Milliseconds(), st.told))
+	if st.told.After == 0 {
+		st.told.Loss = st.sub.Cursor().Loss
+	}
+	return st.write(fmt.Appendf(nil, "retry: %d\nid: %s\n\n", retryHint.Milliseconds(), st.told))
 }
 
 // parts are what goes out in one write.
@@ -335,28 +344,34 @@ func (st *stream) deliver(ctx context.Context, page []*bus.Entry) error {
 	for _, e := range page {
 		if st.choice.filter.passes(e) {
 			*out = append(*out, st.render(ctx, e))
-			st.told = e.ID
+			st.told.After = e.ID
 		}
 	}
 	if len(*out) == 0 {
 		return st.beat() // the next ones may not pass either
 	}
+	sent := len(*out)
+	if loss := st.sub.Cursor().Loss; !st.isLines() && (loss != 0 || st.told.Loss != 0) {
+		// The ids of entries are the same for all readers. Behind them comes what this one needs.
+		st.told = st.sub.Cursor()
+		*out = append(*out, fmt.Appendf(nil, ":\nid: %s\n\n", st.told))
+	}
 	st.begun = time.Now()
-	st.stats.streamed.Add(int64(len(*out)))
+	st.stats.streamed.Add(int64(sent))
 	return st.to.send(*out)
 }
 
 // beat writes what keeps the connection open and shows whether it is. The cursor of a quiet
 // stream moves with it.
 func (st *stream) beat() error {
-	switch after := st.sub.After(); {
+	switch now := st.sub.Cursor(); {
 	case time.Since(st.begun) < st.live.beat:
 		return nil
 	case st.isLines():
 		return st.write([]byte("\n"))
-	case after > st.told:
-		st.told = after
-		return st.write(append(strconv.AppendInt([]byte(":\nid: "), after, 10), "\n\n"...))
+	case now.After > st.told.After:
+		st.told = now
+		return st.write(fmt.Appendf(nil, ":\nid: %s\n\n", now))
 	}
 	return st.write([]byte(":\n\n"))
 }

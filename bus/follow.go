@@ -137,7 +137,12 @@ func (s *Subscription) choose(recent []*Entry, known int64, limit int) (chosen [
 func (s *Subscription) After() int64 { return s.after }
 
 // Cursor returns the cursor with the loss that belongs to it.
-func (s *Subscription) Cursor() Cursor { return Cursor{s.after, s.Loss} }
+func (s *Subscription) Cursor() Cursor {
+	if s.tail != nil {
+		return Cursor{After: s.after}
+	}
+	return Cursor{s.after, s.Loss}
+}
 
 // Done returns a channel that is closed when the bus is: then nothing comes any more.
 func (s *Subscription) Done() <-chan struct{} { return s.bus.closing }

@@ -96,6 +96,9 @@ func homeless(destination string) *fault {
 }
 
 func gapDetail(gap *bus.GapError) string {
+	if gap.Loss != 0 {
+		return fmt.Sprintf("if what is missing may be missing, subscribe with Xlastid:%s, which goes on behind %d with all that is kept, or with 0, which begins at the beginning of it", gap.Cursor(), gap.After)
+	}
 	if gap.Oldest == 0 {
 		return fmt.Sprintf("subscribe with Xlastid:%d for what comes next", gap.Pruned)
 	}

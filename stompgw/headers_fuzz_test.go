@@ -56,7 +56,7 @@ func FuzzHeaders(f *testing.F) {
 		if n, err := server.parsePrefetch(frame("prefetch-count")); err == nil && (n < 1 || n > server.MaxPrefetch) {
 			t.Fatalf("prefetch %q is %d", value, n)
 		}
-		if n, err := parseLastID(frame("Xlastid")); err == nil && n < 0 {
+		if n, err := parseLastID(frame("Xlastid")); err == nil && n.After < 0 {
 			t.Fatalf("Xlastid %q is %d", value, n)
 		}
 		if h, err := parseHeartBeat(frame("heart-beat")); err == nil {

@@ -24,7 +24,8 @@ type subscription struct {
 	group    string
 	whole    bool
 	browse   bool
-	after    int64 // Xlastid, or fromNow
+	after    int64    // Xlastid, or fromNow
+	loss     bus.Loss // that it knows of
 }
 
 func (c *conn) handleSubscribe(ctx context.Context, f *stomp.Frame, r receipt) error {
@@ -113,7 +114,8 @@ func (c *conn) parseSubscribe(f *stomp.Frame) (s subscription, err error) {
 	if s.whole, err = parseAccept(f); err != nil {
 		return s, err
 	}
-	s.after, err = parseLastID(f)
+	cursor, err := parseLastID(f)
+	s.after, s.loss = cursor.After, cursor.Loss
 	return s, err
 }
 
@@ -171,17 +173,17 @@ func parseAccept(f *stomp.Frame) (whole bool, err error) {
 
 // parseLastID takes the cursor that a topic is to be replayed from. HTTP, where the header comes
 // from, takes its name in any case.
-func parseLastID(f *stomp.Frame) (int64, error) {
+func parseLastID(f *stomp.Frame) (bus.Cursor, error) {
 	i := slices.IndexFunc(f.Fields, func(h stomp.Field) bool { return bytes.EqualFold(h.Name, []byte("Xlastid")) })
 	if i < 0 {
-		return fromNow, nil
+		return bus.Cursor{After: fromNow}, nil
 	}
 	value := f.Fields[i].Value
-	n, err := strconv.ParseInt(string(value), 10, 64)
-	if err != nil || n < 0 {
-		return 0, faultf("send the Xlastid of the last MESSAGE, or 0 for everything that is kept", "Xlastid %s is none", quote(value))
+	cursor, err := bus.ParseCursor(string(value))
+	if err != nil {
+		return cursor, faultf("send the Xlastid of the last MESSAGE, or 0 for everything that is kept", "Xlastid %s is none", quote(value))
 	}
-	return n, nil
+	return cursor, nil
 }
 
 // checkAhead refuses a cursor that the log has not come to, as one from before a restore: nothing
@@ -203,13 +205,15 @@ func (c *conn) subscribeTopic(ctx context.Context, s subscription, r receipt) er
 		return faultf("use /queue/NAME for these", "topics have no group and no browser")
 	}
 	t := topicSubscription{
-		id: []byte(s.id), unnamed: s.unnamed, feed: []byte(s.to.name), after: s.after, whole: s.whole, ack: s.mode, window: s.prefetch,
+		id: []byte(s.id), unnamed: s.unnamed, feed: []byte(s.to.name), after: s.after, loss: s.loss, whole: s.whole, ack: s.mode, window: s.prefetch,
 	}
 	if name, prefix := strings.CutSuffix(s.to.name, "*"); prefix {
 		if err := c.permitSome(bus.RightRead, name); err != nil {
 			return err
 		}
 		t.feed, t.prefix = []byte(name), true
+	} else if s.loss != 0 {
+		return faultf("send the number alone: what stands behind it is for the feeds of a prefix", "Xlastid of one feed")
 	} else if err := s.to.checkFeed(); err != nil {
 		return err
 	} else if err := c.permitTopic(ctx, bus.RightRead, s.to.name); err != nil {

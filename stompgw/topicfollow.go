@@ -40,10 +40,11 @@ const (
 // lag is what a follow needs that reads from the log: because it wants what was before, or because
 // its connection had no room.
 type lag struct {
-	newest int64  // id of the newest entry announced; all up to it can be read
-	again  bool   // there may be more to read than newest tells
-	queued bool   // it stands in the owner's queue, or is being read
-	swap   uint64 // of the outbox, that has to come first: it holds older entries of the follow
+	newest int64    // id of the newest entry announced; all up to it can be read
+	loss   bus.Loss // what the feeds of a prefix had lost above the follow's cursor
+	again  bool     // there may be more to read than newest tells
+	queued bool     // it stands in the owner's queue, or is being read
+	swap   uint64   // of the outbox, that has to come first: it holds older entries of the follow
 
 	window  int     // how many may be unacked; 0 for any number. A follow with a window always reads from the log
 	unacked []int64 // their ids, in order
@@ -65,7 +66,7 @@ func newFollow(owner *follower, q *topicSubscription) *follow {
 		window = 0 // nothing would open it
 	}
 	if q.after != fromNow || window > 0 {
-		s.lag = &lag{window: window, again: q.after != fromNow}
+		s.lag = &lag{window: window, again: q.after != fromNow, loss: q.loss}
 	}
 	return s
 }
@@ -87,7 +88,12 @@ func (s *follow) feed() string         { return s.text[s.idEnd:] }
 
 // query asks for what comes next. Callers hold the owner's mutex.
 func (s *follow) query() bus.Query {
-	return bus.Query{Feed: s.feed(), Prefix: s.is(isPrefix), After: s.after, Limit: s.lag.room(), Bytes: pageBytes}
+	prefix := s.is(isPrefix)
+	q := bus.Query{Feed: s.feed(), Prefix: prefix, After: s.after, Limit: s.lag.room(), Bytes: pageBytes, Gaps: prefix}
+	if prefix {
+		q.Loss, q.Reader = s.lag.loss, s.owner.reader
+	}
+	return q
 }
 
 // room is how many entries may be handed out now.

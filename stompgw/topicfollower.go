@@ -209,6 +209,7 @@ func (f *follower) read(ctx context.Context, s *follow) error {
 	q, announced := s.query(), s.lag.newest
 	s.lag.again = false
 	f.mu.Unlock()
+	head := f.topics.bus.Head()
 	page, err := f.topics.bus.ReadShared(ctx, q)
 	switch {
 	case errors.Is(err, bus.ErrNoFeed):
@@ -216,14 +217,18 @@ func (f *follower) read(ctx context.Context, s *follow) error {
 	case err != nil:
 		return fmt.Errorf("follow %s%s: %w", topicPrefix, s.feed(), err)
 	}
+	end, err := f.behind(ctx, q, page, head)
+	if err != nil {
+		return fmt.Errorf("follow %s%s*: %w", topicPrefix, s.feed(), err)
+	}
 	entries := f.topics.long.share(page.Entries)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if s.gone {
 		return nil
 	}
+	s.after, s.lag.loss = max(s.after, end.After), end.Loss
 	for _, e := range entries {
-		s.after = e.ID
 		s.lag.handOut(e.ID)
 	}
 	if len(entries) > 0 {
@@ -234,6 +239,28 @@ func (f *follower) read(ctx context.Context, s *follow) error {
 	}
 	f.goOn(s, page.More)
 	return nil
+}
+
+// behind returns the cursor at the end of a page of q, of which head was the newest id before. For the feeds of
+// a prefix, those that may be read, a *bus.GapError says that more was pruned since the page before:
+// pages are shared, and do not tell.
+func (f *follower) behind(ctx context.Context, q bus.Query, page *bus.Slice, head int64) (bus.Cursor, error) {
+	at := q.After
+	if n := len(page.Entries); n > 0 {
+		at = page.Entries[n-1].ID
+	}
+	if !q.Prefix {
+		return bus.Cursor{After: at}, nil
+	}
+	sel := bus.Select(nil, []string{q.Feed})
+	q.Gaps = false
+	loss, err := f.topics.bus.LossAt(ctx, sel, q, at)
+	if err == nil && loss != 0 && !page.More {
+		// All up to head was there to be read. A live follow knows of no loss, so it begins above.
+		at = max(at, head)
+		loss, err = f.topics.bus.LossAt(ctx, sel, q, at)
+	}
+	return bus.Cursor{After: at, Loss: loss}, err
 }
 
 // goOn lets a follow that was read be read again, wait for ACKs or for what is published, or go

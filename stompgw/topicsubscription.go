@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"atommq/bus"
 	"atommq/feeds"
 )
 
@@ -14,8 +15,9 @@ type topicSubscription struct {
 	unnamed bool   // the client gave no id (1.0), and MESSAGE names none; id is then the destination
 	feed    []byte // its name, or how its name begins
 	prefix  bool
-	after   int64 // Xlastid: replay what came after it first; fromNow for nothing
-	whole   bool  // accept: application/atom+xml
+	after   int64    // Xlastid: replay what came after it first; fromNow for nothing
+	loss    bus.Loss // that Xlastid of a prefix knows of
+	whole   bool     // accept: application/atom+xml
 	ack     topicAck
 	window  int // prefetch asked for; 0 for none. ackAuto has no use for it
 }

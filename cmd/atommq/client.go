@@ -120,7 +120,7 @@ func explain(c *api.Client, feed string, err error) error {
 	case refused.Status == http.StatusNotFound:
 		return noSuchFeed(feed)
 	case refused.Status == http.StatusGone:
-		return fmt.Errorf("%w Of atommq tail, that is --after 0", err)
+		return fmt.Errorf("%w Of atommq tail, Xlastid: 0 is --after 0", err)
 	case refused.Status == http.StatusUnauthorized && c.Passcode == "" && c.HTTP != nil: // it says what is wrong with the certificate
 		return err
 	case refused.Status == http.StatusUnauthorized && c.Passcode == "":
