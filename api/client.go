@@ -40,8 +40,6 @@ type Batch struct {
 	Entries []BatchEntry
 	Last    int64 // the cursor to go on from
 	More    bool  // there are entries after Last already
-
-	cursor bus.Cursor // that the server gave
 }
 
 // BatchEntry is one entry, as far as the Atom model of golang.org/x/tools/blog/atom goes, and XHTML:
@@ -96,8 +94,8 @@ func (c *Client) After(ctx context.Context, feed string, after int64, limit int)
 	if err := checkFeed(feed); err != nil {
 		return nil, err
 	}
-	batch, _, err := c.page(ctx, feeds.Path(feed)+"?limit="+strconv.Itoa(limit), bus.Cursor{After: after}, 0)
-	return batch, err
+	page, err := c.page(ctx, feeds.Path(feed)+"?limit="+strconv.Itoa(limit), bus.Cursor{After: after}, 0)
+	return page.Batch, err
 }
 
 // Read is After for all that f follows. Several feeds are one, in the order of ids, whether there
@@ -112,11 +110,11 @@ func (c *Client) Read(ctx context.Context, f *Following, limit int) (*Batch, err
 	if f.known.After == f.After {
 		from = f.known
 	}
-	batch, _, err := c.page(ctx, limited(target, limit), from, 0)
+	page, err := c.page(ctx, limited(target, limit), from, 0)
 	if err == nil {
-		f.known = batch.cursor
+		f.known = page.cursor
 	}
-	return batch, err
+	return page.Batch, err
 }
 
 // Newest reads the newest entries, at most limit (1 to 1000), of all that f follows, oldest first.
@@ -126,19 +124,25 @@ func (c *Client) Newest(ctx context.Context, f *Following, limit int) (*Batch, e
 	if err != nil {
 		return nil, err
 	}
-	batch, _, err := c.page(ctx, limited(target, limit), bus.Cursor{After: noCursor}, 0)
-	return batch, err
+	page, err := c.page(ctx, limited(target, limit), bus.Cursor{After: noCursor}, 0)
+	return page.Batch, err
 }
 
 // noCursor stands for the newest page.
 const noCursor = -1
 
+// batchRead is a batch as it came.
+type batchRead struct {
+	*Batch
+	cursor bus.Cursor // to go on from
+	waited bool       // the server waits where it is asked to
+}
+
 // page reads what comes after a cursor, and has the server wait for something for at most wait.
-// waited tells whether it does so.
-func (c *Client) page(ctx context.Context, target string, from bus.Cursor, wait time.Duration) (batch *Batch, waited bool, err error) {
+func (c *Client) page(ctx context.Context, target string, from bus.Cursor, wait time.Duration) (page batchRead, err error) {
 	req, err := c.to(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return nil, false, err
+		return page, err
 	}
 	req.Header.Set("Accept", "application/atom+xml")
 	if from.After != noCursor {
@@ -149,17 +153,17 @@ func (c *Client) page(ctx context.Context, target string, from bus.Cursor, wait 
 	}
 	resp, body, err := c.do(req, http.StatusOK, wait+answerPatience)
 	if err != nil {
-		return nil, false, fmt.Errorf("read %s: %w", target, err)
+		return page, fmt.Errorf("read %s: %w", target, err)
 	}
-	cursor, err := bus.ParseCursor(resp.Header.Get("Xlastid"))
+	page.cursor, err = bus.ParseCursor(resp.Header.Get("Xlastid"))
 	if err != nil {
-		return nil, false, fmt.Errorf("read %s: %w: Xlastid: %w", target, ErrForeign, err)
+		return page, fmt.Errorf("read %s: %w: Xlastid: %w", target, ErrForeign, err)
 	}
-	if batch, err = parseBatch(body); err != nil {
-		return nil, false, fmt.Errorf("read %s: %w", target, err)
+	if page.Batch, err = parseBatch(body); err != nil {
+		return page, fmt.Errorf("read %s: %w", target, err)
 	}
-	batch.Last, batch.cursor = cursor.After, cursor
-	return batch, resp.Header.Get("Preference-Applied") != "", nil
+	page.Last, page.waited = page.cursor.After, resp.Header.Get("Preference-Applied") != ""
+	return page, nil
 }
 
 // lastID returns the id that each answer about entries carries.

@@ -306,7 +306,7 @@ func (f *follower) poll(ctx context.Context) error {
 	if !f.there {
 		wait = 0
 	}
-	batch, waited, err := f.page(ctx, limited(f.target, followPage), f.following.cursor(), wait)
+	batch, err := f.page(ctx, limited(f.target, followPage), f.following.cursor(), wait)
 	if err != nil {
 		return err
 	}
@@ -318,7 +318,7 @@ func (f *follower) poll(ctx context.Context) error {
 	}
 	f.following.After = max(f.following.After, batch.Last)
 	f.following.known = batch.cursor
-	if wait > 0 && len(batch.Entries) == 0 && !waited && !batch.More {
+	if wait > 0 && len(batch.Entries) == 0 && !batch.waited && !batch.More {
 		return f.pause.wait(ctx, nil) // a server that does not wait
 	}
 	return nil

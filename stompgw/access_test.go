@@ -175,6 +175,24 @@ func TestAPrefixShowsOnlyWhatMayBeRead(t *testing.T) {
 	}
 }
 
+// What was pruned of feeds that one may not read is no gap of theirs, and names none of them.
+func TestAPrefixTellsNothingOfWhatOthersLost(t *testing.T) {
+	for _, rule := range []string{"ann pub* read", "ann * consume"} { // who consumes reads dead letters, of any feed
+		b := invite(t, rule, "ann pub* read")
+		root, ann := b.as(t, "root"), b.as(t, "ann")
+		for _, feed := range []string{"pub", "secret", "secret", "pub"} {
+			root.done("SEND", "destination:/topic/"+feed)
+		}
+		if n, err := b.Bus.Prune(t.Context(), "secret", 3); n != 2 || err != nil {
+			t.Fatalf("Prune = %d, %v", n, err)
+		}
+		ann.done("SUBSCRIBE", "id:1", "destination:/topic/*", "Xlastid:1")
+		if got := ann.next(); header(got, "Xlastid") != "4" {
+			t.Errorf("%s: got %s", rule, show(got))
+		}
+	}
+}
+
 func TestARightTakenAwayEndsTheSessionAtTheNextMessage(t *testing.T) {
 	for destination, rule := range map[string]string{"/topic/x": "read", "/queue/x": "consume"} {
 		g := invite(t, "ann x "+rule, "ann y read")
