@@ -82,6 +82,42 @@ func (b *Bus) LossAt(ctx context.Context, s Selection, q Query, at int64) (Loss,
 	return loss, err
 }
 
+// LossBehind is LossAt for a page that ReadShared gave: those who share it share what is asked, too.
+func (b *Bus) LossBehind(ctx context.Context, q Query, page *Slice, at int64) (Loss, error) {
+	if page.lost != nil {
+		var now, behind Loss
+		for _, p := range *page.lost {
+			if q.Reader != nil && !q.Reader.May(RightRead, p.Feed) {
+				continue
+			}
+			if p.UpTo > q.After {
+				now.add(p)
+			}
+			if p.UpTo > at {
+				behind.add(p)
+			}
+		}
+		if now == q.Loss || q.After == 0 && !q.First {
+			return behind, nil
+		}
+		// The page may be older than what the reader knows.
+	}
+	q.Gaps = false
+	return b.LossAt(ctx, Select(nil, []string{q.Feed}), q, at)
+}
+
+// lostAbove returns which feeds of a prefix were pruned above q.After; nil if those are too many to keep.
+func (b *Bus) lostAbove(ctx context.Context, q Query) (*[]Pruned, error) {
+	list, err := b.store.PrunedAbove(ctx, q.Feed, "", q.After, lossPage)
+	if err != nil {
+		return nil, fmt.Errorf("read %q*: %w", q.Feed, err)
+	}
+	if len(list) == lossPage {
+		return nil, nil
+	}
+	return &list, nil
+}
+
 // sameLoss returns the loss above q.After if it is the one that q knows of, and else a *GapError.
 func (b *Bus) sameLoss(ctx context.Context, s Selection, q Query) (Loss, error) {
 	now, first, err := b.lossAbove(ctx, s, q.Reader, q.After)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -128,6 +130,47 @@ func TestWhatIsPrunedWhileSeveralFeedsAreReadIsAnnounced(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Pages that followers of a prefix share tell each what it has missed, and no more.
+func TestSharedPagesAnnounceWhatIsPrunedWhileTheyAreRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, &bustest.Memory{}, nil, bus.Config{})
+		defer b.Close()
+		kept, _ := pruned(t, b, false)
+		q := bus.Query{Prefix: true, Gaps: true, Limit: 7, Bytes: 1 << 20}
+		next := func(q bus.Query) (got []string, loss bus.Loss, last int64, err error) {
+			s, err := b.ReadShared(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last = s.Entries[len(s.Entries)-1].ID
+			loss, err = b.LossBehind(t.Context(), q, s, last)
+			return titles(s.Entries), loss, last, err
+		}
+		got, loss, last, err := next(q)
+		if err != nil || loss == 0 || !slices.Equal(got, kept[:7]) {
+			t.Fatalf("the first page: %v, loss %v, %v", got, loss, err)
+		}
+		var gap *bus.GapError
+		bare := q
+		bare.After = last
+		if _, _, _, err := next(bare); !errors.As(err, &gap) || gap.Feed != "logs" {
+			t.Errorf("with an id alone: %v", err)
+		}
+		known := bare
+		known.Loss = loss
+		if n, err := b.Prune(t.Context(), "orders", last+9); n == 0 || err != nil {
+			t.Fatal(n, err)
+		}
+		if got, loss, _, err := next(known); err != nil || loss == 0 || !slices.Equal(got, kept[7:14]) {
+			t.Errorf("of a page that was read before: %v, %v", got, err)
+		}
+		<-time.After(time.Minute)
+		if _, _, _, err := next(known); !errors.As(err, &gap) {
+			t.Errorf("of what went since: %v", err)
+		}
+	})
 }
 
 func TestACursorReadsAsItWasWritten(t *testing.T) {

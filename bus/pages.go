@@ -46,13 +46,15 @@ type page struct {
 	entries []*Entry
 	bytes   int
 	read    time.Time
+	lost    *[]Pruned // as of Slice
 }
 
 func newPages(b *Bus) *pages { return &pages{bus: b, logs: make(map[logName]*pagedLog)} }
 
 // ReadShared is Read for those who follow, oldest first, and have fallen behind: they share what is
 // read for them. What it returns may be some seconds old, so that entries come in the state they
-// had then. Slice.Feed is nil.
+// had then. Slice.Feed is nil. With Prefix, q.Gaps has to be set, and LossBehind asked: what is a gap
+// for one of them is none for another.
 func (b *Bus) ReadShared(ctx context.Context, q Query) (*Slice, error) {
 	return b.pages.next(ctx, b.bounded(q))
 }
@@ -91,7 +93,7 @@ func (p *pages) find(name logName, q Query, waited bool) (*Slice, <-chan struct{
 	for _, have := range l.pages {
 		if have.after <= q.After && q.After < have.entries[len(have.entries)-1].ID {
 			i, _ := slices.BinarySearchFunc(have.entries, q.After+1, byID)
-			return &Slice{Entries: limited(have.entries[i:], q), More: true}, nil
+			return &Slice{Entries: limited(have.entries[i:], q), More: true, lost: have.lost}, nil
 		}
 	}
 	if l.reading != nil && !waited {
@@ -121,6 +123,9 @@ func (p *pages) readPage(ctx context.Context, name logName, q Query) (*Slice, er
 	wide := q
 	wide.Limit, wide.Bytes = sharedEntries, sharedBytes
 	s, err := p.bus.Read(ctx, wide)
+	if err == nil && q.Prefix {
+		s.lost, err = p.bus.lostAbove(ctx, q) // behind the entries, as it tells what is missing of them
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if l := p.logs[name]; l != nil && l.reading != nil {
@@ -134,17 +139,17 @@ func (p *pages) readPage(ctx context.Context, name logName, q Query) (*Slice, er
 	some := limited(s.Entries, q)
 	more := s.More || len(some) < len(s.Entries)
 	if more && len(some) > 0 {
-		p.keep(name, q.After, s.Entries)
+		p.keep(name, q.After, s)
 	} else {
 		p.release(name)
 	}
-	return &Slice{Entries: some, More: more}, nil
+	return &Slice{Entries: some, More: more, lost: s.lost}, nil
 }
 
 // keep adds a page. Callers hold p.mu.
-func (p *pages) keep(name logName, after int64, entries []*Entry) {
-	fresh := &page{log: name, after: after, entries: entries, read: time.Now()}
-	for _, e := range entries {
+func (p *pages) keep(name logName, after int64, s *Slice) {
+	fresh := &page{log: name, after: after, entries: s.Entries, read: time.Now(), lost: s.lost}
+	for _, e := range s.Entries {
 		e.Share()
 		fresh.bytes += len(e.XML)
 	}

@@ -10,6 +10,8 @@ type Slice struct {
 	Feed    *Feed
 	Entries []*Entry // in the order that the query asked for
 	More    bool     // there are further ones, in that direction
+
+	lost *[]Pruned // of ReadShared with Prefix and Gaps: what was pruned above where it begins; nil if that is too much
 }
 
 // Read returns a page of a feed: entries and tombstones. A page at the feed's end comes from

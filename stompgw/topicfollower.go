@@ -241,9 +241,8 @@ func (f *follower) read(ctx context.Context, s *follow) error {
 	return nil
 }
 
-// behind returns the cursor at the end of a page of q, of which head was the newest id before. For the feeds of
-// a prefix, those that may be read, a *bus.GapError says that more was pruned since the page before:
-// pages are shared, and do not tell.
+// behind returns the cursor at the end of a page of q; head was the newest id before. Of a prefix, a
+// *bus.GapError says that feeds which may be read were pruned since the page before.
 func (f *follower) behind(ctx context.Context, q bus.Query, page *bus.Slice, head int64) (bus.Cursor, error) {
 	at := q.After
 	if n := len(page.Entries); n > 0 {
@@ -252,13 +251,11 @@ func (f *follower) behind(ctx context.Context, q bus.Query, page *bus.Slice, hea
 	if !q.Prefix {
 		return bus.Cursor{After: at}, nil
 	}
-	sel := bus.Select(nil, []string{q.Feed})
-	q.Gaps = false
-	loss, err := f.topics.bus.LossAt(ctx, sel, q, at)
+	loss, err := f.topics.bus.LossBehind(ctx, q, page, at)
 	if err == nil && loss != 0 && !page.More {
 		// All up to head was there to be read. A live follow knows of no loss, so it begins above.
 		at = max(at, head)
-		loss, err = f.topics.bus.LossAt(ctx, sel, q, at)
+		loss, err = f.topics.bus.LossBehind(ctx, q, page, at)
 	}
 	return bus.Cursor{After: at, Loss: loss}, err
 }
