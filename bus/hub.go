@@ -179,6 +179,15 @@ func (h *hub) forget(name string) {
 	wake(wakes)
 }
 
+// learn has a tail loaded anew that knows less of f's pruning than f does, as another process may do it.
+func (h *hub) learn(f *Feed) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t := h.tails[f.Name]; t != nil && (t.feed == nil || t.feed.Pruned < f.Pruned) {
+		t.stale = true
+	}
+}
+
 func wake(followers []chan struct{}) {
 	for _, w := range followers {
 		close(w)

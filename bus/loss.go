@@ -71,13 +71,12 @@ func ParseCursor(s string) (c Cursor, err error) {
 // than q.Loss knows of.
 func (b *Bus) LossAt(ctx context.Context, s Selection, q Query, at int64) (Loss, error) {
 	if q.mayMiss() && q.Loss == 0 { // where nothing was lost above q.After, nothing was above at
-		_, err := b.sameLoss(ctx, s, q)
-		return 0, err
+		return 0, b.checkLoss(ctx, s, q)
 	}
 	// What is pruned between the two is in the second, which then differs.
 	loss, _, err := b.lossAbove(ctx, s, q.Reader, at)
 	if err == nil && q.mayMiss() {
-		_, err = b.sameLoss(ctx, s, q)
+		err = b.checkLoss(ctx, s, q)
 	}
 	return loss, err
 }
@@ -118,20 +117,20 @@ func (b *Bus) lostAbove(ctx context.Context, q Query) (*[]Pruned, error) {
 	return &list, nil
 }
 
-// sameLoss returns the loss above q.After if it is the one that q knows of, and else a *GapError.
-func (b *Bus) sameLoss(ctx context.Context, s Selection, q Query) (Loss, error) {
+// checkLoss returns a *GapError when more was lost above q.After than q knows of.
+func (b *Bus) checkLoss(ctx context.Context, s Selection, q Query) error {
 	now, first, err := b.lossAbove(ctx, s, q.Reader, q.After)
 	switch {
-	case err != nil || now == q.Loss:
-		return now, err
-	case now == 0: // feeds that had lost something are gone
-		return 0, nil
+	case err != nil:
+		return err
+	case now == q.Loss, now == 0: // feeds that had lost something may be gone
+		return nil
 	}
 	gap := b.gap(ctx, Query{Feed: first.Feed, After: q.After}, first.UpTo)
 	if gap, is := errors.AsType[*GapError](gap); is {
 		gap.Loss = now
 	}
-	return 0, gap
+	return gap
 }
 
 // lossPage is how many feeds are looked at at a time.

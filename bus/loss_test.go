@@ -132,6 +132,27 @@ func TestWhatIsPrunedWhileSeveralFeedsAreReadIsAnnounced(t *testing.T) {
 	}
 }
 
+// Another process prunes, and this one was not told of it yet.
+func TestAPruneByOthersHidesNoGapOfSeveralFeeds(t *testing.T) {
+	store := &bustest.Memory{}
+	writer, b := open(t, store, nil, bus.Config{}), open(t, store, nil, bus.Config{CacheBytes: 16 << 10})
+	for i := range 200 {
+		publish(t, writer, post([]string{"x", "y"}[i%2], fmt.Sprint(i)))
+	}
+	for _, feed := range []string{"x", "y"} {
+		read(t, b, bus.Query{Feed: feed, After: 199})
+	}
+	if n, err := writer.Prune(t.Context(), "y", 100); n != 50 || err != nil {
+		t.Fatal(n, err)
+	}
+	for _, sel := range []bus.Selection{bus.Select([]string{"x", "y"}, nil), bus.Select(nil, []string{""}), bus.Select([]string{"x"}, []string{"y"})} {
+		var gap *bus.GapError
+		if span, err := b.ReadMany(t.Context(), sel, bus.Query{After: 10, Limit: 20}); !errors.As(err, &gap) {
+			t.Errorf("%v: %v, want the gap of y; got %v", sel, err, span)
+		}
+	}
+}
+
 // Pages that followers of a prefix share tell each what it has missed, and no more.
 func TestSharedPagesAnnounceWhatIsPrunedWhileTheyAreRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

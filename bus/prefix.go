@@ -16,7 +16,7 @@ func (b *Bus) readPrefix(ctx context.Context, q Query) (*Slice, error) {
 	}
 	// Feeds are looked at after the entries: if some were pruned before they could be read, one says so.
 	if q.mayMiss() {
-		if _, err := b.sameLoss(ctx, Select(nil, []string{q.Feed}), q); err != nil {
+		if err := b.checkLoss(ctx, Select(nil, []string{q.Feed}), q); err != nil {
 			return nil, err
 		}
 	}

@@ -102,6 +102,9 @@ func (b *Bus) readStore(ctx context.Context, q Query) (*Slice, error) {
 	if q.gap(f) {
 		return nil, b.gap(ctx, q, f.Pruned)
 	}
+	if q.Gaps {
+		b.hub.learn(f) // it is asked what was lost
+	}
 	n := fit(entries, q.Limit, q.Bytes)
 	more := n < len(entries)
 	if !more && size(entries) > q.Bytes {

@@ -13,7 +13,7 @@ import (
 func frequentStatements() map[string]string {
 	return map[string]string{
 		"Read oldest": readOldest, "Read newest": readNewest, "outline": outlines[readOldest], "outline newest": outlines[readNewest], "Find": readFind, "Changed": readChanged,
-		"Feed": readFeed, "Feeds after": readFeedsAfter, "Feeds before": readFeedsBefore, "names": readNames,
+		"Feed": readFeed, "Feeds after": readFeedsAfter, "Feeds before": readFeedsBefore, "names": readNames, "lost": readPrunedAbove,
 		"edit": selectCurrent, "replace": updateReplace, "configure": setFeed,
 		"key": selectKeys.text(4), "replay": selectEntries.text(4), "forget": forgetKeys,
 		"prune count": pruneCount, "prune delete": pruneDelete, "prune update": pruneUpdate,
