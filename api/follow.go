@@ -40,7 +40,8 @@ type Following struct {
 	known bus.Cursor
 }
 
-// cursor is where to go on from. It may lie before After: a stream gives only some of its places so.
+// cursor is where to go on from. It may lie before After: a stream gives only some of its places
+// so.
 func (f *Following) cursor() bus.Cursor {
 	if f.known.Loss != 0 && f.known.After <= f.After {
 		return f.known

@@ -17,8 +17,8 @@ import (
 	"atommq/bus"
 )
 
-// fillPruned publishes to orders and logs, prunes logs but for its last entry, and returns the titles
-// of what is kept.
+// fillPruned publishes to orders and logs, prunes logs but for its last entry, and returns the
+// titles of what is kept.
 func fillPruned(t *testing.T, b *bus.Bus, publish func(feed, title string)) (kept []string) {
 	t.Helper()
 	for i := range 600 {

@@ -309,8 +309,8 @@ func (st *stream) write(text []byte) error {
 }
 
 // open begins the answer. An EventSource that loses its connection before the first event so
-// knows where to go on. One that begins at the beginning of several feeds gets a cursor that says so
-// if what comes behind it needs one, too: 0 stays 0 with any loss.
+// knows where to go on. One that begins at the beginning of several feeds gets a cursor that says
+// so if what comes behind it needs one, too: 0 stays 0 with any loss.
 func (st *stream) open() error {
 	if st.isLines() {
 		return st.write([]byte("\n"))

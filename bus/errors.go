@@ -50,8 +50,8 @@ type GapError struct {
 	After  int64 // the cursor
 	Oldest int64 // id of the oldest entry kept; 0 when none is
 	Pruned int64 // the newest id removed; a cursor from here on has no gap
-	// Loss, of several feeds, is what was pruned of them above the cursor: with it, the cursor goes on
-	// with all that is kept. 0 of one feed.
+	// Loss, of several feeds, is what was pruned of them above the cursor: with it, the cursor goes
+	// on with all that is kept. 0 of one feed.
 	Loss Loss
 }
 

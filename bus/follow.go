@@ -10,7 +10,8 @@ import (
 type Subscription struct {
 	Bytes int  // of XML that one answer holds before it ends early; 0 for Config.PageBytes
 	First bool // as in Query, for the cursor 0
-	// Loss and Reader are as in Query, for the cursor of several feeds. Set them before the first call.
+	// Loss and Reader are as in Query, for the cursor of several feeds. Set them before the first
+	// call.
 	Loss   Loss
 	Reader *Caller
 

@@ -179,7 +179,8 @@ func (h *hub) forget(name string) {
 	wake(wakes)
 }
 
-// learn has a tail loaded anew that knows less of f's pruning than f does, as another process may do it.
+// learn has a tail loaded anew that knows less of f's pruning than f does: another process may
+// have done it.
 func (h *hub) learn(f *Feed) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

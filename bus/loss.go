@@ -66,9 +66,9 @@ func ParseCursor(s string) (c Cursor, err error) {
 	return c, nil
 }
 
-// LossAt returns what of a selection was pruned above at, for a reader who has read all from q.After
-// up to there: to be called behind the reading. A *GapError says that more was pruned above q.After
-// than q.Loss knows of.
+// LossAt returns what of a selection was pruned above at, for a reader who has read all from
+// q.After up to there: to be called behind the reading. A *GapError says that more was pruned above
+// q.After than q.Loss knows of.
 func (b *Bus) LossAt(ctx context.Context, s Selection, q Query, at int64) (Loss, error) {
 	if q.mayMiss() && q.Loss == 0 { // where nothing was lost above q.After, nothing was above at
 		return 0, b.checkLoss(ctx, s, q)
@@ -81,7 +81,7 @@ func (b *Bus) LossAt(ctx context.Context, s Selection, q Query, at int64) (Loss,
 	return loss, err
 }
 
-// LossBehind is LossAt for a page that ReadShared gave: those who share it share what is asked, too.
+// LossBehind is LossAt for a page that ReadShared gave: those who share it share what is asked.
 func (b *Bus) LossBehind(ctx context.Context, q Query, page *Slice, at int64) (Loss, error) {
 	if page.lost != nil {
 		var now, behind Loss
@@ -105,7 +105,8 @@ func (b *Bus) LossBehind(ctx context.Context, q Query, page *Slice, at int64) (L
 	return b.LossAt(ctx, Select(nil, []string{q.Feed}), q, at)
 }
 
-// lostAbove returns which feeds of a prefix were pruned above q.After; nil if those are too many to keep.
+// lostAbove returns which feeds of a prefix were pruned above q.After; nil if those are too many to
+// keep.
 func (b *Bus) lostAbove(ctx context.Context, q Query) (*[]Pruned, error) {
 	list, err := b.store.PrunedAbove(ctx, q.Feed, "", q.After, lossPage)
 	if err != nil {
@@ -136,8 +137,8 @@ func (b *Bus) checkLoss(ctx context.Context, s Selection, q Query) error {
 // lossPage is how many feeds are looked at at a time.
 const lossPage = 1000
 
-// lossAbove returns what of a selection was pruned above an id, as far as reader may read it, and the
-// first of the feeds in that.
+// lossAbove returns what of a selection was pruned above an id, as far as reader may read it, and
+// the first of the feeds in that.
 func (b *Bus) lossAbove(ctx context.Context, s Selection, reader *Caller, id int64) (sum Loss, first Pruned, err error) {
 	take := func(p Pruned) {
 		if p.UpTo <= id || reader != nil && !reader.May(RightRead, p.Feed) {

@@ -14,9 +14,9 @@ import (
 	"atommq/bus/bustest"
 )
 
-// pruned fills a bus with 30 entries of orders, 3 of logs, of which the last is kept, and 10 more of
-// orders; and returns the titles of those that are kept, and selections of both feeds. With crowd,
-// there are more feeds than a prefix is read by the names of.
+// pruned fills a bus with 30 entries of orders, 3 of logs, of which the last is kept, and 10 more
+// of orders; and returns the titles of those that are kept, and selections of both feeds. With
+// crowd, there are more feeds than a prefix is read by the names of.
 func pruned(t *testing.T, b *bus.Bus, crowd bool) (kept []string, selections []bus.Selection) {
 	t.Helper()
 	add := func(feed string, n int) {

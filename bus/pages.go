@@ -53,8 +53,8 @@ func newPages(b *Bus) *pages { return &pages{bus: b, logs: make(map[logName]*pag
 
 // ReadShared is Read for those who follow, oldest first, and have fallen behind: they share what is
 // read for them. What it returns may be some seconds old, so that entries come in the state they
-// had then. Slice.Feed is nil. With Prefix, q.Gaps has to be set, and LossBehind asked: what is a gap
-// for one of them is none for another.
+// had then. Slice.Feed is nil. With Prefix, q.Gaps has to be set, and LossBehind asked: what is a
+// gap for one of them is none for another.
 func (b *Bus) ReadShared(ctx context.Context, q Query) (*Slice, error) {
 	return b.pages.next(ctx, b.bounded(q))
 }

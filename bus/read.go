@@ -68,8 +68,8 @@ func (b *Bus) readTail(ctx context.Context, q Query) (s *Slice, known bool, err 
 // gap reports whether retention removed an entry that the cursor has not seen.
 func (q *Query) gap(f *Feed) bool { return q.mayMiss() && q.After < f.Pruned }
 
-// mayMiss reports whether there is an entry that the cursor has not seen, if it was removed, and the
-// caller wants to know.
+// mayMiss reports whether there is an entry that the cursor has not seen, if it was removed, and
+// the caller wants to know.
 func (q *Query) mayMiss() bool { return !q.Newest && !q.Gaps && (q.After > 0 || q.First) }
 
 // gap returns the error that tells a reader where the feed begins now.

@@ -73,8 +73,8 @@ type Catalog interface {
 	// Names returns the names of at most limit feeds whose names begin with prefix, in bytewise order.
 	Names(ctx context.Context, prefix string, limit int) ([]string, error)
 
-	// PrunedAbove returns at most limit feeds whose names begin with prefix and whose Pruned is above
-	// id, in bytewise order of name, the first ones after the name after.
+	// PrunedAbove returns at most limit feeds whose names begin with prefix and whose Pruned is
+	// above id, in bytewise order of name, the first ones after the name after.
 	PrunedAbove(ctx context.Context, prefix, after string, id int64, limit int) ([]Pruned, error)
 
 	// Configure changes a feed's settings, making the feed if there is none. ErrChanged when s
@@ -191,8 +191,8 @@ type Query struct {
 	// kept. Stores know no difference.
 	First bool
 	// Loss tells a Bus what the reader of several feeds knows to have been pruned above After, and
-	// Reader who that is: what else was is a gap, of feeds that it may read. nil may read everything.
-	// Stores know of neither.
+	// Reader who that is: what else was is a gap, of feeds that it may read. nil may read
+	// everything. Stores know of neither.
 	Loss   Loss
 	Reader *Caller
 	// Gaps has a Bus return no *GapError: the caller asks LossAt.

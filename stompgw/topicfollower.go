@@ -241,8 +241,8 @@ func (f *follower) read(ctx context.Context, s *follow) error {
 	return nil
 }
 
-// behind returns the cursor at the end of a page of q; head was the newest id before. Of a prefix, a
-// *bus.GapError says that feeds which may be read were pruned since the page before.
+// behind returns the cursor at the end of a page of q; head was the newest id before. Of a prefix,
+// a *bus.GapError says that feeds which may be read were pruned since the page before.
 func (f *follower) behind(ctx context.Context, q bus.Query, page *bus.Slice, head int64) (bus.Cursor, error) {
 	at := q.After
 	if n := len(page.Entries); n > 0 {
