@@ -366,15 +366,15 @@ func parseBatch(body []byte) (*Batch, error) {
 
 func (t *tombstone) entry() BatchEntry {
 	at := href(t.Link, "self")
-	return BatchEntry{ID: t.Position, Feed: feedOf(at), Deleted: true, Updated: parseTime(t.When), URL: at}
+	return BatchEntry{ID: t.Position, Feed: feedOf(at), Deleted: true, Updated: feeds.ParseDate(string(t.When)), URL: at}
 }
 
 func (i *batchItem) entry() BatchEntry {
 	e := BatchEntry{
 		ID:          i.Position,
 		Title:       string(i.Title),
-		Published:   parseTime(i.Published),
-		Updated:     parseTime(i.Updated),
+		Published:   feeds.ParseDate(string(i.Published)),
+		Updated:     feeds.ParseDate(string(i.Updated)),
 		Content:     i.Content.body(),
 		ContentType: cmp.Or(i.Content.Type, "text"),
 		Source:      i.Content.Source,
@@ -400,15 +400,6 @@ func feedOf(member string) string {
 	}
 	feed, _ := url.PathUnescape(parts[len(parts)-3])
 	return feed
-}
-
-// parseTime reads an RFC 3339 time; one that cannot be read is the zero time.
-func parseTime(t atom.TimeStr) time.Time {
-	parsed, err := time.Parse(time.RFC3339, strings.TrimSpace(string(t)))
-	if err != nil {
-		return time.Time{}
-	}
-	return parsed
 }
 
 func href(links []batchLink, rel string) string {

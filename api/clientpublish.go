@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
+
+	"atommq/bus"
 )
 
 // Receipt says where a published entry is.
@@ -25,6 +28,9 @@ func (c *Client) Publish(ctx context.Context, feed, contentType string, body []b
 	if key == "" && c.Retry > 0 {
 		key = rand.Text()
 	}
+	if err := checkFields(contentType, key); err != nil {
+		return nil, fmt.Errorf("publish to %q: %w", feed, err)
+	}
 	end := time.Now().Add(c.Retry)
 	for wait := pause(0); ; {
 		receipt, err := c.publish(ctx, feed, contentType, body, key, max(c.patience(end), underway(len(body))))
@@ -35,6 +41,19 @@ func (c *Client) Publish(ctx context.Context, feed, contentType string, body []b
 			return nil, fmt.Errorf("%w, after this: %w", ended, err)
 		}
 	}
+}
+
+// checkFields refuses what no header field can say: to try again would not help.
+func checkFields(contentType, key string) error {
+	if strings.ContainsFunc(contentType, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return fmt.Errorf("%w: the media type %q is not printable ASCII", errMisuse, contentType)
+	}
+	if key != "" {
+		if err := bus.CheckKey(key); err != nil {
+			return fmt.Errorf("%w: the idempotency key %w", errMisuse, err)
+		}
+	}
+	return nil
 }
 
 // shortestTry is how much time a try has in any case.

@@ -24,6 +24,8 @@ const (
 	// followPolls is for how long it is polled before a stream is tried again.
 	followPolls = 5 * time.Minute
 	followPage  = 100
+	// How soon a server is asked again that has ended a stream, whatever it says of that.
+	shortestRetry, longestRetry = 200 * time.Millisecond, 5 * time.Minute
 )
 
 // Following says what Client.Follow follows. The zero cursor is the beginning of what is kept.
@@ -186,7 +188,7 @@ func (f *follower) takeAll(ctx context.Context, dog *watchdog, resp *http.Respon
 		switch {
 		case errors.Is(err, io.EOF) && begun:
 			f.pause.reset()
-			return sleep(ctx, events.retry)
+			return sleep(ctx, min(max(events.retry, shortestRetry), longestRetry))
 		case errors.Is(err, io.EOF):
 			return io.ErrUnexpectedEOF
 		case err != nil && begun:
@@ -307,6 +309,7 @@ func (f *follower) poll(ctx context.Context) error {
 	if !f.there {
 		wait = 0
 	}
+	begun := time.Now()
 	batch, err := f.page(ctx, limited(f.target, followPage), f.following.cursor(), wait)
 	if err != nil {
 		return err
@@ -319,8 +322,8 @@ func (f *follower) poll(ctx context.Context) error {
 	}
 	f.following.After = max(f.following.After, batch.Last)
 	f.following.known = batch.cursor
-	if wait > 0 && len(batch.Entries) == 0 && !batch.waited && !batch.More {
-		return f.pause.wait(ctx, nil) // a server that does not wait
+	if wait > 0 && len(batch.Entries) == 0 && !batch.More && (!batch.waited || time.Since(begun) < time.Second) {
+		return f.pause.wait(ctx, nil) // a server that does not wait, or a cache that says it has
 	}
 	return nil
 }

@@ -457,7 +457,10 @@ func TestAWatchEndsThoughTheServerDoesNotAnswerLISTEN(t *testing.T) {
 	<-asked
 	cancel()
 	select {
-	case <-ended:
+	case err := <-ended:
+		if !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
 	case <-time.After(20 * time.Second):
 		t.Error("it waits for the server's answer")
 	}

@@ -5,6 +5,12 @@ import (
 	"time"
 )
 
+// ParseDate reads a date as an entry may have it, leap seconds included: the zero time for any other.
+func ParseDate(s string) time.Time {
+	t, _ := parseDate([]byte(s))
+	return t
+}
+
 // parseDate reads a date construct (RFC 4287 §3.3): RFC 3339 with an upper-case
 // T and Z, of a time that can be written. White space around it is not held against its publisher.
 func parseDate(b []byte) (time.Time, bool) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"atommq/api"
+	"atommq/bus"
 	"atommq/feeds"
 )
 
@@ -67,6 +68,9 @@ published once all the same: a key makes sure of that.`,
 		}
 		if err != nil {
 			return err
+		}
+		if err := bus.CheckKey(p.key); p.key != "" && err != nil {
+			return misusef("--key %w: give 1 to 255 characters of printable ASCII", err)
 		}
 		p.text = args[1:]
 		receipt, err := p.publish(cmd.Context(), client, cmd.InOrStdin())

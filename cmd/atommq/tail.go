@@ -207,18 +207,22 @@ func died(h map[string]string) string {
 }
 
 // content returns an entry's content as it was published: RFC 4287 §4.1.3.3 has media that is
-// neither text nor XML in base64. What is no base64 stays as it is.
-func content(e *api.BatchEntry) string {
+// neither text nor XML in base64. What is no base64 stays as it is, and so does what is no text,
+// which binary says.
+func content(e *api.BatchEntry) (text string, binary bool) {
 	switch t := e.ContentType; {
 	case t == "text", t == "html", t == "xhtml", strings.HasPrefix(t, "text/"),
 		strings.HasSuffix(t, "+xml"), strings.HasSuffix(t, "/xml"):
-		return e.Content
+		return e.Content, false
 	}
 	decoded, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(e.Content), ""))
-	if err != nil || !utf8.Valid(decoded) {
-		return e.Content
+	switch {
+	case err != nil:
+		return e.Content, false
+	case !utf8.Valid(decoded):
+		return e.Content, true
 	}
-	return string(decoded)
+	return string(decoded), false
 }
 
 // itemJSON is the form of an entry for programs.
@@ -231,6 +235,7 @@ type itemJSON struct {
 	Updated     time.Time `json:"updated"`
 	ContentType string    `json:"content_type,omitempty"`
 	Content     string    `json:"content,omitempty"`
+	Base64      bool      `json:"base64,omitempty"` // which Content is in: it is no text
 	Source      string    `json:"src,omitempty"`
 	URL         string    `json:"url,omitempty"`
 	// Headers are those of a message that came through STOMP; of repeated ones the first.
@@ -269,7 +274,8 @@ func showJSON(w io.Writer) func(*api.BatchEntry) error {
 		if e.Deleted {
 			return lines.Encode(tombstoneJSON{e.ID, e.Feed, true, e.Updated, e.URL})
 		}
-		return lines.Encode(itemJSON{e.ID, e.Feed, e.Title, e.Author, e.Published, e.Updated, e.ContentType, content(e), e.Source, e.URL, headers(e)})
+		text, binary := content(e)
+		return lines.Encode(itemJSON{e.ID, e.Feed, e.Title, e.Author, e.Published, e.Updated, e.ContentType, text, binary, e.Source, e.URL, headers(e)})
 	}
 }
 
@@ -281,7 +287,8 @@ func showText(w io.Writer, several bool) func(*api.BatchEntry) error {
 		if e.Deleted {
 			title = "deleted " + oneLine(e.URL) // which entry that was
 		}
-		if text := strings.TrimSpace(printable(content(e))); text != "" && text != strings.TrimSpace(e.Title) {
+		shown, _ := content(e)
+		if text := strings.TrimSpace(printable(shown)); text != "" && text != strings.TrimSpace(e.Title) {
 			below = "    " + strings.ReplaceAll(text, "\n", "\n    ") + "\n"
 		}
 		if e.Source != "" {
