@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -52,20 +51,23 @@ func (b *Bus) Purge(ctx context.Context, name QueueName, seen Counted) (removed 
 	if now.Count != seen.Count {
 		return 0, fmt.Errorf("purge queue %q of %q: %w", q.Name, q.Feed, ErrCount)
 	}
-	return b.purge(ctx, q, now, nil)
+	return b.purge(ctx, now, Purge{Queue: q.ID}, q.QueueName)
 }
 
-func (b *Bus) purge(ctx context.Context, q *Queue, c Counted, seen *Queue) (removed int64, err error) {
+// purge removes c from the queue that seen names, if it is as seen has it.
+func (b *Bus) purge(ctx context.Context, c Counted, seen Purge, q QueueName) (removed int64, err error) {
 	for after := (Place{}); removed < c.Count; {
 		if ctx.Err() != nil {
 			return removed, context.Cause(ctx)
 		}
-		p := &Purge{Queue: q.ID, If: seen, UpTo: c.UpTo, After: after, Count: int(min(purgeBatch, c.Count-removed))}
-		t := &ticket{op: Op{Kind: OpPurge, Purge: p, Order: Order{Feed: q.Feed}}}
+		p := seen
+		p.UpTo, p.After, p.Count = c.UpTo, after, int(min(purgeBatch, c.Count-removed))
+		t := &ticket{op: Op{Kind: OpPurge, Purge: &p, Order: Order{Feed: q.Feed}}}
 		if err := b.commit(context.WithoutCancel(ctx), t); err != nil {
 			return removed, fmt.Errorf("purge queue %q of %q: %w", q.Name, q.Feed, err)
 		}
-		removed, seen = removed+int64(p.Removed), nil // what held for the first holds for the rest
+		removed += int64(p.Removed)
+		seen = Purge{Queue: seen.Queue} // what held for the first holds for the rest
 		if after = p.Last; p.Removed < p.Count {
 			return removed, nil // consumers took the rest
 		}
@@ -74,29 +76,37 @@ func (b *Bus) purge(ctx context.Context, q *Queue, c Counted, seen *Queue) (remo
 }
 
 // DropQueue removes a queue with its work, also what consumers have; the queue's Waiting must be
-// waiting. Consumers that are still there make it anew, empty, if the feed has room for it.
-// ErrCount, and nothing done, when another number waits; ErrChanged when the queue is not as seen,
-// nil for any, but for what waits.
+// waiting. Consumers that are still there make it anew, empty, if the feed has room for it. What is
+// published while a drop of more than one commit is under way was not counted: it stays, in its
+// queue. ErrCount, and nothing done, when another number waits; ErrChanged when the queue is not as
+// seen, nil for any, but for what waits.
 func (b *Bus) DropQueue(ctx context.Context, name QueueName, waiting int64, seen *Queue) error {
+	head, err := b.store.Head(ctx) // before anything is counted
+	if err != nil {
+		return fmt.Errorf("drop queue %q of %q: %w", name.Name, name.Feed, err)
+	}
 	q, err := b.Queue(ctx, name.Feed, name.Name)
 	if err != nil {
 		return err
 	}
+	// Only the store knows what waits in the end. But who is sure to be refused need not wait for it.
 	switch {
 	case seen != nil && !q.IsAs(seen):
 		return fmt.Errorf("drop queue %q of %q: %w", q.Name, q.Feed, ErrChanged)
 	case q.Waiting != waiting:
 		return fmt.Errorf("drop queue %q of %q: %w", q.Name, q.Feed, ErrCount)
 	}
-	// What is too much for one commit goes first.
-	removed, err := b.purge(ctx, q, Counted{Count: q.Waiting, UpTo: math.MaxInt64}, seen)
-	if err != nil {
-		return err
+	p := Purge{Queue: q.ID, If: seen, Waiting: &waiting}
+	if waiting > purgeBatch { // what is too much for one commit goes first
+		removed, err := b.purge(ctx, Counted{Count: waiting, UpTo: head}, p, q.QueueName)
+		if err != nil {
+			return err
+		}
+		if removed > 0 { // else the queue would be left, without what waited
+			p = Purge{Queue: q.ID, UpTo: head}
+		}
 	}
-	if removed > 0 {
-		seen = nil // else the queue would be left, without what waited
-	}
-	t := &ticket{op: Op{Kind: OpDropQueue, Purge: &Purge{Queue: q.ID, If: seen}, Order: Order{Feed: q.Feed}}}
+	t := &ticket{op: Op{Kind: OpDropQueue, Purge: &p, Order: Order{Feed: q.Feed}}}
 	if err := b.commit(context.WithoutCancel(ctx), t); err != nil {
 		return fmt.Errorf("drop queue %q of %q: %w", q.Name, q.Feed, err)
 	}

@@ -259,7 +259,7 @@ const (
 	OpDrop                        // remove the feed Drop with all its entries, queues and work
 	OpOpen                        // find the queue that Open names, which begins with it if there is none
 	OpPurge                       // remove waiting work, as Purge says
-	OpDropQueue                   // remove the queue Purge.Queue with all its work, as if that were acked: ErrNoQueue if there is none
+	OpDropQueue                   // remove the queue Purge.Queue with its work, as Purge says, as if that were acked: ErrNoQueue if there is none
 	OpRequeue                     // send a dead letter back: Settle[0] is the ack of it, Posts[0] what becomes of it
 	OpMedia                       // give Posts[0].Entry, found by feed and uuid, the upload Media in place of its media, and a new id
 )

@@ -161,8 +161,13 @@ type Purge struct {
 	Queue int64
 	// If is this queue as it must be, but for what waits in it: ErrChanged otherwise, and nothing
 	// is removed. nil takes any.
-	If    *Queue
-	UpTo  int64 // work on entries with higher ids stays
+	If *Queue
+	// Waiting is how many must wait in the queue, those that consumers have included: ErrCount
+	// otherwise, and nothing is removed. nil takes any number.
+	Waiting *int64
+	// UpTo bounds the ids of the entries whose work is removed. A queue that is dropped stays with
+	// what has higher ones, if there is any; there, 0 is for all.
+	UpTo  int64
 	After Place // what stands up to here stays
 	Count int   // at most
 	// Removed is set by the store, and Last to the place to go on from.

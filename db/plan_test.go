@@ -24,7 +24,7 @@ func frequentStatements() map[string]string {
 		"release": releaseClaims.span, "release list": releaseClaims.list[2], "leave": deleteEntries.span, "leave list": deleteEntries.list[2],
 		"withdraw": deleteReadyWork, "withdraw claims": deleteClaimWork, "renew": renewReady, "renew claims": renewClaim,
 		"lease": insertLeases, "lease span": leaseClaims.span, "lease list": leaseClaims.list[2], "leases": readLeases,
-		"purge": selectPurge, "purge span": deleteReadyByID.span, "purge list": deleteReadyByID.list[2], "work": selectWork, "original": selectAt,
+		"purge": selectPurge, "purge span": deleteReadyByID.span, "purge list": deleteReadyByID.list[2], "waiting": selectWaiting, "left": selectLeft, "work": selectWork, "original": selectAt,
 		"draft": readDraft, "media": readMedia, "chunk": readChunk, "touch": touchUpload, "adopt": adoptMedia, "let go": releaseMedia,
 		"let go of feed": releaseFeedMedia, "pruned media": prunedMedia, "acked media": releaseEntries.list[2], "revision": selectRevision,
 		"limited": readLimited, "old": readOld, "media size": readMediaSize, "left alone": releaseUploads, "orphans": selectOrphans, "empty": deleteEmpty,

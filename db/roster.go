@@ -233,6 +233,14 @@ func (n *counts) add(queue, delta int64) {
 	n.deltas[i] += delta
 }
 
+// of returns by how much the commit has changed what waits in a queue so far.
+func (n *counts) of(queue int64) int64 {
+	if i, ok := n.index[queue]; ok {
+		return n.deltas[i]
+	}
+	return 0
+}
+
 func (n *counts) reset() {
 	clear(n.index)
 	n.queues, n.deltas = n.queues[:0], n.deltas[:0]

@@ -70,8 +70,8 @@ func (m *Memory) CountReady(ctx context.Context, queue, upTo int64) (n int64, er
 }
 
 func (m *Memory) purge(p *bus.Purge) error {
-	if !m.stillAs(p) {
-		return bus.ErrChanged
+	if err := m.asSeen(p); err != nil {
+		return err
 	}
 	p.Removed, p.Last = 0, p.After
 	q := m.queues[p.Queue]
@@ -88,24 +88,33 @@ func (m *Memory) purge(p *bus.Purge) error {
 	return nil
 }
 
-// stillAs reports whether the queue of p is as it was seen.
-func (m *Memory) stillAs(p *bus.Purge) bool {
-	return p.If == nil || p.If.ID == p.Queue && m.queueNow(p.If.Feed, p.If.Name).IsAs(p.If)
+// asSeen returns why the queue of p is not as it was seen.
+func (m *Memory) asSeen(p *bus.Purge) error {
+	if p.If != nil && (p.If.ID != p.Queue || !m.queueNow(p.If.Feed, p.If.Name).IsAs(p.If)) {
+		return bus.ErrChanged
+	}
+	if q := m.queues[p.Queue]; p.Waiting != nil && (q == nil || int64(len(q.all)) != *p.Waiting) {
+		return bus.ErrCount
+	}
+	return nil
 }
 
 func (m *Memory) dropQueue(p *bus.Purge) error {
-	id := p.Queue
-	q := m.queues[id]
-	switch {
-	case q == nil:
+	q := m.queues[p.Queue]
+	if q == nil {
 		return bus.ErrNoQueue
-	case !m.stillAs(p):
-		return bus.ErrChanged
 	}
-	q.feed.queues = slices.DeleteFunc(q.feed.queues, func(other *memoryQueue) bool { return other == q })
-	delete(m.queues, id)
+	if err := m.asSeen(p); err != nil {
+		return err
+	}
 	for _, w := range slices.Clone(q.all) {
-		q.acked(w)
+		if p.UpTo == 0 || w.ID <= p.UpTo {
+			q.acked(w)
+		}
+	}
+	if len(q.all) == 0 {
+		q.feed.queues = slices.DeleteFunc(q.feed.queues, func(other *memoryQueue) bool { return other == q })
+		delete(m.queues, p.Queue)
 	}
 	return nil
 }

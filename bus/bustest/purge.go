@@ -110,6 +110,62 @@ func testDropQueue(t *testing.T, s *suite) {
 	}
 }
 
+// testDropQueueCounted has the number compared in the commit, with what came and went before in it.
+func testDropQueueCounted(_ *testing.T, s *suite) {
+	q, node := s.open("x", "q"), s.join()
+	s.untilAcked("x", true)
+	s.series("x", 3)
+	held := s.claim(node, q, 1, 1)
+	drop := func(waiting int64) *bus.Op {
+		return &bus.Op{Kind: bus.OpDropQueue, Purge: &bus.Purge{Queue: q.ID, Waiting: &waiting}}
+	}
+	purge := func(waiting int64) *bus.Op {
+		op := purging(q.ID, 1, 10, bus.Place{})
+		op.Purge.Waiting = &waiting
+		return op
+	}
+	for _, other := range []int64{0, 2, 4} {
+		s.refused(drop(other), bus.ErrCount)
+		s.refused(purge(other), bus.ErrCount)
+	}
+	late := []*bus.Op{publishing(entry("x", "4")), drop(3), purge(3), settling(bus.Acked, held...), drop(4), purge(4)}
+	s.commit(late...)
+	for i, want := range []error{nil, bus.ErrCount, bus.ErrCount, nil, bus.ErrCount, bus.ErrCount} {
+		if !errors.Is(late[i].Err, want) {
+			s.Errorf("op %d: %v, want %v", i, late[i].Err, want)
+		}
+	}
+	s.wantWaiting(q, 2, 3, 4)
+	s.wantTitles(bus.Query{Feed: "x"}, "2", "3", "4")
+	s.must(purge(3), publishing(entry("x", "5")), drop(3))
+	s.refused(drop(0), bus.ErrNoQueue)
+	s.refused(purge(0), bus.ErrCount)
+	s.wantTitles(bus.Query{Feed: "x"})
+}
+
+func testDropQueueUpTo(_ *testing.T, s *suite) {
+	q, node := s.open("x", "q"), s.join()
+	s.untilAcked("x", true)
+	s.must(ranked(5, 5, 0, 9)...)
+	s.claim(node, q, 3, 3, 1, 2)
+	s.lease(q, 1, time.Minute, 4)
+	s.must(ranked(0)...)
+	drop := func(upTo int64) *bus.Op {
+		return &bus.Op{Kind: bus.OpDropQueue, Purge: &bus.Purge{Queue: q.ID, UpTo: upTo}}
+	}
+	s.must(drop(2))
+	s.wantWaiting(q, 3, 5, 4)
+	s.must(drop(4))
+	s.wantWaiting(q, 5)
+	s.wantTitles(bus.Query{Feed: "x"}, "rank 0")
+	if is := s.queue("x", "q"); is.ID != q.ID || is.Waiting != 1 {
+		s.Errorf("the queue that stays: %+v", is)
+	}
+	s.must(drop(5))
+	s.refused(drop(5), bus.ErrNoQueue)
+	s.wantTitles(bus.Query{Feed: "x"})
+}
+
 // requeuing makes an op that sends the dead letter that c is about back as e, to the queue q, or as
 // the entry again.
 func requeuing(c bus.Claim, e *bus.Entry, again int64) *bus.Op {

@@ -111,6 +111,8 @@ func queuePromises() []promise {
 		{"a purge takes what nobody has, up to an id", testPurge},
 		{"what is purged counts as acked", testPurgeUntilAcked},
 		{"a dropped queue takes its work alone", testDropQueue},
+		{"a drop takes nothing that was not counted", testDropQueueCounted},
+		{"a drop that is about the work up to an id leaves the rest", testDropQueueUpTo},
 		{"a dead letter goes back to its queue alone", testRequeue},
 		{"nothing is sent back twice", testRequeueOnce},
 		{"what is sent back is not what it was", testRequeueFence},
