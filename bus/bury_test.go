@@ -152,7 +152,7 @@ func TestNobodyWaitsForWhatDeadLettersAreMadeOf(t *testing.T) {
 		second.want("second")
 		hangs.Store(true)
 		start := time.Now()
-		broken.consumer.Abandon()
+		broken.consumer.Abandon(broken.held[0])
 		publish(t, b, post("y", "third"))
 		first.want("first")
 		second.want("second")

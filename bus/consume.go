@@ -143,15 +143,13 @@ func (c *Consumer) miss(e *Delivery) bool {
 // Close ends c and gives back what it holds: what was not taken as if never handed out, the rest
 // with its attempt counted, but never as a dead letter: a worker that is restarted is no fault of
 // what it had not come to. It does not wait for that. It may be called again.
-func (c *Consumer) Close() { c.close(false) }
+func (c *Consumer) Close() { c.Abandon(nil) }
 
-// Abandon is Close for a consumer whose client broke off. What it took first, it was likely to be
-// working on: if that has used up its attempts, it becomes a dead letter.
-func (c *Consumer) Abandon() { c.close(true) }
-
-func (c *Consumer) close(broken bool) {
+// Abandon is Close for a consumer whose client broke off, likely while it was working on e: if c
+// holds that, and it has used up its attempts, it becomes a dead letter.
+func (c *Consumer) Abandon(e *Delivery) {
 	b := c.queue.desk().bus
-	b.desk.leave(c, broken)
+	b.desk.leave(c, e)
 	b.release()
 	b.intake.call()
 }

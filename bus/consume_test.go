@@ -303,7 +303,7 @@ func TestUsedUpAttemptsMakeADeadLetter(t *testing.T) {
 func TestWhatItsConsumerLetGoOfBecomesADeadLetter(t *testing.T) {
 	for name, giveBack := range map[string]func(w *worker){
 		"refused": func(w *worker) { w.nack() },
-		"gone":    func(w *worker) { w.consumer.Abandon() },
+		"gone":    func(w *worker) { w.consumer.Abandon(w.held[0]) },
 		"late":    func(w *worker) {},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -327,7 +327,7 @@ func TestWhatItsConsumerLetGoOfBecomesADeadLetter(t *testing.T) {
 // dead letter is made of.
 func TestWhatCannotBeReadForAWhileIsNotAttemptedAgain(t *testing.T) {
 	for name, giveBack := range map[string]func(w *worker){
-		"gone": func(w *worker) { w.consumer.Abandon() },
+		"gone": func(w *worker) { w.consumer.Abandon(w.held[0]) },
 		"late": func(w *worker) {},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -614,13 +614,13 @@ func TestAWorkerThatIsRestartedMakesNoDeadLetters(t *testing.T) {
 	})
 }
 
-func TestAWorkerThatBreaksOffBlamesWhatItTookFirst(t *testing.T) {
+func TestAWorkerThatBreaksOffBlamesWhatItWasWorkingOnAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
 		publish(t, b, queued("bad"), queued("good"))
 		for range bus.DefaultAttempts {
 			w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 2})
 			w.want("bad", "good")
-			w.consumer.Abandon()
+			w.consumer.Abandon(w.held[0])
 		}
 		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 2})
 		w.want("good")

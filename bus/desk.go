@@ -160,8 +160,8 @@ func (w *workQueue) remove(c *Consumer) {
 	}
 }
 
-// leave takes c out, and what it held from it. Where it broke off, it is blamed on the first that it took.
-func (d *desk) leave(c *Consumer, broken bool) {
+// leave takes c out, and what it held from it. Where it broke off, it is blamed on one of them.
+func (d *desk) leave(c *Consumer, blamed *Delivery) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	w := c.queue
@@ -178,8 +178,8 @@ func (d *desk) leave(c *Consumer, broken bool) {
 		following := e.next
 		if e.state == deliveryHeld {
 			cause := ""
-			if broken && e.taken {
-				cause, broken = causeGone, false
+			if e == blamed {
+				cause = causeGone
 			}
 			d.giveUp(e, cause)
 		}

@@ -126,7 +126,7 @@ func lacking(c *bus.Caller, rights bus.Rights, where, pattern string) *fault {
 	case account == "":
 		account = bus.Anonymous
 	case !c.Known():
-		return faultf("connect again, with what counts now",
+		return sparing("connect again, with what counts now",
 			"what this session came with as %s counts no longer: the password was changed, the token has run out or was taken away, or the account was removed", quote([]byte(account)))
 	}
 	how := bus.Allowing(account, rights, pattern)
@@ -134,7 +134,7 @@ func lacking(c *bus.Caller, rights bus.Rights, where, pattern string) *fault {
 		how += ", with any feed for " + anyFeed
 	}
 	words := strings.Split(rights.String(), ",")
-	return faultf("connect with another login, or have this one allowed to by whoever runs the server: "+how,
+	return sparing("connect with another login, or have this one allowed to by whoever runs the server: "+how,
 		"the account %s lacks the right to %s in %s", quote([]byte(account)), strings.Join(words, " or "), where)
 }
 

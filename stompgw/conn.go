@@ -34,7 +34,7 @@ type conn struct {
 	follows      int                   // subscriptions to topics
 	subscribed   int                   // SUBSCRIBEs that are counted for the account
 	temps        map[string]*tempQueue // by name
-	broken       bool                  // the session has ended without a DISCONNECT, and not because the server stops
+	blamed       *bus.Delivery         // what the client worked on when it broke off
 
 	mu      sync.Mutex
 	changed *sync.Cond // broadcast when the reader may find what it waits for
@@ -77,8 +77,11 @@ func (c *conn) leaveOff() {
 	c.stopReading()
 }
 
-// abandon ends the session now.
+// abandon ends the session now, which the server has waited for.
 func (c *conn) abandon() {
+	c.mu.Lock()
+	c.spared = c.spared || !c.ended
+	c.mu.Unlock()
 	c.cut()
 	c.die()
 }
@@ -96,8 +99,7 @@ func (c *conn) serve(ctx context.Context) {
 	}
 	c.finish(ctx, err)
 	<-written
-	c.broken = !errors.Is(err, errDisconnected) && !errors.Is(err, errLeaveOff)
-	c.release(ctx)
+	c.release(ctx, err)
 	c.hangUp()
 	c.server.Log.Debug("STOMP session closed", "session", c.name, "client", c.nc.RemoteAddr(), "cause", err)
 }
@@ -239,11 +241,14 @@ func (c *conn) logError(f *fault) {
 	c.server.Log.Debug("STOMP client is sent an ERROR", "session", c.name, "client", c.nc.RemoteAddr(), "message", f.message)
 }
 
-// release gives back all that the session held.
-func (c *conn) release(ctx context.Context) {
+// release gives back all that the session held, which err has ended.
+func (c *conn) release(ctx context.Context, err error) {
+	c.dropTransactions()
+	if !errors.Is(err, errDisconnected) && !errors.Is(err, errLeaveOff) {
+		c.blamed = c.blame()
+	}
 	c.closeSubscriptions()
 	c.topics.close()
-	c.dropTransactions()
 	c.dropTempQueues(ctx)
 	c.frames.Close()
 	c.caller.Leave(bus.LimitSubscriptions, c.subscribed)

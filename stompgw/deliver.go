@@ -183,6 +183,7 @@ func (w *writer) acknowledge(ctx context.Context) {
 	w.acks = w.acks[:0]
 	w.mu.Lock()
 	w.acking++
+	w.unwritten = held{}
 	w.mu.Unlock()
 	_ = w.server.Bus.Submit(ctx, &o.Transaction) // done has its error
 }

@@ -18,6 +18,7 @@ type fault struct {
 	detail  string // what to do, in a line
 	ends    bool   // a session of 1.0, too, which goes on after other faults
 	lists   bool   // the versions that the server speaks
+	spares  bool   // it is for nothing that the client did: what it holds has not failed
 }
 
 func (f *fault) Error() string { return f.message + ": " + f.detail }
@@ -25,6 +26,13 @@ func (f *fault) Error() string { return f.message + ": " + f.detail }
 // faultf makes a fault that a client can mend by sending something else.
 func faultf(detail, message string, args ...any) *fault {
 	return &fault{message: fmt.Sprintf(message, args...), detail: detail}
+}
+
+// sparing makes a fault that is for nothing that the client did.
+func sparing(detail, message string, args ...any) *fault {
+	f := faultf(detail, message, args...)
+	f.spares = true
+	return f
 }
 
 // advice makes a fault of an error that says what to do behind its first colon.
@@ -67,10 +75,11 @@ func faultOf(err error) (f *fault, known bool) {
 	}
 	for _, known := range busFaults() {
 		if errors.Is(err, known.err) {
-			return &fault{message: cmp.Or(known.says, known.err.Error()), detail: known.detail, ends: known.ends}, true
+			return &fault{message: cmp.Or(known.says, known.err.Error()), detail: known.detail, ends: known.ends, spares: known.spares}, true
 		}
 	}
 	return &fault{
+		spares:  true,
 		message: "internal error",
 		detail:  "it is not sure what of this frame was done; send it again later. The server's log has the cause under the session that CONNECTED named",
 	}, false
@@ -83,6 +92,7 @@ func robbed() *fault {
 		message: "the server lost touch with its database",
 		detail:  "what this connection has not acknowledged goes to another consumer: treat it as not done, and connect again; its temp queues have ended, too",
 		ends:    true,
+		spares:  true,
 	}
 }
 
@@ -92,6 +102,7 @@ func homeless(destination string) *fault {
 		message: fmt.Sprintf("the queue behind %s was removed, and its feed has as many queues as it may", quote([]byte(destination))),
 		detail:  "nothing comes from it any more; remove a queue of this feed that nobody needs, over HTTP, and connect again, or subscribe to one that is there",
 		ends:    true,
+		spares:  true,
 	}
 }
 
@@ -110,21 +121,22 @@ type busFault struct {
 	says   string // to STOMP clients, where the error speaks of HTTP
 	detail string
 	ends   bool
+	spares bool
 }
 
 // busFaults tells of the errors of the bus, and what to do about them.
 func busFaults() []busFault {
 	return []busFault{
-		{bus.ErrClaimLost, "", "it was acknowledged before, or its ack timeout passed, or its subscription ended; in the last two cases it goes to another consumer: treat it as not done, acknowledge sooner, or subscribe with a longer ack-timeout", false},
-		{bus.ErrKeyReused, "idempotency key was used for another message", "use a new Idempotency-Key for each message, and the same one only to repeat it", false},
-		{bus.ErrManyQueues, "", "subscribe or send to a queue of this feed that is there, or remove one that nobody needs, over HTTP", false},
-		{bus.ErrTooLarge, "", "send less in a message or transaction", false},
-		{bus.ErrAppendOnly, "", "this feed takes no changes", false},
-		{bus.ErrFull, "", "nothing of this frame was stored; send it again once the server has room", false},
-		{bus.ErrReadOnly, "", "nothing of this frame was stored; the server's database cannot be written", false},
-		{bus.ErrUncertain, "", "if it had an Idempotency-Key, send it again later: it is published once only; without one, look for it first", false},
-		{bus.ErrUnavailable, "", "nothing of this frame was stored; send it again later", false},
-		{bus.ErrClosed, "", "the server is shutting down; connect again later", true},
+		{bus.ErrClaimLost, "", "it was acknowledged before, or its ack timeout passed, or its subscription ended; in the last two cases it goes to another consumer: treat it as not done, acknowledge sooner, or subscribe with a longer ack-timeout", false, false},
+		{bus.ErrKeyReused, "idempotency key was used for another message", "use a new Idempotency-Key for each message, and the same one only to repeat it", false, false},
+		{bus.ErrManyQueues, "", "subscribe or send to a queue of this feed that is there, or remove one that nobody needs, over HTTP", false, false},
+		{bus.ErrTooLarge, "", "send less in a message or transaction", false, false},
+		{bus.ErrAppendOnly, "", "this feed takes no changes", false, false},
+		{bus.ErrFull, "", "nothing of this frame was stored; send it again once the server has room", false, true},
+		{bus.ErrReadOnly, "", "nothing of this frame was stored; the server's database cannot be written", false, true},
+		{bus.ErrUncertain, "", "if it had an Idempotency-Key, send it again later: it is published once only; without one, look for it first", false, true},
+		{bus.ErrUnavailable, "", "nothing of this frame was stored; send it again later", false, true},
+		{bus.ErrClosed, "", "the server is shutting down; connect again later", true, true},
 	}
 }
 

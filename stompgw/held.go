@@ -17,6 +17,7 @@ type held struct {
 	busy       bool
 	late       bool // its ack timeout has passed
 	gone       bool
+	order      uint32 // in which the connection's were delivered; it wraps around
 	prev, next *held // of the subscription, in the order delivered
 	same       *held // with the same key, delivered before
 }
@@ -31,7 +32,9 @@ type deliveries struct {
 
 	held      map[int64]*held // by key; later ones first
 	heldBytes int64           // of those that are not late
-	last      int64           // number of the delivery last held, in 1.2
+	unwritten held            // the first with ack:auto that is not known to be written
+	order     uint32          // of the delivery last held
+	last      int64           // its number, in 1.2
 	highest   int64           // id of the newest message delivered
 }
 
@@ -79,8 +82,15 @@ func (c *conn) hold(s *queueSubscription, ds []*bus.Delivery) ([]held, bool) {
 	for _, d := range ds {
 		c.highest = max(c.highest, d.ID)
 	}
-	if closed := s.state&closedState != 0; closed || s.mode == ackAuto {
-		return nil, !closed
+	if s.state&closedState != 0 {
+		return nil, false
+	}
+	if s.mode == ackAuto {
+		if c.unwritten.Delivery == nil && len(ds) > 0 {
+			c.order++
+			c.unwritten = held{Delivery: ds[0], of: s, order: c.order}
+		}
+		return nil, true
 	}
 	if c.held == nil {
 		c.held = make(map[int64]*held)
@@ -88,12 +98,32 @@ func (c *conn) hold(s *queueSubscription, ds []*bus.Delivery) ([]held, bool) {
 	slab := make([]held, len(ds))
 	for i, d := range ds {
 		h := &slab[i]
-		h.Delivery, h.of = d, s
+		c.order++
+		h.Delivery, h.of, h.order = d, s, c.order
 		c.number(h)
 		s.holds.add(h)
 		c.heldBytes += d.Bytes
 	}
 	return slab, true
+}
+
+// blame returns what a client that broke off was likely working on: the oldest that it has not
+// acknowledged, nil for none, or when the session ended for nothing that its client did.
+func (c *conn) blame() *bus.Delivery {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.spared {
+		return nil
+	}
+	oldest := &c.unwritten
+	for _, h := range c.held {
+		for ; h != nil; h = h.same {
+			if !h.late && !h.busy && (oldest.Delivery == nil || int32(h.order-oldest.order) < 0) {
+				oldest = h
+			}
+		}
+	}
+	return oldest.Delivery
 }
 
 // number enters h under the key that its client will use. Callers hold c.mu.

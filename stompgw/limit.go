@@ -78,7 +78,7 @@ func (c *conn) makeFeeds(ctx context.Context, t *transaction) error {
 // limitFault says what to do about a limit.
 func limitFault(e *bus.LimitError) *fault {
 	raise := "whoever runs the server changes the limit: " + e.Changing()
-	f := &fault{message: e.Error()}
+	f := &fault{message: e.Error(), spares: true}
 	switch {
 	case e.Limit.IsRate():
 		f.detail = fmt.Sprintf("nothing of this frame was done; send it again after %d seconds, and fewer or smaller ones at a time", int64(math.Ceil(e.Wait.Seconds())))

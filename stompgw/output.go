@@ -21,6 +21,7 @@ type output struct {
 	leaving bool // the server ends the session
 	ended   bool // nothing more is appended to out; once that is written, the writer ends
 	dead    bool // the connection failed
+	spared  bool // the session was ended for nothing that its client did
 
 	pending      int // operations of the client's frames that are not decided
 	pendingBytes int
@@ -86,6 +87,7 @@ func (c *conn) failLocked(f *fault, r receipt) (ends bool) {
 	}
 	c.out = f.append(c.room(), c.version, r, c.name)
 	if f.ends || c.version >= stomp.V11 {
+		c.spared = f.spares
 		c.endLocked()
 	}
 	c.wake()

@@ -134,13 +134,7 @@ func (s *queueSubscription) close() {
 	c.mu.Unlock()
 	if s.consumer != nil {
 		c.server.stats.queues.Add(-1)
-	}
-	switch {
-	case s.consumer == nil:
-	case c.broken:
-		s.consumer.Abandon()
-	default:
-		s.consumer.Close()
+		s.consumer.Abandon(c.blamed)
 	}
 }
 

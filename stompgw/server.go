@@ -262,7 +262,7 @@ func (s *Server) leave(c *conn) {
 }
 
 func shuttingDown() *fault {
-	return &fault{message: "the server is shutting down", detail: "connect again later", ends: true}
+	return &fault{message: "the server is shutting down", detail: "connect again later", ends: true, spares: true}
 }
 
 // Shutdown ends what Serve and ServeConn do: it takes no more connections, and each session

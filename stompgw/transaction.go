@@ -99,8 +99,12 @@ func (s *Server) reserve(bytes int) bool {
 	return false
 }
 
-// dropTransactions lets go of those that the client left open.
+// dropTransactions aborts those that the client left open.
 func (c *conn) dropTransactions() {
+	for _, t := range c.transactions.open {
+		c.unclaim(t.acks)
+		c.unclaim(t.nacks)
+	}
 	c.server.opened.Add(-int64(c.transactions.bytes))
 	c.transactions = transactions{}
 }
