@@ -86,14 +86,10 @@ const (
 	headerUUID       = "uuid"       // of the entry, for its URL; unless the sender gave one
 )
 
-// isOurs tells the headers that a MESSAGE has from the server, so that a sender's are left out.
+// isOurs tells the headers that a MESSAGE has from the server, so that a sender's are left out. An
+// entry posted over HTTP may have any.
 func isOurs(name string) bool {
-	switch name {
-	case "subscription", "destination", "message-id", "ack", "redelivered", "attempts", "Xlastid", "deleted",
-		"content-type", "content-length", headerExpires:
-		return true
-	}
-	return false
+	return name == "content-type" || name == headerExpires || transports(name)
 }
 
 // appendMessage appends the tail. When there is an expiry, it comes first, where expired looks for

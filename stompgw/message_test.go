@@ -35,6 +35,7 @@ func TestMessageTail(t *testing.T) {
 		{Name: "message-id", Value: "forged"}, {Name: "subscription", Value: "forged"}, {Name: "content-length", Value: "0"},
 		{Name: "a", Value: "first"}, {Name: "a", Value: "second"}, {Name: "timestamp", Value: "mine"}, {Name: "uuid", Value: "mine too"},
 		{Name: "Xlastid", Value: "0"}, {Name: "deleted", Value: "true"},
+		{Name: "browser", Value: "end"}, {Name: "receipt", Value: "forged"}, {Name: "transaction", Value: "t"}, {Name: "idempotency-KEY", Value: "k"},
 	}}
 	escaping := &feeds.Message{Type: "text/plain", Header: []feeds.Field{{Name: "a:b", Value: "c\\d\ne\rf:g"}}}
 	const managed = "timestamp:1700000000123\nuuid:" + someUUID + "\n"

@@ -191,7 +191,10 @@ func idempotencyKey(f *stomp.Frame) (string, error) {
 	return "", nil
 }
 
-func isIdempotencyKey(name []byte) bool { return bytes.EqualFold(name, []byte("Idempotency-Key")) }
+func isIdempotencyKey[T string | []byte](name T) bool {
+	const key = "Idempotency-Key"
+	return len(name) == len(key) && strings.EqualFold(string(name), key)
+}
 
 func parsePriority(value []byte) (bus.Priority, error) {
 	if len(value) != 1 || value[0] < '0' || value[0] > '9' {
@@ -278,7 +281,7 @@ func (c *conn) message(ctx context.Context, f *stomp.Frame) (*feeds.Message, int
 	for _, field := range f.Fields {
 		switch {
 		case string(field.Name) == "content-type":
-			if !typed {
+			if !typed { // else it would be the server's header, with another value
 				m.Type, typed = own.keep(field.Value), true
 			}
 		case transports(field.Name):
@@ -310,10 +313,10 @@ func checkText(m *feeds.Message) error {
 
 // transports tells the headers that belong to the frame and not to the message: those that
 // SEND uses up, and those that a server gives a MESSAGE.
-func transports(name []byte) bool {
+func transports[T string | []byte](name T) bool {
 	switch string(name) {
 	case "destination", "content-length", "receipt", "transaction",
-		"message-id", "subscription", "ack", "redelivered", "attempts", "Xlastid", "browser":
+		"message-id", "subscription", "ack", "redelivered", "attempts", "Xlastid", "browser", "deleted":
 		return true
 	}
 	return isIdempotencyKey(name)

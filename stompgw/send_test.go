@@ -77,6 +77,21 @@ func TestHeadersKeepTheirOrderAndRepetitions(t *testing.T) {
 	}
 }
 
+func TestOfARepeatedContentTypeTheFirstComesBackAlone(t *testing.T) {
+	c := start(t).connect(t, "1.2")
+	c.done("SUBSCRIBE", "id:1", "destination:/queue/x")
+	c.sendFrame("SEND", "destination:/queue/x", "content-type:text/plain", "content-type:text/html")
+	var got []string
+	for _, field := range c.next().Fields {
+		if string(field.Name) == "content-type" {
+			got = append(got, string(field.Value))
+		}
+	}
+	if diff := cmp.Diff([]string{"text/plain"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestBodyComesBackByteForByte(t *testing.T) {
 	g := start(t)
 	c := g.connect(t, "1.2")
