@@ -229,7 +229,7 @@ func (p *parser) viewXHTML() (div []byte, err error) {
 		}
 		if t.kind == startTag {
 			root := *t
-			edits, err := p.declare(root)
+			edits, err := p.declare(root, false)
 			if err != nil {
 				return nil, err
 			}
@@ -252,7 +252,7 @@ func (p *parser) viewXML() ([]byte, error) {
 		switch t.kind {
 		case startTag:
 			elements++
-			if edits, err = p.declare(*t); err != nil {
+			if edits, err = p.declare(*t, true); err != nil {
 				return nil, err
 			}
 		case charData, cdata:
@@ -266,11 +266,28 @@ func (p *parser) viewXML() ([]byte, error) {
 	}
 }
 
-// declare reads up to the end of the element that has just begun, whose start tag
-// is t, and returns the edits after which it declares every namespace that it uses.
-func (p *parser) declare(t token) ([]edit, error) {
+// usePrefixes marks the bindings around the element that has just begun which it may use in values
+// (xsi:type="xs:int"), where only who knows its schema sees them: all prefixes, but for those of the
+// entry's own elements.
+func (p *parser) usePrefixes(used []bool) {
+	for i, b := range p.bound[:len(used)] {
+		switch b.space {
+		case NamespaceAtom, NamespaceStomp, NamespaceMQ:
+		default:
+			used[i] = len(b.prefix) > 0 && p.find(b.prefix) == i
+		}
+	}
+}
+
+// declare reads up to the end of the element that has just begun, whose start tag is t, and returns
+// the edits after which it declares every namespace that its names use and, where it says so, its
+// values may.
+func (p *parser) declare(t token, values bool) ([]edit, error) {
 	outer := p.open[len(p.open)-1].bound
 	used := make([]bool, outer)
+	if values {
+		p.usePrefixes(used)
+	}
 	note := func(prefix []byte) {
 		if i := p.find(prefix); i >= 0 && i < outer {
 			used[i] = true
