@@ -180,6 +180,16 @@ func (b *Bus) Load(ctx context.Context, ds []*Delivery) error {
 	return nil
 }
 
+// Untake notes that deliveries which were taken have come to nobody: once their consumer is closed,
+// they go back as if never handed out.
+func (b *Bus) Untake(ds []*Delivery) {
+	b.desk.mu.Lock()
+	defer b.desk.mu.Unlock()
+	for _, d := range ds {
+		d.taken = false
+	}
+}
+
 // Unload lets go of the entries of deliveries, whose consumer needs them no more: a dead letter is
 // made of what the store has.
 func (b *Bus) Unload(ds []*Delivery) {

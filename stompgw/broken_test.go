@@ -1,10 +1,15 @@
 package stompgw_test
 
 import (
+	"context"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"atommq/bus"
+	"atommq/bus/bustest"
+	"atommq/feeds"
+	"atommq/stompgw"
 	"atommq/stompgw/stomp"
 )
 
@@ -65,4 +70,48 @@ func TestAConnectionThatBreaksOffIsBlamedOnOneMessage(t *testing.T) {
 func (c *client) begin(x string) {
 	c.done("BEGIN", "transaction:t")
 	c.done("ACK", x, "transaction:t")
+}
+
+// slowFetch is a store that looks up entries once it is let.
+type slowFetch struct {
+	*bustest.Memory
+	let chan struct{}
+}
+
+func (s *slowFetch) Fetch(ctx context.Context, ids []int64) ([]*bus.Entry, error) {
+	<-s.let
+	return s.Memory.Fetch(ctx, ids)
+}
+
+func TestUNSUBSCRIBECountsNoAttemptForWhatWasNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &slowFetch{new(bustest.Memory), make(chan struct{})}
+		s := new(stompgw.Server)
+		nc, _, end := pipeTo(t, s, store)
+		defer end()
+		other, err := bus.Open(context.Background(), store.Memory, nil, bus.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		c := newClient(t, nc)
+		c.send("CONNECT\naccept-version:1.2\n\n\x00")
+		c.next()
+		c.done("SUBSCRIBE", "id:1", "destination:/queue/x", "ack:client")
+		e, err := feeds.ComposeMessage("", &feeds.Message{Body: []byte("elsewhere")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := other.Do(t.Context(), &bus.Transaction{Posts: []bus.Post{{Feed: "x", Queue: bus.DefaultQueue, Entry: e}}}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // it was taken, and is being looked up
+		c.sendFrame("UNSUBSCRIBE", "id:1")
+		synctest.Wait()
+		close(store.let)
+		c.sendFrame("SUBSCRIBE", "id:2", "destination:/queue/x", "ack:client")
+		if f := c.next(); header(f, "subscription") != "2" || header(f, "attempts") != "" {
+			t.Errorf("got %s", show(f))
+		}
+	})
 }

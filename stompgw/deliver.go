@@ -81,6 +81,7 @@ func (w *writer) deliverTaken(ctx context.Context, s *queueSubscription) error {
 		rest = rest[n:]
 		if w.size() >= bufferBytes && len(rest) > 0 {
 			if err := w.flushMessages(ctx); err != nil {
+				w.server.Bus.Untake(rest)
 				return err
 			}
 		}
@@ -139,6 +140,7 @@ func (w *writer) send(ctx context.Context, s *queueSubscription, ds []*bus.Deliv
 	ds = w.leaveOut(ds)
 	slab, open := w.hold(s, ds)
 	if !open {
+		w.server.Bus.Untake(ds)
 		return nil
 	}
 	w.server.stats.messages.Add(int64(len(ds)))

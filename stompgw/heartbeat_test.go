@@ -16,8 +16,14 @@ import (
 // pipe runs a session over a pipe, in a bubble, where time passes as soon as everybody waits.
 func pipe(t *testing.T, s *stompgw.Server) (client net.Conn, ended <-chan struct{}, end func()) {
 	t.Helper()
+	return pipeTo(t, s, new(bustest.Memory))
+}
+
+// pipeTo does so with a store.
+func pipeTo(t *testing.T, s *stompgw.Server, store bus.Store) (client net.Conn, ended <-chan struct{}, end func()) {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	b, err := bus.Open(context.Background(), new(bustest.Memory), nil, bus.Config{Log: log})
+	b, err := bus.Open(context.Background(), store, nil, bus.Config{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,8 +18,8 @@ type held struct {
 	late       bool // its ack timeout has passed
 	gone       bool
 	order      uint32 // in which the connection's were delivered; it wraps around
-	prev, next *held // of the subscription, in the order delivered
-	same       *held // with the same key, delivered before
+	prev, next *held  // of the subscription, in the order delivered
+	same       *held  // with the same key, delivered before
 }
 
 // deliveries is what a connection's queues deliver. conn.mu guards it.

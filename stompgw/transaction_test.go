@@ -179,6 +179,60 @@ func TestTransactionIsDoneWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
+func TestWhatATransactionAcknowledgesIsAsBeforeAfterABORTWhateverWasAcknowledgedMeanwhile(t *testing.T) {
+	start(t).play(t, connected12+`
+	> SUBSCRIBE
+	> id:s
+	> destination:/queue/x
+	> ack:client
+
+	> SEND
+	> destination:/queue/x
+	>
+	> one
+
+	< MESSAGE
+	< ack:{one}
+	<
+	< one
+
+	> SEND
+	> destination:/queue/x
+	>
+	> two
+
+	< MESSAGE
+	< ack:{two}
+	<
+	< two
+
+	> BEGIN
+	> transaction:t
+
+	> ACK
+	> id:{one}
+	> transaction:t
+
+	> ACK
+	> id:{two}
+	> receipt:two
+
+	< RECEIPT
+	< receipt-id:two
+
+	> ABORT
+	> transaction:t
+
+	> NACK
+	> id:{one}
+
+	< MESSAGE
+	< redelivered:true
+	<
+	< one
+	`)
+}
+
 func TestTransactionsThatAreNotOpen(t *testing.T) {
 	g := start(t, func(s *stompgw.Server) {
 		s.MaxTransactions = 2
