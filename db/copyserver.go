@@ -60,19 +60,16 @@ func (copyServer) list(ctx context.Context, conn *sql.Conn) (tables []*copyTable
 // tableCount implements copyDialect.
 func (copyServer) tableCount(name string) string { return "SELECT count(to_regclass('" + name + "'))" }
 
-// unhurried keeps a session whose other end takes its time, whatever its user may take otherwise.
-const unhurried = "SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0; "
-
 // picture implements copyDialect.
 func (copyServer) picture(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, unhurried+"SET enable_seqscan = off; SET enable_sort = off; BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+	_, err := conn.ExecContext(ctx, "SET enable_seqscan = off; SET enable_sort = off; BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 	return err
 }
 
 // lock implements copyDialect. It keeps nodes from writing, and reads what there is as one picture,
 // by keys. A node that was stopped a moment ago may still be there, for the server.
 func (copyServer) lock(ctx context.Context, conn *sql.Conn) error {
-	if _, err := conn.ExecContext(ctx, unhurried+"SET lock_timeout = '2s'"); err != nil {
+	if _, err := conn.ExecContext(ctx, "SET lock_timeout = '2s'"); err != nil {
 		return err
 	}
 	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock("+presence+")")

@@ -140,7 +140,11 @@ func openSide(ctx context.Context, dsn string, create bool) (_ *copySide, err er
 
 func openCopyPool(ctx context.Context, dsn string, create bool) (*sql.DB, copyDialect, error) {
 	if IsPostgres(dsn) {
-		pool, err := openUnshared(ctx, dsn)
+		open := openUnshared
+		if create {
+			open = openFit
+		}
+		pool, err := open(ctx, dsn)
 		if err != nil {
 			return nil, nil, err
 		}

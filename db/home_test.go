@@ -1,13 +1,19 @@
 package db
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/lib/pq"
+
 	"atommq/bus"
 	"atommq/db/dbtest"
+	"atommq/migrations"
 )
 
 // withParam returns a URL with one parameter more.
@@ -80,13 +86,45 @@ func TestADatabaseThatLacksCharactersIsRefused(t *testing.T) {
 	}
 }
 
+// Buses were made in such databases once.
+func TestABusGetsOutOfADatabaseThatLacksCharacters(t *testing.T) {
+	t.Parallel()
+	cluster := dbtest.Start(t, "fsync=off")
+	cluster.Execute(t, "postgres", `CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' LOCALE_PROVIDER libc TEMPLATE template0`)
+	latin, dir := cluster.URL("latin"), t.TempDir()
+	pool, err := OpenServer(latin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(migrations.Ensure(t.Context(), pool), pool.Close()); err != nil {
+		t.Fatal(err)
+	}
+	cluster.Execute(t, "latin", `INSERT INTO atommq_feed (name, uuid, title, subtitle, author_name, author_uri, author_email, append_only, created, updated)
+		VALUES ('café', 'urn', 'é', '', '', '', '', 0, 1, 1)`)
+	backup, copied := filepath.Join(dir, "backup.db"), filepath.Join(dir, "copy.db")
+	_, err = (&Backup{From: latin, To: backup}).Run(t.Context())
+	_, again := (&Copy{From: latin, To: copied}).Run(t.Context())
+	if err := errors.Join(err, again); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{backup, copied} {
+		if f, err := openAt(t, path).Feed(t.Context(), "café"); err != nil || f.Title != "é" {
+			t.Errorf("%s: Feed = %v, %v", path, f, err)
+		}
+	}
+}
+
 // What a role or a database is set to changes nothing of what statements mean.
 func TestSessionsAreSetAsStatementsAreWritten(t *testing.T) {
 	t.Parallel()
 	cluster := dbtest.Start(t, "fsync=off", "default_transaction_isolation=serializable", "array_nulls=off",
-		"idle_in_transaction_session_timeout=1h", "statement_timeout=1h")
+		"idle_in_transaction_session_timeout=1h", "idle_session_timeout=1h", "statement_timeout=1h")
 	home := cluster.Database(t)
-	mustCommit(t, openAt(t, home), publishing(t, "x", 2)...)
+	before := openAt(t, home)
+	mustCommit(t, before, publishing(t, "x", 2)...)
+	if err := before.Close(); err != nil { // or no copy would begin
+		t.Fatal(err)
+	}
 	server, err := parseServer(home)
 	if err != nil {
 		t.Fatal(err)
@@ -102,14 +140,23 @@ func TestSessionsAreSetAsStatementsAreWritten(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	s, err := openSnapshot(t.Context(), home)
+	for what, open := range map[string]func(context.Context, string) (*copySide, error){"backup": openSnapshot, "copy": openSource} {
+		mustTakeItsTime(t, what, home, open)
+	}
+}
+
+// mustTakeItsTime finds no setting of a session that would break it off.
+func mustTakeItsTime(t *testing.T, what, dsn string, open func(context.Context, string) (*copySide, error)) {
+	t.Helper()
+	s, err := open(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var idle, whole string
-	err = s.conn.QueryRowContext(t.Context(), "SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('statement_timeout')").Scan(&idle, &whole)
-	if err != nil || idle != "0" || whole != "0" {
-		t.Errorf("a backup is broken off after %s, or %s, %v", idle, whole, err)
+	for _, name := range []string{"idle_in_transaction_session_timeout", "idle_session_timeout", "statement_timeout"} {
+		var limit string
+		if err := s.conn.QueryRowContext(t.Context(), "SELECT current_setting($1)", name).Scan(&limit); err != nil || limit != "0" {
+			t.Errorf("a %s is broken off: %s is %s, %v", what, name, limit, err)
+		}
 	}
 	if err := s.close(); err != nil {
 		t.Error(err)
@@ -117,16 +164,39 @@ func TestSessionsAreSetAsStatementsAreWritten(t *testing.T) {
 }
 
 func TestServersAreNamedAsPostgreSQLsProgramsTakeThem(t *testing.T) {
+	t.Setenv("PGHOST", "h")
+	t.Setenv("PGPORT", "9")
+	t.Setenv("PGDATABASE", "d")
 	for dsn, want := range map[string]string{
-		"postgres://":                   "postgres:///?",
-		"postgres://?host=a":            "postgres:///?",
-		"postgres://a:1,b:2":            "postgres:///?",
-		"postgres://u@[::1]:1,[::2]/x":  "postgres://u@/x?",
-		"postgresql://?user=u&dbname=d": "postgresql:///?",
+		"postgres://":                  "h:9/d",
+		"postgresql://?dbname=e":       "h:9/e",
+		"postgres://?host=a":           "a:9/d",
+		"postgres://a":                 "a:9/d",
+		"postgres://a:1,b:2":           "a:1/d b:2",
+		"postgres://a:,b:2/x":          "a:5432/x b:2",
+		"postgres://u@[::1]:1,[::2]/x": "::1:1/x ::2:5432",
+		"postgres://u@[::1]/x":         "::1:9/x",
+		"postgres://[::1]":             "::1:9/d",
+		"postgres://[::1]:1/x":         "::1:1/x",
 	} {
 		s, err := parseServer(dsn)
-		if err != nil || !strings.HasPrefix(s.dsn, want) || strings.Contains(s.dsn, "%5B") {
-			t.Errorf("%s becomes %v, %v", dsn, s, err)
+		if err != nil {
+			t.Errorf("%s: %v", dsn, err)
+			continue
+		}
+		cfg, err := pq.NewConfig(s.dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := fmt.Sprintf("%s:%d/%s", cfg.Host, cfg.Port, cfg.Database)
+		for _, m := range cfg.Multi {
+			got += fmt.Sprintf(" %s:%d", m.Host, m.Port)
+		}
+		if got != want {
+			t.Errorf("%s leads to %s, want %s", dsn, got, want)
+		}
+		if in, err := InSchema(dsn, "s"); err != nil || !IsPostgres(in) || !IsPostgres(s.name) {
+			t.Errorf("%s is shown as %s, and in a schema is %s, %v", dsn, s.name, in, err)
 		}
 	}
 }

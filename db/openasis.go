@@ -11,7 +11,7 @@ import (
 // there is none; wait bounds how long its statements wait for other processes to stop writing.
 func OpenAsIs(ctx context.Context, dsn string, wait time.Duration) (*sql.DB, error) {
 	if IsPostgres(dsn) {
-		return openUnshared(ctx, dsn)
+		return openFit(ctx, dsn)
 	}
 	l, err := parse(dsn)
 	if err != nil {

@@ -54,7 +54,7 @@ func (p *postgres) admit(ctx context.Context, pool, side *sql.DB, existing bool)
 	return checkWhole(ctx, pool, copyServer{}.tableCount(copyMarker))
 }
 
-// OpenServer opens a pool of connections to the PostgreSQL database that dsn names, as it is: for migrations.
+// OpenServer opens a pool of connections to the PostgreSQL database that dsn names, as it is.
 func OpenServer(dsn string) (*sql.DB, error) {
 	server, err := parseServer(dsn)
 	if err != nil {
@@ -63,18 +63,27 @@ func OpenServer(dsn string) (*sql.DB, error) {
 	return server.pool(readerSession, 0), nil
 }
 
-// openUnshared is OpenServer for what depends on its session, as locks do: it refuses a database
-// whose connections take turns in the same ones.
+// openUnshared is OpenServer for what depends on its session, as locks do, and may take any time.
+// It refuses a database whose connections take turns in the same ones.
 func openUnshared(ctx context.Context, dsn string) (*sql.DB, error) {
-	pool, err := OpenServer(dsn)
+	server, err := parseServer(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	pool := server.pool(unhurriedSession, 0)
+	if err := refuseShared(ctx, pool); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return pool, nil
+}
+
+// openFit is openUnshared for a database that is to be written to.
+func openFit(ctx context.Context, dsn string) (*sql.DB, error) {
+	pool, err := openUnshared(ctx, dsn)
 	if err != nil {
 		return nil, err
 	}
-	err = refuseShared(ctx, pool)
-	if err == nil {
-		err = refuseEncoding(ctx, pool)
-	}
-	if err != nil {
+	if err := refuseEncoding(ctx, pool); err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
 	return pool, nil
@@ -118,14 +127,15 @@ func refuseShared(ctx context.Context, two *sql.DB) error {
 }
 
 // refuseEncoding refuses a database that cannot hold every character: one that it lacks would fail
-// what others publish in the same commit. SQL_ASCII takes bytes as they are.
+// what others publish in the same commit. SQL_ASCII takes bytes as they are. Reading one does no
+// harm: what it holds must get out.
 func refuseEncoding(ctx context.Context, d *sql.DB) error {
 	var encoding string
 	if err := d.QueryRowContext(ctx, "SHOW server_encoding").Scan(&encoding); err != nil {
 		return err
 	}
 	if encoding != "UTF8" && encoding != "SQL_ASCII" {
-		return fmt.Errorf("its encoding is %s, which lacks characters that entries may have: make another database, createdb --encoding=UTF8 --template=template0", encoding)
+		return fmt.Errorf("its encoding is %s, which lacks characters that entries may have: make another database, createdb --encoding=UTF8 --template=template0, and move what this one may hold with atommq copy", encoding)
 	}
 	return nil
 }

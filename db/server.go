@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -40,10 +41,9 @@ func Name(dsn string) string {
 
 // parseServer reads a URL as PostgreSQL's own programs take it, several hosts with a port each included.
 func parseServer(dsn string) (*server, error) {
-	u, err := url.Parse(joinPorts(dsn))
+	u, err := parseServerURL(dsn)
 	if err != nil {
-		// The error would show the password.
-		return nil, errors.New("not a URL: write postgres://user:password@host/database, and %25 for a percent sign in the password")
+		return nil, err
 	}
 	name := *u
 	params := u.Query()
@@ -60,9 +60,7 @@ func parseServer(dsn string) (*server, error) {
 			params.Set(d.key, d.value)
 		}
 	}
-	if u.RawQuery = params.Encode(); u.Host == "" && u.Path == "" {
-		u.Path = "/" // without which the driver would not know a URL by it
-	}
+	u.RawQuery = params.Encode()
 	s := &server{name: name.Redacted(), dsn: u.String(), path: path}
 	cfg, err := pq.NewConfig(s.dsn)
 	if err != nil {
@@ -82,12 +80,33 @@ func parseServer(dsn string) (*server, error) {
 	return s, nil
 }
 
+// parseServerURL reads a URL so that the driver takes it for one when it is written again, and finds the
+// hosts in it.
+func parseServerURL(dsn string) (*url.URL, error) {
+	u, err := url.Parse(joinPorts(dsn))
+	if err != nil {
+		// The error would show the password.
+		return nil, errors.New("not a URL: write postgres://user:password@host/database, and %25 for a percent sign in the password")
+	}
+	if strings.HasPrefix(u.Host, "[") && u.Port() == "" {
+		// The driver would put brackets around it once more.
+		params := u.Query()
+		if !params.Has("host") {
+			params.Set("host", u.Hostname())
+		}
+		u.Host, u.RawQuery = "", params.Encode()
+	}
+	if u.Host == "" && u.Path == "" {
+		u.Path = "/" // or it would be written as postgres:?…
+	}
+	return u, nil
+}
+
 // InSchema returns dsn, a URL of PostgreSQL, with schema as the one that AtomMQ's tables are made
 // and looked for in.
 func InSchema(dsn, schema string) (string, error) {
-	u, err := url.Parse(joinPorts(dsn))
+	u, err := parseServerURL(dsn)
 	if err != nil {
-		_, err := parseServer(dsn) // whose error does not show the password
 		return "", err
 	}
 	params := u.Query()
@@ -111,9 +130,9 @@ func joinPorts(dsn string) string {
 	for _, h := range strings.Split(rest[at:end], ",") {
 		host, port, err := net.SplitHostPort(h)
 		if err != nil {
-			host, port = strings.Trim(h, "[]"), "5432"
+			host = strings.Trim(h, "[]")
 		}
-		hosts, ports = append(hosts, host), append(ports, port)
+		hosts, ports = append(hosts, host), append(ports, cmp.Or(port, "5432"))
 	}
 	path, query, _ := strings.Cut(rest[end:], "?")
 	return scheme + "://" + rest[:at] + path + "?" + query + "&host=" + strings.Join(hosts, ",") + "&port=" + strings.Join(ports, ",")
@@ -146,6 +165,10 @@ const (
 	// ASCII, and the schema.
 	presence      = "1635020145, hashtext(current_schema())"
 	readerSession = planning
+	// unhurriedSession is one whose other end takes its time, as in a copy, whatever its user may take
+	// otherwise. Not every server has each of these settings.
+	unhurriedSession = readerSession + `SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN
+		('idle_in_transaction_session_timeout', 'idle_session_timeout', 'statement_timeout', 'transaction_timeout')`
 	// A notification is a hint, and a sign of life is soon followed by another: neither waits for the disk.
 	sideSession = isolation + "SET synchronous_commit = off"
 )

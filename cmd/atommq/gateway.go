@@ -66,7 +66,7 @@ func serveGateway(ctx context.Context, s *settings, out io.Writer, log *slog.Log
 		err = errors.Join(err, n.close())
 		log.Info("stopped")
 	}()
-	if err := n.mustWrite(ctx, s); err != nil {
+	if err := n.mustWrite(ctx, s, log); err != nil {
 		return err
 	}
 	gateway := n.gateway(s, s.BaseURL, log)

@@ -152,13 +152,17 @@ func explainServer(flag string, err error) error {
 }
 
 // mustWrite refuses to serve on a server whose user may only read. What passes, as a full disk, is no
-// reason not to start.
-func (n *node) mustWrite(ctx context.Context, s *settings) error {
+// reason not to start; nor is a standby, which may be promoted.
+func (n *node) mustWrite(ctx context.Context, s *settings, log *slog.Logger) error {
 	if !db.IsPostgres(s.DB) {
 		return nil
 	}
-	if err := n.store.Ready(ctx); db.IsDenied(err) {
+	switch err := n.store.Ready(ctx); {
+	case db.IsDenied(err):
 		return explainServer("--db", err)
+	case errors.Is(err, bus.ErrReadOnly):
+		log.Warn("nothing can be published: the database is a standby, or default_transaction_read_only is on for its user",
+			"db", db.Name(s.DB), "error", err)
 	}
 	return nil
 }

@@ -187,3 +187,23 @@ func TestAServerWhoseUserLacksARightSaysWhich(t *testing.T) {
 	runCommand(t, "check", "--db", as("reader"))
 	refused("put the user and the password in --db right", "feeds", "--db", as("nobody"))
 }
+
+// A standby may be promoted: it is no reason not to start.
+func TestAServerSaysAtItsStartThatNothingCanBePublished(t *testing.T) {
+	t.Parallel()
+	cluster := dbtest.Start(t, "fsync=off")
+	url := cluster.Database(t)
+	runCommand(t, "migrate", "up", "--db", url)
+	cluster.Execute(t, "postgres", "CREATE ROLE idle LOGIN SUPERUSER", "ALTER ROLE idle SET default_transaction_read_only = on")
+	idle := strings.Replace(url, "user=atommq", "user=idle", 1)
+	standby := dbtest.StartStandby(t, cluster)
+	name, _, _ := strings.Cut(strings.TrimPrefix(url, "postgres:///"), "?")
+	for what, db := range map[string]string{"read-only": idle, "standby": standby.URL(name), "primary": url} {
+		for _, command := range []string{"serve", "gateway"} {
+			p := start(t, command, "--db", db)
+			if said := strings.Count(p.logged(), "nothing can be published"); said != map[bool]int{true: 0, false: 1}[what == "primary"] {
+				t.Errorf("%s on a %s says it %d times:\n%s", command, what, said, p.logged())
+			}
+		}
+	}
+}

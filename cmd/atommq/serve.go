@@ -52,7 +52,7 @@ func serve(ctx context.Context, s *settings, out io.Writer, log *slog.Logger) (e
 		err = errors.Join(err, n.close())
 		log.Info("stopped")
 	}()
-	if err := n.mustWrite(ctx, s); err != nil {
+	if err := n.mustWrite(ctx, s, log); err != nil {
 		return err
 	}
 	gateway := n.gateway(s, in.siteURL(s), log)
