@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -57,6 +58,8 @@ func failSyncs() error {
 		{Code: give, K: unix.SECCOMP_RET_ALLOW},
 		{Code: give, K: unix.SECCOMP_RET_ERRNO | uint32(syscall.EIO)},
 	}
+	runtime.LockOSThread() // the thread that gives up privileges may filter
+	defer runtime.UnlockOSThread()
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
