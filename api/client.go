@@ -135,7 +135,6 @@ const noCursor = -1
 type batchRead struct {
 	*Batch
 	cursor bus.Cursor // to go on from
-	waited bool       // the server waits where it is asked to
 }
 
 // page reads what comes after a cursor, and has the server wait for something for at most wait.
@@ -162,7 +161,7 @@ func (c *Client) page(ctx context.Context, target string, from bus.Cursor, wait 
 	if page.Batch, err = parseBatch(body); err != nil {
 		return page, fmt.Errorf("read %s: %w", target, err)
 	}
-	page.Last, page.waited = page.cursor.After, resp.Header.Get("Preference-Applied") != ""
+	page.Last = page.cursor.After
 	return page, nil
 }
 
@@ -197,6 +196,9 @@ func (c *Client) to(ctx context.Context, method, target string, body io.Reader) 
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.BaseURL, "/")+target, body)
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w: %w", errMisuse, err)
+	}
+	if c.Passcode != "" && strings.Contains(c.Login, ":") { // RFC 7617 §2
+		return nil, fmt.Errorf("login %q: %w: a server takes what comes after the colon for the passcode", c.Login, errMisuse)
 	}
 	if c.Passcode != "" {
 		req.SetBasicAuth(c.Login, c.Passcode)
@@ -341,8 +343,10 @@ type batchContent struct {
 }
 
 // body returns the content as its type has it: for XHTML and XML, RFC 4287 §4.1.3.3, the markup.
+// Text alone is no XML document, but base64 of one that cannot stand there.
 func (c *batchContent) body() string {
-	if feeds.IsMarkup(c.Type) && c.Source == "" {
+	packed := c.Type != "xhtml" && strings.TrimSpace(c.Text) != ""
+	if feeds.IsMarkup(c.Type) && c.Source == "" && !packed {
 		return strings.TrimSpace(c.Markup)
 	}
 	return c.Text

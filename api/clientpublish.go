@@ -45,8 +45,8 @@ func (c *Client) Publish(ctx context.Context, feed, contentType string, body []b
 
 // checkFields refuses what no header field can say: to try again would not help.
 func checkFields(contentType, key string) error {
-	if strings.ContainsFunc(contentType, func(c rune) bool { return c < ' ' || c > '~' }) {
-		return fmt.Errorf("%w: the media type %q is not printable ASCII", errMisuse, contentType)
+	if strings.ContainsFunc(contentType, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
+		return fmt.Errorf("%w: the media type %q has control characters", errMisuse, contentType)
 	}
 	if key != "" {
 		if err := bus.CheckKey(key); err != nil {

@@ -26,6 +26,8 @@ const (
 	followPage  = 100
 	// How soon a server is asked again that has ended a stream, whatever it says of that.
 	shortestRetry, longestRetry = 200 * time.Millisecond, 5 * time.Minute
+	// followEarly is how soon a stream or a poll ends that has not waited for anything.
+	followEarly = time.Second
 )
 
 // Following says what Client.Follow follows. The zero cursor is the beginning of what is kept.
@@ -100,9 +102,10 @@ type follower struct {
 	handle    func(*BatchEntry) error
 
 	pause  pause
-	away   bool // Lost was told
-	known  bool // AtomMQ has answered
-	there  bool // it has since anything went wrong
+	retry  time.Duration // that the server asked for when it ended a stream
+	away   bool          // Lost was told
+	known  bool          // AtomMQ has answered
+	there  bool          // it has since anything went wrong
 	polled time.Time
 }
 
@@ -111,7 +114,12 @@ type final struct{ error }
 
 func (f *follower) run(ctx context.Context) error {
 	for {
+		begun, was := time.Now(), f.following.After
 		err := f.read(ctx)
+		got := f.following.After > was || f.there && time.Since(begun) >= followEarly
+		if got {
+			f.pause.reset()
+		}
 		if end, ok := errors.AsType[final](err); ok {
 			return end.error
 		}
@@ -119,6 +127,9 @@ func (f *follower) run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err == nil:
+			if err := f.rest(ctx, got); err != nil {
+				return err
+			}
 			continue
 		case !f.passes(err):
 			return err
@@ -130,6 +141,17 @@ func (f *follower) run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// rest waits before more is asked for: as long as the server wants, within bounds, and ever longer
+// where it ends early what has got nothing. One that does not wait would be asked without end.
+func (f *follower) rest(ctx context.Context, got bool) error {
+	retry := f.retry
+	f.retry = 0
+	if err := sleep(ctx, retry); err != nil || got {
+		return err
+	}
+	return f.pause.wait(ctx, nil)
 }
 
 // passes reports whether to try again: what is not AtomMQ's is a proxy's if it comes after AtomMQ's
@@ -150,7 +172,7 @@ func (f *follower) read(ctx context.Context) error {
 	err := f.stream(ctx)
 	if errors.Is(err, errNoStream) {
 		f.polled, f.there = time.Now(), false
-		return nil
+		return f.poll(ctx)
 	}
 	return err
 }
@@ -187,8 +209,8 @@ func (f *follower) takeAll(ctx context.Context, dog *watchdog, resp *http.Respon
 		e, err := events.next()
 		switch {
 		case errors.Is(err, io.EOF) && begun:
-			f.pause.reset()
-			return sleep(ctx, min(max(events.retry, shortestRetry), longestRetry))
+			f.retry = min(max(events.retry, shortestRetry), longestRetry)
+			return nil
 		case errors.Is(err, io.EOF):
 			return io.ErrUnexpectedEOF
 		case err != nil && begun:
@@ -263,10 +285,7 @@ func (f *follower) take(e event, id string) error {
 }
 
 // back notes that the server is there.
-func (f *follower) back() {
-	f.away, f.known, f.there = false, true, true
-	f.pause.reset()
-}
+func (f *follower) back() { f.away, f.known, f.there = false, true, true }
 
 // give hands out an entry that is behind the cursor.
 func (f *follower) give(e *BatchEntry) error {
@@ -309,7 +328,6 @@ func (f *follower) poll(ctx context.Context) error {
 	if !f.there {
 		wait = 0
 	}
-	begun := time.Now()
 	batch, err := f.page(ctx, limited(f.target, followPage), f.following.cursor(), wait)
 	if err != nil {
 		return err
@@ -322,8 +340,5 @@ func (f *follower) poll(ctx context.Context) error {
 	}
 	f.following.After = max(f.following.After, batch.Last)
 	f.following.known = batch.cursor
-	if wait > 0 && len(batch.Entries) == 0 && !batch.More && (!batch.waited || time.Since(begun) < time.Second) {
-		return f.pause.wait(ctx, nil) // a server that does not wait, or a cache that says it has
-	}
 	return nil
 }

@@ -58,6 +58,9 @@ func newClient(s *settings) (*api.Client, error) {
 	default:
 		return nil, halfAccount("the name in --url")
 	}
+	if strings.Contains(c.Login, ":") { // RFC 7617 §2
+		return nil, misusef("login %q: the name of an account has no colon", c.Login)
+	}
 	if c.HTTP, err = s.httpClient(u.Scheme); err != nil {
 		return nil, err
 	}

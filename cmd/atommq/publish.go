@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -71,6 +72,9 @@ published once all the same: a key makes sure of that.`,
 		}
 		if err := bus.CheckKey(p.key); p.key != "" && err != nil {
 			return misusef("--key %w: give 1 to 255 characters of printable ASCII", err)
+		}
+		if strings.ContainsFunc(p.mediaType, func(c rune) bool { return unicode.IsControl(c) && c != '\t' }) {
+			return misusef(`--type %q is not a media type such as "text/plain" or "image/png"`, p.mediaType)
 		}
 		p.text = args[1:]
 		receipt, err := p.publish(cmd.Context(), client, cmd.InOrStdin())

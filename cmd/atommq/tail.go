@@ -16,6 +16,7 @@ import (
 
 	"atommq/api"
 	"atommq/bus"
+	"atommq/feeds"
 )
 
 // tailPage is how many entries are asked for at a time.
@@ -207,12 +208,13 @@ func died(h map[string]string) string {
 }
 
 // content returns an entry's content as it was published: RFC 4287 §4.1.3.3 has media that is
-// neither text nor XML in base64. What is no base64 stays as it is, and so does what is no text,
-// which binary says.
+// neither text nor XML in base64, and so is XML that cannot stand in an entry. What is no base64
+// stays as it is, and so does what is no text, which binary says.
 func content(e *api.BatchEntry) (text string, binary bool) {
-	switch t := e.ContentType; {
-	case t == "text", t == "html", t == "xhtml", strings.HasPrefix(t, "text/"),
-		strings.HasSuffix(t, "+xml"), strings.HasSuffix(t, "/xml"):
+	switch t := strings.ToLower(e.ContentType); {
+	case t == "text", t == "html", t == "xhtml",
+		strings.HasPrefix(e.Content, "<"), // no base64 begins so
+		strings.HasPrefix(t, "text/") && !feeds.IsMarkup(t):
 		return e.Content, false
 	}
 	decoded, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(e.Content), ""))

@@ -85,6 +85,9 @@ is let in no more, within two seconds; tokens stay as they are.`,
 	}
 	s := declare(cmd, "db")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := findAccount(cmd.Context(), s, args[0]); err != nil {
+			return err
+		}
 		hash, err := askPassword(cmd)
 		if err != nil {
 			return err
@@ -98,6 +101,18 @@ is let in no more, within two seconds; tokens stay as they are.`,
 		})
 	}
 	return cmd
+}
+
+// findAccount fails where there is no such account, before a person is asked for its password. The
+// database is closed meanwhile: nobody else is to wait for what is typed.
+func findAccount(ctx context.Context, s *settings, name string) error {
+	return withNode(ctx, s, func(n *node) error {
+		roll, err := n.store.Roll(ctx)
+		if err == nil && !slices.ContainsFunc(roll.Accounts, func(a bus.Account) bool { return a.Name == name }) {
+			err = bus.ErrNoAccount
+		}
+		return accountError(name, err)
+	})
 }
 
 func userRemoveCommand() *cobra.Command {
