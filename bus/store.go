@@ -275,7 +275,8 @@ const (
 // names, which it makes if need be. The work is on the entry of the posting's feed that has the id
 // Again, if that is still there: the posting's Entry becomes it, marked as Replayed, and gets no
 // work a second time; it has the rank that it has in the feed's other queues, if any, and the
-// letter's id as its Round. Else the posting's Entry is published, and no other queue gets it.
+// letter's id as its Round. Else the posting's Entry is published with the media that the letter
+// has, and no other queue gets it.
 //
 // What it means for drafts: OpPublish keeps a Posting that says Draft where only Find finds it,
 // without an id. OpReplace changes it there or, when the Posting does not say Draft, publishes it,
@@ -339,7 +340,7 @@ type Posting struct {
 	Expires    time.Time     // no queue hands it out from then on; zero for never
 
 	// InPlaceOf is the number, from 1, of the settlement in the op that the posting stands for: a
-	// dead letter. When that one has no effect, the posting has none either, and its Entry gets no
+	// dead letter. It has the media that its entry has, each of them for itself from then on. When that one has no effect, the posting has none either, and its Entry gets no
 	// ID. 0 for none.
 	InPlaceOf int
 }

@@ -75,7 +75,7 @@ func (s *Snapshot) Page(ctx context.Context, feed string, after int64, limit, by
 // Media writes what the entry of this uuid links to, and returns its SHA-256: ErrDamaged where that
 // is not the one of what came.
 func (s *Snapshot) Media(ctx context.Context, uuid string, to io.Writer) ([]byte, error) {
-	query := "SELECT m.digest, c.bytes FROM atommq_media AS m JOIN atommq_chunk AS c ON c.media = m.id WHERE m.entry = " + s.side.param(1) + " ORDER BY c.seq"
+	query := "SELECT m.digest, c.bytes FROM atommq_media AS m JOIN atommq_chunk AS c ON c.media = coalesce(m.chunks_of, m.id) WHERE m.entry = " + s.side.param(1) + " ORDER BY c.seq"
 	rows, err := s.side.conn.QueryContext(ctx, query, uuid)
 	if err != nil {
 		return nil, fmt.Errorf("read media of %s: %w", uuid, translate(ctx, err))

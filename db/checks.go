@@ -83,7 +83,7 @@ var inspections = []inspection{
 		WHERE e.media <> '' AND m.id IS NULL ORDER BY e.id`,
 		"entry %[1]d of feed %[2]q links to media that are not there", "PUT the file to /feeds/%[2]s/entries/%[3]s/media, or delete the entry"},
 	{"media", `SELECT m.id, m.entry, m.size, coalesce(c.n, 0), coalesce(c.size, 0) FROM atommq_media AS m
-		LEFT JOIN (SELECT media, count(*) AS n, max(seq) AS last, CAST(sum(octet_length(bytes)) AS BIGINT) AS size FROM atommq_chunk GROUP BY media) AS c ON c.media = m.id
+		LEFT JOIN (SELECT media, count(*) AS n, max(seq) AS last, CAST(sum(octet_length(bytes)) AS BIGINT) AS size FROM atommq_chunk GROUP BY media) AS c ON c.media = coalesce(m.chunks_of, m.id)
 		WHERE m.entry IS NOT NULL AND (c.n IS NULL OR c.n <> c.last + 1 OR c.size <> m.size) ORDER BY m.id`,
 		"media %[1]d of entry %[2]s have %[3]d bytes, and %[4]d chunks with %[5]d are there", "PUT the file anew, or restore a backup"},
 	{"media", `SELECT c.media, count(*) FROM atommq_chunk AS c LEFT JOIN atommq_media AS m ON m.id = c.media

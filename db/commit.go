@@ -45,7 +45,6 @@ type commit struct {
 	passed     []int64 // queues in which others were taking what is left
 	overlooked overlooked
 	leavers    leavers
-	heirs      map[int64]int     // of rows, by the ids of the entries in whose place they are published
 	lost       []*bus.Settlement // of leases, without effect
 	ids        []int64           // for its memory
 	outcomes   []func()          // what to tell the ops once all is on disk
@@ -89,7 +88,6 @@ func (c *commit) reset() {
 	clear(c.verdicts)
 	clear(c.lost)
 	clear(c.outcomes)
-	clear(c.heirs)
 	c.rows, c.works, c.verdicts, c.args, c.outcomes = c.rows[:0], c.works[:0], c.verdicts[:0], c.args[:0], c.outcomes[:0]
 	c.written, c.settled, c.dirty, c.stirring, c.living = 0, 0, false, false, 0
 	c.counting, c.read, c.first, c.next = false, false, 0, 0

@@ -51,7 +51,7 @@ func stuff(t *testing.T, path string, rows int) {
 	}
 }
 
-// sealMedia gives media, each of one chunk, the digests of what is there.
+// sealMedia gives media, each of one chunk, that chunk and the digest of it.
 func sealMedia(ctx context.Context, conn *sql.Conn) error {
 	var all []any
 	err := eachFound(ctx, conn, "SELECT media, bytes FROM atommq_chunk", func(row []any) {
@@ -59,7 +59,7 @@ func sealMedia(ctx context.Context, conn *sql.Conn) error {
 		all = append(all, digest[:], row[0])
 	})
 	for ; err == nil && len(all) > 0; all = all[2:] {
-		_, err = conn.ExecContext(ctx, "UPDATE atommq_media SET digest = ? WHERE id = ?", all[:2]...)
+		_, err = conn.ExecContext(ctx, "UPDATE atommq_media SET digest = ?, chunks_of = id WHERE id = ?", all[:2]...)
 	}
 	return err
 }

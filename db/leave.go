@@ -130,9 +130,6 @@ func (c *commit) removeEntries(feed string, ids []int64, bytes int64) error {
 	for len(ids) > 0 {
 		n := c.cut(ids)
 		if c.roster.media[feed] {
-			if err := c.bequeath(ids[:n]); err != nil {
-				return err
-			}
 			if err := c.releaseMedia(ids[:n]); err != nil {
 				return err
 			}

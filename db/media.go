@@ -53,7 +53,8 @@ type mediaRow struct {
 	Created int64
 }
 
-const readMedia = `SELECT m.id, e.media AS type, m.size, m.digest, m.created
+// The number of media is that of the row whose chunks they are: it names the bytes.
+const readMedia = `SELECT coalesce(m.chunks_of, m.id) AS id, e.media AS type, m.size, m.digest, m.created
 	FROM atommq_media AS m JOIN atommq_entry AS e ON e.uuid = m.entry WHERE m.entry = ? AND e.feed = ?`
 
 // Media implements bus.MediaStore.
@@ -139,21 +140,23 @@ func (c *commit) postMedia(op *bus.Op, at int64) (rule, err error) {
 }
 
 const (
-	selectMedia = "SELECT id, size FROM atommq_media WHERE entry = ?"
+	selectMedia = "SELECT id, size, coalesce(chunks_of, id) FROM atommq_media WHERE entry = ?"
 	renewEntry  = "UPDATE atommq_entry SET id = ?, updated = ?, edited = ?, edits = edits + 1, media = ?, xml = ? WHERE id = ?"
 )
 
 // replaceMedia gives the entry old other media.
 func (c *commit) replaceMedia(op *bus.Op, old *bus.Entry) (rule, err error) {
-	var former, size int64
-	err = c.writer.query(selectMedia, number([]driver.Value{old.UUID}), func(v []driver.Value) { former, size = v[0].(int64), v[1].(int64) })
+	var former, size, chunks int64
+	err = c.writer.query(selectMedia, number([]driver.Value{old.UUID}), func(v []driver.Value) {
+		former, size, chunks = v[0].(int64), v[1].(int64), v[2].(int64)
+	})
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case former == 0:
 		return bus.ErrNoMedia, nil
-	case op.IfID != 0 && op.IfID != former:
+	case op.IfID != 0 && op.IfID != chunks:
 		return bus.ErrChanged, nil
 	}
 	at := op.At.UnixMicro()
@@ -206,44 +209,38 @@ func (c *commit) releaseMedia(ids []int64) error {
 }
 
 const (
-	giveMediaType = "UPDATE atommq_entry SET media = (SELECT o.media FROM atommq_entry AS o WHERE o.id = ?1) WHERE id = ?2 RETURNING media"
-	giveMedia     = "UPDATE atommq_media SET entry = ?1, feed = ?2 WHERE entry = (SELECT uuid FROM atommq_entry WHERE id = ?3)"
+	mediaAt      = "SELECT e.media FROM atommq_entry AS e JOIN atommq_media AS m ON m.entry = e.uuid WHERE e.id = ?"
+	typeMedia    = "UPDATE atommq_entry SET media = ? WHERE uuid = ?"
+	shareMediaAt = `INSERT INTO atommq_media (entry, feed, size, digest, created, touched, chunks_of)
+	SELECT ?1, ?2, m.size, m.digest, m.created, ?3, coalesce(m.chunks_of, m.id)
+	FROM atommq_entry AS e JOIN atommq_media AS m ON m.entry = e.uuid WHERE e.id = ?4`
 )
 
-// bequeath gives the media of entries with ids, which are about to be removed, to those that this
-// commit publishes in their place.
-func (c *commit) bequeath(ids []int64) error {
-	for _, id := range ids {
-		i, ok := c.heirs[id]
-		if !ok {
-			continue
-		}
-		typ, heir := "", c.rows[i].entry
-		err := c.writer.query(giveMediaType, number([]driver.Value{id, c.own(c.rows[i].id)}), func(v []driver.Value) { typ = v[0].(string) })
-		if err == nil && typ != "" {
-			err = c.writer.exec(giveMedia, heir.UUID, heir.Feed, id)
-		}
-		if err != nil {
-			return err
-		}
-		c.outcomes = append(c.outcomes, func() { heir.Media = typ })
+// shareMedia gives heir, which this commit publishes in place of the entry with an id, the media of
+// that, if it has any. The chunks are there once: they go when neither of the two has them any more.
+func (c *commit) shareMedia(id int64, heir *bus.Entry, at int64) error {
+	typ := ""
+	err := c.writer.query(mediaAt, number([]driver.Value{id}), func(v []driver.Value) { typ = v[0].(string) })
+	if err != nil || typ == "" {
+		return err
 	}
-	return nil
-}
-
-// inherit has the row that comes last take the place of the entry that s is about, should that go
-// with its work.
-func (c *commit) inherit(s *bus.Settlement) {
-	if c.heirs == nil {
-		c.heirs = make(map[int64]int)
+	if err := c.insert(); err != nil { // heir is among the rows
+		return err
 	}
-	c.heirs[s.ID] = len(c.rows) - 1
+	c.roster.knowMedia(heir.Feed)
+	c.outcomes = append(c.outcomes, func() { heir.Media = typ })
+	if err := c.writer.exec(typeMedia, typ, heir.UUID); err != nil {
+		return err
+	}
+	return c.writer.exec(shareMediaAt, heir.UUID, heir.Feed, at, id)
 }
 
 // An upload that was left alone is let go first, so that it cannot be gone on with while its chunks go.
 const (
 	releaseUploads = releasing + "entry IS NULL AND size = 0 AND touched < ?2"
-	selectOrphans  = `SELECT c.media, c.seq FROM (SELECT id FROM atommq_media WHERE entry IS NULL AND size < 0 AND touched < ?1 ORDER BY entry, touched, id LIMIT ?2) AS m
+	deleteSharers  = "DELETE FROM atommq_media WHERE entry IS NULL AND size < 0 AND touched < ? AND chunks_of IS NOT NULL"
+	selectOrphans  = `SELECT c.media, c.seq FROM (SELECT id FROM atommq_media AS o WHERE entry IS NULL AND size < 0 AND touched < ?1
+	AND NOT EXISTS (SELECT 1 FROM atommq_media AS s WHERE s.chunks_of = o.id) ORDER BY entry, touched, id LIMIT ?2) AS m
 	JOIN atommq_chunk AS c ON c.media = m.id LIMIT ?2`
 	deleteChunk = "DELETE FROM atommq_chunk WHERE media = ? AND seq = ?"
 	deleteEmpty = `DELETE FROM atommq_media WHERE entry IS NULL AND size < 0 AND touched < ?
@@ -271,6 +268,10 @@ func (w *writer) sweep(before int64, limit int) (removed int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	sharers, err := w.change(deleteSharers, before)
+	if err != nil {
+		return 0, err
+	}
 	var chunks [][2]int64
 	err = w.query(selectOrphans, number([]driver.Value{before, int64(limit)}), func(v []driver.Value) {
 		chunks = append(chunks, [2]int64{v[0].(int64), v[1].(int64)})
@@ -284,7 +285,7 @@ func (w *writer) sweep(before int64, limit int) (removed int, err error) {
 		}
 	}
 	empty, err := w.change(deleteEmpty, before)
-	if err == nil && left+empty+int64(len(chunks)) == 0 {
+	if err == nil && left+sharers+empty+int64(len(chunks)) == 0 {
 		err = errUnchanged
 	}
 	return len(chunks), err

@@ -58,7 +58,9 @@ func (c *commit) publish(op *bus.Op) (rule, err error) {
 			return rule, err
 		}
 		if p.InPlaceOf > 0 {
-			c.inherit(&op.Settle[p.InPlaceOf-1])
+			if err := c.shareMedia(op.Settle[p.InPlaceOf-1].ID, p.Entry, at); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return nil, c.settle(op.Settle, at)

@@ -172,7 +172,7 @@ func TestARestoreRefusesMediaThatAreNotTheBytesThatCame(t *testing.T) {
 	for how, want := range map[string]string{
 		"UPDATE atommq_chunk SET bytes = x'454e44' WHERE seq = 1": "",
 		"DELETE FROM atommq_chunk":                                "",
-		"UPDATE atommq_media SET digest = zeroblob(32); INSERT INTO atommq_media SELECT 7, 'other', feed, size, digest, created, touched FROM atommq_media": ", and 1 more",
+		"UPDATE atommq_media SET digest = zeroblob(32); INSERT INTO atommq_media SELECT 7, 'other', feed, size, digest, created, touched, chunks_of FROM atommq_media": ", and 1 more",
 	} {
 		backup := filepath.Join(t.TempDir(), "backup.db")
 		if _, err := (&Backup{From: source, To: backup}).Run(t.Context()); err != nil {

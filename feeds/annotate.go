@@ -1,6 +1,9 @@
 package feeds
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Annotate returns the entry of a live member with further headers for those who read it as a
 // message, before those it has. Everything else in it stays as it is.
@@ -10,6 +13,10 @@ func Annotate(m *Member, header []Field) (*Entry, error) {
 		return nil, fmt.Errorf("annotate entry %d: %w", m.ID, err)
 	}
 	all := append(append(make([]Field, 0, len(header)+len(msg.Header)), header...), msg.Header...)
+	if m.Media != "" { // the other entry has them under a URL of its own
+		url := m.MediaURL(Path(m.Feed))
+		all = slices.DeleteFunc(all, func(f Field) bool { return f.Name == "content-src" && f.Value == url })
+	}
 	if _, born := readMessage(m.XML); born {
 		return recompose(m.Title, msg.Type, all, msg.Body)
 	}

@@ -112,6 +112,7 @@ func allSteps(applied bool) []migrations.Migration {
 		{Version: 5, Name: "00005_access.sql", Applied: applied},
 		{Version: 6, Name: "00006_limits.sql", Applied: applied},
 		{Version: 7, Name: "00007_offered.sql", Applied: applied},
+		{Version: 8, Name: "00008_shared.sql", Applied: applied},
 	}
 }
 

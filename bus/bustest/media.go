@@ -132,8 +132,7 @@ func testAdoption(t *testing.T, s *suite) {
 	s.wantTitles(bus.Query{Feed: "x"}, "a")
 }
 
-// What an ack removes leaves its media to what is published in its place: a dead letter, and what a
-// dead letter goes back as.
+// What is published in place of an entry, a dead letter or what that goes back as, has its media.
 func testMediaOfLetters(t *testing.T, s *suite) {
 	node := s.join()
 	post := publishing(entry("x", "first"))
@@ -161,6 +160,57 @@ func testMediaOfLetters(t *testing.T, s *suite) {
 	s.wantMedia("x.dead", letter.UUID, nil)
 	s.must(settling(bus.Acked, s.claim(node, q, 1, back.ID)...))
 	s.wantMedia("x", back.UUID, nil)
+}
+
+// letterFor returns a dead letter in place of e, which a queue gives up for good.
+func (s *suite) letterFor(node int64, q *bus.Queue, e *bus.Entry) *bus.Entry {
+	s.Helper()
+	letter := entry("x.dead", e.Title)
+	op := settling(bus.Acked, s.claim(node, q, 1, e.ID)...)
+	op.Posts = []bus.Posting{{Entry: letter, Queue: "default", InPlaceOf: 1}}
+	s.must(op)
+	if letter.Media != e.Media {
+		s.Errorf("the letter's media is %q, want %q", letter.Media, e.Media)
+	}
+	s.wantMember(letter.Member, s.find("x.dead", letter.UUID))
+	return letter
+}
+
+// An entry may stay when it becomes a dead letter, and go later: neither takes the other's file along.
+func testSharedMedia(t *testing.T, s *suite) {
+	s.at = time.Now().UTC().Truncate(time.Microsecond)
+	node := s.join()
+	first := publishing(entry("x", "first"))
+	first.Posts[0].Queue = "q"
+	s.must(first)
+	a, b := s.open("x", "q"), s.open("x", "other")
+	s.must(settling(bus.Acked, s.claim(node, a, 1, first.Posts[0].Entry.ID)...))
+	e, m := s.publishMedia("x", "a", "1", "2")
+	one := s.letterFor(node, a, e)
+	s.wantMedia("x", e.UUID, m, "1", "2") // the other queue has it yet
+	s.wantMedia("x.dead", one.UUID, m, "1", "2")
+	two := s.letterFor(node, b, e)
+	s.wantMedia("x", e.UUID, nil)
+	s.sweep(-time.Hour)
+	s.wantMedia("x.dead", one.UUID, m, "1", "2")
+	s.wantMedia("x.dead", two.UUID, m, "1", "2")
+	next := s.upload("text/css", "3")
+	s.refused(giving(one, next, m.ID+100), bus.ErrChanged)
+	s.must(giving(one, next, m.ID)) // of one letter alone
+	s.wantMedia("x.dead", one.UUID, next, "3")
+	s.sweep(-time.Hour)
+	s.wantMedia("x.dead", two.UUID, m, "1", "2")
+	back := entry("x", "a")
+	again := &bus.Op{Kind: bus.OpRequeue, Posts: []bus.Posting{{Entry: back, Queue: "q"}}, Again: e.ID, At: s.at}
+	again.Settle = settling(bus.Acked, s.claim(node, s.open("x.dead", "default"), 1, two.ID)...).Settle
+	s.must(again)
+	s.sweep(-time.Hour)
+	s.wantMedia("x", back.UUID, m, "1", "2")
+	s.must(removing(back, 0))
+	if n := s.sweep(-time.Hour); n != 2 {
+		s.Errorf("swept %d chunks once nobody had them, want 2", n)
+	}
+	s.wantChunks(m.ID)
 }
 
 func testReplaceMedia(t *testing.T, s *suite) {

@@ -174,7 +174,7 @@ func (m *Memory) publish(op *bus.Op) error {
 			m.post(p, op.At)
 		}
 		if p.InPlaceOf > 0 {
-			m.bequeath(former[p.InPlaceOf-1], p.Entry)
+			m.share(former[p.InPlaceOf-1], p.Entry)
 		}
 		if p.Key != "" {
 			if m.keys == nil {

@@ -149,7 +149,7 @@ func (m *Memory) requeue(op *bus.Op) error {
 			f.decided, f.UntilAcked = true, true
 		}
 		m.append(p.Entry, op.At)
-		m.bequeath(letter, p.Entry)
+		m.share(letter, p.Entry)
 	}
 	q.add(p, round)
 	return nil

@@ -17,6 +17,7 @@ type memoryMedia struct {
 	bus.Media
 	entry   string // uuid, "" for none
 	gone    bool   // no entry has it any more
+	of      int64  // whose chunks these are, 0 for its own
 	touched time.Time
 	chunks  [][]byte
 }
@@ -38,11 +39,27 @@ func (m *Memory) releaseMedia(uuid string, at time.Time) {
 	}
 }
 
-// bequeath gives heir the media of the entry with a uuid, which an ack has removed.
-func (m *Memory) bequeath(uuid string, heir *bus.Entry) {
-	if media := m.mediaOf(uuid); uuid != "" && media != nil && m.find("", uuid) == nil {
-		media.entry, heir.Media = heir.UUID, media.Type
+// share gives heir, which is published in its place, the media of the entry with a uuid.
+func (m *Memory) share(uuid string, heir *bus.Entry) {
+	media := m.mediaOf(uuid)
+	if uuid == "" || media == nil {
+		return
 	}
+	m.lastMedia++
+	shared := *media
+	shared.entry, shared.of = heir.UUID, media.ID
+	m.media[m.lastMedia] = &shared
+	heir.Media = media.Type
+}
+
+// isShared reports whether others have the chunks of what has this number.
+func (m *Memory) isShared(id int64) bool {
+	for _, media := range m.media {
+		if media.of == id {
+			return true
+		}
+	}
+	return false
 }
 
 // uuidAt returns the uuid of the entry with this id, "" for none.
@@ -167,11 +184,13 @@ func (m *Memory) Sweep(ctx context.Context, t time.Time, limit int) (int, error)
 	if err := context.Cause(ctx); err != nil {
 		return 0, err
 	}
-	orphans := slices.SortedFunc(maps.Values(m.media), func(a, b *memoryMedia) int {
-		return cmp.Or(a.touched.Compare(b.touched), cmp.Compare(a.ID, b.ID))
+	orphans := slices.SortedFunc(maps.Keys(m.media), func(a, b int64) int {
+		// Those that share chunks go before those whose chunks they are.
+		return cmp.Or(cmp.Compare(min(m.media[b].of, 1), min(m.media[a].of, 1)), m.media[a].touched.Compare(m.media[b].touched), cmp.Compare(a, b))
 	})
 	removed := 0
-	for _, media := range orphans {
+	for _, id := range orphans {
+		media := m.media[id]
 		if media.entry != "" && m.find("", media.entry) == nil {
 			media.entry, media.gone = "", true // it left its feed, being acked
 		}
@@ -179,10 +198,16 @@ func (m *Memory) Sweep(ctx context.Context, t time.Time, limit int) (int, error)
 			continue
 		}
 		media.gone = true
+		if media.of != 0 {
+			delete(m.media, id)
+		}
+		if media.of != 0 || m.isShared(id) {
+			continue
+		}
 		n := min(limit-removed, len(media.chunks))
 		media.chunks = media.chunks[n:]
 		if removed += n; len(media.chunks) == 0 {
-			delete(m.media, media.ID)
+			delete(m.media, id)
 		}
 	}
 	return removed, nil

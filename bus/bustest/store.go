@@ -28,6 +28,7 @@ func atomPubPromises() []promise {
 	return []promise{
 		{"media come back chunk by chunk", testMedia},
 		{"what is published in place of an entry has its media", testMediaOfLetters},
+		{"a dead letter and its entry have their media apart", testSharedMedia},
 		{"an upload becomes the media of one entry, once", testAdoption},
 		{"other media give the entry a new id and keep its XML", testReplaceMedia},
 		{"other media give the entry their trace", testTraceOfMedia},
