@@ -289,6 +289,7 @@ func TestUsedUpAttemptsMakeADeadLetter(t *testing.T) {
 			{Name: "dead-consumer", Value: "worker 7"},
 			{Name: "dead-ack-timeout", Value: "0"},
 			{Name: "dead-expires", Value: "0"},
+			{Name: "dead-uuid", Value: first[0].UUID},
 		}
 		if diff := cmp.Diff(want, m.Header[:len(want)]); diff != "" {
 			t.Errorf("headers (-want +got):\n%s", diff)

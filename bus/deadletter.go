@@ -77,6 +77,7 @@ const (
 	deadConsumer = "dead-consumer"
 	deadTimeout  = "dead-ack-timeout" // that the publisher asked for, in seconds; 0 for none
 	deadExpires  = "dead-expires"     // when the entry would have expired, in milliseconds since 1970; 0 for never
+	deadUUID     = "dead-uuid"        // which stays when an edit gives the entry another id
 )
 
 // deadLetter returns what takes the place of entry, which was claimed from a queue for the last
@@ -94,6 +95,7 @@ func deadLetter(entry *Entry, c *Claim, queue QueueName, cause, consumer string)
 		{Name: deadConsumer, Value: consumer},
 		{Name: deadTimeout, Value: strconv.FormatFloat(c.AckTimeout.Seconds(), 'f', -1, 64)},
 		{Name: deadExpires, Value: strconv.FormatInt(milliseconds(c.Expires), 10)},
+		{Name: deadUUID, Value: entry.UUID},
 	})
 	if err != nil {
 		return nil // one more attempt is better than a loss

@@ -26,7 +26,8 @@ type Requeued struct {
 // Requeue sends dead letters that wait in a queue of a dead-letter feed, at most limit, back to the
 // queues that they came from, and no others. Each goes back in the transaction that removes it: once,
 // also when this node dies half-way. Where the feed still has the entry that a letter was made of,
-// that waits in its queue again; else the letter is published there without what was added to it. A
+// that waits in its queue again, as it is by now; else, and where the letter was edited, the letter
+// is published there without what was added to it. A
 // feed that is made for the first one belongs to the caller by, as with MakeFeed.
 //
 // ErrCount, and nothing done, when not seen of them wait that nobody has; ErrPaused when the queue
@@ -119,21 +120,22 @@ func (b *Bus) requeueOne(ctx context.Context, l *Lease, by *Caller) (sent bool, 
 	return !t.op.Settle[0].Lost, nil
 }
 
-// undead returns what a dead letter was made of, and the id that it had. What has expired meanwhile
-// never does: whoever sends it back wants it to be handed out.
-func undead(letter *Entry, rank uint8, now time.Time) (p Posting, id int64, ok bool) {
+// undead returns what a dead letter was made of, and which entry that was: none for a letter that was
+// edited, as whoever did so wants what he wrote to be handed out. What has expired meanwhile never
+// does: whoever sends it back wants it to be handed out.
+func undead(letter *Entry, rank uint8, now time.Time) (p Posting, again Again, ok bool) {
 	entry, header, ok := unannotate(&letter.Member)
 	if !ok {
-		return p, 0, false
+		return p, again, false
 	}
 	feed, queue := header[1].Value, header[2].Value
 	id, err := strconv.ParseInt(header[3].Value, 10, 64)
 	if err != nil || checkNames(feed, queue) != nil || DeadFeed(feed) != letter.Feed {
-		return p, 0, false
+		return p, again, false
 	}
 	e, err := newEntry(feed, entry)
 	if err != nil {
-		return p, 0, false
+		return p, again, false
 	}
 	p = Posting{Entry: e, Queue: queue, Rank: rank}
 	if len(header) > olderHeaders {
@@ -144,21 +146,32 @@ func undead(letter *Entry, rank uint8, now time.Time) (p Posting, id int64, ok b
 			p.Expires = at
 		}
 	}
-	return p, id, true
+	if letter.Edits == 0 {
+		again.ID = id
+		if len(header) > namelessHeaders {
+			again.UUID = header[8].Value
+		}
+	}
+	return p, again, true
 }
 
 // maxDeadTimeout bounds what a letter, which others may have written, says of an ack timeout.
 const maxDeadTimeout = 366 * 24 * time.Hour
 
-// olderHeaders is how many headers dead letters had before they told of ack timeouts and expiry.
-const olderHeaders = 6
+// How many headers dead letters had before they told of ack timeouts and expiry, and of uuids.
+const (
+	olderHeaders    = 6
+	namelessHeaders = 8
+)
 
 // unannotate takes the headers off a dead letter.
 func unannotate(letter *feeds.Member) (*feeds.Entry, []feeds.Field, bool) {
-	names := []string{DeadCause, deadFeed, deadQueue, deadID, deadAttempts, deadConsumer, deadTimeout, deadExpires}
+	names := []string{DeadCause, deadFeed, deadQueue, deadID, deadAttempts, deadConsumer, deadTimeout, deadExpires, deadUUID}
 	entry, header, err := feeds.Unannotate(letter, names...)
-	if err != nil {
-		entry, header, err = feeds.Unannotate(letter, names[:olderHeaders]...)
+	for _, older := range []int{namelessHeaders, olderHeaders} {
+		if err != nil {
+			entry, header, err = feeds.Unannotate(letter, names[:older]...)
+		}
 	}
 	return entry, header, err == nil
 }

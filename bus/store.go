@@ -272,8 +272,8 @@ const (
 // the entry's work. A claim that lost its work so is settled by any verdict without effect.
 //
 // OpRequeue, where the settlement has an effect, gives work to the one queue that its posting
-// names, which it makes if need be. The work is on the entry of the posting's feed that has the id
-// Again, if that is still there: the posting's Entry becomes it, marked as Replayed, and gets no
+// names, which it makes if need be. The work is on the entry of the posting's feed that Again names,
+// if that is still there: the posting's Entry becomes it, marked as Replayed, and gets no
 // work a second time; it has the rank that it has in the feed's other queues, if any, and the
 // letter's id as its Round. Else the posting's Entry is published with the media that the letter
 // has, and no other queue gets it.
@@ -292,7 +292,7 @@ type Op struct {
 	// not exist are made: ErrManyQueues when the feed has MostQueues others.
 	Open  *Queue
 	Purge *Purge // of OpPurge and OpDropQueue
-	Again int64  // of OpRequeue
+	Again Again  // of OpRequeue
 	// Media, with OpPublish of one posting, is the upload that becomes its media: ErrNoMedia if it
 	// is gone, or has an entry already. With OpMedia, that which becomes it from now on.
 	Media *Media
@@ -310,6 +310,13 @@ type Op struct {
 	// Born is set by the store: OpReplace published a draft.
 	Born bool
 	Err  error
+}
+
+// Again names the entry that a dead letter was made of: by its uuid, which it has also after edits,
+// or, where that is not known, by the id that it had. Neither is for none.
+type Again struct {
+	UUID string
+	ID   int64
 }
 
 // Posting is one entry of an Op, with the idempotency key it came under.

@@ -28,7 +28,7 @@ func (c *commit) offerBack(op *bus.Op, at int64) error {
 	if err := c.needQueue(p, at); err != nil {
 		return err
 	}
-	original, err := c.entryAt(p.Entry.Feed, op.Again)
+	original, err := c.entryAgain(p.Entry.Feed, op.Again)
 	if err != nil {
 		return err
 	}
@@ -45,11 +45,18 @@ func (c *commit) offerBack(op *bus.Op, at int64) error {
 	return c.offerTo(p, work{id: r.id, bytes: int64(len(p.Entry.XML))})
 }
 
-const selectAt = "SELECT " + entryColumns + " FROM atommq_entry WHERE id = ? AND +feed = ? AND deleted = 0"
+const (
+	selectAt    = "SELECT " + entryColumns + " FROM atommq_entry WHERE id = ? AND +feed = ? AND deleted = 0"
+	selectNamed = "SELECT " + entryColumns + " FROM atommq_entry WHERE uuid = ? AND +feed = ? AND deleted = 0"
+)
 
-// entryAt returns the live entry of feed with this id, nil for none.
-func (c *commit) entryAt(feed string, id int64) (e *bus.Entry, err error) {
-	err = c.writer.query(selectAt, number([]driver.Value{id, feed}), func(v []driver.Value) { e = entryOf(v) })
+// entryAgain returns the live entry of feed that again names, nil for none.
+func (c *commit) entryAgain(feed string, again bus.Again) (e *bus.Entry, err error) {
+	query, args := selectAt, number([]driver.Value{again.ID, feed})
+	if again.UUID != "" {
+		query, args = selectNamed, number([]driver.Value{again.UUID, feed})
+	}
+	err = c.writer.query(query, args, func(v []driver.Value) { e = entryOf(v) })
 	return e, err
 }
 

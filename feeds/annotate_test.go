@@ -1,7 +1,9 @@
 package feeds
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -95,6 +97,39 @@ func TestWhatWasNotAnnotatedIsNotTakenApart(t *testing.T) {
 	for _, names := range [][]string{{"b"}, {"a", "b"}} {
 		if _, _, err := Unannotate(memberOf(sent), names...); err == nil {
 			t.Errorf("Unannotate took %q off", names)
+		}
+	}
+}
+
+// An editing client puts back what it was served: with more in front of the headers, under any prefix.
+func TestHeadersAreTakenOffWhereverTheyStand(t *testing.T) {
+	const (
+		root = `<entry xmlns="http://www.w3.org/2005/Atom">`
+		dead = `<m:message xmlns:m="urn:atommq:stomp"><m:header name="dead-cause">c</m:header>%</m:message>`
+		own  = `<s:message xmlns:s="urn:atommq:stomp"><s:header name="a">b</s:header></s:message>`
+		atom = `<m:header name="atom-id">urn:x</m:header><m:header name="published">2026-01-02T03:04:05Z</m:header>`
+		sent = ` <m:header name="a">b</m:header>`
+		rest = `<title>T</title><!-- c --><f:x xmlns:f="urn:f"><m:message xmlns:m="urn:atommq:stomp"/></f:x><content>mended</content></entry>`
+	)
+	mine := `<id>urn:uuid:u</id><author><name>x.dead</name></author><link href="http://h/feeds/x.dead/entries/u"/>`
+	theirs := `<author><name>Ada</name></author><link href="http://h/entries/v"/>`
+	of := func(headers string) string { return strings.Replace(dead, "%", headers, 1) }
+	for name, test := range map[string][2]string{
+		"an Atom entry":           {mine + of(atom), ""},
+		"one with what is its":    {theirs + of(atom), theirs},
+		"a message":               {mine + of(sent), strings.Replace(of(sent), `<m:header name="dead-cause">c</m:header>`, "", 1)},
+		"a message edited before": {mine + of(sent) + own, own},
+	} {
+		m := &Member{Feed: "x.dead", UUID: "u", Edits: 1, Title: "T", XML: []byte(root + test[0] + rest), Published: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+		e, header, err := Unannotate(m, "dead-cause")
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if want := root + test[1] + rest; string(e.XML) != want {
+			t.Errorf("%s: it is\n%s\nwant\n%s", name, e.XML, want)
+		}
+		if len(header) != 1 || header[0].Value != "c" {
+			t.Errorf("%s: the headers are %v", name, header)
 		}
 	}
 }

@@ -152,7 +152,7 @@ func testMediaOfLetters(t *testing.T, s *suite) {
 	s.wantMedia("x.dead", letter.UUID, m, "1", "2")
 	s.wantMedia("x", e.UUID, nil)
 	back := entry("x", "a")
-	again := &bus.Op{Kind: bus.OpRequeue, Posts: []bus.Posting{{Entry: back, Queue: "q"}}, Again: e.ID, At: s.at}
+	again := &bus.Op{Kind: bus.OpRequeue, Posts: []bus.Posting{{Entry: back, Queue: "q"}}, Again: bus.Again{ID: e.ID}, At: s.at}
 	again.Settle = settling(bus.Acked, s.claim(node, s.open("x.dead", "default"), 1, letter.ID)...).Settle
 	s.must(again)
 	s.wantMember(back.Member, s.find("x", back.UUID))
@@ -201,7 +201,7 @@ func testSharedMedia(t *testing.T, s *suite) {
 	s.sweep(-time.Hour)
 	s.wantMedia("x.dead", two.UUID, m, "1", "2")
 	back := entry("x", "a")
-	again := &bus.Op{Kind: bus.OpRequeue, Posts: []bus.Posting{{Entry: back, Queue: "q"}}, Again: e.ID, At: s.at}
+	again := &bus.Op{Kind: bus.OpRequeue, Posts: []bus.Posting{{Entry: back, Queue: "q"}}, Again: bus.Again{ID: e.ID}, At: s.at}
 	again.Settle = settling(bus.Acked, s.claim(node, s.open("x.dead", "default"), 1, two.ID)...).Settle
 	s.must(again)
 	s.sweep(-time.Hour)

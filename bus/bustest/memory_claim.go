@@ -130,11 +130,13 @@ func (m *Memory) requeue(op *bus.Op) error {
 	p, round := &op.Posts[0], int64(0)
 	f := m.ensure(p.Entry.Feed, op.At)
 	q := m.ensureQueue(f, p.Queue, op.At)
-	i, ok := slices.BinarySearchFunc(f.entries, op.Again, func(e *bus.Entry, id int64) int { return cmp.Compare(e.ID, id) })
-	if ok && !f.entries[i].Deleted {
+	i := slices.IndexFunc(f.entries, func(e *bus.Entry) bool {
+		return e.UUID == op.Again.UUID || op.Again.UUID == "" && e.ID == op.Again.ID
+	})
+	if i >= 0 && !f.entries[i].Deleted {
 		p.Entry, p.Replayed, round = f.entries[i], true, op.Settle[0].ID
 		for _, other := range f.queues {
-			j := slices.IndexFunc(other.all, func(w *memoryWork) bool { return w.ID == op.Again })
+			j := slices.IndexFunc(other.all, func(w *memoryWork) bool { return w.ID == f.entries[i].ID })
 			if j >= 0 && other == q {
 				return nil
 			}

@@ -170,9 +170,29 @@ func testDropQueueUpTo(_ *testing.T, s *suite) {
 // the entry again.
 func requeuing(c bus.Claim, e *bus.Entry, again int64) *bus.Op {
 	op := settling(bus.Acked, c)
-	op.Kind, op.Again = bus.OpRequeue, again
+	op.Kind, op.Again.ID = bus.OpRequeue, again
 	op.Posts = []bus.Posting{{Entry: e, Queue: "q", Rank: 3}}
 	return op
+}
+
+// An edit gives an entry another id, and it is the entry still.
+func testRequeueEdited(t *testing.T, s *suite) {
+	q, dead := s.open("x", "q"), s.open("x.dead", "default")
+	e, other := entry("x", "broken"), entry("y", "of another feed")
+	s.must(publishing(e), publishing(other), publishing(entry("x.dead", "1"), entry("x.dead", "2")))
+	s.must(settling(bus.Acked, s.lease(q, 1, time.Minute, 1)...))
+	s.must(replacing(e, "mended", 0))
+	letters := s.lease(dead, 2, time.Minute, 3, 4)
+	op, stray := requeuing(letters[0], entry("x", "broken"), 1), requeuing(letters[1], entry("x", "stray"), 1)
+	op.Again.UUID, stray.Again.UUID = e.UUID, other.UUID
+	s.must(op, stray)
+	if p := op.Posts[0]; !p.Replayed || p.Entry.ID != 5 || p.Entry.Title != "mended" {
+		t.Errorf("back in its queue: %+v, replayed %v", p.Entry.Member, p.Replayed)
+	}
+	if stray.Posts[0].Replayed {
+		t.Error("an entry of another feed is handed out")
+	}
+	s.wantWaiting(q, 5, 6)
 }
 
 func testRequeue(t *testing.T, s *suite) {

@@ -115,6 +115,7 @@ func queuePromises() []promise {
 		{"a drop takes nothing that was not counted", testDropQueueCounted},
 		{"a drop that is about the work up to an id leaves the rest", testDropQueueUpTo},
 		{"a dead letter goes back to its queue alone", testRequeue},
+		{"what is sent back is the entry as it was edited to be", testRequeueEdited},
 		{"nothing is sent back twice", testRequeueOnce},
 		{"what is sent back is not what it was", testRequeueFence},
 		{"a dead letter makes its feed and queue anew", testRequeueAnew},
