@@ -240,7 +240,7 @@ const (
 	releaseUploads = releasing + "entry IS NULL AND size = 0 AND touched < ?2"
 	deleteSharers  = "DELETE FROM atommq_media WHERE entry IS NULL AND size < 0 AND touched < ? AND chunks_of IS NOT NULL"
 	selectOrphans  = `SELECT c.media, c.seq FROM (SELECT id FROM atommq_media AS o WHERE entry IS NULL AND size < 0 AND touched < ?1
-	AND NOT EXISTS (SELECT 1 FROM atommq_media AS s WHERE s.chunks_of = o.id) ORDER BY entry, touched, id LIMIT ?2) AS m
+	AND NOT EXISTS (SELECT 1 FROM atommq_media AS s WHERE s.chunks_of = o.id /* OFFSET 0 */) ORDER BY entry, touched, id LIMIT ?2) AS m
 	JOIN atommq_chunk AS c ON c.media = m.id LIMIT ?2`
 	deleteChunk = "DELETE FROM atommq_chunk WHERE media = ? AND seq = ?"
 	deleteEmpty = `DELETE FROM atommq_media WHERE entry IS NULL AND size < 0 AND touched < ?

@@ -28,6 +28,7 @@ func frequentStatements() map[string]string {
 		"draft": readDraft, "media": readMedia, "chunk": readChunk, "touch": touchUpload, "adopt": adoptMedia, "let go": releaseMedia,
 		"let go of feed": releaseFeedMedia, "pruned media": prunedMedia, "acked media": releaseEntries.list[2], "revision": selectRevision,
 		"limited": readLimited, "old": readOld, "media size": readMediaSize, "left alone": releaseUploads, "orphans": selectOrphans, "empty": deleteEmpty,
+		"media at": mediaAt, "type media": typeMedia, "share media": shareMediaAt, "sharers": deleteSharers, "named again": selectNamed,
 		"make feed": insertOwned, "feeds made": countOwned, "strike batch": selectBatch, "strike holders": selectHolders, "strike return": returnBatch, "strike delete": deleteBatch,
 	}
 }
