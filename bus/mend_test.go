@@ -11,8 +11,8 @@ import (
 	"atommq/feeds"
 )
 
-// mend does what an editing client does: it gets an entry as it is served, writes "mended" where that
-// says "broken", and puts it back.
+// mend does what an editing client does: it gets an entry as it is served, writes "mended" where
+// that says "broken", and puts it back.
 func mend(t testing.TB, b *bus.Bus, feed string) {
 	t.Helper()
 	e := read(t, b, bus.Query{Feed: feed}).Entries[0]

@@ -120,8 +120,8 @@ func (b *Bus) requeueOne(ctx context.Context, l *Lease, by *Caller) (sent bool, 
 	return !t.op.Settle[0].Lost, nil
 }
 
-// undead returns what a dead letter was made of, and which entry that was: none for a letter that was
-// edited, as whoever did so wants what he wrote to be handed out. What has expired meanwhile never
+// undead returns what a dead letter was made of, and which entry that was: none for a letter that
+// was edited, as whoever did so wants what he wrote to be handed out. What has expired meanwhile never
 // does: whoever sends it back wants it to be handed out.
 func undead(letter *Entry, rank uint8, now time.Time) (p Posting, again Again, ok bool) {
 	entry, header, ok := unannotate(&letter.Member)

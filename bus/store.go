@@ -347,8 +347,8 @@ type Posting struct {
 	Expires    time.Time     // no queue hands it out from then on; zero for never
 
 	// InPlaceOf is the number, from 1, of the settlement in the op that the posting stands for: a
-	// dead letter. It has the media that its entry has, each of them for itself from then on. When that one has no effect, the posting has none either, and its Entry gets no
-	// ID. 0 for none.
+	// dead letter. It has the media that its entry has, each of them for itself from then on. When
+	// that one has no effect, the posting has none either, and its Entry gets no ID. 0 for none.
 	InPlaceOf int
 }
 

@@ -236,6 +236,7 @@ func (c *commit) shareMedia(id int64, heir *bus.Entry, at int64) error {
 }
 
 // An upload that was left alone is let go first, so that it cannot be gone on with while its chunks go.
+// Then go the rows that share the chunks of others: these wait for them.
 const (
 	releaseUploads = releasing + "entry IS NULL AND size = 0 AND touched < ?2"
 	deleteSharers  = "DELETE FROM atommq_media WHERE entry IS NULL AND size < 0 AND touched < ? AND chunks_of IS NOT NULL"

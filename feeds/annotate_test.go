@@ -101,7 +101,8 @@ func TestWhatWasNotAnnotatedIsNotTakenApart(t *testing.T) {
 	}
 }
 
-// An editing client puts back what it was served: with more in front of the headers, under any prefix.
+// An editing client puts back what it was served: with more in front of the headers, under any
+// prefix.
 func TestHeadersAreTakenOffWhereverTheyStand(t *testing.T) {
 	const (
 		root = `<entry xmlns="http://www.w3.org/2005/Atom">`

@@ -40,7 +40,8 @@ func Unannotate(m *Member, names ...string) (*Entry, []Field, error) {
 	return &Entry{ID: m.AtomID, Title: m.Title, Published: m.Published, Updated: m.Updated, Absent: m.Absent | a.absent, XML: xml}, header, nil
 }
 
-// annotation is what Annotate added to an entry that may have been edited since: wherever it stands.
+// annotation is what Annotate added to an entry that may have been edited since: wherever it
+// stands.
 type annotation struct {
 	*Member
 	parser
@@ -103,7 +104,8 @@ func (a *annotation) first(start int) error {
 	return nil
 }
 
-// fillIn notes an element of Atom's if it says what only this entry is, and no other that it becomes.
+// fillIn notes an element of Atom's if it says what only this entry is, and no other that it
+// becomes.
 func (a *annotation) fillIn(t token) error {
 	var part Parts
 	name := string(t.name.localPart())
@@ -150,8 +152,8 @@ func (a *annotation) takeOff(n int, rest []Field) ([]byte, error) {
 	return splice(a.XML, span{0, len(a.XML)}, edits), nil
 }
 
-// bornInAtom reports whether the headers behind those that were added are those that MessageOf makes
-// of such an entry: they name the time at which it was published.
+// bornInAtom reports whether the headers behind those that were added are those that MessageOf
+// makes of such an entry: they name the time at which it was published.
 func (a *annotation) bornInAtom(rest []Field) bool {
 	return slices.Contains(rest, Field{"published", rfc3339(a.Published)}) &&
 		slices.ContainsFunc(rest, func(f Field) bool { return f.Name == "atom-id" })

@@ -310,7 +310,7 @@ const selectWaiting = "SELECT concat_ws(' ', q.feed, q.name, f.offered - q.passe
 
 func TestEveryVersionKeepsCountOfWhatWaits(t *testing.T) {
 	want := []string{"work default 3", "empty default 0"}
-	for _, version := range []string{"v2", "v3", "v4", "v5", "v6", "v7"} {
+	for _, version := range []string{"v2", "v3", "v4", "v5", "v6", "v7", "v8"} {
 		got := column(t, migrated(t, "testdata/"+version+".sql"), selectWaiting)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", version, diff)

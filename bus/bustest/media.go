@@ -176,7 +176,8 @@ func (s *suite) letterFor(node int64, q *bus.Queue, e *bus.Entry) *bus.Entry {
 	return letter
 }
 
-// An entry may stay when it becomes a dead letter, and go later: neither takes the other's file along.
+// An entry may stay when it becomes a dead letter, and go later: neither takes the other's file
+// along.
 func testSharedMedia(t *testing.T, s *suite) {
 	s.at = time.Now().UTC().Truncate(time.Microsecond)
 	node := s.join()
