@@ -216,11 +216,16 @@ const (
 	FROM atommq_entry AS e JOIN atommq_media AS m ON m.entry = e.uuid WHERE e.id = ?4`
 )
 
-// shareMedia gives heir, which this commit publishes in place of the entry with an id, the media of
-// that, if it has any. The chunks are there once: they go when neither of the two has them any more.
-func (c *commit) shareMedia(id int64, heir *bus.Entry, at int64) error {
+// shareMedia gives heir, which this commit publishes in place of the entry that s is about, the media
+// of that, if it has any. The chunks are there once: they go when neither of the two has them any more.
+// Thousands may be buried in one commit: only where the feed has media is each asked for.
+func (c *commit) shareMedia(s *bus.Settlement, heir *bus.Entry, at int64) error {
+	o, err := c.owner(s.Queue)
+	if err != nil || !c.roster.media[o.feed] {
+		return err
+	}
 	typ := ""
-	err := c.writer.query(mediaAt, number([]driver.Value{id}), func(v []driver.Value) { typ = v[0].(string) })
+	err = c.writer.query(mediaAt, number([]driver.Value{s.ID}), func(v []driver.Value) { typ = v[0].(string) })
 	if err != nil || typ == "" {
 		return err
 	}
@@ -232,7 +237,7 @@ func (c *commit) shareMedia(id int64, heir *bus.Entry, at int64) error {
 	if err := c.writer.exec(typeMedia, typ, heir.UUID); err != nil {
 		return err
 	}
-	return c.writer.exec(shareMediaAt, heir.UUID, heir.Feed, at, id)
+	return c.writer.exec(shareMediaAt, heir.UUID, heir.Feed, at, s.ID)
 }
 
 // An upload that was left alone is let go first, so that it cannot be gone on with while its chunks go.

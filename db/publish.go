@@ -58,7 +58,7 @@ func (c *commit) publish(op *bus.Op) (rule, err error) {
 			return rule, err
 		}
 		if p.InPlaceOf > 0 {
-			if err := c.shareMedia(op.Settle[p.InPlaceOf-1].ID, p.Entry, at); err != nil {
+			if err := c.shareMedia(&op.Settle[p.InPlaceOf-1], p.Entry, at); err != nil {
 				return nil, err
 			}
 		}

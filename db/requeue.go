@@ -38,7 +38,7 @@ func (c *commit) offerBack(op *bus.Op, at int64) error {
 	}
 	r := row{entry: p.Entry, id: c.take(), at: at}
 	c.rows = append(c.rows, r)
-	if err := c.shareMedia(op.Settle[0].ID, p.Entry, at); err != nil {
+	if err := c.shareMedia(&op.Settle[0], p.Entry, at); err != nil {
 		return err
 	}
 	c.feeds.add(p.Entry.Feed, change{at: at, id: r.id, entries: 1, bytes: int64(len(p.Entry.XML)), born: born(p)})
