@@ -72,7 +72,7 @@ func (s *Snapshot) Page(ctx context.Context, feed string, after int64, limit, by
 	return page, rows.Err()
 }
 
-// Media writes what the entry of this uuid links to, and returns its SHA-256: ErrDamaged where that
+// Media writes what the entry of this uuid links to, and returns its SHA-256. It fails where that
 // is not the one of what came.
 func (s *Snapshot) Media(ctx context.Context, uuid string, to io.Writer) ([]byte, error) {
 	query := "SELECT m.digest, c.bytes FROM atommq_media AS m JOIN atommq_chunk AS c ON c.media = coalesce(m.chunks_of, m.id) WHERE m.entry = " + s.side.param(1) + " ORDER BY c.seq"
@@ -100,7 +100,7 @@ func (s *Snapshot) Media(ctx context.Context, uuid string, to io.Writer) ([]byte
 	case digest == nil:
 		return nil, fmt.Errorf("media of %s: %w: run atommq check", uuid, bus.ErrNoMedia)
 	case !bytes.Equal(sum.Sum(nil), digest):
-		return nil, fmt.Errorf("media of entry %s are not the bytes that came (SHA-256): PUT the file anew, or delete the entry: %w", uuid, ErrDamaged)
+		return nil, fmt.Errorf("media of entry %s are not the bytes that came (SHA-256): PUT the file anew, or delete the entry", uuid)
 	}
 	return digest, nil
 }

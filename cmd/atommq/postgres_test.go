@@ -201,7 +201,11 @@ func TestAServerSaysAtItsStartThatNothingCanBePublished(t *testing.T) {
 	for what, db := range map[string]string{"read-only": idle, "standby": standby.URL(name), "primary": url} {
 		for _, command := range []string{"serve", "gateway"} {
 			p := start(t, command, "--db", db)
-			if said := strings.Count(p.logged(), "nothing can be published"); said != map[bool]int{true: 0, false: 1}[what == "primary"] {
+			const warning = "nothing can be published"
+			if what != "primary" {
+				p.awaitLog(t, warning)
+			}
+			if said := strings.Count(p.logged(), warning); said != map[bool]int{true: 0, false: 1}[what == "primary"] {
 				t.Errorf("%s on a %s says it %d times:\n%s", command, what, said, p.logged())
 			}
 		}

@@ -12,7 +12,7 @@ import (
 // TestScripts runs testdata/script. Beside testscript's own commands there are
 //
 //	serve [flag…]          start a server on a free port; $URL and $ADDRESS are where
-//	stop                   stop it, which must end with status 0
+//	shut                   stop it, which must end with status 0
 //	kill                   end it at once
 //	take                   occupy a port; $TAKEN is its address
 //	soon program [arg…]    as exec, again and again until it succeeds: a server heeds what it is told through the database within moments
@@ -21,7 +21,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": scriptServe,
-			"stop": func(ts *testscript.TestScript, _ bool, _ []string) {
+			"shut": func(ts *testscript.TestScript, _ bool, _ []string) {
 				ts.Check(ts.Value(serverKey{}).(*scriptServer).process.stop())
 			},
 			"kill": func(ts *testscript.TestScript, _ bool, _ []string) {
