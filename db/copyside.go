@@ -83,8 +83,10 @@ func checkWhole(ctx context.Context, pool *sql.DB, query string) error {
 
 // openSource opens the database to copy, which has the newest schema.
 func openSource(ctx context.Context, dsn string) (*copySide, error) {
-	if err := checkEnd(ctx, dsn); err != nil {
-		return nil, err
+	if loc, err := parse(dsn); err == nil && !IsPostgres(dsn) {
+		if err := loc.checkEnd(ctx); err != nil {
+			return nil, err
+		}
 	}
 	s, err := openSide(ctx, dsn, false)
 	if err != nil {
@@ -98,19 +100,6 @@ func openSource(ctx context.Context, dsn string) (*copySide, error) {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
-}
-
-// checkEnd refuses a file that has lost its end, as long as its log tells: whoever opens it to
-// write has SQLite fill in what the log has, and leave zeros between.
-func checkEnd(ctx context.Context, dsn string) error {
-	if IsPostgres(dsn) {
-		return nil
-	}
-	s, err := openSnapshot(ctx, dsn)
-	if err != nil {
-		return err
-	}
-	return s.close()
 }
 
 // openTarget opens the database to copy to, making its tables if there are none.

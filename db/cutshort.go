@@ -51,6 +51,9 @@ func (l location) mustBeWhole(ctx context.Context, conn *sql.Conn) error {
 // opening it tells.
 func (l location) checkEnd(ctx context.Context) error {
 	err := l.lookAtEnd(ctx)
+	if isDamaged(err) {
+		err = l.explainCut(err)
+	}
 	if errors.Is(err, ErrDamaged) {
 		return err
 	}
@@ -133,10 +136,17 @@ const (
 // Nobody in this process may have it open: to close it once more would take their locks.
 func explainCut(dsn string, err error) error {
 	loc, unnamed := parse(dsn)
-	if IsPostgres(dsn) || unnamed != nil || !loc.hasEmptyLog() {
+	if IsPostgres(dsn) || unnamed != nil {
 		return err
 	}
-	f, unopened := os.Open(loc.path)
+	return loc.explainCut(err)
+}
+
+func (l location) explainCut(err error) error {
+	if !l.hasEmptyLog() {
+		return err
+	}
+	f, unopened := os.Open(l.path)
 	if unopened != nil {
 		return err
 	}

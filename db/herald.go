@@ -91,7 +91,7 @@ func (p *postgres) watch(ctx context.Context, changed func()) error {
 type listenDialer struct {
 	sessionDialer
 	mu    sync.Mutex
-	last  net.Conn
+	now   net.Conn // the one in use, nil before the first
 	ended bool
 }
 
@@ -105,7 +105,7 @@ func (d *listenDialer) DialContext(ctx context.Context, network, address string)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.last = conn; d.ended {
+	if d.now = conn; d.ended {
 		_ = conn.Close()
 	}
 	return conn, nil
@@ -115,8 +115,8 @@ func (d *listenDialer) DialContext(ctx context.Context, network, address string)
 func (d *listenDialer) end() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.ended = true; d.last != nil {
-		_ = d.last.Close()
+	if d.ended = true; d.now != nil {
+		_ = d.now.Close()
 	}
 }
 

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -182,4 +183,17 @@ func (p *pulse) close() error {
 		<-stopped
 	}
 	return p.db.Close()
+}
+
+// byServer returns a time of this machine's clock by the server's, which all nodes have in common:
+// what one of them removes for its age, another has dated. A file has one machine.
+func (s *Store) byServer(ctx context.Context, t time.Time) (time.Time, error) {
+	if s.reader.native {
+		return t, nil
+	}
+	var now int64
+	if err := s.reader.GetContext(ctx, &now, "SELECT "+pgNow); err != nil {
+		return t, fmt.Errorf("ask the server for the time: %w", translate(ctx, err))
+	}
+	return t.Add(time.Until(moment(now))), nil
 }

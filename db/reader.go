@@ -3,10 +3,8 @@ package db
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"reflect"
 	"sync"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -93,17 +91,4 @@ func (r *reader) patiently(ctx context.Context, read func() error) error {
 		err = read()
 	}
 	return err
-}
-
-// byServer returns a time of this machine's clock by the server's, which all nodes have in common:
-// what one of them removes for its age, another has dated. A file has one machine.
-func (s *Store) byServer(ctx context.Context, t time.Time) (time.Time, error) {
-	if s.reader.native {
-		return t, nil
-	}
-	var now int64
-	if err := s.reader.GetContext(ctx, &now, "SELECT "+pgNow); err != nil {
-		return t, fmt.Errorf("ask the server for the time: %w", translate(ctx, err))
-	}
-	return t.Add(time.Until(moment(now))), nil
 }

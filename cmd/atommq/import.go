@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"math"
@@ -241,13 +239,7 @@ func (i *importer) entry(ctx context.Context, feed string, e *feeds.Entry, dir s
 	if m.Media == "" {
 		return i.add(ctx, p, nil)
 	}
-	return i.add(ctx, p, func() (io.ReadCloser, error) {
-		file, err := openMedia(dir, m.UUID)
-		if err != nil || sum == nil {
-			return file, err
-		}
-		return &summed{ReadCloser: file, hash: sha256.New(), sum: sum}, nil
-	})
+	return i.add(ctx, p, &attachment{dir, m.UUID, sum})
 }
 
 // importKey is the idempotency key of what a document holds: an entry that consumers took, or that
@@ -257,20 +249,11 @@ func importKey(p *bus.Post) string {
 	return "import " + p.UUID + " " + hex.EncodeToString(sum[:16])
 }
 
-// summed is a file that fails at its end unless it is the one that was exported.
-type summed struct {
-	io.ReadCloser
-	hash hash.Hash
-	sum  []byte
-}
-
-func (s *summed) Read(p []byte) (int, error) {
-	n, err := s.ReadCloser.Read(p)
-	s.hash.Write(p[:n])
-	if errors.Is(err, io.EOF) && !bytes.Equal(s.hash.Sum(nil), s.sum) {
-		return n, errors.New("are not the bytes that were exported (SHA-256): the archive is damaged; take them from another one")
-	}
-	return n, err
+// attachment is a file of an archive that an entry links to.
+type attachment struct {
+	dir  string // of the document
+	uuid string // of the entry, in the archive
+	sum  []byte // SHA-256; nil where the archive does not say
 }
 
 // openMedia opens a file of the archive that has a document in dir. A link in its place would have

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/google/uuid"
@@ -39,8 +39,8 @@ func derived(feed, name string) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("urn:atommq:"+feed+"\n"+name)).String()
 }
 
-// add publishes p sooner or later, unless the database has it. media opens what it links to, nil for nothing.
-func (i *importer) add(ctx context.Context, p bus.Post, media func() (io.ReadCloser, error)) error {
+// add publishes p sooner or later, unless the database has it. media is what it links to, nil for nothing.
+func (i *importer) add(ctx context.Context, p bus.Post, media *attachment) error {
 	there, draft, err := i.place(ctx, &p)
 	switch {
 	case err != nil:
@@ -129,17 +129,20 @@ func (i *importer) tally(done []bus.Published) {
 }
 
 // withMedia publishes an entry with what it links to, behind those before it.
-func (i *importer) withMedia(ctx context.Context, p bus.Post, open func() (io.ReadCloser, error)) error {
+func (i *importer) withMedia(ctx context.Context, p bus.Post, a *attachment) error {
 	if err := i.flush(ctx); err != nil {
 		return err
 	}
-	file, err := open()
+	file, err := openMedia(a.dir, a.uuid)
 	if err != nil {
 		return fmt.Errorf("media of entry %s: %w", p.UUID, err)
 	}
 	defer file.Close()
 	if p.Media, err = i.bus.Upload(ctx, p.Entry.Media, file, i.mostMedia); err != nil {
 		return fmt.Errorf("media of entry %s: %w", p.UUID, err)
+	}
+	if a.sum != nil && !bytes.Equal(p.Media.Digest[:], a.sum) {
+		return fmt.Errorf("media of entry %s: are not the bytes that were exported (SHA-256): the archive is damaged; take them from another one", p.UUID)
 	}
 	done, err := i.bus.Publish(ctx, p)
 	if err != nil {

@@ -108,7 +108,7 @@ is let in no more, within two seconds; tokens stay as they are.`,
 func findAccount(ctx context.Context, s *settings, name string) error {
 	return withNode(ctx, s, func(n *node) error {
 		roll, err := n.store.Roll(ctx)
-		if err == nil && !slices.ContainsFunc(roll.Accounts, func(a bus.Account) bool { return a.Name == name }) {
+		if err == nil && !hasAccount(roll, name) {
 			err = bus.ErrNoAccount
 		}
 		return accountError(name, err)

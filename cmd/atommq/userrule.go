@@ -113,7 +113,11 @@ func (n *node) checkStar(ctx context.Context, pattern string) error {
 
 // isNamed reports whether rules may be about a name: an account's, or anonymous.
 func isNamed(roll *bus.Roll, name string) bool {
-	return name == bus.Anonymous || slices.ContainsFunc(roll.Accounts, func(a bus.Account) bool { return a.Name == name })
+	return name == bus.Anonymous || hasAccount(roll, name)
+}
+
+func hasAccount(roll *bus.Roll, name string) bool {
+	return slices.ContainsFunc(roll.Accounts, func(a bus.Account) bool { return a.Name == name })
 }
 
 // ruleOf returns the rule that an account has for a pattern, with no rights if it has none.
