@@ -21,7 +21,7 @@ type Range struct{ First, Last int64 }
 // their neighbours to find. Ids only rise: nothing comes into a range that lies behind, and the
 // wider one that held too much keeps holding too much, so that the borders of an append-only feed
 // never move. In other feeds entries leave, by edits and deletions, which put them at the head:
-// there two pages can become one, and the former spans still read as what is left in them.
+// there two pages can become one, and the former ranges still read as what is left in them.
 type Archive struct {
 	Feed *Feed
 	Range
@@ -39,89 +39,89 @@ const (
 	archiveBytes   = 4 << 20
 )
 
-// ErrNoArchive says that a span is no page of the feed's archive, or not yet.
+// ErrNoArchive says that a range is no page of the feed's archive, or not yet.
 var ErrNoArchive = errors.New("no such page in the archive")
 
-// wider returns the next larger range around s.
-func (s Range) wider() Range {
-	size := s.Last - s.First + 1
-	first := s.First &^ (2*size - 1)
+// wider returns the next larger range around r.
+func (r Range) wider() Range {
+	size := r.Last - r.First + 1
+	first := r.First &^ (2*size - 1)
 	return Range{first, first + 2*size - 1}
 }
 
-func (s Range) isPage() bool {
-	size := s.Last - s.First + 1
-	return s.First >= 0 && size > 0 && size&(size-1) == 0 && s.First&(size-1) == 0
+func (r Range) isPage() bool {
+	size := r.Last - r.First + 1
+	return r.First >= 0 && size > 0 && size&(size-1) == 0 && r.First&(size-1) == 0
 }
 
-// begins returns the first id of s that an entry can have.
-func (s Range) begins() int64 { return max(s.First, 1) }
+// begins returns the first id of r that an entry can have.
+func (r Range) begins() int64 { return max(r.First, 1) }
 
 // window is a piece of a feed, oldest entry first, which reaches as far around what it is asked
 // about as a page could.
 type window []*Entry
 
-// in returns the entries of s.
-func (w window) in(s Range) window {
-	i, _ := slices.BinarySearchFunc(w, s.First, byID)
-	j, found := slices.BinarySearchFunc(w, s.Last, byID)
+// in returns the entries of r.
+func (w window) in(r Range) window {
+	i, _ := slices.BinarySearchFunc(w, r.First, byID)
+	j, found := slices.BinarySearchFunc(w, r.Last, byID)
 	if found {
 		j++
 	}
 	return w[i:j]
 }
 
-// fits reports whether what s holds is no more than one page's worth.
-func (w window) fits(s Range) bool {
-	held := w.in(s)
+// fits reports whether what r holds is no more than one page's worth.
+func (w window) fits(r Range) bool {
+	held := w.in(r)
 	return len(held) < 2 || len(held) <= archiveEntries && size(held) <= archiveBytes
 }
 
-// canGrow reports whether s is less than a page.
-func (w window) canGrow(s Range, f *Feed) bool {
-	wide := s.wider()
-	return s.Last < math.MaxInt64/4 && wide.begins() > f.Pruned && w.fits(wide)
+// canGrow reports whether r is less than a page.
+func (w window) canGrow(r Range, f *Feed) bool {
+	wide := r.wider()
+	return r.Last < math.MaxInt64/4 && wide.begins() > f.Pruned && w.fits(wide)
 }
 
 // page returns the range that the page around id has.
 func (w window) page(id int64, f *Feed) Range {
-	s := Range{id, id}
-	for w.canGrow(s, f) {
-		s = s.wider()
+	r := Range{id, id}
+	for w.canGrow(r, f) {
+		r = r.wider()
 	}
-	return s
+	return r
 }
 
-// Archive returns the page of a feed's archive that has the span. It returns ErrNoArchive, or a
+// Archive returns the page of a feed's archive that has the range. It returns ErrNoArchive, or a
 // *GapError where entries of it were pruned.
-func (b *Bus) Archive(ctx context.Context, feed string, s Range) (*Archive, error) {
-	if !s.isPage() {
-		return nil, fmt.Errorf("read %q: ids %d to %d: %w", feed, s.First, s.Last, ErrNoArchive)
+func (b *Bus) Archive(ctx context.Context, feed string, r Range) (*Archive, error) {
+	if !r.isPage() {
+		return nil, fmt.Errorf("read %q: ids %d to %d: %w", feed, r.First, r.Last, ErrNoArchive)
 	}
 	before, err := b.Feed(ctx, feed)
 	if err != nil {
 		return nil, err
 	}
 	// What is to be sent is read last, so that it waits in memory for nothing else.
-	below, err := b.archived(ctx, Query{Feed: feed, Before: s.begins(), Newest: true, Outline: true})
+	below, err := b.archived(ctx, Query{Feed: feed, Before: r.begins(), Newest: true, Outline: true})
 	if err != nil {
 		return nil, err
 	}
-	above, err := b.archived(ctx, Query{Feed: feed, After: s.Last, Outline: true})
+	above, err := b.archived(ctx, Query{Feed: feed, After: r.Last, Outline: true})
 	if err != nil {
 		return nil, err
 	}
-	own, err := b.archived(ctx, Query{Feed: feed, After: s.begins() - 1})
+	own, err := b.archived(ctx, Query{Feed: feed, After: r.begins() - 1})
 	if err != nil {
 		return nil, err
 	}
 	f := own.Feed
-	a := &Archive{Feed: f, Range: s, Entries: window(own.Entries).in(s)}
+	a := &Archive{Feed: f, Range: r, Entries: window(own.Entries).in(r)}
 	switch {
-	case s.Last > f.LastID || !window(own.Entries).fits(s):
-		return nil, fmt.Errorf("read %q: ids %d to %d: %w", feed, s.First, s.Last, ErrNoArchive)
-	case s.begins() <= f.Pruned:
-		return nil, b.gap(ctx, Query{Feed: feed, After: s.First}, f.Pruned)
+	case r.Last > f.LastID || !window(own.Entries).fits(r):
+		return nil, fmt.Errorf("read %q: ids %d to %d: %w", feed, r.First, r.Last, ErrNoArchive)
+	case r.begins() <= f.Pruned:
+		return nil, b.gap(ctx, Query{Feed: feed, After: r.First}, f.Pruned)
 	}
 	a.neighbours(below.Entries, above.Entries)
 	a.Final = a.Final && before.sameTerms(f)
@@ -168,7 +168,7 @@ func (b *Bus) archived(ctx context.Context, q Query) (*Slice, error) {
 
 // LastArchive returns the newest page of a feed's archive, the zero Range for none, and how many
 // entries have come since: those of the page that is not full yet.
-func (b *Bus) LastArchive(ctx context.Context, feed string) (s Range, since int, err error) {
+func (b *Bus) LastArchive(ctx context.Context, feed string) (r Range, since int, err error) {
 	newest, err := b.archived(ctx, Query{Feed: feed, Newest: true, Outline: true})
 	if err != nil {
 		return Range{}, 0, err
