@@ -68,7 +68,7 @@ func (e *Delivery) deadLetter(cause string) *letter {
 // DeadCause is the first header of a dead letter: why its entry became one.
 const DeadCause = "dead-cause"
 
-// The headers that a dead letter has behind it and before those of its entry, in this order.
+// The headers that a dead letter has behind it and before those of its entry.
 const (
 	deadFeed     = "dead-feed"
 	deadQueue    = "dead-queue"
@@ -78,6 +78,15 @@ const (
 	deadTimeout  = "dead-ack-timeout" // that the publisher asked for, in seconds; 0 for none
 	deadExpires  = "dead-expires"     // when the entry would have expired, in milliseconds since 1970; 0 for never
 	deadUUID     = "dead-uuid"        // which stays when an edit gives the entry another id
+)
+
+// deadHeaders are the headers of a dead letter, in order.
+var deadHeaders = []string{DeadCause, deadFeed, deadQueue, deadID, deadAttempts, deadConsumer, deadTimeout, deadExpires, deadUUID}
+
+// How many of them dead letters had before they told of ack timeouts and expiry, and of uuids.
+const (
+	olderHeaders    = 6
+	namelessHeaders = 8
 )
 
 // deadLetter returns what takes the place of entry, which was claimed from a queue for the last

@@ -27,8 +27,8 @@ type Requeued struct {
 // queues that they came from, and no others. Each goes back in the transaction that removes it: once,
 // also when this node dies half-way. Where the feed still has the entry that a letter was made of,
 // that waits in its queue again, as it is by now; else, and where the letter was edited, the letter
-// is published there without what was added to it. A
-// feed that is made for the first one belongs to the caller by, as with MakeFeed.
+// is published there without what was added to it. A feed that is made for the first one belongs to
+// the caller by, as with MakeFeed.
 //
 // ErrCount, and nothing done, when not seen of them wait that nobody has; ErrPaused when the queue
 // is paused; ErrNotDead where what waits is work, and no dead letters.
@@ -128,8 +128,8 @@ func undead(letter *Entry, rank uint8, now time.Time) (p Posting, again Again, o
 	if !ok {
 		return p, again, false
 	}
-	feed, queue := header[1].Value, header[2].Value
-	id, err := strconv.ParseInt(header[3].Value, 10, 64)
+	feed, queue := header[deadFeed], header[deadQueue]
+	id, err := strconv.ParseInt(header[deadID], 10, 64)
 	if err != nil || checkNames(feed, queue) != nil || DeadFeed(feed) != letter.Feed {
 		return p, again, false
 	}
@@ -138,19 +138,14 @@ func undead(letter *Entry, rank uint8, now time.Time) (p Posting, again Again, o
 		return p, again, false
 	}
 	p = Posting{Entry: e, Queue: queue, Rank: rank}
-	if len(header) > olderHeaders {
-		seconds, _ := strconv.ParseFloat(header[6].Value, 64) // what is no number is none
-		expires, _ := strconv.ParseInt(header[7].Value, 10, 64)
-		p.AckTimeout = time.Duration(min(max(seconds, 0), maxDeadTimeout.Seconds()) * float64(time.Second))
-		if at := time.UnixMilli(expires); at.After(now) {
-			p.Expires = at
-		}
+	seconds, _ := strconv.ParseFloat(header[deadTimeout], 64) // what is no number, or not there, is 0
+	expires, _ := strconv.ParseInt(header[deadExpires], 10, 64)
+	p.AckTimeout = time.Duration(min(max(seconds, 0), maxDeadTimeout.Seconds()) * float64(time.Second))
+	if at := time.UnixMilli(expires); at.After(now) {
+		p.Expires = at
 	}
 	if letter.Edits == 0 {
-		again.ID = id
-		if len(header) > namelessHeaders {
-			again.UUID = header[8].Value
-		}
+		again = Again{UUID: header[deadUUID], ID: id}
 	}
 	return p, again, true
 }
@@ -158,20 +153,17 @@ func undead(letter *Entry, rank uint8, now time.Time) (p Posting, again Again, o
 // maxDeadTimeout bounds what a letter, which others may have written, says of an ack timeout.
 const maxDeadTimeout = 366 * 24 * time.Hour
 
-// How many headers dead letters had before they told of ack timeouts and expiry, and of uuids.
-const (
-	olderHeaders    = 6
-	namelessHeaders = 8
-)
-
-// unannotate takes the headers off a dead letter.
-func unannotate(letter *feeds.Member) (*feeds.Entry, []feeds.Field, bool) {
-	names := []string{DeadCause, deadFeed, deadQueue, deadID, deadAttempts, deadConsumer, deadTimeout, deadExpires, deadUUID}
-	entry, header, err := feeds.Unannotate(letter, names...)
+// unannotate takes the headers off a dead letter, and returns them by name.
+func unannotate(letter *feeds.Member) (*feeds.Entry, map[string]string, bool) {
+	entry, fields, err := feeds.Unannotate(letter, deadHeaders...)
 	for _, older := range []int{namelessHeaders, olderHeaders} {
 		if err != nil {
-			entry, header, err = feeds.Unannotate(letter, names[:older]...)
+			entry, fields, err = feeds.Unannotate(letter, deadHeaders[:older]...)
 		}
+	}
+	header := make(map[string]string, len(fields))
+	for _, f := range fields {
+		header[f.Name] = f.Value
 	}
 	return entry, header, err == nil
 }
