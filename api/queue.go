@@ -327,7 +327,7 @@ func (s *site) getBrowsed(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	share := s.sending.share()
-	entries, last, err := s.bus.BrowseWithin(r.Context(), name.Feed, name.Name, v.after, v.limit, share)
+	entries, last, err := s.bus.Browse(r.Context(), name.Feed, name.Name, v.after, v.limit, share)
 	s.sending.unshare(share)
 	if err != nil {
 		return err

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
-
-	"atommq/feeds"
 )
 
 // ConsumerConfig says what a consumer wants.
@@ -68,26 +66,6 @@ func (b *Bus) Consume(ctx context.Context, c ConsumerConfig) (*Consumer, error) 
 		b.intake.call()
 	}
 	return k, nil
-}
-
-// begin makes a queue, in a commit that it shares with others.
-func (b *Bus) begin(ctx context.Context, name QueueName) (*Queue, error) {
-	q := &Queue{QueueName: name}
-	if err := b.commit(ctx, &ticket{op: Op{Kind: OpOpen, Open: q}}); err != nil {
-		return nil, err
-	}
-	b.hub.forget(name.Feed)
-	return q, nil
-}
-
-func checkNames(feed, queue string) error {
-	if err := feeds.CheckName(feed); err != nil {
-		return err
-	}
-	if err := feeds.CheckName(queue); err != nil {
-		return fmt.Errorf("queue: %w", err)
-	}
-	return nil
 }
 
 // Take appends to into at most limit deliveries, in order, that were handed to c and not yet taken.

@@ -86,18 +86,6 @@ func (b *Bus) leaseFirst(ctx context.Context, c LeaseConfig) (q *Queue, list []L
 	return q, list, err
 }
 
-// openQueue returns a queue, which it makes if there is none.
-func (b *Bus) openQueue(ctx context.Context, name QueueName) (*Queue, error) {
-	if err := checkNames(name.Feed, name.Name); err != nil {
-		return nil, err
-	}
-	q, err := b.store.Queue(ctx, name.Feed, name.Name)
-	if errors.Is(err, ErrNoQueue) {
-		return b.begin(ctx, name)
-	}
-	return q, err
-}
-
 // timeout is how long leases last whose publisher named no ack timeout. There is always an end:
 // nobody would notice that who holds one is gone.
 func (c *LeaseConfig) timeout(q *Queue) time.Duration {
@@ -229,10 +217,11 @@ func (d *desk) leaseAll(c *Consumer, t *ticket, timeout time.Duration, bytes int
 		size += e.Bytes
 		e.state = deliverySettling
 		t.settle(e, Leased)
-		t.op.Settle[len(t.op.Settle)-1].Lease = timeout
+		lease := timeout
 		if e.AckTimeout > 0 {
-			t.op.Settle[len(t.op.Settle)-1].Lease = e.AckTimeout
+			lease = e.AckTimeout
 		}
+		t.op.Settle[len(t.op.Settle)-1].Lease = lease
 	}
 	c.untaken = e
 	if len(t.settles) > 0 {

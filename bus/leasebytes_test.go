@@ -86,7 +86,7 @@ func TestBrowsingEndsOnceItsBytesArePassed(t *testing.T) {
 		var got []string
 		place, more := bus.Place{}, true
 		for pages := 0; more; pages++ {
-			page, last, err := b.BrowseWithin(context.Background(), "x", bus.DefaultQueue, place, 9, 1)
+			page, last, err := b.Browse(context.Background(), "x", bus.DefaultQueue, place, 9, 1)
 			if err != nil || len(page) != 1 || pages > 2 {
 				t.Fatalf("%d entries, %v", len(page), err)
 			}

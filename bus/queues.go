@@ -2,7 +2,10 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"atommq/feeds"
 )
 
 // Queue returns a queue as it is now: ErrNoQueue if there is none.
@@ -22,6 +25,38 @@ func (b *Bus) Queues(ctx context.Context, after QueueName, limit int) ([]*Queue,
 		return nil, fmt.Errorf("list queues: %w", err)
 	}
 	return list, nil
+}
+
+// openQueue returns a queue, which it makes if there is none.
+func (b *Bus) openQueue(ctx context.Context, name QueueName) (*Queue, error) {
+	if err := checkNames(name.Feed, name.Name); err != nil {
+		return nil, err
+	}
+	q, err := b.store.Queue(ctx, name.Feed, name.Name)
+	if errors.Is(err, ErrNoQueue) {
+		return b.begin(ctx, name)
+	}
+	return q, err
+}
+
+// begin makes a queue, in a commit that it shares with others.
+func (b *Bus) begin(ctx context.Context, name QueueName) (*Queue, error) {
+	q := &Queue{QueueName: name}
+	if err := b.commit(ctx, &ticket{op: Op{Kind: OpOpen, Open: q}}); err != nil {
+		return nil, err
+	}
+	b.hub.forget(name.Feed)
+	return q, nil
+}
+
+func checkNames(feed, queue string) error {
+	if err := feeds.CheckName(feed); err != nil {
+		return err
+	}
+	if err := feeds.CheckName(queue); err != nil {
+		return fmt.Errorf("queue: %w", err)
+	}
+	return nil
 }
 
 // ConfigureQueue changes a queue's settings, making the queue and its feed if there are none. They
@@ -46,15 +81,10 @@ func (b *Bus) ConfigureQueue(ctx context.Context, feed, queue string, s QueueSet
 }
 
 // Browse returns entries of a queue that were not acked, in the order of claims, after a place (the
-// zero Place is the beginning), at most limit, without handing them out; and the place to go on
-// from. Config.PageBytes bounds what is returned at once, as a page of Read. No entries: that was
-// all. ErrNoQueue if there is no such queue.
-func (b *Bus) Browse(ctx context.Context, feed, queue string, after Place, limit int) ([]*Entry, Place, error) {
-	return b.BrowseWithin(ctx, feed, queue, after, limit, b.config.PageBytes)
-}
-
-// BrowseWithin is Browse with a bound of its own for the bytes of XML.
-func (b *Bus) BrowseWithin(ctx context.Context, feed, queue string, after Place, limit, bytes int) ([]*Entry, Place, error) {
+// zero Place is the beginning), without handing them out; and the place to go on from. There are at
+// most limit, and none more once the XML passes bytes, so that the first always is. No entries: that
+// was all. ErrNoQueue if there is no such queue.
+func (b *Bus) Browse(ctx context.Context, feed, queue string, after Place, limit, bytes int) ([]*Entry, Place, error) {
 	q, err := b.Queue(ctx, feed, queue)
 	if err != nil {
 		return nil, after, err

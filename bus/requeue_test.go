@@ -19,7 +19,7 @@ import (
 // browsed returns the titles of what was not acked in a queue.
 func browsed(t testing.TB, b *bus.Bus, name bus.QueueName) []string {
 	t.Helper()
-	list, _, err := b.Browse(context.Background(), name.Feed, name.Name, bus.Place{}, 1000)
+	list, _, err := b.Browse(context.Background(), name.Feed, name.Name, bus.Place{}, 1000, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func (w *writer) deliverBrowsed(ctx context.Context, s *queueSubscription) error
 	if b == nil { // it was closed
 		return nil
 	}
-	entries, place, err := w.server.Bus.BrowseWithin(ctx, b.feed, b.queue, b.after, browseLimit, browseBytes)
+	entries, place, err := w.server.Bus.Browse(ctx, b.feed, b.queue, b.after, browseLimit, browseBytes)
 	if err != nil && !errors.Is(err, bus.ErrNoQueue) {
 		return err
 	}
