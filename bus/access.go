@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
@@ -238,10 +237,4 @@ func newSharedAccount(login, passcode string) *sharedAccount {
 		return nil
 	}
 	return &sharedAccount{login: sha256.Sum256([]byte(login)), passcode: sha256.Sum256([]byte(passcode))}
-}
-
-// randomKey makes a key that nobody knows but this process.
-func randomKey() (key [sha256.Size]byte) {
-	_, _ = rand.Read(key[:]) // it never fails
-	return key
 }

@@ -82,10 +82,12 @@ func repeat(batch int, work func() (int, error)) error {
 	}
 }
 
-// pause waits for d, give or take a quarter, so that nodes started together do
-// not act together. It reports false when ctx ended first.
+// jittered returns d, give or take a quarter, so that nodes started together do not act together.
+func jittered(d time.Duration) time.Duration { return d*3/4 + rand.N(d/2) }
+
+// pause waits for d, jittered. It reports false when ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d*3/4 + rand.N(d/2))
+	t := time.NewTimer(jittered(d))
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -13,10 +13,9 @@ import (
 // password that is changed and a token that is taken away or ends leave its callers with no rights.
 // The nil Caller has none either.
 type Caller struct {
-	access *Access
-	// Account is the name of the account, "" for whoever gave none.
-	account string
-	shared  bool
+	access  *Access
+	account string             // its name, "" for whoever gave none
+	shared  bool               // it is the account of AccessConfig
 	proven  bool               // by a certificate, that it is the account
 	token   *[sha256.Size]byte // what it came with, or nil
 	hash    string             // or the password's
@@ -160,9 +159,6 @@ func (a *Access) Login(ctx context.Context, login, passcode string) (*Caller, er
 }
 
 func (a *Access) login(ctx context.Context, now *roll, login, passcode string) (*Caller, error) {
-	if now.open {
-		return &a.nobody, nil
-	}
 	if a.nameless(now) {
 		return &a.nobody, nil
 	}
@@ -192,9 +188,10 @@ func (a *Access) login(ctx context.Context, now *roll, login, passcode string) (
 	return &Caller{access: a, account: login, hash: hash, meter: meter}, nil
 }
 
-// nameless reports whether there are rules for those who have no account, and no account to have.
+// nameless reports whether everybody may do everything, or there are rules for those who have no
+// account, and no account to have: then it matters to nobody who comes.
 func (a *Access) nameless(now *roll) bool {
-	return a.shared == nil && len(now.accounts) == 0 && !now.anonymous.none()
+	return now.open || a.shared == nil && len(now.accounts) == 0 && !now.anonymous.none()
 }
 
 // Token lets the bearer of a token in: ErrCredentials if it is none. It is looked up by its hash,
@@ -204,9 +201,6 @@ func (a *Access) Token(ctx context.Context, token string) (*Caller, error) {
 }
 
 func (a *Access) bearer(now *roll, token string) (*Caller, error) {
-	if now.open {
-		return &a.nobody, nil
-	}
 	if a.nameless(now) {
 		return &a.nobody, nil
 	}
@@ -234,7 +228,7 @@ func (a *Access) Certified(ctx context.Context, name string) (*Caller, error) {
 }
 
 func (a *Access) certified(now *roll, name string) (*Caller, error) {
-	if now.open || a.nameless(now) {
+	if a.nameless(now) {
 		return &a.nobody, nil
 	}
 	m := now.accounts[name]

@@ -68,10 +68,7 @@ func (b *Bus) lead() {
 		b.intake.signal()
 		return
 	}
-	if m := &b.committer.batch; m.start() {
-		b.commitBatch(m)
-	}
-	b.committer.turn <- struct{}{}
+	b.commitNext()
 	if b.intake.length() > 0 {
 		b.intake.signal()
 	}
@@ -83,12 +80,17 @@ func (b *Bus) lead() {
 func (b *Bus) commitLoop() {
 	for b.intake.wait() {
 		<-b.committer.turn
-		if m := &b.committer.batch; m.start() {
-			b.commitBatch(m)
-		}
-		b.committer.turn <- struct{}{}
+		b.commitNext()
 	}
 	<-b.committer.turn // a caller may still have it
+}
+
+// commitNext commits one batch, if there is one, and gives up the turn, which the caller has.
+func (b *Bus) commitNext() {
+	if m := &b.committer.batch; m.start() {
+		b.commitBatch(m)
+	}
+	b.committer.turn <- struct{}{}
 }
 
 // commitBatch commits m. The hub learns of the entries before their publishers

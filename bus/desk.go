@@ -53,10 +53,7 @@ func newDesk(b *Bus) *desk {
 func (d *desk) join(ctx context.Context) error {
 	d.joining.Lock()
 	defer d.joining.Unlock()
-	d.mu.Lock()
-	node := d.node
-	d.mu.Unlock()
-	if node != 0 {
+	if d.joined() {
 		return nil
 	}
 	_, mark, err := d.store.Stirred(ctx, -1, 1)
@@ -67,7 +64,8 @@ func (d *desk) join(ctx context.Context) error {
 	if _, err := d.store.Recover(ctx); err != nil {
 		return fmt.Errorf("take over the claims of nodes that are gone: %w", err)
 	}
-	if node, err = d.store.Join(ctx); err != nil {
+	node, err := d.store.Join(ctx)
+	if err != nil {
 		return fmt.Errorf("join the queues: %w", err)
 	}
 	d.looking.Lock()
@@ -86,6 +84,8 @@ func (d *desk) number() int64 {
 	defer d.mu.Unlock()
 	return d.node
 }
+
+func (d *desk) joined() bool { return d.number() != 0 }
 
 // part gives what this node still has back to the queues. The committer has ended by then.
 func (d *desk) part() error {

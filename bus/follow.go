@@ -73,10 +73,7 @@ func (s *Subscription) Poll(ctx context.Context, limit int) (entries []*Entry, c
 }
 
 func (s *Subscription) pollFeed(ctx context.Context, limit int) ([]*Entry, error) {
-	q := Query{Feed: s.tail.name, After: s.after, Limit: max(limit, 1), Bytes: s.Bytes, First: s.First, Left: true}
-	if q.Bytes <= 0 {
-		q.Bytes = s.bus.config.PageBytes
-	}
+	q := s.bus.bounded(Query{Feed: s.tail.name, After: s.after, Limit: limit, Bytes: s.Bytes, First: s.First, Left: true})
 	page, known, err := s.bus.readTail(ctx, q)
 	if err == nil && !known {
 		page, err = s.bus.ReadShared(ctx, q)
@@ -133,11 +130,9 @@ func (s *Subscription) choose(recent []*Entry, known int64, limit int) (chosen [
 	return chosen
 }
 
-// After returns the cursor: everything up to it that is followed has been returned. Where several
-// feeds are followed, it moves with the log even if nothing is published to them.
-func (s *Subscription) After() int64 { return s.after }
-
-// Cursor returns the cursor with the loss that belongs to it.
+// Cursor returns the cursor: everything up to it that is followed has been returned. Where several
+// feeds are followed, it moves with the log even if nothing is published to them, and has the loss
+// that belongs to it.
 func (s *Subscription) Cursor() Cursor {
 	if s.tail != nil {
 		return Cursor{After: s.after}

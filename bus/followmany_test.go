@@ -50,8 +50,8 @@ func followMany(t *testing.T, b *bus.Bus, s bus.Selection) (seen []string) {
 			return seen
 		}
 		for _, e := range page {
-			if e.ID <= last || e.ID > sub.After() || !s.Has(e.Feed) {
-				t.Errorf("%d of %q came after %d; the cursor is %d", e.ID, e.Feed, last, sub.After())
+			if e.ID <= last || e.ID > sub.Cursor().After || !s.Has(e.Feed) {
+				t.Errorf("%d of %q came after %d; the cursor is %d", e.ID, e.Feed, last, sub.Cursor().After)
 			}
 			last = e.ID
 			seen = append(seen, e.Title)
@@ -128,8 +128,8 @@ func TestAnIdleFollowerOfSeveralFeedsWaitsWithoutWork(t *testing.T) {
 		if n := queries.Load() - before; n > 10 {
 			t.Errorf("an hour of waiting behind 1,000 entries of another feed cost %d queries", n)
 		}
-		if s.After() != b.Head() {
-			t.Errorf("the cursor is %d, and the log's head %d", s.After(), b.Head())
+		if s.Cursor().After != b.Head() {
+			t.Errorf("the cursor is %d, and the log's head %d", s.Cursor().After, b.Head())
 		}
 		publish(t, b, post("abc", "for it"))
 		if page, err := s.Next(t.Context(), 10); err != nil || len(page) != 1 || page[0].Title != "for it" {
@@ -207,8 +207,8 @@ func TestFollowersOfSeveralFeedsAreToldOfAGap(t *testing.T) {
 	}
 	again := b.Follow(bus.Select([]string{"x", "y"}, nil), 0)
 	defer again.Close()
-	if page, err := again.Next(t.Context(), 10); err != nil || strings.Join(titles(page), " ") != "1 3 4" || again.After() != last.ID {
-		t.Errorf("from the beginning: %v, %v, cursor %d", titles(page), err, again.After())
+	if page, err := again.Next(t.Context(), 10); err != nil || strings.Join(titles(page), " ") != "1 3 4" || again.Cursor().After != last.ID {
+		t.Errorf("from the beginning: %v, %v, cursor %d", titles(page), err, again.Cursor().After)
 	}
 }
 

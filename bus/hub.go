@@ -15,8 +15,7 @@ const (
 	idleTails = 1024
 	// tailShare is the part of the cache that one feed may take: a quarter.
 	tailShare = 4
-	// changedNames bounds the names that one call of Changed returns; beyond it
-	// every follower reads.
+	// changedNames bounds the feeds that one look names; beyond it every follower reads.
 	changedNames = 1000
 	// lookTimeout bounds a look at other processes' commits.
 	lookTimeout = 2 * time.Second

@@ -49,12 +49,6 @@ func (b *Bus) rescue(ctx context.Context) {
 	}
 }
 
-func (d *desk) joined() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.node != 0
-}
-
 // giveUpLate takes the deliveries whose time is up from their consumers, who are told.
 func (d *desk) giveUpLate(now time.Time) {
 	var concerned []*Consumer
@@ -196,10 +190,7 @@ func (d *desk) wasStruckOut() bool {
 // rejoin enters this node anew after others took it for dead: what its consumers hold is lost to
 // them, and they go on with new work.
 func (b *Bus) rejoin(ctx context.Context) {
-	b.desk.mu.Lock()
-	former := b.desk.node
-	b.desk.mu.Unlock()
-	err := b.store.Leave(ctx, former) // should the store know it after all
+	err := b.store.Leave(ctx, b.desk.number()) // should the store know it after all
 	var node int64
 	if err == nil {
 		node, err = b.store.Join(ctx)

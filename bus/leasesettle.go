@@ -65,7 +65,9 @@ func (b *Bus) trySettleLeases(ctx context.Context, name QueueName, tokens []stri
 	leases := make([]Lease, 0, len(claims))
 	places := make([]int, 0, len(claims)) // of the leases among the claims
 	for i, c := range claims {
-		if c.Queue != q.ID { // who may settle what q handed out may not touch what another queue did, or one of its name that was dropped
+		if c.Queue != q.ID {
+			// Who may settle what q handed out may not touch what another queue did, or one of its
+			// name that was dropped.
 			lost[i] = LostGone
 			continue
 		}
@@ -100,8 +102,8 @@ func (b *Bus) trySettleLeases(ctx context.Context, name QueueName, tokens []stri
 func (b *Bus) settleAll(ctx context.Context, leases []Lease, v Verdict, cause string) (missed []bool, at time.Time, err error) {
 	missed = make([]bool, len(leases))
 	t := &ticket{op: Op{Kind: OpPublish}}
-	var last []int // those for the last time
-	var index []int
+	var last []int  // those for the last time
+	var index []int // of the others: which lease each settlement of t is about
 	for i := range leases {
 		l := &leases[i]
 		if v == Released && usedUp(l.Feed, l.Attempt, l.Attempts) {

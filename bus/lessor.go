@@ -120,14 +120,12 @@ func (b *Bus) endDue(ctx context.Context) time.Time {
 			return now.Add(retryAfter)
 		case len(due) == leaseBatch:
 		case len(due) < len(list):
-			return earlier(list[len(due)].Deadline.Add(rand.N(leaseGrace)), nextLook(now))
+			return earlier(list[len(due)].Deadline.Add(rand.N(leaseGrace)), now.Add(jittered(leaseLook)))
 		default:
-			return nextLook(now)
+			return now.Add(jittered(leaseLook))
 		}
 	}
 }
-
-func nextLook(now time.Time) time.Time { return now.Add(leaseLook*3/4 + rand.N(leaseLook/2)) }
 
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {

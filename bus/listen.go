@@ -56,9 +56,7 @@ func (b *Bus) announceForeign(l look) {
 // announce tells followers, consumers and listeners. Callers hold b.telling, since they learned the
 // news: whoever is told of an entry has been told of all before it, or to read them.
 func (b *Bus) announce(n news) {
-	for _, w := range n.wakes {
-		close(w)
-	}
+	wake(n.wakes)
 	if n.foreign && b.desk.stirFeeds(n.feeds, n.all) {
 		b.intake.call()
 	}

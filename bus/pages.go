@@ -59,7 +59,7 @@ func (b *Bus) ReadShared(ctx context.Context, q Query) (*Slice, error) {
 	return b.pages.next(ctx, b.bounded(q))
 }
 
-// next returns what comes next for a follow, as Bus.Read does. More is also set where that is not known.
+// next returns what comes next for a follower, as Bus.Read does. More is also set where that is not known.
 func (p *pages) next(ctx context.Context, q Query) (*Slice, error) {
 	name := logName{q.Feed, q.Prefix}
 	for waited := false; ; waited = true {
@@ -93,7 +93,8 @@ func (p *pages) find(name logName, q Query, waited bool) (*Slice, <-chan struct{
 	for _, have := range l.pages {
 		if have.after <= q.After && q.After < have.entries[len(have.entries)-1].ID {
 			i, _ := slices.BinarySearchFunc(have.entries, q.After+1, byID)
-			return &Slice{Entries: limited(have.entries[i:], q), More: true, lost: have.lost}, nil
+			rest := have.entries[i:]
+			return &Slice{Entries: rest[:fit(rest, q.Limit, q.Bytes)], More: true, lost: have.lost}, nil
 		}
 	}
 	if l.reading != nil && !waited {
@@ -103,18 +104,6 @@ func (p *pages) find(name logName, q Query, waited bool) (*Slice, <-chan struct{
 		l.reading = make(chan struct{})
 	}
 	return nil, nil
-}
-
-// limited cuts a page to what q asks for.
-func limited(entries []*Entry, q Query) []*Entry {
-	bytes := 0
-	for i, e := range entries {
-		if i == q.Limit || bytes > q.Bytes {
-			return entries[:i]
-		}
-		bytes += len(e.XML)
-	}
-	return entries
 }
 
 // readPage reads a page, and keeps it for others, or for the caller's next call, if there is more
@@ -136,7 +125,7 @@ func (p *pages) readPage(ctx context.Context, name logName, q Query) (*Slice, er
 		p.release(name)
 		return nil, err
 	}
-	some := limited(s.Entries, q)
+	some := s.Entries[:fit(s.Entries, q.Limit, q.Bytes)]
 	more := s.More || len(some) < len(s.Entries)
 	if more && len(some) > 0 {
 		p.keep(name, q.After, s)

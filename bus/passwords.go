@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"runtime"
@@ -22,16 +23,16 @@ const (
 // passwords checks passwords. bcrypt takes tens of milliseconds on purpose: it runs on half of the
 // processors at most, and a password that was right is remembered for a minute, as a keyed hash.
 type passwords struct {
-	key     [sha256.Size]byte
-	running chan struct{} // holds one for each that runs
-	waiting chan struct{} // and for each that runs or waits
+	key     [sha256.Size]byte // that nobody knows but this process
+	running chan struct{}     // holds one for each that runs
+	waiting chan struct{}     // and for each that runs or waits
 
 	mu     sync.Mutex
 	proven map[[sha256.Size]byte]time.Time // until when
 }
 
 func (p *passwords) init() {
-	p.key = randomKey()
+	_, _ = rand.Read(p.key[:]) // it never fails
 	p.running = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 	p.waiting = make(chan struct{}, hashingMost)
 	p.proven = make(map[[sha256.Size]byte]time.Time)

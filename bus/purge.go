@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
 // purgeBatch is how much work one commit removes, so that publishers wait little behind it.
@@ -121,9 +120,7 @@ func (d *desk) disown(queue int64) {
 	defer d.mu.Unlock()
 	for w := range d.queues.all() {
 		if w.id == queue {
-			w.id = 0
-			d.losses.retryAt = time.Now()
-			d.signal()
+			d.beginAnew(w)
 		}
 	}
 }

@@ -24,10 +24,7 @@ func (s *Span) Cursor() Cursor { return Cursor{s.Last, s.Loss} }
 // at. Feeds that do not exist are empty. A *GapError says of which feed entries after the cursor
 // were pruned that q.Loss does not know of.
 func (b *Bus) ReadMany(ctx context.Context, s Selection, q Query) (*Span, error) {
-	if q.Bytes <= 0 {
-		q.Bytes = b.config.PageBytes
-	}
-	q.Limit = max(q.Limit, 1)
+	q = b.bounded(q)
 	// The head is older than what is read. Up to it, the page has everything; what came since may be
 	// there of one feed and not of another, which was read before.
 	head := b.Head()

@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"slices"
-	"time"
 )
 
 const (
@@ -63,9 +62,7 @@ func (d *desk) learn(queues []*workQueue, ids []int64, known []*Queue) {
 		switch q := found[ids[i]]; {
 		case w.id == 0 || w.id != ids[i] || w.consumers == 0: // it has changed since
 		case q == nil:
-			w.id = 0
-			d.losses.retryAt = time.Now()
-			d.signal()
+			d.beginAnew(w)
 		case !w.kind.Load().describes(q):
 			w.kind.Store(d.kindOf(q))
 		}

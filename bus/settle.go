@@ -23,10 +23,15 @@ func (d *desk) settle(m *batch, err error) {
 // dropped takes note that the queues of a feed are gone. Callers hold d.mu.
 func (d *desk) dropped(feed string) {
 	for w := d.queues.of(feed); w != nil; w = w.sibling() {
-		w.id = 0
-		d.losses.retryAt = time.Now()
-		d.signal()
+		d.beginAnew(w)
 	}
+}
+
+// beginAnew has the keeper make w anew, which the store has no more. Callers hold d.mu.
+func (d *desk) beginAnew(w *workQueue) {
+	w.id = 0
+	d.losses.retryAt = time.Now()
+	d.signal()
 }
 
 // settled takes the outcome of a ticket's settlements. Callers hold d.mu.

@@ -329,15 +329,7 @@ func size(entries []*Entry) int {
 	return n
 }
 
-func byID(e *Entry, id int64) int {
-	switch {
-	case e.ID < id:
-		return -1
-	case e.ID > id:
-		return 1
-	}
-	return 0
-}
+func byID(e *Entry, id int64) int { return cmp.Compare(e.ID, id) }
 
 // cost is what an entry takes in memory: its XML, and about as much for each form.
 func cost(e *Entry) int {
