@@ -40,7 +40,7 @@ it says why not, and the exit status is 1. --url may also name the --admin addre
 			ask = client.Ready
 		}
 		if err := ask(ctx); err != nil {
-			return explainHealth(client, err, wait)
+			return explainHealth(client, err, ready, wait)
 		}
 		_, err = fmt.Fprintln(cmd.OutOrStdout(), "ok")
 		return err
@@ -48,12 +48,14 @@ it says why not, and the exit status is 1. --url may also name the --admin addre
 	return cmd
 }
 
-// explainHealth says why a server is not well.
-func explainHealth(c *api.Client, err error, wait period) error {
+// explainHealth says why a server is not well, or not ready.
+func explainHealth(c *api.Client, err error, ready bool, wait period) error {
 	refused, _ := errors.AsType[*api.StatusError](err)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s does not answer within %s", c.BaseURL, &wait)
+	case refused != nil && refused.Status == http.StatusUnauthorized && !ready: // which no AtomMQ asks an account for
+		return notAtomMQ(c.BaseURL)
 	case refused == nil || refused.Status == http.StatusUnauthorized || explainStranger(c.BaseURL, refused) != nil:
 		return explain(c, "", err)
 	}

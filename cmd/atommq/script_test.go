@@ -2,18 +2,22 @@ package main
 
 import (
 	"net"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// TestScripts runs testdata/script. Beside testscript's own commands there are
+// TestScripts runs testdata/script. Beside testscript's own commands, which go before ours of the
+// same name, there are
 //
 //	serve [flag…]          start a server on a free port; $URL and $ADDRESS are where
 //	shut                   stop it, which must end with status 0
-//	kill                   end it at once
+//	crash                  end it at once, as kill -9 does
 //	take                   occupy a port; $TAKEN is its address
 //	soon program [arg…]    as exec, again and again until it succeeds: a server heeds what it is told through the database within moments
 func TestScripts(t *testing.T) {
@@ -24,7 +28,7 @@ func TestScripts(t *testing.T) {
 			"shut": func(ts *testscript.TestScript, _ bool, _ []string) {
 				ts.Check(ts.Value(serverKey{}).(*scriptServer).process.stop())
 			},
-			"kill": func(ts *testscript.TestScript, _ bool, _ []string) {
+			"crash": func(ts *testscript.TestScript, _ bool, _ []string) {
 				ts.Check(ts.Value(serverKey{}).(*scriptServer).process.kill())
 			},
 			"take": scriptTake,
@@ -39,6 +43,25 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
+}
+
+// TestEveryScriptRunsToItsEnd refuses testscript's own stop, which ends a script as passed, and its
+// kill, which ends nothing of ours.
+func TestEveryScriptRunsToItsEnd(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("there are no scripts: %v", err)
+	}
+	other := regexp.MustCompile(`(?m)^(stop|kill)\b.*$`)
+	for _, script := range scripts {
+		archive, err := txtar.ParseFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line := other.Find(archive.Comment); line != nil {
+			t.Errorf("%s: %q: write shut or crash", script, line)
+		}
+	}
 }
 
 // serverKey finds the script's server among its values.
