@@ -89,12 +89,21 @@ func (s *Store) Feeds(ctx context.Context, after, before string, limit int) ([]*
 	if before != "" {
 		query, name = readFeedsBefore, before
 	}
-	var rows []feedRow
-	if err := s.reader.SelectContext(ctx, &rows, query, legibleCursor(name), limit); err != nil {
-		return nil, fmt.Errorf("list feeds: %w", translate(ctx, err))
+	list, err := s.listFeeds(ctx, query, legibleCursor(name), limit)
+	if err != nil {
+		return nil, fmt.Errorf("list feeds: %w", err)
 	}
 	if before != "" {
-		slices.Reverse(rows)
+		slices.Reverse(list)
+	}
+	return list, nil
+}
+
+// listFeeds returns the feeds that a query of selectFeeds finds.
+func (s *Store) listFeeds(ctx context.Context, query string, args ...any) ([]*bus.Feed, error) {
+	var rows []feedRow
+	if err := s.reader.SelectContext(ctx, &rows, query, args...); err != nil {
+		return nil, translate(ctx, err)
 	}
 	list := make([]*bus.Feed, len(rows))
 	for i := range rows {

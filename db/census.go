@@ -42,13 +42,9 @@ const readLongest = selectQueues + "WHERE " + waits + " > 0 ORDER BY waiting DES
 
 // Longest implements bus.Census.
 func (s *Store) Longest(ctx context.Context, limit int) ([]*bus.Queue, error) {
-	var rows []queueRow
-	if err := s.reader.SelectContext(ctx, &rows, readLongest, limit); err != nil {
-		return nil, fmt.Errorf("list the longest queues: %w", translate(ctx, err))
-	}
-	list := make([]*bus.Queue, len(rows))
-	for i := range rows {
-		list[i] = rows[i].queue()
+	list, err := s.listQueues(ctx, readLongest, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list the longest queues: %w", err)
 	}
 	return list, nil
 }

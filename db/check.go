@@ -23,10 +23,10 @@ type Check struct {
 
 // Fault is something wrong in a database.
 type Fault struct {
-	Kind  string `json:"kind"`
-	What  string `json:"fault"`
-	Do    string `json:"do"`     // what helps
-	Count bool   `json:"repair"` // Repair helps
+	Kind   string `json:"kind"`
+	What   string `json:"fault"`
+	Do     string `json:"do"`     // what helps
+	Repair bool   `json:"repair"` // Repair helps
 }
 
 // faultsEach bounds the faults that one inspection tells of.
@@ -80,10 +80,10 @@ func (c *Check) inspect(ctx context.Context, s *copySide, i inspection) (faults 
 		if faults++; faults > faultsEach {
 			return
 		}
-		c.Found(Fault{Kind: i.name, What: fill(i.fault, row), Do: fill(cmp.Or(i.do, askRepair), row), Count: i.do == ""})
+		c.Found(Fault{Kind: i.name, What: fill(i.fault, row), Do: fill(cmp.Or(i.do, askRepair), row), Repair: i.do == ""})
 	})
 	if more := faults - faultsEach; more > 0 {
-		c.Found(Fault{Kind: i.name, What: fmt.Sprintf("and %d more of this kind", more), Do: "mend those above first", Count: i.do == ""})
+		c.Found(Fault{Kind: i.name, What: fmt.Sprintf("and %d more of this kind", more), Do: "mend those above first", Repair: i.do == ""})
 	}
 	return faults, err
 }
@@ -117,7 +117,7 @@ func eachFound(ctx context.Context, conn *sql.Conn, query string, do func(row []
 	return rows.Err()
 }
 
-// RestoreBackup says how to do that.
+// RestoreBackup is what to do about a file whose pages are lost.
 const RestoreBackup = "move the database away, with the files -wal and -shm beside it, and restore a backup: atommq restore FILE --db DATABASE"
 
 // pages has SQLite look through its file.

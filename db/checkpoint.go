@@ -98,7 +98,7 @@ func (c *checkpointer) report(written bool, err error) {
 		c.failed.Add(1)
 		if time.Since(c.told) >= checkpointSilence {
 			c.told, c.failing = time.Now(), true
-			c.config.Log.Error("what is committed cannot be written to the database file; its log grows", "file", c.location.path, "err", err)
+			c.config.Log.Error("what is committed cannot be written to the database file; its log grows", "file", c.location.path, "error", err)
 		}
 	case written && c.failing:
 		c.failing = false

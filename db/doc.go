@@ -6,4 +6,9 @@
 // A Store may be used from any goroutine, and by any number of processes on one
 // database. In each, writing goes through one connection, one transaction at a time; reading
 // through a pool, which neither waits for the writer nor holds it up.
+//
+// Open starts, for a file, the checkpointer, which brings the write-ahead log into the database; for
+// a server, the herald, which tells other processes of commits. The first node that joins on a server
+// starts the pulse, which gives signs of life for all of them, each in a goroutine that ends with it.
+// Close stops them and waits. Watch is followed in its caller's goroutine.
 package db

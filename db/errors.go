@@ -49,44 +49,33 @@ func translate(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", kind, err)
 }
 
-// ErrDamaged says of a file of SQLite that its pages are not what was written. No time mends it; it
-// is an ErrUnavailable.
-var ErrDamaged error = damagedError{}
+// What a database can be beside out of reach; each is an ErrUnavailable.
+var (
+	// ErrDamaged says of a file of SQLite that its pages are not what was written. No time mends it.
+	ErrDamaged error = unavailableError("is damaged")
 
-type damagedError struct{}
+	// ErrUnfinished says of a database that a copy or a restore into it was begun and has not ended,
+	// as one that was killed.
+	ErrUnfinished error = unavailableError("a copy or a restore into it has not ended: run the same again")
 
-func (damagedError) Error() string        { return "is damaged" }
-func (damagedError) Is(target error) bool { return target == bus.ErrUnavailable }
+	// ErrBrokenOff says of a file of SQLite that a transaction on it was broken off, and that who may
+	// only read cannot take it back.
+	ErrBrokenOff error = unavailableError("a restore, or another write, into it was broken off, and has left a journal beside it:" +
+		" run the restore again, or start a server on it")
+)
 
-// ErrUnfinished says of a database that a copy or a restore into it was begun and has not ended, as
-// one that was killed; it is an ErrUnavailable.
-var ErrUnfinished error = unfinishedError{}
+type unavailableError string
 
-type unfinishedError struct{}
+func (e unavailableError) Error() string      { return string(e) }
+func (unavailableError) Is(target error) bool { return target == bus.ErrUnavailable }
 
-func (unfinishedError) Error() string {
-	return "a copy or a restore into it has not ended: run the same again"
-}
-func (unfinishedError) Is(target error) bool { return target == bus.ErrUnavailable }
-
-// ErrBrokenOff says of a file of SQLite that a transaction on it was broken off, and that who may
-// only read cannot take it back; it is an ErrUnavailable.
-var ErrBrokenOff error = brokenOffError{}
-
-type brokenOffError struct{}
-
-func (brokenOffError) Error() string {
-	return "a restore, or another write, into it was broken off, and has left a journal beside it: run the restore again, or start a server on it"
-}
-func (brokenOffError) Is(target error) bool { return target == bus.ErrUnavailable }
-
-// isBrokenOff reports whether SQLite says so of a file.
+// isBrokenOff reports whether SQLite says of a file that it is ErrBrokenOff.
 func isBrokenOff(err error) bool {
 	e, ok := errors.AsType[sqlite3.Error](err)
 	return ok && e.ExtendedCode == sqlite3.ErrReadonlyRollback
 }
 
-// isDamaged reports whether SQLite says so of a file.
+// isDamaged reports whether SQLite says of a file that it is ErrDamaged.
 func isDamaged(err error) bool {
 	e, ok := errors.AsType[sqlite3.Error](err)
 	return ok && (e.Code == sqlite3.ErrCorrupt || e.Code == sqlite3.ErrNotADB)

@@ -72,9 +72,18 @@ func (s *Store) Queues(ctx context.Context, after bus.QueueName, limit int) ([]*
 		}
 		name = ""
 	}
+	list, err := s.listQueues(ctx, readQueuesAfter, feed, name, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list queues: %w", err)
+	}
+	return list, nil
+}
+
+// listQueues returns the queues that a query of selectQueues finds.
+func (s *Store) listQueues(ctx context.Context, query string, args ...any) ([]*bus.Queue, error) {
 	var rows []queueRow
-	if err := s.reader.SelectContext(ctx, &rows, readQueuesAfter, feed, name, limit); err != nil {
-		return nil, fmt.Errorf("list queues: %w", translate(ctx, err))
+	if err := s.reader.SelectContext(ctx, &rows, query, args...); err != nil {
+		return nil, translate(ctx, err)
 	}
 	list := make([]*bus.Queue, len(rows))
 	for i := range rows {
@@ -181,8 +190,6 @@ func (c *commit) makeQueue(feed, name string, at int64) (id int64, err error) {
 	return id, nil
 }
 
-const readQueueSettings = "SELECT q.id, q.ack_timeout, q.attempts, " + waits + ", q.paused, q.created" + fromQueues + "WHERE q.feed = ? AND q.name = ?"
-
 // open finds the queue that op names, and makes it if need be.
 func (c *commit) open(op *bus.Op) (rule, err error) {
 	q := op.Open
@@ -208,10 +215,10 @@ func (c *commit) open(op *bus.Op) (rule, err error) {
 // queueNow returns a queue as it is in this transaction, one without ID if there is none.
 func (w *writer) queueNow(feed, name string) (*bus.Queue, error) {
 	var row queueRow
-	err := w.query(readQueueSettings, number([]driver.Value{feed, name}), func(v []driver.Value) {
+	err := w.query(readQueue, number([]driver.Value{feed, name}), func(v []driver.Value) {
 		row = queueRow{
-			ID: v[0].(int64), Feed: feed, Name: name,
-			AckTimeout: v[1].(int64), Attempts: int(v[2].(int64)), Waiting: v[3].(int64), Paused: v[4].(int64), Created: v[5].(int64),
+			ID: v[0].(int64), Feed: v[1].(string), Name: v[2].(string),
+			AckTimeout: v[3].(int64), Attempts: int(v[4].(int64)), Waiting: v[5].(int64), Paused: v[6].(int64), Created: v[7].(int64),
 		}
 	})
 	return row.queue(), err
@@ -227,14 +234,11 @@ func (s *Store) Known(ctx context.Context, queues []int64) ([]*bus.Queue, error)
 	for len(left) > 0 {
 		n := cut(left)
 		query, args := knownQueues.query(left[:n])
-		var rows []queueRow
-		if err := s.reader.SelectContext(ctx, &rows, query, args...); err != nil {
-			return nil, fmt.Errorf("read queues by id: %w", translate(ctx, err))
+		some, err := s.listQueues(ctx, query, args...)
+		if err != nil {
+			return nil, fmt.Errorf("read queues by id: %w", err)
 		}
-		for i := range rows {
-			list = append(list, rows[i].queue())
-		}
-		left = left[n:]
+		list, left = append(list, some...), left[n:]
 	}
 	return list, nil
 }

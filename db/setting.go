@@ -31,7 +31,7 @@ func (r *settingRow) fill(f *bus.Feed) {
 		// What cannot be read, written by hand perhaps, says nothing.
 		_ = json.Unmarshal([]byte(r.Categories), &f.Categories)
 	}
-	f.Keep = bus.Keep{Age: time.Duration(r.KeepAge) * time.Microsecond, Entries: r.KeepEntries, Bytes: r.KeepBytes}
+	f.Keep = bus.Keep{Age: span(r.KeepAge), Entries: r.KeepEntries, Bytes: r.KeepBytes}
 	f.Revision = r.Revision
 }
 
@@ -98,13 +98,9 @@ const readLimited = selectFeeds + `WHERE s.keep_age + s.keep_entries + s.keep_by
 
 // Limited implements bus.Retention.
 func (s *Store) Limited(ctx context.Context, after string, limit int) ([]*bus.Feed, error) {
-	var rows []feedRow
-	if err := s.reader.SelectContext(ctx, &rows, readLimited, legibleCursor(after), limit); err != nil {
-		return nil, fmt.Errorf("list feeds with limits: %w", translate(ctx, err))
-	}
-	list := make([]*bus.Feed, len(rows))
-	for i := range rows {
-		list[i] = rows[i].feed()
+	list, err := s.listFeeds(ctx, readLimited, legibleCursor(after), limit)
+	if err != nil {
+		return nil, fmt.Errorf("list feeds with limits: %w", err)
 	}
 	return list, nil
 }
