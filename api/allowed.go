@@ -43,7 +43,7 @@ func checkAtom(f *bus.Feed, typ string, doc *feeds.Document) error {
 		kind = "feed"
 	}
 	// XML is Atom here: a feed that takes XML takes it under that name.
-	asXML := typ != atom && formOf(typ) == formAtom && f.Accepts.Allow(typ, "")
+	asXML := typ != atom && bodyKindOf(typ) == bodyAtom && f.Accepts.Allow(typ, "")
 	if !asXML && !f.Accepts.Allow(atom, kind) {
 		return notAccepted(f, atom+";type="+kind)
 	}

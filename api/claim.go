@@ -82,17 +82,11 @@ func (s *site) leaseWithin(w http.ResponseWriter, r *http.Request, c bus.LeaseCo
 	if c.Wait = min(c.Wait, s.live.maxWait); c.Wait == 0 {
 		return s.leaseOwned(r.Context(), r, c)
 	}
-	caller := s.caller(r)
-	if err := s.live.enter(caller, nil); err != nil {
+	leave, err := s.enterWaiting(w, r, c.Wait)
+	if err != nil {
 		return nil, err
 	}
-	defer s.live.leave(caller, nil, nil)
-	waits(w)
-	rc := http.NewResponseController(w)
-	// Where the connection takes no deadlines there are none to move. The request is read: a passed
-	// deadline would look as if the client had left.
-	_ = rc.SetReadDeadline(time.Time{})
-	_ = rc.SetWriteDeadline(time.Now().Add(c.Wait + writeTime(r)))
+	defer leave()
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	var watching sync.WaitGroup

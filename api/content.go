@@ -26,42 +26,42 @@ type posted struct {
 	slug    string // RFC 5023 §9.7, decoded
 }
 
-// form says how a body of some media type becomes an entry.
-type form uint8
+// bodyKind says how a body of some media type becomes an entry.
+type bodyKind uint8
 
 const (
-	formRefused form = iota
-	formAtom
-	formGuess // Atom if it starts like it
-	formFields
-	formText
-	formJSON
-	formMedia // it stays what it is, and an entry links to it
+	bodyRefused bodyKind = iota
+	bodyAtom
+	bodyGuess // Atom if it starts like it
+	bodyFields
+	bodyText
+	bodyJSON
+	bodyMedia // it stays what it is, and an entry links to it
 )
 
 // acceptPost lists what POST takes where the feed says nothing else (W3C LDP §7.1).
 var acceptPost = []string{feeds.Accepts(nil).Field()}
 
-func formOf(typ string) form {
+func bodyKindOf(typ string) bodyKind {
 	switch typ {
 	case "application/atom+xml", "application/xml", "text/xml":
-		return formAtom
+		return bodyAtom
 	case "", "application/octet-stream":
-		return formGuess
+		return bodyGuess
 	case "application/x-www-form-urlencoded":
-		return formFields
+		return bodyFields
 	case "application/json":
-		return formJSON
+		return bodyJSON
 	}
 	switch {
 	case strings.HasPrefix(typ, "text/"):
-		return formText
+		return bodyText
 	case strings.HasPrefix(typ, "application/") && strings.HasSuffix(typ, "+json"):
-		return formJSON
+		return bodyJSON
 	case strings.HasPrefix(typ, "multipart/"):
-		return formRefused
+		return bodyRefused
 	}
-	return formMedia
+	return bodyMedia
 }
 
 // documentOf reads the entry or entries that a POST to f brings in b.
@@ -70,8 +70,8 @@ func (s *site) documentOf(f *bus.Feed, p *posted, b *body) (*feeds.Document, err
 	if p.body, err = s.readAll(b); err != nil {
 		return nil, err
 	}
-	form := formOf(p.typ)
-	if form == formAtom || form != formJSON && feeds.LooksLikeAtom(p.body) || unsaid(form) && hasAtomDoctype(p.body) {
+	kind := bodyKindOf(p.typ)
+	if kind == bodyAtom || kind != bodyJSON && feeds.LooksLikeAtom(p.body) || unsaid(kind) && hasAtomDoctype(p.body) {
 		doc, err := s.parse(nil, p) // which says what it does not take of a DOCTYPE, and where
 		if err != nil {
 			return nil, err
@@ -82,12 +82,12 @@ func (s *site) documentOf(f *bus.Feed, p *posted, b *body) (*feeds.Document, err
 		return nil, notAccepted(f, p.typ)
 	}
 	var note feeds.Note
-	switch form {
-	case formFields:
+	switch kind {
+	case bodyFields:
 		note, err = fieldNote(p)
-	case formText:
+	case bodyText:
 		note, err = textNote(p)
-	case formJSON:
+	case bodyJSON:
 		note, err = jsonNote(p)
 	default:
 		err = unknownBody(p)
@@ -109,7 +109,7 @@ func (s *site) documentOf(f *bus.Feed, p *posted, b *body) (*feeds.Document, err
 
 // unsaid reports whether the media type is what a client sends that was told none: curl -d says
 // that everything is a form.
-func unsaid(f form) bool { return f == formGuess || f == formFields }
+func unsaid(k bodyKind) bool { return k == bodyGuess || k == bodyFields }
 
 // hasAtomDoctype reports whether body is Atom but for a document type declaration.
 func hasAtomDoctype(body []byte) bool {
@@ -124,14 +124,14 @@ func (s *site) receiveEntry(w http.ResponseWriter, r *http.Request, m *feeds.Mem
 	if err != nil {
 		return nil, err
 	}
-	f := formOf(p.typ)
-	if f == formRefused || f == formJSON || f == formMedia {
+	kind := bodyKindOf(p.typ)
+	if kind == bodyRefused || kind == bodyJSON || kind == bodyMedia {
 		return nil, unsupportedEdit(p.typ)
 	}
 	if p.body, err = s.receive(w, r); err != nil {
 		return nil, err
 	}
-	if f != formAtom && !feeds.LooksLikeAtom(p.body) {
+	if kind != bodyAtom && !feeds.LooksLikeAtom(p.body) {
 		return nil, unsupportedEdit(p.typ)
 	}
 	doc, err := s.parse(m, p)
@@ -146,7 +146,7 @@ func (s *site) receiveEntry(w http.ResponseWriter, r *http.Request, m *feeds.Mem
 
 func (s *site) parse(m *feeds.Member, p *posted) (*feeds.Document, error) {
 	if len(p.body) == 0 {
-		return nil, badRequest("The body is empty. Send an Atom entry, text, JSON or form fields.")
+		return nil, emptyBody()
 	}
 	return feeds.ParseFor(m, p.body, p.charset, feeds.Limits{Bytes: int(s.maxBody)})
 }
@@ -205,9 +205,13 @@ func unsupportedEdit(typ string) error {
 	}
 }
 
+func emptyBody() error {
+	return badRequest("The body is empty. Send an Atom entry, text, JSON or form fields.")
+}
+
 func unknownBody(p *posted) error {
 	if len(p.body) == 0 {
-		return badRequest("The body is empty. Send an Atom entry, text, JSON or form fields.")
+		return emptyBody()
 	}
 	return &problemError{
 		Status: http.StatusUnsupportedMediaType,
@@ -221,8 +225,7 @@ func compose(note feeds.Note, p *posted) (*feeds.Document, error) {
 		note.Title = p.slug
 	}
 	e, err := feeds.Compose(note)
-	var refused *feeds.NoteError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*feeds.NoteError](err); ok {
 		return nil, badRequest("This cannot become an entry: %s. Check the type, the link, and the fields for characters that XML does not have.", refused.Reason)
 	}
 	if err != nil {
@@ -267,8 +270,7 @@ func jsonNote(p *posted) (feeds.Note, error) {
 	var value json.RawMessage
 	if err := json.Unmarshal(p.body, &value); err != nil {
 		at := int64(len(p.body))
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			at = syntax.Offset
 		}
 		return feeds.Note{}, badRequest("The body is not JSON: %v, at byte %d. Correct it, or send it as text/plain.", err, at)

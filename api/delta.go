@@ -70,8 +70,7 @@ func (s *site) delta(w http.ResponseWriter, r *http.Request, p *page) (d *page, 
 // readAfter reads all that came after id, nil if that is more than a page or partly gone.
 func (s *site) readAfter(ctx context.Context, p *page, id int64) (*bus.Slice, error) {
 	slice, err := s.bus.Read(ctx, bus.Query{Feed: p.source.Name, After: id, Limit: p.view.limit})
-	var gap *bus.GapError
-	if errors.As(err, &gap) {
+	if _, gap := errors.AsType[*bus.GapError](err); gap {
 		return nil, nil
 	}
 	if err != nil || slice.More {

@@ -139,7 +139,6 @@ type site struct {
 type Routes struct {
 	http.Handler
 	site *site
-	live *live
 }
 
 // Routes returns the handler of all resources, for NewServer. It fails where a setting makes no sense.
@@ -198,7 +197,7 @@ func (h Handler) Routes() (*Routes, error) {
 		}
 		handler = policy(varying(handler))
 	}
-	return &Routes{handler, s, s.live}, nil
+	return &Routes{handler, s}, nil
 }
 
 // trustOrigin lets the site's own pages post to it where a proxy hides the

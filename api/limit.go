@@ -15,8 +15,8 @@ import (
 // limitProblem says what to do about a limit of the account, nil for another error: RFC 6585 §4.
 // There is no sense in waiting for a feed, so that is a 403.
 func limitProblem(err error) *problemError {
-	var limit *bus.LimitError
-	if !errors.As(err, &limit) {
+	limit, ok := errors.AsType[*bus.LimitError](err)
+	if !ok {
 		return nil
 	}
 	p := &problemError{

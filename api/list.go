@@ -45,18 +45,18 @@ func (s *site) getRoot(w http.ResponseWriter, r *http.Request) error {
 	return s.getService(w, r)
 }
 
-// span says which feeds a request for a list asks for.
-type span struct {
+// listView says which feeds a request for a list asks for.
+type listView struct {
 	path          string
 	after, before string
 	limit, usual  int
 	format        string // as in the request, "" for none
 }
 
-// parseSpan reads the paging parameters of the list at path, which gives usual
+// parseListView reads the paging parameters of the list at path, which gives usual
 // feeds to those who name no limit. more names parameters that others read.
-func parseSpan(r *http.Request, path string, usual int, more ...string) (span, error) {
-	p := span{path: path, limit: usual, usual: usual}
+func parseListView(r *http.Request, path string, usual int, more ...string) (listView, error) {
+	p := listView{path: path, limit: usual, usual: usual}
 	seen, limited := "", false
 	for query := r.URL.RawQuery; query != ""; {
 		var name, value string
@@ -101,7 +101,7 @@ func bound(name, value string) (after, before string, err error) {
 }
 
 // from returns the reference of the page that begins, by name ("after" or "before"), at value.
-func (p span) from(name, value string) string {
+func (p listView) from(name, value string) string {
 	q := make(url.Values, 2)
 	if value != "" {
 		q.Set(name, value)
@@ -119,15 +119,15 @@ func (p span) from(name, value string) string {
 }
 
 // self returns the canonical reference of p.
-func (p span) self() string {
+func (p listView) self() string {
 	if p.before != "" {
 		return p.from("before", p.before)
 	}
 	return p.from("after", p.after)
 }
 
-// readList reads the feeds that p spans and finds out what lies beyond them.
-func (s *site) readList(r *http.Request, p span) (*feeds.List, error) {
+// readList reads the feeds that p asks for and finds out what lies beyond them.
+func (s *site) readList(r *http.Request, p listView) (*feeds.List, error) {
 	found, stop, err := s.visible(r, p.after, p.before, p.limit+1)
 	if err != nil {
 		return nil, err
@@ -207,7 +207,7 @@ func (s *site) visible(r *http.Request, after, before string, limit int) (list [
 
 // linkList sets the links of l where there are feeds behind them. beyond tells of more in
 // the direction of reading; the other one is looked at.
-func (s *site) linkList(r *http.Request, l *feeds.List, p span, beyond bool) error {
+func (s *site) linkList(r *http.Request, l *feeds.List, p listView, beyond bool) error {
 	first, last := l.Feeds[0].Name, l.Feeds[len(l.Feeds)-1].Name
 	next, previous := beyond, beyond
 	switch {
@@ -246,7 +246,7 @@ func (s *site) getList(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p, err := parseSpan(r, "/feeds", defaultLimit, "category", "feed")
+	p, err := parseListView(r, "/feeds", defaultLimit, "category", "feed")
 	if err != nil {
 		return err
 	}
@@ -299,7 +299,7 @@ func (s *site) getService(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p, err := parseSpan(r, "/service", maxLimit)
+	p, err := parseListView(r, "/service", maxLimit)
 	if err != nil {
 		return err
 	}

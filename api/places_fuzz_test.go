@@ -29,7 +29,7 @@ func FuzzPlaces(f *testing.F) {
 				t.Fatalf("%q is %+v, whose link is %v", place, v, link)
 			}
 		}
-		p, err := parseSpan(&http.Request{URL: &url.URL{RawQuery: query}}, "/feeds", 100)
+		p, err := parseListView(&http.Request{URL: &url.URL{RawQuery: query}}, "/feeds", 100)
 		if err != nil {
 			return
 		}
@@ -37,7 +37,7 @@ func FuzzPlaces(f *testing.F) {
 			t.Fatalf("%q is %+v", query, p)
 		}
 		_, written, _ := strings.Cut(p.self(), "?")
-		if again, err := parseSpan(&http.Request{URL: &url.URL{RawQuery: written}}, "/feeds", 100); err != nil || again != p {
+		if again, err := parseListView(&http.Request{URL: &url.URL{RawQuery: written}}, "/feeds", 100); err != nil || again != p {
 			t.Fatalf("%+v written as %q is %+v, %v", p, written, again, err)
 		}
 	})

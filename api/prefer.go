@@ -36,21 +36,32 @@ func (s *site) applyWait(w http.ResponseWriter, wait time.Duration) time.Duratio
 	return wait
 }
 
+// enterWaiting counts the request among those that wait, until leave is called, and gives its answer
+// time for a wait of at most that long.
+func (s *site) enterWaiting(w http.ResponseWriter, r *http.Request, wait time.Duration) (leave func(), err error) {
+	caller := s.caller(r)
+	if err := s.live.enter(caller, nil); err != nil {
+		return nil, err
+	}
+	waits(w)
+	rc := http.NewResponseController(w)
+	// Where the connection takes no deadlines there are none to move. The request is read: a passed
+	// deadline would look as if the client had left.
+	_ = rc.SetReadDeadline(time.Time{})
+	_ = rc.SetWriteDeadline(time.Now().Add(wait + writeTime(r)))
+	return func() { s.live.leave(caller, nil, nil) }, nil
+}
+
 // await waits until c has something after the cursor, for at most wait and at most the server's own
 // bound, and not after the caller's rights to what c chooses have changed. The feed that the path
 // names may be read still, then, or there is an error; of others, each entry has to be asked about.
 func (s *site) await(w http.ResponseWriter, r *http.Request, c *choice, after bus.Cursor, wait time.Duration) error {
 	wait = s.applyWait(w, wait)
-	caller := s.caller(r)
-	if err := s.live.enter(caller, nil); err != nil {
+	leave, err := s.enterWaiting(w, r, wait)
+	if err != nil {
 		return err
 	}
-	defer s.live.leave(caller, nil, nil)
-	waits(w)
-	rc := http.NewResponseController(w)
-	// Where the connection takes no deadlines there are none to move.
-	_ = rc.SetReadDeadline(time.Time{}) // the request is read; a passed deadline would look as if the client had left
-	_ = rc.SetWriteDeadline(time.Now().Add(wait + writeTime(r)))
+	defer leave()
 	known := s.access.Changed() // asked before what may be read
 	sel := c.selection()
 	sub := s.bus.Follow(sel, after.After)

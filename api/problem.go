@@ -69,8 +69,7 @@ var outcomes = []struct {
 
 // problemOf finds what to say about err. What is unknown is not shown.
 func problemOf(err error) *problemError {
-	var p *problemError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*problemError](err); ok {
 		return p
 	}
 	if p := gapProblem(err); p != nil {
@@ -91,8 +90,8 @@ func problemOf(err error) *problemError {
 }
 
 func gapProblem(err error) *problemError {
-	var gap *bus.GapError
-	if !errors.As(err, &gap) {
+	gap, ok := errors.AsType[*bus.GapError](err)
+	if !ok {
 		return nil
 	}
 	if gap.Loss != 0 {

@@ -83,10 +83,10 @@ func (s *site) knownFeed(ctx context.Context, name string) (*bus.Feed, error) {
 
 // refuse refuses, before it is read, what f cannot take whatever is in it.
 func refuse(f *bus.Feed, p *posted) error {
-	switch form := formOf(p.typ); {
-	case form == formRefused:
+	switch kind := bodyKindOf(p.typ); {
+	case kind == bodyRefused:
 		return unsupported(p.typ)
-	case (form == formMedia || form == formJSON) && !f.Accepts.Allow(p.typ, ""), f.Accepts.Closed():
+	case (kind == bodyMedia || kind == bodyJSON) && !f.Accepts.Allow(p.typ, ""), f.Accepts.Closed():
 		return notAccepted(f, p.typ)
 	}
 	return nil
@@ -97,12 +97,12 @@ const sniffed = 4 << 10
 
 // openPost begins to read what is posted, and reports whether it stays what it is: media.
 func (s *site) openPost(w http.ResponseWriter, r *http.Request, p *posted) (b *body, media bool, err error) {
-	form := formOf(p.typ)
-	if form != formMedia && p.typ != "application/octet-stream" {
+	kind := bodyKindOf(p.typ)
+	if kind != bodyMedia && p.typ != "application/octet-stream" {
 		b, err = s.openBody(w, r, s.maxBody, "--max-body")
 		return b, false, err
 	}
-	if b, err = s.openBody(w, r, s.maxMedia, "--max-media"); err != nil || form == formMedia {
+	if b, err = s.openBody(w, r, s.maxMedia, "--max-media"); err != nil || kind == bodyMedia {
 		return b, true, err
 	}
 	ahead := bufio.NewReaderSize(b.Reader, sniffed)
@@ -176,7 +176,7 @@ func setPosition(h http.Header, id int64) {
 // fromBrowser reports whether the request is a form that a person filled in on a page.
 func fromBrowser(r *http.Request) bool {
 	body, err := describeBody(r)
-	return err == nil && formOf(body.typ) == formFields && prefersHTML(r.Header["Accept"], collectionForms[0])
+	return err == nil && bodyKindOf(body.typ) == bodyFields && prefersHTML(r.Header["Accept"], collectionForms[0])
 }
 
 // showFeed sends a browser to the page of the feed, where the new entry stands first: loading that

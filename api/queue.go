@@ -265,7 +265,7 @@ func (s *site) getQueues(w http.ResponseWriter, r *http.Request) error {
 	if _, _, err := choose(r, "", queueForms); err != nil {
 		return err
 	}
-	p, err := parseSpan(r, feeds.Path(feed)+"/queues", defaultLimit)
+	p, err := parseListView(r, feeds.Path(feed)+"/queues", defaultLimit)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func NewServer(routes *Routes, log *slog.Logger) *Server {
 		MaxHeaderBytes:    32 << 10,
 		ConnContext:       keepConnection,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}, routes.live, routes}
+	}, routes.site.live, routes}
 }
 
 // Stats tells what the server has done and who reads from it.

@@ -62,7 +62,7 @@ func (s *site) receiveObject(w http.ResponseWriter, r *http.Request, o *settings
 	if err != nil {
 		return err
 	}
-	if f := formOf(p.typ); f != formJSON && !unsaid(f) {
+	if kind := bodyKindOf(p.typ); kind != bodyJSON && !unsaid(kind) {
 		return &problemError{
 			Status: http.StatusUnsupportedMediaType,
 			Detail: fmt.Sprintf("Settings are JSON, not %s. Send them as application/json, an object with some of %s: %s.", p.typ, o.names, o.example),

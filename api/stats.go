@@ -152,9 +152,11 @@ func noted(next http.Handler) http.Handler {
 func (r *Routes) Stats() Stats {
 	s := r.site.stats
 	out := Stats{
-		Requests: s.requests(), Durations: s.durations(), SlowBodies: s.slowBodies.Load(), Unread: s.unread.Load(), Read: s.read.Load(), Streamed: s.streamed.Load(), Claimed: s.claimed.Load(),
+		Requests: s.requests(), Durations: s.durations(),
+		SlowBodies: s.slowBodies.Load(), Unread: s.unread.Load(),
+		Read: s.read.Load(), Streamed: s.streamed.Load(), Claimed: s.claimed.Load(),
 	}
-	r.live.describe(&out, r.site.bus.Head())
+	r.site.live.describe(&out, r.site.bus.Head())
 	return out
 }
 
