@@ -31,8 +31,17 @@ func deployScript(t *testing.T, db string) string {
 }
 
 func TestAScriptServesItsFeed(t *testing.T) {
-	db := filepath.Join(t.TempDir(), "atommq.db")
-	f := lighttpd(t, filepath.Join(t.TempDir(), "nobody"), deployScript(t, db))
+	for name, start := range map[string]func(t *testing.T, fcgi, scripts string) *inFront{"lighttpd": lighttpd, "Apache": apacheScripts} {
+		t.Run(name, func(t *testing.T) {
+			db := filepath.Join(t.TempDir(), "atommq.db")
+			start(t, filepath.Join(t.TempDir(), "nobody"), deployScript(t, db)).servesItsFeed(t)
+		})
+	}
+}
+
+// servesItsFeed uses a script through a web server.
+func (f *inFront) servesItsFeed(t *testing.T) {
+	t.Helper()
 	const script = "/cgi-bin/news"
 	post, _ := f.do(t, "POST", script, "<entry> <title>allo</title> </entry>", http.StatusCreated, "Content-Type: application/x-www-form-urlencoded")
 	if at := post.Header.Get("Location"); !strings.HasPrefix(at, "http://mq.example"+script+"/feeds/news/entries/") {

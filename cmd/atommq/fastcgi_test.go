@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,8 +28,8 @@ type inFront struct {
 }
 
 // startInFront runs a web server in the foreground, with a configuration from deploy in which words
-// are replaced, by pairs. It listens at the socket.
-func startInFront(t *testing.T, socket string, command []string, config string, replace ...string) *inFront {
+// are replaced, by pairs. It listens at an address, of TCP or a path.
+func startInFront(t *testing.T, address string, command []string, config string, replace ...string) *inFront {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, config)
@@ -36,15 +37,16 @@ func startInFront(t *testing.T, socket string, command []string, config string, 
 	for i, word := range command {
 		command[i] = strings.NewReplacer("CONFIG", file, "DIR", dir).Replace(word)
 	}
-	return &inFront{&http.Client{Transport: runInFront(t, socket, command), Timeout: time.Minute}, "http://mq.example"}
+	return &inFront{&http.Client{Transport: runInFront(t, address, command), Timeout: time.Minute}, "http://mq.example"}
 }
 
-// runInFront runs a web server in the foreground, which listens at the socket, and returns the way to it.
-func runInFront(t *testing.T, socket string, command []string) *http.Transport {
+// runInFront runs a web server in the foreground, which listens at an address, and returns the way to it.
+func runInFront(t *testing.T, address string, command []string) *http.Transport {
 	t.Helper()
 	var log logBook
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // it may have processes of its own
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -54,11 +56,11 @@ func runInFront(t *testing.T, socket string, command []string) *http.Transport {
 		close(ended)
 	}()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return dialUntil(ctx, socket, ended)
+		return dialUntil(ctx, address, ended)
 	}}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
-		_ = cmd.Process.Kill()
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		<-ended
 		if t.Failed() {
 			t.Logf("%s: %s", command[0], log.take())
@@ -150,6 +152,7 @@ func TestAWebServerPassesEverythingOnOverFastCGI(t *testing.T) {
 		stomp func(t *testing.T, f *inFront)
 	}{
 		{"nginx", func(t *testing.T, server *process, fcgi string) *inFront { return nginxFastCGI(t, server, fcgi) }, speaksWebSocket},
+		{"Apache", apacheFastCGI, speaksWebSocket},
 		{"lighttpd", func(t *testing.T, _ *process, fcgi string) *inFront { return lighttpd(t, fcgi, t.TempDir()) }, func(t *testing.T, f *inFront) {
 			if _, text := f.do(t, "GET", "/stomp", "", http.StatusNotImplemented, "Upgrade: websocket"); !strings.Contains(text, "does not go through FastCGI") {
 				t.Errorf("STOMP is answered with %s", text)

@@ -98,7 +98,8 @@ func TestAnAnswerByFastCGIThatBreaksOffIsSeenToAtOnce(t *testing.T) {
 	server := fastCGIServer(t, handler, &log)
 	served := make(chan error)
 	go func() { served <- server.Serve(l) }()
-	for _, f := range []*inFront{nginxFastCGI(t, &process{URL: "http://127.0.0.1:9/"}, socket), lighttpd(t, socket, t.TempDir())} {
+	nobody := &process{URL: "http://127.0.0.1:9/"}
+	for _, f := range []*inFront{nginxFastCGI(t, nobody, socket), apacheFastCGI(t, nobody, socket), lighttpd(t, socket, t.TempDir())} {
 		for _, path := range []string{"/abort", "/whole", "/panic", "/whole", "/abort", "/whole"} {
 			f.breaksOff(t, path, path != "/whole")
 		}

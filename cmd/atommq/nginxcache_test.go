@@ -79,11 +79,11 @@ func startCache(t *testing.T, upstream string, replace ...string) *inFront {
 }
 
 // dialUntil connects as soon as the program that is to listen does, unless it has ended.
-func dialUntil(ctx context.Context, socket string, ended <-chan struct{}) (net.Conn, error) {
+func dialUntil(ctx context.Context, address string, ended <-chan struct{}) (net.Conn, error) {
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
 	for {
-		conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+		conn, err := new(net.Dialer).DialContext(ctx, wireOf(address), address)
 		if err == nil {
 			return conn, nil
 		}

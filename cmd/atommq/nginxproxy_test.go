@@ -216,11 +216,23 @@ func (f *inFront) follow(t *testing.T) (readers []func(text string)) {
 	return readers
 }
 
-// What nginx takes for one request, AtomMQ does: nothing comes past nginx's rules in the body of
+// What a proxy takes for one request, AtomMQ does: nothing comes past the proxy's rules in the body of
 // another. Here these keep a feed shut.
-func TestNoRequestIsSmuggledThroughNginx(t *testing.T) {
+func TestNoRequestIsSmuggledThroughAProxy(t *testing.T) {
 	server := startServer(t, "--trusted-proxies", "127.0.0.1")
-	f, socket := nginxProxy(t, server, "        location / {\n", "        location ~ smuggled { return 403; }\n        location / {\n")
+	t.Run("nginx", func(t *testing.T) {
+		f, socket := nginxProxy(t, server, "        location / {\n", "        location ~ smuggled { return 403; }\n        location / {\n")
+		f.smugglesNothing(t, server, socket)
+	})
+	t.Run("Apache", func(t *testing.T) {
+		const limit = "    LimitRequestBody 0\n"
+		f, address := apacheProxy(t, server, limit, limit+"    <LocationMatch smuggled>\n        Require all denied\n    </LocationMatch>\n")
+		f.smugglesNothing(t, server, address)
+	})
+}
+
+func (f *inFront) smugglesNothing(t *testing.T, server *process, address string) {
+	t.Helper()
 	if status, text := ask(t, "POST", server.URL+"feeds/open", "x", "Content-Type: text/plain"); status != http.StatusCreated {
 		t.Fatal(text)
 	}
@@ -261,7 +273,7 @@ func TestNoRequestIsSmuggledThroughNginx(t *testing.T) {
 		"POST http://localhost/feeds/open/..%2fsmuggled HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx",
 	} {
 		// The last request ends the connection, if none before did.
-		answer := onWire(t, socket, attack+"\r\n"+request("GET /healthz", ""))
+		answer := onWire(t, address, attack+"\r\n"+request("GET /healthz", ""))
 		if answer == "" {
 			t.Errorf("%q is answered with %q", attack, answer)
 		}

@@ -191,6 +191,7 @@ func waitFor(t *testing.T, ok func() bool) {
 func TestSystemdOpensTheSocketThatWebServersConnectTo(t *testing.T) {
 	path, _, _ := strings.Cut(strings.SplitAfterN(deployed(t, "atommq-fcgi.socket"), "\nListenStream=", 2)[1], "\n")
 	deployed(t, "nginx-fastcgi.conf", "fastcgi_pass unix:"+path+";", "")
+	deployed(t, "apache-fastcgi.conf", "unix:"+path+"|", "")
 	deployed(t, "lighttpd.conf", `"socket" => "`+path+`"`, "")
 	fcgi := filepath.Join(t.TempDir(), "atommq.fcgi")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: fcgi, Net: "unix"})

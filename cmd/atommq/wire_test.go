@@ -14,11 +14,7 @@ import (
 // onWire sends bytes to an address, of TCP or a path, and returns what comes back until the other side closes.
 func onWire(t *testing.T, address, sent string) string {
 	t.Helper()
-	network := "tcp"
-	if strings.HasPrefix(address, "/") {
-		network = "unix"
-	}
-	conn, err := net.DialTimeout(network, address, processWait)
+	conn, err := net.DialTimeout(wireOf(address), address, processWait)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,6 +35,14 @@ func onWire(t *testing.T, address, sent string) string {
 		t.Fatalf("nothing ends the answer to %.300q: %.300q", sent, answer.String())
 	}
 	return answer.String()
+}
+
+// wireOf returns the network of an address, of TCP or a path.
+func wireOf(address string) string {
+	if strings.HasPrefix(address, "/") {
+		return "unix"
+	}
+	return "tcp"
 }
 
 // request writes a request that is answered and then has its connection closed.
