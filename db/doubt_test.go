@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"strings"
 	"sync"
@@ -391,7 +392,7 @@ func TestNoIDIsGivenAgainThatAStandbyHasLost(t *testing.T) {
 // PostgreSQL carries out a COMMIT whose wait for its standby somebody cancels, and warns.
 func TestWhatAStandbyMayLackIsNotToldToBeStoredBeforeItHasIt(t *testing.T) {
 	t.Parallel()
-	cluster := dbtest.Start(t, "fsync=off")
+	cluster := dbtest.Start(t, "fsync=off", "client_min_messages=error")
 	url := cluster.Database(t)
 	s, admin := openAt(t, url), openAt(t, url)
 	mustCommit(t, s, publishing(t, "x", 1)...)
@@ -414,18 +415,23 @@ func TestWhatAStandbyMayLackIsNotToldToBeStoredBeforeItHasIt(t *testing.T) {
 		}
 		done <- nil
 	}()
-	waits := func(what string) {
+	// waits has what is true of the transaction that waits for a standby and began after another, and
+	// returns when it began.
+	waits := func(what string, after time.Time) (begun time.Time) {
 		t.Helper()
-		for n := 0; n == 0; {
-			if err := admin.reader.DB.GetContext(t.Context(), &n, "SELECT count(*) FROM (SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' OFFSET 0) AS a WHERE "+what); err != nil {
+		for begun.IsZero() {
+			err := admin.reader.DB.GetContext(t.Context(), &begun, `SELECT xact_start FROM (SELECT pid, xact_start FROM pg_stat_activity
+				WHERE wait_event = 'SyncRep' AND xact_start > $1 OFFSET 0) AS a WHERE `+what, after)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
 				t.Fatal(err)
 			}
 		}
+		return begun
 	}
-	waits("true")
+	waits("true", time.Time{})
 	before := stored.Load()
-	waits("pg_cancel_backend(pid)")
-	waits("true") // the question whether it was carried out
+	cancelled := waits("pg_cancel_backend(pid)", time.Time{})
+	waits("true", cancelled) // the question whether it was carried out
 	if n := stored.Load() - before; n > 0 {
 		t.Errorf("%d told to be stored that no standby has", n)
 	}

@@ -145,6 +145,29 @@ func TestSessionsAreSetAsStatementsAreWritten(t *testing.T) {
 	}
 }
 
+// A backup without the rows that a policy hides from its user would pass for whole.
+func TestWhatAPolicyHidesIsNotLeftOutInSilence(t *testing.T) {
+	t.Parallel()
+	cluster := dbtest.Start(t, "fsync=off")
+	url := cluster.Database(t)
+	mustCommit(t, openAt(t, url), publishing(t, "x", 2)...)
+	cluster.Execute(t, databaseOf(t, url), "ALTER TABLE atommq_entry ENABLE ROW LEVEL SECURITY", "CREATE ROLE clerk LOGIN",
+		"GRANT SELECT ON ALL TABLES IN SCHEMA public TO clerk", "GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO clerk")
+	clerk := strings.Replace(url, "user=atommq", "user=clerk", 1)
+	_, err := (&Backup{From: clerk, To: filepath.Join(t.TempDir(), "backup.db")}).Run(t.Context())
+	if !IsDenied(err) {
+		t.Errorf("Backup = %v", err)
+	}
+	s := openAt(t, clerk)
+	if page, err := s.Read(t.Context(), bus.Query{Feed: "x", Limit: 10}); !IsDenied(err) {
+		t.Errorf("Read = %v, %v", page, err)
+	}
+	cluster.Execute(t, "postgres", "ALTER ROLE clerk BYPASSRLS")
+	if page, err := openAt(t, clerk).Read(t.Context(), bus.Query{Feed: "x", Limit: 10}); err != nil || len(page) != 2 {
+		t.Errorf("Read = %v, %v", page, err)
+	}
+}
+
 // mustTakeItsTime finds no setting of a session that would break it off.
 func mustTakeItsTime(t *testing.T, what, dsn string, open func(context.Context, string) (*copySide, error)) {
 	t.Helper()

@@ -145,8 +145,9 @@ const (
 	homing = ` SELECT set_config('search_path', quote_ident(n.nspname) || ', ' || current_setting('search_path'), false)
 		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 		WHERE c.oid = to_regclass('atommq_schema') AND n.nspname IS DISTINCT FROM current_schema(); `
-	// isolation is what statements are written for.
-	isolation = "SET default_transaction_isolation = 'read committed'; "
+	// isolation is what statements are written for: all that others have committed, and no rows left
+	// out, in silence, because a policy hides them from the user.
+	isolation = "SET default_transaction_isolation = 'read committed'; SET row_security = off; "
 	// Every statement of the store finds its rows through an index, in its order where it needs
 	// only the first of them. The planner, which knows the tables as they were minutes ago, or not
 	// at all, must not take them for empty, nor a feed for so short that its rows may as well be
@@ -154,9 +155,10 @@ const (
 	planning = isolation + "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off; "
 	// A node that is cut off in a transaction must not stop the others for longer than it may keep
 	// claims. What is acknowledged is on disk. Its lock, which it has for as long as the session
-	// lasts, keeps a copy of the whole database away, as a copy does the writer.
+	// lasts, keeps a copy of the whole database away, as a copy does the writer. It hears the warnings
+	// of a COMMIT.
 	writerSession = planning + `SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '10s';
-		SET standard_conforming_strings = on; SET array_nulls = on; SET statement_timeout = 0;
+		SET standard_conforming_strings = on; SET array_nulls = on; SET statement_timeout = 0; SET client_min_messages = warning;
 		SELECT set_config('idle_session_timeout', '0', false) WHERE current_setting('idle_session_timeout', true) IS NOT NULL;
 		SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
 		DO $$ BEGIN IF NOT pg_try_advisory_lock_shared(` + presence + `) THEN
