@@ -108,7 +108,7 @@ func TestTheFirstServerThatAnswersIsTaken(t *testing.T) {
 func TestAPasswordIsNotShown(t *testing.T) {
 	for _, dsn := range []string{
 		"postgres://u:secret@a/x", "postgres://u:secret@a:1,b:2/x", "postgres://a/x?password=secret&sslpassword=secret",
-		"postgres://u:se%cret@a/x", "postgres://u:secret@a/x?sslmode=no",
+		"postgres://u:se%cret@a/x", "postgres://u:secret@a/x?sslmode=no", "postgres://a/x?sslinline=true&sslkey=secret",
 	} {
 		if name := Name(dsn); strings.Contains(name, "secret") || strings.Contains(name, "cret") {
 			t.Errorf("%s is shown as %s", dsn, name)

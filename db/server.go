@@ -17,7 +17,7 @@ import (
 
 // server is where a PostgreSQL database is: one server, or several of which one is the primary.
 type server struct {
-	name string // to show to people: without password
+	name string // to show to people: without password or key
 	dsn  string // as the driver takes it
 	path string // of schemas, "" for the server's own
 }
@@ -27,7 +27,7 @@ func IsPostgres(dsn string) bool {
 	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
 }
 
-// Name returns dsn as it may be shown: without a password.
+// Name returns dsn as it may be shown: without a password or key.
 func Name(dsn string) string {
 	if !IsPostgres(dsn) {
 		return dsn
@@ -49,6 +49,9 @@ func parseServer(dsn string) (*server, error) {
 	params := u.Query()
 	params.Del("password")
 	params.Del("sslpassword")
+	if params.Has("sslinline") { // then it is the key, and not the name of its file
+		params.Del("sslkey")
+	}
 	name.RawQuery = params.Encode()
 	params = u.Query()
 	path := params.Get("search_path")
