@@ -104,7 +104,7 @@ func TestAnAnswerByFastCGIThatBreaksOffIsSeenToAtOnce(t *testing.T) {
 			f.breaksOff(t, path, path != "/whole")
 		}
 	}
-	if text := log.take(); strings.Count(text, "panic while serving FastCGI") != 2 || !strings.Contains(text, "a fault") {
+	if text := log.take(); strings.Count(text, "panic while serving FastCGI") != 3 || !strings.Contains(text, "a fault") {
 		t.Errorf("the log has %s", text)
 	}
 	if err := server.Shutdown(t.Context()); err != nil {
