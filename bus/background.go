@@ -53,6 +53,9 @@ func (b *Bus) tidy(ctx context.Context) {
 }
 
 func (b *Bus) forgetKeys(ctx context.Context) error {
+	if b.config.KeyWindow < 0 {
+		return nil
+	}
 	return repeat(forgetBatch, func() (int, error) {
 		return b.store.ForgetKeys(ctx, time.Now().Add(-b.config.KeyWindow), forgetBatch)
 	})

@@ -34,7 +34,7 @@ type Config struct {
 	PendingBytes int           // accepted and not yet committed; a publisher waits beyond it; default 64 MiB
 	BatchEntries int           // entries and edits in one commit, default 2048
 	PageBytes    int           // XML in one Slice before it ends early, default 8 MiB
-	KeyWindow    time.Duration // how long an idempotency key is remembered, default 24 h
+	KeyWindow    time.Duration // how long an idempotency key is remembered, default 24 h; below 0, this bus forgets none
 	MediaGrace   time.Duration // how long an upload may pause, and replaced media can still be read, default 10 min
 	Log          *slog.Logger  // default slog.Default()
 }
@@ -44,7 +44,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.PendingBytes, 64<<20)
 	setDefault(&c.BatchEntries, 2048)
 	setDefault(&c.PageBytes, 8<<20)
-	setDefault(&c.KeyWindow, 24*time.Hour)
+	if c.KeyWindow == 0 {
+		c.KeyWindow = 24 * time.Hour
+	}
 	setDefault(&c.MediaGrace, 10*time.Minute)
 	if c.Log == nil {
 		c.Log = slog.Default()

@@ -338,6 +338,21 @@ func TestKeysAreForgottenAfterTheirWindow(t *testing.T) {
 	})
 }
 
+// What servers are to remember, an import beside them that takes its time must not forget.
+func TestABusWithoutAWindowForgetsNoKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, &bustest.Memory{}, nil, bus.Config{KeyWindow: -1})
+		p := post("x", "a")
+		p.Key = "k"
+		publish(t, b, p)
+		<-time.After(7 * 24 * time.Hour)
+		if out := publish(t, b, p); !out[0].Replayed {
+			t.Error("the key was forgotten")
+		}
+		b.Close()
+	})
+}
+
 func TestEdits(t *testing.T) {
 	b := open(t, &bustest.Memory{}, nil, bus.Config{})
 	ctx := context.Background()

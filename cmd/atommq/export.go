@@ -107,7 +107,7 @@ func (x *export) feed(ctx context.Context, f *feeds.Feed) error {
 		return x.document(ctx, f)
 	}
 	dir := filepath.Join(x.dir, directoryOf(f.Name))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := makeDirectory(dir); err != nil {
 		return err
 	}
 	page, err := x.page(ctx, f, 0)
@@ -134,7 +134,45 @@ func (x *export) feed(ctx context.Context, f *feeds.Feed) error {
 	if err != nil {
 		return err
 	}
-	return removeLonger(dir, number)
+	if err := removeLonger(dir, number); err != nil {
+		return err
+	}
+	return syncNames(dir)
+}
+
+// makeDirectory is os.MkdirAll, and has what it made outlast a power cut.
+func makeDirectory(dir string) error {
+	parent := filepath.Dir(dir)
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, fs.ErrNotExist) && parent != dir {
+		if err = makeDirectory(parent); err == nil {
+			err = os.Mkdir(dir, 0o755)
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	return syncDirectory(parent)
+}
+
+// syncNames has the files of a feed's directory keep their names through a power cut.
+func syncNames(dir string) error {
+	err := syncDirectory(filepath.Join(dir, mediaDirectory))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return syncDirectory(dir)
+}
+
+func syncDirectory(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // removeLonger removes the documents from number on, which a former, longer archive of the feed has left.
@@ -191,7 +229,7 @@ func (x *export) write(ctx context.Context, dir string, number int, p *feeds.Pag
 		if m.Media == "" {
 			continue
 		}
-		if err := os.MkdirAll(filepath.Join(dir, mediaDirectory), 0o755); err != nil {
+		if err := makeDirectory(filepath.Join(dir, mediaDirectory)); err != nil {
 			return err
 		}
 		err := writeWhole(filepath.Join(dir, mediaDirectory, m.UUID), func(w io.Writer) (err error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,6 +76,31 @@ func TestALongFeedIsExportedWholeEitherWay(t *testing.T) {
 	}
 	if again := runAtommq(t, "export", "long", "--db", in("again.db")); len(again) == 0 {
 		t.Error("nothing is exported again")
+	}
+}
+
+// A name that is not on the disk goes with a power cut, and the file with it.
+func TestWhatAnExportWroteKeepsItsNamesThroughAPowerCut(t *testing.T) {
+	strace := needProgram(t, "strace", "strace")
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := func(name string) string { return filepath.Join(dir, name) }
+	p := startServer(t, "--db", in("bus.db"))
+	resp, err := http.Post(p.URL+"feeds/files", "image/png", strings.NewReader("a file"))
+	if err != nil || resp.Body.Close() != nil || resp.StatusCode != http.StatusCreated {
+		t.Fatal(resp, err)
+	}
+	run(t, strace, "-f", "-y", "-e", "trace=fsync", "-o", in("trace"), "atommq", "export", "--all", "--to", in("new/archive"), "--db", in("bus.db"))
+	trace, err := os.ReadFile(in("trace"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"", "new", "new/archive", "new/archive/files", "new/archive/files/media"} {
+		if !strings.Contains(string(trace), "<"+in(name)+">)") {
+			t.Errorf("the directory %q is not brought to the disk:\n%s", name, trace)
+		}
 	}
 }
 

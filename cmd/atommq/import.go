@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +32,7 @@ func importCommand() *cobra.Command {
 feed or entry of other programs. An entry keeps its atom:id, its times and its bytes; one that AtomMQ exported its uuid, too. Ids, the values of
 Xlastid, are new. An import that is stopped goes on when it is run again, and one that is run twice
 publishes nothing twice: an entry that the database has is passed over, and one that it had and that consumers took, or that
-is no longer kept, for as long as idempotency keys are remembered.
+is no longer kept, for as long as servers remember idempotency keys (--idempotency-window of theirs, a day by default).
 
 A DIR is what export --to wrote. A document without the name of a feed in it needs --feed.
 
@@ -225,9 +223,7 @@ func (i *importer) entitle(ctx context.Context, feed, title string) error {
 func (i *importer) entry(ctx context.Context, feed string, e *feeds.Entry, dir string) error {
 	m, sum, err := feeds.Unkeep(e)
 	if errors.Is(err, feeds.ErrNotKept) {
-		p := bus.Post{Feed: feed, Entry: e, UUID: uuidOf(feed, e)}
-		p.Key = importKey(&p)
-		return i.add(ctx, p, nil)
+		return i.add(ctx, bus.Post{Feed: feed, Entry: e, UUID: uuidOf(feed, e)}, nil)
 	}
 	if err != nil {
 		return err
@@ -235,18 +231,10 @@ func (i *importer) entry(ctx context.Context, feed string, e *feeds.Entry, dir s
 	p := bus.Post{Feed: feed, UUID: m.UUID, Entry: &feeds.Entry{
 		ID: m.AtomID, Title: m.Title, Published: m.Published, Updated: m.Updated, Absent: m.Absent, XML: m.XML, Media: m.Media,
 	}}
-	p.Key = importKey(&p)
 	if m.Media == "" {
 		return i.add(ctx, p, nil)
 	}
 	return i.add(ctx, p, &attachment{dir, m.UUID, sum})
-}
-
-// importKey is the idempotency key of what a document holds: an entry that consumers took, or that
-// is no longer kept, leaves nothing else by which it is known again.
-func importKey(p *bus.Post) string {
-	sum := sha256.Sum256(p.Entry.XML)
-	return "import " + p.UUID + " " + hex.EncodeToString(sum[:16])
 }
 
 // attachment is a file of an archive that an entry links to.

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -39,8 +41,18 @@ func derived(feed, name string) string {
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("urn:atommq:"+feed+"\n"+name)).String()
 }
 
+// importKey is the idempotency key of what is imported: an entry that consumers took, or that is no
+// longer kept, leaves nothing else by which it is known again.
+func importKey(p *bus.Post) string {
+	sum := sha256.Sum256(p.Entry.XML)
+	return "import " + p.UUID + " " + hex.EncodeToString(sum[:16])
+}
+
 // add publishes p sooner or later, unless the database has it. media is what it links to, nil for nothing.
 func (i *importer) add(ctx context.Context, p bus.Post, media *attachment) error {
+	if p.Key == "" {
+		p.Key = importKey(&p)
+	}
 	there, draft, err := i.place(ctx, &p)
 	switch {
 	case err != nil:
@@ -144,6 +156,7 @@ func (i *importer) withMedia(ctx context.Context, p bus.Post, a *attachment) err
 	if a.sum != nil && !bytes.Equal(p.Media.Digest[:], a.sum) {
 		return fmt.Errorf("media of entry %s: are not the bytes that were exported (SHA-256): the archive is damaged; take them from another one", p.UUID)
 	}
+	p.Key += " " + hex.EncodeToString(p.Media.Digest[:16]) // another file under the same entry is news
 	done, err := i.bus.Publish(ctx, p)
 	if err != nil {
 		return err

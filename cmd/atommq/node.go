@@ -106,7 +106,7 @@ func startNode(ctx context.Context, s *settings, cfg db.Config, log *slog.Logger
 	}
 	b, err := bus.Open(ctx, store, store, bus.Config{
 		CacheBytes: int(s.CacheBytes),
-		KeyWindow:  time.Duration(s.IdempotencyWindow),
+		KeyWindow:  s.keyWindow(),
 		Log:        log,
 	})
 	if err != nil {
@@ -118,6 +118,15 @@ func startNode(ctx context.Context, s *settings, cfg db.Config, log *slog.Logger
 	}
 	receiving := semaphore.NewWeighted(int64(max(s.ReceiveBytes, 2*s.MaxBody, 1<<20)))
 	return &node{store, b, access, room, receiving}, nil
+}
+
+// keyWindow returns how long this node's bus remembers idempotency keys. A command that works beside
+// servers is not told, and may take longer than the keys that it would then forget: it leaves that to them.
+func (s *settings) keyWindow() time.Duration {
+	if s.IdempotencyWindow == 0 {
+		return -1
+	}
+	return time.Duration(s.IdempotencyWindow)
 }
 
 // explainOpening says what to do about a database, which flag names, that holds no bus, or is on a

@@ -291,3 +291,13 @@ func writeFile(t *testing.T, name, text string) {
 		t.Fatal(err)
 	}
 }
+
+// An import may take longer than keys are remembered by default, beside servers that are told to remember them longer.
+func TestOnlyServersForgetIdempotencyKeys(t *testing.T) {
+	if s := declare(new(cobra.Command), "db", "max-media"); s.keyWindow() >= 0 {
+		t.Errorf("a command forgets them after %v", s.keyWindow())
+	}
+	if s := declare(new(cobra.Command), "db", "idempotency-window"); s.keyWindow() != 24*time.Hour {
+		t.Errorf("a server forgets them after %v", s.keyWindow())
+	}
+}
