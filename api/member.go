@@ -46,10 +46,6 @@ func uuidOf(segment string) (string, error) {
 	return id, nil
 }
 
-func memberURL(collection string, m *feeds.Member) string {
-	return collection + "/entries/" + m.UUID
-}
-
 // getMember answers with one entry.
 func (s *site) getMember(w http.ResponseWriter, r *http.Request) error {
 	feed, err := feedName(r)
@@ -124,7 +120,7 @@ func (s *site) writeMember(w http.ResponseWriter, r *http.Request, status int, e
 
 func (s *site) writeMemberHTML(w http.ResponseWriter, r *http.Request, e *bus.Entry, f *bus.Feed, base string) error {
 	collection := base + feeds.Path(e.Feed)
-	self := memberURL(collection, &e.Member)
+	self := e.URL(collection)
 	p := &feeds.Page{
 		Feed: f.Feed, Collection: collection, Base: base, Self: self, Alternate: self,
 		Members: []*feeds.Member{&e.Member},
@@ -193,7 +189,7 @@ func (s *site) putMember(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	h := w.Header()
-	h["Content-Location"] = []string{memberURL(s.baseOf(r)+feeds.Path(feed), &e.Member)}
+	h["Content-Location"] = []string{e.URL(s.baseOf(r) + feeds.Path(feed))}
 	h["Cache-Control"] = noCache
 	s.writeChanged(w, r, http.StatusOK, e)
 	return nil

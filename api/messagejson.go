@@ -25,7 +25,7 @@ type messageJSON struct {
 
 // messageOf shows an entry as its STOMP form does. Of a header that is repeated, the first counts.
 func messageOf(e *bus.Entry, collection string) messageJSON {
-	m := messageJSON{ID: e.ID, Href: memberURL(collection, &e.Member), Title: e.Title}
+	m := messageJSON{ID: e.ID, Href: e.URL(collection), Title: e.Title}
 	msg, err := feeds.MessageOf(&e.Member)
 	if err != nil {
 		return m // cannot be: what is kept was read before

@@ -144,7 +144,7 @@ func (s *site) created(w http.ResponseWriter, r *http.Request, p bus.Published) 
 			Detail: fmt.Sprintf("This Idempotency-Key published the entry urn:uuid:%s, which is gone since. Use a new key to publish anew.", e.UUID),
 		}
 	}
-	url := []string{memberURL(s.baseOf(r)+feeds.Path(e.Feed), &e.Member)}
+	url := []string{e.URL(s.baseOf(r) + feeds.Path(e.Feed))}
 	h := w.Header()
 	h["Location"] = url
 	h["Content-Location"] = url

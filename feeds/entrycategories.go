@@ -22,7 +22,7 @@ func CategoriesOf(m *Member) []Category {
 			continue
 		}
 		if t.space == NamespaceAtom && string(t.name.localPart()) == "category" {
-			found = append(found, Category{Term: p.attrString("term"), Scheme: p.attrString("scheme"), Label: p.attrString("label")})
+			found = append(found, p.category())
 		}
 		if err := p.skip(); err != nil {
 			return found

@@ -63,7 +63,7 @@ type jsonExtension struct {
 func AppendJSONItem(dst []byte, m *Member, f *Feed, collection string) []byte {
 	item := jsonItem{
 		ID:     m.AtomURI(),
-		AtomMQ: jsonExtension{ID: max(m.ID, 0), Feed: m.Feed, URL: collection + entriesURL + m.UUID, Deleted: m.Deleted},
+		AtomMQ: jsonExtension{ID: max(m.ID, 0), Feed: m.Feed, URL: m.URL(collection), Deleted: m.Deleted},
 	}
 	if m.Deleted {
 		item.ContentText, item.DateModified = new(string), rfc3339(m.Edited)

@@ -32,7 +32,7 @@ func (m *Member) AtomURI() string {
 	if m.AtomID != "" {
 		return m.AtomID
 	}
-	return "urn:uuid:" + m.UUID
+	return urnUUID + m.UUID
 }
 
 const (
@@ -190,10 +190,11 @@ func (w *writer) mediaContent(typ, src string) {
 	w.raw("/>")
 }
 
-// MediaURL returns the URL of a member's media; collection is that of its feed.
-func (m *Member) MediaURL(collection string) string {
-	return collection + entriesURL + m.UUID + mediaURL
-}
+// URL returns the member's own URL; collection is that of its feed.
+func (m *Member) URL(collection string) string { return collection + entriesURL + m.UUID }
+
+// MediaURL returns the URL of its media.
+func (m *Member) MediaURL(collection string) string { return m.URL(collection) + mediaURL }
 
 // contentType reports whether content may say that it has the media type typ: composite ones it may
 // not (RFC 4287 §4.1.3.1).

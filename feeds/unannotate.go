@@ -110,7 +110,7 @@ func (a *annotation) fillIn(t token) error {
 	var part Parts
 	name := string(t.name.localPart())
 	switch {
-	case name == "link" && a.linkRelation() == "alternate" && strings.HasSuffix(a.attrString("href"), "/entries/"+a.UUID):
+	case name == "link" && a.linkRelation() == "alternate" && strings.HasSuffix(a.attrString("href"), entriesURL+a.UUID):
 		part = PartAlternate
 	case name == "author":
 		var author Person

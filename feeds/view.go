@@ -146,9 +146,14 @@ func (p *parser) viewChild(v *View, t token, source *[]Person) (err error) {
 		_, l.Base = p.inherit("", v.Base)
 		v.Links = append(v.Links, l)
 	case "category":
-		v.Categories = append(v.Categories, Category{Term: p.attrString("term"), Scheme: p.attrString("scheme"), Label: p.attrString("label")})
+		v.Categories = append(v.Categories, p.category())
 	}
 	return p.skip()
+}
+
+// category returns what the category that has just begun says.
+func (p *parser) category() Category {
+	return Category{Term: p.attrString("term"), Scheme: p.attrString("scheme"), Label: p.attrString("label")}
 }
 
 // attrString is attr for those who need a string of their own.

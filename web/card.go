@@ -14,13 +14,13 @@ import (
 
 // place is where an entry is shown, with what it may take up there.
 type place struct {
-	entry   int // bytes of its XML that are worth reading
-	html    int // bytes of HTML source read
-	source  int // bytes of text or source shown
-	items   int // authors, categories, links
-	clip    int // bytes of text from which content is clipped; 0 never clips
-	lines   int // lines of text likewise
-	excerpt bool
+	entry   int  // bytes of its XML that are worth reading
+	html    int  // bytes of HTML source read
+	source  int  // bytes of text or source shown
+	items   int  // authors, categories, links
+	clip    int  // bytes of text from which content is clipped; 0 never clips
+	lines   int  // lines of text likewise
+	excerpt bool // headers on a line each, and nothing that the title says already
 }
 
 // onFeedPage is each entry's share of a page of n. HTML costs the most to
@@ -58,7 +58,7 @@ type card struct {
 func (p *Pages) newCard(m *feeds.Member, collection string, at place) card {
 	c := card{
 		ID:      m.ID,
-		Href:    collection + "/entries/" + m.UUID,
+		Href:    m.URL(collection),
 		UUID:    m.UUID,
 		Deleted: m.Deleted,
 		Draft:   m.Draft(),

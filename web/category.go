@@ -1,6 +1,8 @@
 package web
 
 import (
+	"cmp"
+
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
 
@@ -12,10 +14,7 @@ type category struct{ Name, Scheme string }
 func categories(from []feeds.Category) []category {
 	var out []category
 	for _, f := range from {
-		c := category{Name: f.Label, Scheme: f.Scheme}
-		if c.Name == "" {
-			c.Name = f.Term
-		}
+		c := category{Name: cmp.Or(f.Label, f.Term), Scheme: f.Scheme}
 		if c.Name != "" {
 			out = append(out, c)
 		}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/url"
 
 	g "maragu.dev/gomponents"
@@ -15,12 +16,11 @@ type link struct{ Name, Href, Rel, Type string }
 func links(from []feeds.Link, base *url.URL) []link {
 	var out []link
 	for _, f := range from {
-		l := link{Name: f.Title, Href: webURL(base, f.Href), Rel: f.Rel, Type: f.Type}
-		if l.Name == "" {
-			l.Name = f.Href
-		}
-		if l.Rel == "" {
-			l.Rel = "alternate" // RFC 4287 §4.2.7.2
+		l := link{
+			Name: cmp.Or(f.Title, f.Href),
+			Href: webURL(base, f.Href),
+			Rel:  cmp.Or(f.Rel, "alternate"), // RFC 4287 §4.2.7.2
+			Type: f.Type,
 		}
 		if l.Name != "" {
 			out = append(out, l)

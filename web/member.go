@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"strconv"
 
 	g "maragu.dev/gomponents"
@@ -26,20 +27,14 @@ const sourceShown = 64 << 10
 func (p *Pages) memberPage(page *feeds.Page) memberPage {
 	m := page.Members[0]
 	c := p.newCard(m, page.Collection, onMemberPage)
-	title := c.Title
-	if title == "" {
-		title = "Untitled"
-	}
+	title := cmp.Or(c.Title, "Untitled")
 	v := memberPage{
 		frame:     newFrame(title, page.Base),
 		Card:      c,
 		Name:      visible(m.Feed),
 		Published: newStamp(m.Published),
 		Edited:    newStamp(m.Edited),
-		AtomID:    m.AtomID,
-	}
-	if v.AtomID == "" {
-		v.AtomID = "urn:uuid:" + m.UUID
+		AtomID:    m.AtomURI(),
 	}
 	atom := feeds.AppendMember(nil, m, &page.Feed, page.Collection)
 	v.Source, v.Rest = printable(truncate(atom, sourceShown)), len(atom) > sourceShown

@@ -9,8 +9,8 @@ import (
 // openBox stands for a space that is to be seen.
 const openBox = "␣"
 
-// visible returns a name so that it can be seen and clicked: a page would leave out the spaces at its
-// ends, and of some names nothing would be left.
+// visible returns a name so that it can be seen and clicked: a page would leave out the spaces at
+// its ends, and of some names nothing would be left.
 func visible(name string) string {
 	inner := strings.TrimFunc(name, unicode.IsSpace)
 	if strings.IndexFunc(inner, isSeen) < 0 {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/url"
 
 	g "maragu.dev/gomponents"
@@ -15,14 +16,11 @@ type person struct{ Name, Href string }
 func people(from []feeds.Person, base *url.URL) []person {
 	var out []person
 	for _, f := range from {
-		p := person{Name: f.Name}
+		p := person{Name: cmp.Or(f.Name, f.Email)}
 		if f.URI != "" {
 			p.Href = webURL(base, f.URI)
 		} else if f.Email != "" {
 			p.Href = webURL(nil, "mailto:"+f.Email)
-		}
-		if p.Name == "" {
-			p.Name = f.Email
 		}
 		if p.Name != "" {
 			out = append(out, p)

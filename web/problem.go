@@ -22,12 +22,11 @@ func noFeedPage(base, collection, detail string) g.Node {
 	unborn := new(feeds.Feed)
 	return f.document(
 		f.problem(http.StatusNotFound, detail),
-		h.Section(h.Class("empty"), lines(
-			h.H2(g.Text("Begin this feed")),
+		empty("Begin this feed",
 			h.P(g.Text("Post its first entry:")),
 			newForm(unborn, pathOf(collection), unborn.Accepts).node(),
 			newHow(collection, 0, unborn.Accepts).node(),
-		)),
+		),
 	)
 }
 

@@ -16,7 +16,7 @@ import (
 // maxDepth is how deep elements may stand in an entry; browsers stop at 512 for the whole page.
 const maxDepth = 256
 
-var errDepth = errors.New("elements nest deeper than 256")
+var errDepth = errors.New("elements nest too deep")
 
 // sanitiser makes a publisher's HTML safe to stand inside a page. The markup is
 // parsed as a browser would and written out again, so that no tag stays open

@@ -72,13 +72,14 @@ func (p *Pages) Feeds(w http.ResponseWriter, l *feeds.List) error {
 	return p.write(w, newListPage(l).node())
 }
 
-// Problem writes the page of an answer other than the one asked for: its status, and what to do about it.
+// Problem writes the page of an answer other than the one asked for: its status, and what to do
+// about it.
 func (p *Pages) Problem(w http.ResponseWriter, base string, status int, detail string) error {
 	return p.write(w, problemPage(base, status, detail))
 }
 
-// NoFeed writes the page of an answer that says that there is no feed at the URL collection, with the
-// form that begins one.
+// NoFeed writes the page of an answer that says that there is no feed at the URL collection, with
+// the form that begins one.
 func (p *Pages) NoFeed(w http.ResponseWriter, base, collection, detail string) error {
 	return p.write(w, noFeedPage(base, collection, detail))
 }

@@ -5,10 +5,10 @@ import (
 	"encoding/xml"
 	"strings"
 
-	"atommq/feeds"
-
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"atommq/feeds"
 )
 
 // parseXHTML builds the tree of an XHTML fragment, where <br/> and <p/> are whole
