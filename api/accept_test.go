@@ -164,6 +164,19 @@ func TestAFormFromABrowserLeadsBackToItsFeed(t *testing.T) {
 	s.do(http.MethodPost, "/feeds/x", "<entry><title>c</title></entry>", atomType, browserAccept).want(t, http.StatusCreated)
 }
 
+func TestAFormFromABrowserThatMayNotReadIsToldThatItIsPublished(t *testing.T) {
+	g := invite(t, Handler{Pages: plainPages{}}, "ann x publish", "bob x read,publish")
+	const form = "Content-Type: application/x-www-form-urlencoded"
+	a := g.do(http.MethodPost, "/feeds/x", "title=a", form, browserAccept, g.as("ann")).want(t, http.StatusCreated)
+	a.wantText(t, `problem 201 Your entry is published in the feed "x"`)
+	a.wantField(t, "Content-Type", "text/html; charset=utf-8")
+	a.wantField(t, "Xlastid", "1")
+	if strings.Contains(a.body, "<title>a") || a.Header.Get("Location") == "" {
+		t.Errorf("%v\n%s", a.Header, a.body)
+	}
+	g.do(http.MethodPost, "/feeds/x", "title=b", form, browserAccept, g.as("bob")).want(t, http.StatusSeeOther)
+}
+
 // A person begins a feed on its own page.
 func TestAPersonMayBeginTheFeedThatThereIsNoneOf(t *testing.T) {
 	s := serve(t, Handler{Pages: plainPages{}})

@@ -99,7 +99,7 @@ type Pages interface {
 	// Feeds writes a page of the list of feeds.
 	Feeds(w http.ResponseWriter, l *feeds.List) error
 	// Problem writes the page of an answer other than the one asked for, which says what to do
-	// about it. base is the URL that links begin with.
+	// about it, or that something is done. base is the URL that links begin with.
 	Problem(w http.ResponseWriter, base string, status int, detail string) error
 	// NoFeed writes the page of an answer that says that there is no feed at the URL collection, to
 	// somebody who may begin it there.

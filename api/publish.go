@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -149,6 +150,9 @@ func (s *site) created(w http.ResponseWriter, r *http.Request, p bus.Published) 
 	h["Location"] = url
 	h["Content-Location"] = url
 	if s.pages != nil && fromBrowser(r) {
+		if !s.caller(r).May(bus.RightRead, e.Feed) {
+			return s.tellPublished(w, r, e)
+		}
 		showFeed(w, s.baseOf(r)+feeds.Path(e.Feed), e.ID)
 		return nil
 	}
@@ -188,6 +192,21 @@ func showFeed(w http.ResponseWriter, collection string, id int64) {
 	setPosition(h, id)
 	h["Cache-Control"] = noStore
 	w.WriteHeader(http.StatusSeeOther)
+}
+
+// tellPublished tells somebody who may not see the feed's page that it has the entry: sent there, they
+// would read that they may not, and post again.
+func (s *site) tellPublished(w http.ResponseWriter, r *http.Request, e *bus.Entry) error {
+	page := heldPage{header: make(http.Header)}
+	detail := fmt.Sprintf("Your entry is published in the feed %q, and is not shown here: this takes the right to read the feed. Do not send it again.", e.Feed)
+	if err := s.pages.Problem(&page, s.baseOf(r), http.StatusCreated, detail); err != nil {
+		return err
+	}
+	maps.Copy(w.Header(), page.header)
+	w.Header()["Cache-Control"] = noStore
+	leaveUnshown(w, http.StatusCreated, e)
+	writeTo(w, page.body)
+	return nil
 }
 
 // gone reports whether a replayed entry was deleted, or removed by retention.

@@ -228,7 +228,7 @@ func (p *parser) link(d *draft, t token) error {
 	if !p.has("", "href") {
 		return p.fail(t.start, `<%s> has no attribute href="…"`, t.name.full)
 	}
-	switch p.linkRelation() {
+	switch strings.ToLower(p.linkRelation()) { // RFC 8288 §3.3: they differ by more than case
 	case "edit", "edit-media":
 		return p.cut(d, t)
 	case "self":
