@@ -57,14 +57,16 @@ func (h *webSocketHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	taken := &hijacker{ResponseWriter: w}
+	c := new(webSocketConn)
 	ws, err := websocket.Accept(taken, r, &websocket.AcceptOptions{
 		Subprotocols:       subprotocols[:],
 		InsecureSkipVerify: true, // h.origins has verified
+		OnPingReceived:     c.answerPing,
 	})
 	if err != nil {
 		return // Accept has answered
 	}
-	c := newWebSocketConn(ws, taken.conn)
+	c.open(ws, taken.conn)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -25,7 +25,8 @@ const closeWait = 2 * time.Second
 //
 // What arrives comes through a pipe, written by receive in a goroutine of its own: package
 // websocket gives up a connection whose read passes a deadline, a pipe goes on. Pings are
-// answered there too, whatever the session does.
+// answered there too, whatever the session does, but for one that is being sent a message: that
+// comes first, however slowly the client takes it.
 type webSocketConn struct {
 	net.Conn          // the session's end of the pipe: its Read and SetReadDeadline
 	far      net.Conn // receive's end
@@ -33,18 +34,20 @@ type webSocketConn struct {
 	raw      net.Conn     // under ws
 	kind     atomic.Int32 // of the client's last message, a websocket.MessageType
 
+	sending  sync.Mutex             // held while something is sent
+	ping     atomic.Pointer[[]byte] // what the client sent with the last ping that was not answered yet
 	writing  atomic.Bool
 	begun    []byte        // the beginning of a frame whose end was not written yet
 	patience time.Duration // that the last write deadline left, 0 for any
 }
 
-func newWebSocketConn(ws *websocket.Conn, raw net.Conn) *webSocketConn {
-	c := &webSocketConn{ws: ws, raw: raw}
+// open begins to use ws, over raw.
+func (c *webSocketConn) open(ws *websocket.Conn, raw net.Conn) {
+	c.ws, c.raw = ws, raw
 	c.Conn, c.far = net.Pipe()
 	c.kind.Store(int32(websocket.MessageText))
 	// Messages pass through in pieces: what bounds them is the limits on frames.
 	ws.SetReadLimit(-1)
-	return c
 }
 
 // pieceBytes is how much of a message passes through the pipe at a time.
@@ -78,9 +81,11 @@ func (c *webSocketConn) Read(p []byte) (int, error) {
 
 // Write sends the frames in p, each as a message of its own: some clients take a message for
 // a frame. What p has of a last frame waits for the rest, which comes with the next call.
-func (c *webSocketConn) Write(p []byte) (int, error) {
-	c.writing.Store(true)
-	defer c.writing.Store(false)
+func (c *webSocketConn) Write(p []byte) (n int, err error) {
+	if err := c.beginSending(); err != nil {
+		return 0, err
+	}
+	defer func() { c.endSending(err) }()
 	frames := p
 	if len(c.begun) > 0 {
 		c.begun = append(c.begun, p...)
@@ -105,12 +110,80 @@ func (c *webSocketConn) Write(p []byte) (int, error) {
 }
 
 // writeTail sends the frame whose beginning was written, and which ends with tail.
-func (c *webSocketConn) writeTail(tail []byte) error {
-	c.writing.Store(true)
-	defer c.writing.Store(false)
+func (c *webSocketConn) writeTail(tail []byte) (err error) {
+	if err := c.beginSending(); err != nil {
+		return err
+	}
+	defer func() { c.endSending(err) }()
 	head := c.begun
 	c.begun = nil
 	return c.sendLong(head, tail)
+}
+
+// beginSending keeps pongs back, and has the client take what is sent in time.
+func (c *webSocketConn) beginSending() error {
+	c.writing.Store(true)
+	c.sending.Lock()
+	return c.hurry()
+}
+
+// endSending lets pongs go, and what package websocket sends of its own, unless sending failed.
+func (c *webSocketConn) endSending(err error) {
+	if err == nil {
+		_ = c.raw.SetWriteDeadline(time.Time{}) // a connection that fails this is closed
+	}
+	c.sending.Unlock()
+	c.writing.Store(false)
+	if err == nil {
+		c.pong()
+	}
+}
+
+// hurry gives the client its time for what is sent next.
+func (c *webSocketConn) hurry() error {
+	if c.patience == 0 {
+		return c.raw.SetWriteDeadline(time.Time{})
+	}
+	return c.raw.SetWriteDeadline(time.Now().Add(c.patience))
+}
+
+// pongWait is how long a client may take to read that its ping has come.
+const pongWait = 30 * time.Second
+
+// answerPing is package websocket's OnPingReceived. That one's own pong would have to get through
+// within 5 seconds, or it gives the connection up. Of several pings, the last one is answered
+// (RFC 6455 §5.5.3).
+func (c *webSocketConn) answerPing(_ context.Context, payload []byte) (byItself bool) {
+	payload = bytes.Clone(payload) // its buffer is used again
+	c.ping.Store(&payload)
+	c.pong()
+	return false
+}
+
+// pong answers the last ping, unless something is being sent: whoever does calls it after that.
+func (c *webSocketConn) pong() {
+	for c.ping.Load() != nil && c.sending.TryLock() {
+		if ping := c.ping.Swap(nil); ping != nil {
+			c.sendPong(*ping)
+		}
+		c.sending.Unlock()
+	}
+}
+
+// sendPong sends a frame, of the 125 bytes at most that control frames hold, past package websocket,
+// which has nothing in its buffer between messages.
+func (c *webSocketConn) sendPong(payload []byte) {
+	const pong = 0x80 | 0xa // the last frame, and the only one
+	err := c.raw.SetWriteDeadline(time.Now().Add(pongWait))
+	if err == nil {
+		_, err = c.raw.Write(append([]byte{pong, byte(len(payload))}, payload...))
+	}
+	if err == nil {
+		err = c.raw.SetWriteDeadline(time.Time{})
+	}
+	if err != nil {
+		_ = c.raw.Close() // it failed already
+	}
 }
 
 // send sends a message.
@@ -129,10 +202,8 @@ func (c *webSocketConn) sendLong(parts ...[]byte) error {
 	}
 	for _, part := range parts {
 		for piece := range slices.Chunk(part, pieceToWrite) {
-			if c.patience > 0 {
-				if err := c.raw.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
-					return err
-				}
+			if err := c.hurry(); err != nil {
+				return err
 			}
 			if _, err := w.Write(piece); err != nil {
 				return err
@@ -198,12 +269,13 @@ func (c *webSocketConn) Close() error {
 	return c.ws.Close(websocket.StatusNormalClosure, "")
 }
 
+// SetWriteDeadline bounds the calls of Write that begin later.
 func (c *webSocketConn) SetWriteDeadline(t time.Time) error {
 	c.patience = 0
 	if !t.IsZero() {
 		c.patience = max(time.Until(t), 1)
 	}
-	return c.raw.SetWriteDeadline(t)
+	return nil
 }
 
 func (c *webSocketConn) LocalAddr() net.Addr  { return c.raw.LocalAddr() }
