@@ -31,6 +31,9 @@ type Config struct {
 	Log *slog.Logger
 	// Existing has Open make nothing: it fails with ErrNoBus where there is none.
 	Existing bool
+	// KeepSchema has Open refuse a file that an older AtomMQ made, which may be working on it, as it
+	// refuses such a database of PostgreSQL.
+	KeepSchema bool
 }
 
 // ErrNoBus says that a database has no tables of AtomMQ yet, or is a file that is not there.
@@ -70,7 +73,7 @@ var (
 // bus.ErrNewerSchema, ErrReadOnly, ErrFull or ErrUnavailable where they fit, or this package's own.
 //
 // A file name or a file: URL with SQLite's parameters names a file, which is made if there is none,
-// and migrated. Only its owner can read and write one that is made; with the parameters mode or
+// and migrated, unless cfg says otherwise. Only its owner can read and write one that is made; with the parameters mode or
 // vfs, SQLite makes it instead. One that may only be read is opened for that; whatever writes then
 // fails with bus.ErrReadOnly.
 //
@@ -158,6 +161,9 @@ func migrate(ctx context.Context, loc location, cfg Config) error {
 		return err
 	}
 	defer db.Close()
+	if cfg.KeepSchema {
+		return migrations.Ensure(ctx, db.DB)
+	}
 	_, err = migrations.Up(ctx, db.DB)
 	return err
 }

@@ -20,7 +20,7 @@ func migrateCommand() *cobra.Command {
 		Use:   "migrate",
 		Short: "Bring a database to this version's schema, or show how far it is",
 		Long: `Migrate changes the schema of a database. A file, and an empty database of PostgreSQL, serve
-brings up to date by itself when it starts. A database of PostgreSQL that an older version made is
+brings up to date by itself when it starts; other commands leave an older schema alone. A database of PostgreSQL that an older version made is
 changed by migrate alone: older processes may be working on it.`,
 		RunE: func(*cobra.Command, []string) error { return misusef("no command given: up or status") },
 	}

@@ -61,7 +61,9 @@ func openNode(ctx context.Context, s *settings, log *slog.Logger) (*node, error)
 	return startNode(ctx, s, db.Config{}, log)
 }
 
-// openExisting is openNode where there must be a bus: a mistyped name makes none.
+// openExisting opens a database for what works beside servers. There must be a bus: a mistyped name
+// makes none. And it must have this program's schema: where it has an older one, an older server may
+// be at work, which could not go on.
 func openExisting(ctx context.Context, s *settings, log *slog.Logger) (*node, error) {
 	if err := s.from("db", mustExist("--db", s.DB)); err != nil {
 		if errors.Is(err, errNoFile) {
@@ -69,7 +71,7 @@ func openExisting(ctx context.Context, s *settings, log *slog.Logger) (*node, er
 		}
 		return nil, err
 	}
-	return startNode(ctx, s, db.Config{Existing: true}, log)
+	return startNode(ctx, s, db.Config{Existing: true, KeepSchema: true}, log)
 }
 
 // makeBus says how.
@@ -191,8 +193,8 @@ func (n *node) close() error {
 // the name is mistyped, nobody else works on it. It makes none that guard would refuse to serve.
 func openServed(ctx context.Context, s *settings, in *entrances, log *slog.Logger) (*node, error) {
 	if at := in.exposed(); at != nil && s.Passcode == "" {
-		n, err := openExisting(ctx, s, log)
-		if errors.Is(err, errNoFile) || errors.Is(err, db.ErrNoBus) {
+		n, err := startNode(ctx, s, db.Config{Existing: true}, log)
+		if errors.Is(err, db.ErrNoBus) {
 			return nil, tooOpen(at, s)
 		}
 		return n, err
@@ -223,7 +225,7 @@ func logOfCommand() *slog.Logger { return slog.New(slog.NewTextHandler(os.Stderr
 // withAnyNode makes the database if there is none, and says so.
 func withAnyNode(ctx context.Context, s *settings, do func(*node) error) error {
 	missing := mustExist("--db", s.DB) != nil
-	n, err := openNode(ctx, s, logOfCommand())
+	n, err := startNode(ctx, s, db.Config{KeepSchema: true}, logOfCommand())
 	if err != nil {
 		return err
 	}
