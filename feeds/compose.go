@@ -52,8 +52,7 @@ func Compose(n Note) (*Entry, error) {
 	w.body(b)
 	w.close("entry")
 	doc, err := Parse(w.dst, "", Limits{Bytes: math.MaxInt})
-	var syntax *SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*SyntaxError](err); ok {
 		return nil, &NoteError{syntax.Reason} // where, is a matter of a document that nobody has seen
 	}
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // parseAckMode takes the ack header of SUBSCRIBE.
-func parseAckMode(f *stomp.Frame, v stomp.Version) (topicAck, error) {
+func parseAckMode(f *stomp.Frame, v stomp.Version) (ackMode, error) {
 	value, found := f.Get("ack")
 	switch {
 	case !found, string(value) == "auto":

@@ -202,8 +202,7 @@ func (c *conn) finish(ctx context.Context, err error) {
 
 // brokenReceipt returns the receipt that a frame asked for which is no frame.
 func brokenReceipt(err error) receipt {
-	var broken *stomp.Error
-	if errors.As(err, &broken) && broken.Receipt != "" {
+	if broken, ok := errors.AsType[*stomp.Error](err); ok && broken.Receipt != "" {
 		return receipt{broken.Receipt, true}
 	}
 	return receipt{}
@@ -230,7 +229,7 @@ func (c *conn) report(ctx context.Context, err error, r receipt) (ends bool) {
 func (c *conn) explain(err error) *fault {
 	f, known := faultOf(err)
 	if !known {
-		c.server.Log.Error("STOMP session", "session", c.name, "client", c.nc.RemoteAddr(), "error", err)
+		c.server.Log.Error("a STOMP frame failed", "session", c.name, "client", c.nc.RemoteAddr(), "error", err)
 	}
 	return f
 }

@@ -6,5 +6,6 @@
 // The methods of a Server may be called from any goroutine. A session has two goroutines. The
 // reader, which is the caller of ServeConn, takes frames and runs them in order; the writer writes
 // to the connection. Both end before ServeConn returns. What they share lies under one lock that is
-// never held across I/O or a call of the bus.
+// never held across I/O or a call of the bus. Over WebSocket a third one, the caller of ServeHTTP,
+// takes the messages in that the reader reads from.
 package stompgw

@@ -51,8 +51,8 @@ func refuse(nc net.Conn, f *fault, session string) {
 // answerInClear tells a client that speaks STOMP where TLS is spoken what is wrong: without TLS,
 // which is all that it understands.
 func answerInClear(err error) {
-	var plain tls.RecordHeaderError
-	if !errors.As(err, &plain) || plain.Conn == nil {
+	plain, _ := errors.AsType[tls.RecordHeaderError](err)
+	if plain.Conn == nil {
 		return
 	}
 	start := bytes.TrimLeft(plain.RecordHeader[:], "\r\n")

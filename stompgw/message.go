@@ -50,7 +50,7 @@ func (m *messages) wholeTail(ctx context.Context, e *feeds.Member, v stomp.Versi
 		feed = &f.Feed
 	}
 	msg := &feeds.Message{
-		Type: "application/atom+xml;type=entry",
+		Type: typeEntry,
 		Body: feeds.AppendDocument(nil, e, feed, m.baseURL+feeds.Path(e.Feed)),
 	}
 	if at, ok := expiry(e, sentWith(e)); ok {

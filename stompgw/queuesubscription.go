@@ -13,7 +13,7 @@ type queueSubscription struct {
 	holds    *holds        // nil with ack:auto
 	prefetch uint16
 	idLength uint16
-	mode     topicAck
+	mode     ackMode
 	kind     subscriptionKind
 	state    subscriptionState
 }

@@ -175,8 +175,8 @@ func (s *Server) Serve(l net.Listener) error {
 
 // temporary tells errors of Accept that pass, such as too many open files.
 func temporary(err error) bool {
-	var failed net.Error
-	return errors.As(err, &failed) && !errors.Is(err, net.ErrClosed)
+	_, failed := errors.AsType[net.Error](err)
+	return failed && !errors.Is(err, net.ErrClosed)
 }
 
 // pause waits before accepting is tried again: 5 ms at first, at most a second, with jitter.

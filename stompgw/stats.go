@@ -6,7 +6,8 @@ import (
 	"atommq/stompgw/stomp"
 )
 
-// Stats is what a Server did since its first session, and what clients do with it now. What counts only rises.
+// Stats is what a Server did since its first session, which only rises, and what clients do with it
+// now.
 type Stats struct {
 	Connections int   // now
 	Accepted    int64 // connections, those refused for want of room included
@@ -45,8 +46,15 @@ func (s *Server) count(command stomp.Command) {
 func (s *Server) Stats() Stats {
 	s.init()
 	out := Stats{
-		Accepted: s.stats.accepted.Load(), Refused: s.stats.refused.Load(), Errors: s.stats.errors.Load(), Queues: int(s.stats.queues.Load()),
-		Dropped: s.stats.dropped.Load(), Messages: s.stats.messages.Load() + s.topics.delivered.Load(), Frames: make(map[string]int64), Slow: make(map[string]int64),
+		Accepted: s.stats.accepted.Load(),
+		Frames:   make(map[string]int64),
+		Messages: s.stats.messages.Load() + s.topics.delivered.Load(),
+		Errors:   s.stats.errors.Load(),
+		Refused:  s.stats.refused.Load(),
+		Dropped:  s.stats.dropped.Load(),
+		Slow:     make(map[string]int64),
+		Topics:   s.topics.size(),
+		Queues:   int(s.stats.queues.Load()),
 	}
 	for with, word := range slownessWords {
 		out.Slow[word] = s.stats.slow[with].Load()
@@ -54,7 +62,6 @@ func (s *Server) Stats() Stats {
 	for command := stomp.CONNECT; command <= stomp.DISCONNECT; command++ {
 		out.Frames[command.String()] = s.stats.frames[command].Load()
 	}
-	out.Topics = s.topics.size()
 	head := s.Bus.Head()
 	s.mu.Lock()
 	defer s.mu.Unlock()

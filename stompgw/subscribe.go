@@ -18,7 +18,7 @@ type subscription struct {
 	id       string
 	unnamed  bool // no id was given (1.0), and id is the destination
 	to       destination
-	mode     topicAck
+	mode     ackMode
 	prefetch int // 0 where none was asked for
 	timeout  time.Duration
 	group    string

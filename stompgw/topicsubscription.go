@@ -18,20 +18,20 @@ type topicSubscription struct {
 	after   int64    // Xlastid: replay what came after it first; fromNow for nothing
 	loss    bus.Loss // that Xlastid of a prefix knows of
 	whole   bool     // accept: application/atom+xml
-	ack     topicAck
+	ack     ackMode
 	window  int // prefetch asked for; 0 for none. ackAuto has no use for it
 }
 
 // fromNow is the cursor of a subscription that wants what is published from its RECEIPT on.
 const fromNow = -1
 
-// topicAck is the ack mode of a topic subscription.
-type topicAck uint8
+// ackMode is how the messages of a subscription are acknowledged.
+type ackMode uint8
 
 const (
-	ackAuto       topicAck = iota
-	ackCumulative          // ack:client
-	ackIndividual          // ack:client-individual
+	ackAuto       ackMode = iota
+	ackCumulative         // ack:client
+	ackIndividual         // ack:client-individual
 )
 
 // Errors of subscribing.

@@ -106,8 +106,7 @@ func (w *writer) deliveryFailed(cause error) error {
 		w.die()
 		return err
 	}
-	var behind *cutOffError
-	if errors.As(cause, &behind) {
+	if _, behind := errors.AsType[*cutOffError](cause); behind {
 		w.server.countSlow(slowLive)
 	}
 	f := w.explain(cause)

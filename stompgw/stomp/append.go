@@ -1,7 +1,6 @@
 package stomp
 
 import (
-	"bytes"
 	"encoding/binary"
 	"strconv"
 )
@@ -44,18 +43,6 @@ func AppendBody(dst, body []byte) []byte {
 	dst = append(dst, "content-length:"...)
 	dst = strconv.AppendInt(dst, int64(len(body)), 10)
 	dst = append(dst, "\n\n"...)
-	dst = append(dst, body...)
-	return append(dst, "\x00\n"...)
-}
-
-// AppendText ends the frame like AppendBody, without content-length, whose absence
-// many clients take for "this is text". A body with a NUL would be cut
-// there, so that one gets its content-length all the same.
-func AppendText(dst, body []byte) []byte {
-	if bytes.IndexByte(body, 0) >= 0 {
-		return AppendBody(dst, body)
-	}
-	dst = append(dst, '\n')
 	dst = append(dst, body...)
 	return append(dst, "\x00\n"...)
 }

@@ -162,7 +162,7 @@ func heap() uint64 {
 func TestReadingAllocatesNothingPerFrame(t *testing.T) {
 	for name, text := range map[string][]byte{
 		"counted": sendFrame(AppendBody),
-		"open":    sendFrame(AppendText),
+		"open":    sendFrame(appendOpenBody),
 		"escaped": AppendEnd(AppendHeader([]byte("ACK\r\n"), V12, "a:b", "\r\n:\\")),
 	} {
 		r := reader(&endless{text: text}, V12, Limits{})

@@ -89,7 +89,7 @@ func again(t *testing.T, sent []byte, v Version, limits Limits) {
 		if _, counted := f.Get("content-length"); counted {
 			written = append(append(append(written, '\n'), f.Body...), 0)
 		} else {
-			written = AppendText(written, f.Body)
+			written = appendOpenBody(written, f.Body)
 		}
 		g, err := reader(bytes.NewReader(written), v, Limits{}).Next()
 		if err != nil {
@@ -113,7 +113,7 @@ func FuzzAppend(f *testing.F) {
 			t.Skip("is the business of AppendBody")
 		}
 		v := Version(version % 3)
-		for _, finish := range []func(dst, body []byte) []byte{AppendBody, AppendText} {
+		for _, finish := range []func(dst, body []byte) []byte{AppendBody, appendOpenBody} {
 			text := AppendHeader(AppendCommand(nil, SEND), v, "first", "x")
 			text = AppendHeader(text, v, name, value)
 			text = finish(text, body)
