@@ -117,6 +117,7 @@ type look struct {
 	names []string // of feeds written to
 	all   bool     // perhaps all of them
 	head  int64
+	lost  bool // what was seen: a standby took over without it
 }
 
 // look asks the store what was committed since everything was seen.
@@ -127,7 +128,7 @@ func (h *hub) look(ctx context.Context) look {
 	after := h.seen.all
 	h.mu.Unlock()
 	names, head, more, err := h.store.Changed(ctx, after, changedNames)
-	return look{names: names, all: more || err != nil, head: head}
+	return look{names: names, all: more || err != nil, head: head, lost: err == nil && head < after}
 }
 
 // absorb takes in what a look has shown, and returns what there is to announce. Every tail is
@@ -139,6 +140,9 @@ func (h *hub) absorb(l look) news {
 	h.advance(l.head)
 	h.seen.upTo(l.head)
 	h.distrust(h.head.Load())
+	if l.lost {
+		h.resetLog()
+	}
 	if n.all {
 		h.log.stale = true
 		n.wakes = h.watches.stirAll(n.wakes)

@@ -57,7 +57,8 @@ type Log interface {
 
 	// Changed returns the names of feeds that have an entry or a tombstone with an id above
 	// after, at most limit of them, and the log's head. When there are more than limit, it
-	// returns no names and more = true.
+	// returns no names and more = true. A head below after says that the store has lost entries, as
+	// a standby that took over may have; Changed makes sure that no node gives their ids again.
 	Changed(ctx context.Context, after int64, limit int) (names []string, head int64, more bool, err error)
 }
 

@@ -77,6 +77,9 @@ func (s *Store) Commit(ctx context.Context, pieces iter.Seq[[]*bus.Op]) error {
 		return fmt.Errorf("write to the log: %w", translate(ctx, err))
 	}
 	c.assumed.learn(c)
+	if c.dirty || c.published() {
+		c.known.count.Store(c.mark.count)
+	}
 	c.tell()
 	return nil
 }

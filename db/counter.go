@@ -1,10 +1,6 @@
 package db
 
-import (
-	"database/sql/driver"
-	"log/slog"
-	"sync/atomic"
-)
+import "database/sql/driver"
 
 // newestID, of atommq_log, is the newest id of all. In a file, where nobody else writes at the same
 // time, the newest entry tells it as well as the counter does: that is raised before entries are
@@ -17,30 +13,6 @@ const (
 	readCounter  = "SELECT " + newestID + ", stirs FROM atommq_log /* FOR UPDATE */"
 	raiseCounter = "UPDATE atommq_log SET last_id = " + newestEntry + " WHERE last_id < " + newestEntry
 )
-
-// horizon is the newest id that a store knows of on a server. No id is given again up to it, though
-// the counter may be behind: a standby that took over without the last commits has lost them, and
-// readers, here and elsewhere, are past their ids.
-type horizon struct {
-	id  atomic.Int64
-	log *slog.Logger // nil in a file, which loses nothing
-}
-
-// see takes notice of an id.
-func (h *horizon) see(id int64) {
-	for known := h.id.Load(); h.log != nil && id > known && !h.id.CompareAndSwap(known, id); known = h.id.Load() {
-	}
-}
-
-// above returns from where on ids are free, where the counter says last and known is what was known.
-func (h *horizon) above(last, known int64) int64 {
-	if last >= known {
-		return last
-	}
-	h.log.Error("the database has lost what was committed, as when an asynchronous standby takes over: restart every node, so that none shows it any more",
-		"after", last, "up to", known)
-	return known
-}
 
 // count locks the counter of ids and reads it, as later does. Nobody else can until the transaction
 // ends, so ids appear in the order they are taken. Beside that it has all commits that change more

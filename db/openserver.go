@@ -33,9 +33,11 @@ func openServer(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", server.name, translate(ctx, err)), pool.Close(), side.Close())
 	}
 	engine.herald = newHerald(side)
+	beats := &pulse{db: side}
 	w := &writer{engine: engine, asArrays: true, skipsLocked: true, repeats: true}
-	s := newStore(w, &reader{DB: sqlx.NewDb(pool, "postgres"), text: texts.text}, &pulse{db: side})
-	s.made, s.commit.known.log = engine.made, cfg.Log
+	s := newStore(w, &reader{DB: sqlx.NewDb(pool, "postgres"), text: texts.text}, beats)
+	s.made, s.commit.known.log, s.commit.known.pulse = engine.made, cfg.Log, beats
+	engine.commit = &s.commit
 	return s, nil
 }
 

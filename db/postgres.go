@@ -15,9 +15,10 @@ type postgres struct {
 	server *server
 	texts  *pgTexts
 	herald *herald
-	made   bool  // the tables, when it was opened
-	lock   int64 // this engine's own
-	warned bool  // the server did, since the transaction began
+	commit *commit // whose mark and horizon a new connection is compared with; nil until there is one
+	made   bool    // the tables, when it was opened
+	lock   int64   // this engine's own
+	warned bool    // the server did, since the transaction began
 
 	mu    sync.Mutex
 	conn  driver.Conn // nil until used, and after it failed
@@ -140,6 +141,12 @@ func (p *postgres) connect(ctx context.Context) error {
 	conn, err := session.Connect(ctx)
 	if err != nil {
 		return err
+	}
+	if p.commit != nil {
+		if err := p.commit.known.compare(conn, &p.commit.mark); err != nil {
+			_ = conn.Close()
+			return &unreachableError{err}
+		}
 	}
 	p.conn, p.stmts = conn, make(map[string]driver.Stmt)
 	p.batch.forget()

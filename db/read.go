@@ -64,7 +64,7 @@ const (
 	readPrefixOldest = "SELECT " + entryColumns + " FROM atommq_entry WHERE " + ofPrefix + " AND id > ?3 AND id < ?4 ORDER BY id LIMIT ?5"
 	readPrefixNewest = "SELECT " + entryColumns + " FROM atommq_entry WHERE " + ofPrefix + " AND id > ?3 AND id < ?4 ORDER BY id DESC LIMIT ?5"
 	// The bound inside keeps SQLite from walking the index of all feeds instead.
-	readChanged = "SELECT " + newestID + ` AS head, n.feed FROM atommq_log LEFT JOIN (
+	readChanged = "SELECT " + newestID + ` AS head, n.feed /* , stirs, CAST(extract(epoch FROM pg_postmaster_start_time()) AS TEXT) AS server */ FROM atommq_log LEFT JOIN (
 		SELECT DISTINCT feed FROM (SELECT feed FROM atommq_entry WHERE id > ? ORDER BY id LIMIT ?) AS newer LIMIT ?) AS n ON TRUE`
 )
 
@@ -220,13 +220,17 @@ func (s *Store) Head(ctx context.Context) (int64, error) {
 // ids would answer at once, but cost every commit a page.
 const changedSpan = 50_000
 
-// Changed implements bus.Log. Past changedSpan new entries, there is more than
-// it can name.
+// Changed implements bus.Log. Past changedSpan new entries, there is more than it can name, and so
+// there may be where a server has lost some.
 func (s *Store) Changed(ctx context.Context, after int64, limit int) (names []string, head int64, more bool, err error) {
 	var rows []struct {
-		Head int64
-		Feed *string // nil, in the only row, where nothing is newer
+		Head   int64
+		Feed   *string // nil, in the only row, where nothing is newer
+		Stirs  int64   // and Server, of a server
+		Server string
 	}
+	known := &s.commit.known
+	id, stirs := known.id.Load(), known.stirs.Load()
 	err = s.reader.selectOften(ctx, &rows, readChanged, after, changedSpan, limit+1)
 	if err == nil && len(rows) == 0 {
 		err = sql.ErrNoRows // of the counter
@@ -235,8 +239,14 @@ func (s *Store) Changed(ctx context.Context, after int64, limit int) (names []st
 		return nil, 0, false, fmt.Errorf("read what changed: %w", translate(ctx, err))
 	}
 	head = rows[0].Head
-	s.commit.known.see(head)
-	if head-after > changedSpan || len(rows) > limit {
+	if known.lost.Load() || head < id || rows[0].Stirs < stirs {
+		if err := s.makeGood(ctx); err != nil {
+			return nil, 0, false, fmt.Errorf("go on behind what was lost: %w", translate(ctx, err))
+		}
+	}
+	known.see(head)
+	known.rise(&known.stirs, rows[0].Stirs)
+	if known.moved(rows[0].Server) || head < after || head-after > changedSpan || len(rows) > limit {
 		return nil, head, true, nil
 	}
 	for _, r := range rows {

@@ -43,5 +43,6 @@ func (s *Store) Stirred(ctx context.Context, mark int64, limit int) (queues []in
 	for _, r := range rows {
 		queues, mark = append(queues, r.ID), r.Stirred
 	}
+	s.commit.known.rise(&s.commit.known.stirs, mark)
 	return queues, mark, nil
 }

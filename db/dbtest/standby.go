@@ -37,12 +37,23 @@ func StartStandby(t testing.TB, c *Cluster) *Cluster {
 	s.Run(t)
 	c.Execute(t, "postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'")
 	c.Execute(t, "postgres", "SELECT pg_reload_conf()")
-	c.awaitStandby(t)
+	c.awaitState(t, "sync")
 	return s
 }
 
-// awaitStandby waits until commits wait for a standby.
-func (c *Cluster) awaitStandby(t testing.TB) {
+// Detach has the standby s of c get nothing more, and c wait for it no longer.
+func (c *Cluster) Detach(t testing.TB, s *Cluster) {
+	t.Helper()
+	c.Execute(t, "postgres", "ALTER SYSTEM SET synchronous_standby_names = ''")
+	s.Execute(t, "postgres", "ALTER SYSTEM SET primary_conninfo = ''")
+	for _, server := range []*Cluster{c, s} {
+		server.Execute(t, "postgres", "SELECT pg_reload_conf()")
+	}
+	c.awaitState(t, "")
+}
+
+// awaitState waits until c's standby is in a state, "" for none.
+func (c *Cluster) awaitState(t testing.TB, want string) {
 	t.Helper()
 	db, err := sql.Open("postgres", c.URL("postgres"))
 	if err != nil {
@@ -57,12 +68,12 @@ func (c *Cluster) awaitStandby(t testing.TB) {
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			t.Fatal(err)
 		}
-		if state == "sync" {
+		if state == want {
 			return
 		}
 		<-again.C
 	}
-	t.Fatal("the standby does not follow")
+	t.Fatalf("the standby does not come to be %q", want)
 }
 
 // Promote makes a standby a primary, and waits until it takes writes.
