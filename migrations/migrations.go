@@ -98,12 +98,20 @@ func Up(ctx context.Context, db *sql.DB) (steps []Migration, err error) {
 		for _, r := range results {
 			steps = append(steps, step(r.Source, true))
 		}
-		return err
+		return undone(err)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("migrating: %w", err)
 	}
 	return steps, nil
+}
+
+// undone says of a step that failed what became of it and those before. goose calls that partial.
+func undone(err error) error {
+	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+		return fmt.Errorf("%s failed, and nothing was changed: %w", partial.Failed.Source.Path, partial.Err)
+	}
+	return err
 }
 
 // Status lists every step there is and whether db has taken it. It changes

@@ -184,8 +184,12 @@ func TestAFailedMigrationLeavesTheDatabaseAsItWas(t *testing.T) {
 	db := fresh(t)
 	execute(t, db, "CREATE TABLE atommq_key (in_the_way TEXT)")
 	before := column(t, db, schemaText)
-	if _, err := migrations.Up(t.Context(), db); err == nil {
+	_, err := migrations.Up(t.Context(), db)
+	if err == nil {
 		t.Fatal("Up succeeded over a table in its way")
+	}
+	if !strings.HasPrefix(err.Error(), "migrating: 00001_log.sql failed, and nothing was changed: ") {
+		t.Errorf("it says %q", err)
 	}
 	if diff := cmp.Diff(before, column(t, db, schemaText)); diff != "" {
 		t.Errorf("schema after the failure (-want +got):\n%s", diff)
