@@ -21,8 +21,9 @@ import (
 
 func importCommand() *cobra.Command {
 	var (
-		feed string
-		old  string
+		feed  string
+		old   string
+		again bool
 	)
 	most := byteSize(1 << 30)
 	cmd := &cobra.Command{
@@ -32,7 +33,8 @@ func importCommand() *cobra.Command {
 feed or entry of other programs. An entry keeps its atom:id, its times and its bytes; one that AtomMQ exported its uuid, too. Ids, the values of
 Xlastid, are new. An import that is stopped goes on when it is run again, and one that is run twice
 publishes nothing twice: an entry that the database has is passed over, and one that it had and that consumers took, or that
-is no longer kept, for as long as servers remember idempotency keys (--idempotency-window of theirs, a day by default).
+is no longer kept, for as long as servers remember idempotency keys (--idempotency-window of theirs, a day by default). With --again, what
+has gone is published again.
 
 A DIR is what export --to wrote. A document without the name of a feed in it needs --feed.
 
@@ -47,12 +49,13 @@ It works on the database that --db names, also beside a running server. One that
 	s := declare(cmd, "db", "max-media")
 	cmd.Flags().StringVar(&feed, "feed", "", "name of the `feed` to publish to, whatever the documents say")
 	cmd.Flags().StringVar(&old, "from", "", "`kind` of the database to import: ocamlmq or atombus")
+	cmd.Flags().BoolVar(&again, "again", false, "publish again what was imported before and has gone since: consumers took it, or it was pruned, or its feed removed")
 	cmd.Flags().Var(&most, "max-document", "largest document that is read, which takes several times its size of memory")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := checkImport(args, feed, old); err != nil {
 			return err
 		}
-		i := &importer{feed: feed, most: int64(most), mostMedia: int64(s.MaxMedia)}
+		i := &importer{feed: feed, again: again, most: int64(most), mostMedia: int64(s.MaxMedia)}
 		err := withNode(cmd.Context(), s, func(n *node) error {
 			i.node, i.bar = n, newProgress(cmd.ErrOrStderr(), 1)
 			if old == "" {
@@ -62,6 +65,9 @@ It works on the database that --db names, also beside a running server. One that
 		})
 		if err != nil {
 			return err
+		}
+		if i.gone > 0 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "imported before, and gone since: %d; --again publishes them again\n", i.gone)
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "imported %d, had %d\n", i.published, i.had)
 		return err
@@ -89,12 +95,14 @@ func checkImport(args []string, feed, old string) error {
 type importer struct {
 	*node
 	feed            string // "" for what the documents say
+	again           bool   // publish what has gone since
 	most, mostMedia int64
 	bar             *progressbar.ProgressBar
 	batch           []bus.Post
 	size            int // of the batch, in bytes
 	inBatch         map[string]bool
 	published, had  int
+	gone            int // of had
 }
 
 // What is published at a time.

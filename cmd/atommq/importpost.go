@@ -50,7 +50,10 @@ func importKey(p *bus.Post) string {
 
 // add publishes p sooner or later, unless the database has it. media is what it links to, nil for nothing.
 func (i *importer) add(ctx context.Context, p bus.Post, media *attachment) error {
-	if p.Key == "" {
+	switch {
+	case i.again:
+		p.Key = ""
+	case p.Key == "":
 		p.Key = importKey(&p)
 	}
 	there, draft, err := i.place(ctx, &p)
@@ -129,11 +132,12 @@ func (i *importer) flush(ctx context.Context) error {
 	return nil
 }
 
-// tally counts what is published, or was before.
+// tally counts what is published, or was before: it is not there, or it would not have come here.
 func (i *importer) tally(done []bus.Published) {
 	for _, p := range done {
 		if p.Replayed {
 			i.had++
+			i.gone++
 		} else {
 			i.published++
 		}
@@ -156,7 +160,9 @@ func (i *importer) withMedia(ctx context.Context, p bus.Post, a *attachment) err
 	if a.sum != nil && !bytes.Equal(p.Media.Digest[:], a.sum) {
 		return fmt.Errorf("media of entry %s: are not the bytes that were exported (SHA-256): the archive is damaged; take them from another one", p.UUID)
 	}
-	p.Key += " " + hex.EncodeToString(p.Media.Digest[:16]) // another file under the same entry is news
+	if p.Key != "" {
+		p.Key += " " + hex.EncodeToString(p.Media.Digest[:16]) // another file under the same entry is news
+	}
 	done, err := i.bus.Publish(ctx, p)
 	if err != nil {
 		return err
