@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -56,6 +57,11 @@ func (res *resource) serve(w http.ResponseWriter, r *http.Request) error {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
+	if method == http.MethodGet && r.ContentLength != 0 {
+		if err := passOver(r); err != nil {
+			return err
+		}
+	}
 	if h, ok := res.methods[method]; ok {
 		return h(w, r)
 	}
@@ -68,6 +74,24 @@ func (res *resource) serve(w http.ResponseWriter, r *http.Request) error {
 		Detail: fmt.Sprintf("%s is not possible here; these are: %s.", r.Method, res.allow[0]),
 		Header: http.Header{"Allow": res.allow},
 	}
+}
+
+// passOver reads the body of a GET, which says nothing (RFC 9110 §9.3.1). Left unread while the request
+// waits, it would fill the window that all requests of a connection share in HTTP/2: a proxy's are
+// those of many clients.
+func passOver(r *http.Request) error {
+	n, err := io.Copy(io.Discard, io.LimitReader(r.Body, trustedLength+1))
+	switch {
+	case err != nil:
+		return brokenBody(err)
+	case n > trustedLength:
+		return &problemError{
+			Status: http.StatusRequestEntityTooLarge,
+			Detail: fmt.Sprintf("The body of a %s says nothing, and this one is longer than the %d bytes that are passed over. Send none.", r.Method, trustedLength),
+			Header: http.Header{"Connection": {"close"}}, // the rest is not read
+		}
+	}
+	return nil
 }
 
 // optionsCollection tells what may be done with a feed, and what it takes.

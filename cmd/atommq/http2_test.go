@@ -11,6 +11,36 @@ import (
 	"time"
 )
 
+// What requests send that wait for long is out of the way of the others on their connection, which
+// may be those of a proxy's other clients.
+func TestARequestThatWaitsHoldsUpNoneOfItsConnection(t *testing.T) {
+	cert, key, trust := certify(t)
+	server := startServer(t, "--https", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trust}, ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	ask := func(method, path string, size, want int) *http.Response {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, "https://"+server.HTTPS+path, strings.NewReader(strings.Repeat("x", size)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "text/plain")
+		resp, err := client.Do(req)
+		if err != nil || resp.StatusCode != want || resp.Proto != "HTTP/2.0" {
+			t.Fatalf("%s %s: %v, %v", method, path, resp, err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		return resp
+	}
+	const stream = "/feeds/x?format=sse"
+	for range 20 { // more than the window in all
+		ask("GET", stream, 60<<10, http.StatusOK)
+	}
+	ask("POST", "/feeds/x", 1<<20, http.StatusCreated)
+	ask("GET", stream, 2<<20, http.StatusRequestEntityTooLarge)
+}
+
 // rapidResets is how many streams an attacker opens, and resets at once.
 const rapidResets = 20_000
 
