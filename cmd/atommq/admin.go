@@ -61,13 +61,6 @@ func openAdminDoor(ctx context.Context, s *settings) (*door, error) {
 	return d, nil
 }
 
-// close shuts d, if it is open.
-func (d *door) close() {
-	if d != nil {
-		_ = d.Close()
-	}
-}
-
 // adminServices has operators served at d, if that is open.
 func (n *node) adminServices(d *door, metrics http.Handler, log *slog.Logger) services {
 	if d == nil {

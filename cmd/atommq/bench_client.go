@@ -15,6 +15,24 @@ import (
 	"time"
 )
 
+// listenBench opens a free port of loopback.
+func listenBench(ctx context.Context) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return listener, nil
+}
+
+// dialTCP opens a connection to what is benched.
+func dialTCP(ctx context.Context, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("dial what is benched: %w", err)
+	}
+	return conn, nil
+}
+
 // benchClient is one keep-alive HTTP/1.1 connection that sends requests made
 // beforehand and looks at no more of a response than where it ends: it shares
 // the processors with the server it measures. It has one request under way at a time.
@@ -24,9 +42,9 @@ type benchClient struct {
 }
 
 func dialBench(ctx context.Context, addr string) (*benchClient, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	conn, err := dialTCP(ctx, addr)
 	if err != nil {
-		return nil, fmt.Errorf("dial the benched server: %w", err)
+		return nil, err
 	}
 	return &benchClient{conn: conn, buf: make([]byte, 256<<10)}, nil
 }

@@ -47,9 +47,9 @@ func (s *benchSite) events(ctx context.Context) (events []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.address)
+	conn, err := dialTCP(ctx, s.address)
 	if err != nil {
-		return nil, fmt.Errorf("dial the benched server: %w", err)
+		return nil, err
 	}
 	defer conn.Close()
 	if _, err := conn.Write(getRequest(benchPath+"?after=0", "Accept: text/event-stream\r\n")); err != nil {
@@ -103,9 +103,9 @@ func (s *benchSite) fanning(ctx context.Context, d time.Duration) (perSecond flo
 // bareEvents has the same readers read from sockets into which the same bytes are written over and over.
 func bareEvents(events []byte) measure {
 	return func(ctx context.Context, d time.Duration) (perSecond float64, err error) {
-		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		listener, err := listenBench(ctx)
 		if err != nil {
-			return 0, fmt.Errorf("listen: %w", err)
+			return 0, err
 		}
 		var pouring errgroup.Group
 		pouring.Go(func() error { return pourInto(listener, &pouring, events) })
@@ -113,9 +113,9 @@ func bareEvents(events []byte) measure {
 		defer listener.Close()
 		readers := make([]*eventReader, benchFollowers)
 		for i := range readers {
-			conn, err := new(net.Dialer).DialContext(ctx, "tcp", listener.Addr().String())
+			conn, err := dialTCP(ctx, listener.Addr().String())
 			if err != nil {
-				return 0, fmt.Errorf("dial: %w", err)
+				return 0, err
 			}
 			defer conn.Close()
 			readers[i] = &eventReader{conn: conn, buf: make([]byte, eventBuffer)}
@@ -144,9 +144,9 @@ var eventMark = []byte("\nevent: entry\n")
 
 // dialEvents opens a stream of a feed, and returns when it has begun.
 func dialEvents(ctx context.Context, addr, path string) (*eventReader, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	conn, err := dialTCP(ctx, addr)
 	if err != nil {
-		return nil, fmt.Errorf("dial the benched server: %w", err)
+		return nil, err
 	}
 	r := &eventReader{conn: conn, buf: make([]byte, eventBuffer)}
 	if err := r.begin(path); err != nil {

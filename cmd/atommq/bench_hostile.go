@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"time"
@@ -134,9 +133,9 @@ func beside(ctx context.Context, program string, s *benchServer, idlers int, do 
 func dialAllBench(ctx context.Context, address string, n int) (clients []*benchClient, err error) {
 	request := getRequest("/healthz", "")
 	for range n {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		conn, err := dialTCP(ctx, address)
 		if err != nil {
-			return clients, fmt.Errorf("dial the benched server: %w", err)
+			return clients, err
 		}
 		c := &benchClient{conn, make([]byte, smallBuffer)}
 		clients = append(clients, c)

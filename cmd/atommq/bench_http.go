@@ -66,9 +66,9 @@ func (b *bench) openSite(ctx context.Context) (*benchSite, error) {
 
 // serve starts the server on a free port.
 func (s *benchSite) serve(ctx context.Context) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := listenBench(ctx)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
 	}
 	s.address = listener.Addr().String()
 	s.ended = make(chan error, 1)
@@ -88,6 +88,12 @@ func (s *benchSite) close() error {
 	return err
 }
 
+// serveBare serves routes with what net/http has, and no more.
+func serveBare(ctx context.Context, routes http.Handler) (*benchSite, error) {
+	site := &benchSite{server: &http.Server{Handler: routes, ReadHeaderTimeout: time.Minute}}
+	return site, site.serve(ctx)
+}
+
 // openBareSite serves the least that an HTTP server in Go can do: a chi route
 // whose handler writes the same bytes every time.
 func openBareSite(ctx context.Context, contentType string, body []byte) (*benchSite, error) {
@@ -100,8 +106,7 @@ func openBareSite(ctx context.Context, contentType string, body []byte) (*benchS
 	}
 	router.Get("/feeds/{feed}", same)
 	router.Get("/feeds/{feed}/archive/{range}", same)
-	site := &benchSite{server: &http.Server{Handler: router, ReadHeaderTimeout: time.Minute}}
-	return site, site.serve(ctx)
+	return serveBare(ctx, router)
 }
 
 // openRawSite serves the least that can be durable over HTTP: a handler that
@@ -120,8 +125,7 @@ func openRawSite(ctx context.Context, raw *rawTable) (*benchSite, error) {
 		w.WriteHeader(http.StatusCreated)
 		_, _ = w.Write(answer)
 	})
-	site := &benchSite{server: &http.Server{Handler: router, ReadHeaderTimeout: time.Minute}}
-	return site, site.serve(ctx)
+	return serveBare(ctx, router)
 }
 
 // benchPost measures durable posts, at many connections and at one, beside the rate of single

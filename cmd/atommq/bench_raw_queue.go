@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -51,9 +50,9 @@ func (r *rawTable) sends(batch int) measure {
 // other end waits for the answer.
 func (r *rawTable) sendsOverSocket() measure {
 	return func(ctx context.Context, d time.Duration) (perSecond float64, err error) {
-		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		listener, err := listenBench(ctx)
 		if err != nil {
-			return 0, fmt.Errorf("listen: %w", err)
+			return 0, err
 		}
 		defer listener.Close()
 		message, answer := make([]byte, len(r.xml)), make([]byte, 16)
@@ -78,9 +77,9 @@ func (r *rawTable) sendsOverSocket() measure {
 			}
 		})
 		defer func() { err = errors.Join(err, answering.Wait()) }()
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", listener.Addr().String())
+		conn, err := dialTCP(ctx, listener.Addr().String())
 		if err != nil {
-			return 0, fmt.Errorf("dial: %w", err)
+			return 0, err
 		}
 		defer conn.Close()
 		return rate(ctx, d, 1, func(int) (int, error) {

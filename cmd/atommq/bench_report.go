@@ -114,7 +114,7 @@ func median(values []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// What databases took in a second where the budgets come from: DESIGN.md, section 7.
+// What databases took in a second on the machine that the budgets were set on.
 const (
 	benchBulkRows      = 400_000 // of a file
 	benchSingleCommits = 6_000   // of a file

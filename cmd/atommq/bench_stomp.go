@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,9 +55,9 @@ func (b *bench) openGateway(ctx context.Context) (*benchGateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := listenBench(ctx)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("listen: %w", err), n.close())
+		return nil, errors.Join(err, n.close())
 	}
 	g := &benchGateway{
 		node:    n,

@@ -32,9 +32,9 @@ type benchStomp struct {
 
 // dialBenchStomp begins a session, which ends with ctx at the latest.
 func dialBenchStomp(ctx context.Context, address string) (*benchStomp, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	conn, err := dialTCP(ctx, address)
 	if err != nil {
-		return nil, fmt.Errorf("dial the benched gateway: %w", err)
+		return nil, err
 	}
 	c := &benchStomp{Conn: conn, frames: stomp.NewReader(conn, stomp.Limits{})}
 	c.stop = context.AfterFunc(ctx, func() { _ = conn.Close() })

@@ -84,9 +84,9 @@ func (g *benchGateway) fanning(subscribers int, send *benchSend) measure {
 // bareFanning has the same subscribers read from sockets into which the same bytes are written over and over.
 func bareFanning(subscribers int) measure {
 	return func(ctx context.Context, d time.Duration) (perSecond float64, err error) {
-		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		listener, err := listenBench(ctx)
 		if err != nil {
-			return 0, fmt.Errorf("listen: %w", err)
+			return 0, err
 		}
 		var pouring errgroup.Group
 		pouring.Go(func() error { return pourInto(listener, &pouring, benchMessages()) })
@@ -94,9 +94,9 @@ func bareFanning(subscribers int) measure {
 		defer listener.Close()
 		readers := make([]*stomp.Reader, subscribers)
 		for i := range readers {
-			conn, err := new(net.Dialer).DialContext(ctx, "tcp", listener.Addr().String())
+			conn, err := dialTCP(ctx, listener.Addr().String())
 			if err != nil {
-				return 0, fmt.Errorf("dial: %w", err)
+				return 0, err
 			}
 			defer conn.Close()
 			readers[i] = stomp.NewReader(conn, stomp.Limits{})

@@ -78,8 +78,7 @@ func openWaitingSite(ctx context.Context) (*benchSite, error) {
 		mu.Unlock()
 		w.WriteHeader(http.StatusCreated)
 	})
-	site := &benchSite{server: &http.Server{Handler: router, ReadHeaderTimeout: time.Minute}}
-	return site, site.serve(ctx)
+	return serveBare(ctx, router)
 }
 
 // wakes has clients wait for one entry after the other for d, and returns how long each answer took.

@@ -102,6 +102,13 @@ func (d *door) isLoopback() bool {
 	return err == nil && at.Addr().IsLoopback()
 }
 
+// close shuts d, if it is open.
+func (d *door) close() {
+	if d != nil {
+		_ = d.Close()
+	}
+}
+
 // doors are those of one server.
 type doors []*door
 

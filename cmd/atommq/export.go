@@ -111,8 +111,11 @@ func (x *export) feed(ctx context.Context, f *feeds.Feed) error {
 		return err
 	}
 	page, err := x.page(ctx, f, 0)
+	if err != nil {
+		return err
+	}
 	number := 1
-	for ; err == nil && (len(page) > 0 || number == 1); number++ {
+	for {
 		var next []*feeds.Member
 		if len(page) > 0 {
 			if next, err = x.page(ctx, f, page[len(page)-1].ID); err != nil {
@@ -126,15 +129,15 @@ func (x *export) feed(ctx context.Context, f *feeds.Feed) error {
 		if len(next) > 0 {
 			p.NextArchive = archiveName(number + 1)
 		}
-		if err = x.write(ctx, dir, number, p); err != nil {
+		if err := x.write(ctx, dir, number, p); err != nil {
 			return err
 		}
-		page = next
+		if len(next) == 0 {
+			break
+		}
+		page, number = next, number+1
 	}
-	if err != nil {
-		return err
-	}
-	if err := removeLonger(dir, number); err != nil {
+	if err := removeLonger(dir, number+1); err != nil {
 		return err
 	}
 	return syncNames(dir)

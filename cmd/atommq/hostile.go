@@ -57,7 +57,7 @@ func (h hostile) once(ctx context.Context, web, stomp string) error {
 	if h.stomp {
 		address = stomp
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	conn, err := dialTCP(ctx, address)
 	if err != nil {
 		return err
 	}

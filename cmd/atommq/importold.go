@@ -19,7 +19,7 @@ import (
 
 // old imports the database of another system.
 func (i *importer) old(ctx context.Context, kind, dsn string) (err error) {
-	if err := mustBeOld(dsn); err != nil {
+	if err := mustBeDatabase("DATABASE", dsn); err != nil {
 		return err
 	}
 	from, err := openOld(dsn)
@@ -41,13 +41,6 @@ func (i *importer) old(ctx context.Context, kind, dsn string) (err error) {
 		return err
 	}
 	return i.bar.Finish()
-}
-
-func mustBeOld(dsn string) error {
-	if err := mustExist("DATABASE", dsn); err != nil {
-		return err
-	}
-	return checkDatabase("DATABASE", dsn)
 }
 
 // oldDatabase is one of another system.

@@ -48,11 +48,11 @@ func (interrupted) Is(target error) bool { return target == context.Canceled }
 // signal.
 func execute(ctx context.Context, root *cobra.Command, stderr io.Writer) int {
 	cmd, err := root.ExecuteContextC(ctx)
-	var wrong *misuse
+	_, misused := errors.AsType[*misuse](err)
 	switch {
 	case err == nil:
 		return statusDone
-	case errors.As(err, &wrong), cmd == root: // root alone does nothing
+	case misused, cmd == root: // root alone does nothing
 		fmt.Fprintf(stderr, "atommq: %s; see %s --help\n", printable(err.Error()), cmd.CommandPath())
 		return statusMisuse
 	default:

@@ -61,8 +61,5 @@ func mustBeBackup(path string) error {
 	if db.IsPostgres(path) {
 		return misusef("%s is no file: atommq copy copies a database of PostgreSQL", db.Name(path))
 	}
-	if err := mustExist("FILE", path); err != nil {
-		return err
-	}
-	return checkDatabase("FILE", path)
+	return mustBeDatabase("FILE", path)
 }

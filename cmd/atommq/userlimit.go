@@ -123,14 +123,9 @@ func (n *node) limit(ctx context.Context, account string, change bus.Limits) (bu
 	return limits, n.store.SetLimits(ctx, account, limits)
 }
 
-// knownIn reports whether there is such an account, or one of the names that stand for others.
+// knownIn fails where there is neither such an account nor such a name that stands for others.
 func knownIn(roll *bus.Roll, account string) error {
-	for _, a := range roll.Accounts {
-		if a.Name == account {
-			return nil
-		}
-	}
-	if account == bus.Anonymous || account == bus.Everyone {
+	if account == bus.Everyone || isNamed(roll, account) {
 		return nil
 	}
 	return bus.ErrNoAccount
