@@ -69,7 +69,7 @@ func (b *Bus) Consume(ctx context.Context, c ConsumerConfig) (*Consumer, error) 
 }
 
 // Take appends to into at most limit deliveries, in order, that were handed to c and not yet taken.
-// Their ack timeouts begin.
+// Their ack timeouts begin. What is not taken for as long as that, a minute at least, goes to others.
 func (c *Consumer) Take(into []*Delivery, limit int) []*Delivery {
 	d := c.queue.desk()
 	d.mu.Lock()
@@ -89,6 +89,13 @@ func (c *Consumer) Take(into []*Delivery, limit int) []*Delivery {
 		c.ready()
 	}
 	return into
+}
+
+// skip passes over e, which c has not taken and is about to lose. Callers hold the desk's lock.
+func (c *Consumer) skip(e *Delivery) {
+	if c.untaken == e {
+		c.untaken = e.next
+	}
 }
 
 // HasLost reports whether Lost has something to tell.

@@ -628,3 +628,33 @@ func TestAWorkerThatBreaksOffBlamesWhatItWasWorkingOnAlone(t *testing.T) {
 		wantTitles(t, b, bus.Query{Feed: "x.dead"}, "bad")
 	})
 }
+
+// A consumer that takes nothing, because its client has too much in hand, keeps nobody else from it.
+func TestWhatIsNotTakenInTimeGoesToOthers(t *testing.T) {
+	for limit, want := range map[time.Duration]time.Duration{time.Hour: time.Hour, time.Second: time.Minute} {
+		bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+			full := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 3, AckTimeout: limit})
+			publish(t, b, queued("a"), queued("b"), queued("c"))
+			full.want("a")
+			full.ack(1)
+			start := time.Now()
+			idle := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1, AckTimeout: limit})
+			select {
+			case <-idle.ready:
+			case <-time.After(2 * want):
+				t.Fatal("nobody else gets it")
+			}
+			if late := time.Since(start) - want; late < 0 || late > 100*time.Millisecond {
+				t.Errorf("passed on %v after its time", late)
+			}
+			idle.want("b")
+			if d := idle.held[0]; d.Attempt != 1 {
+				t.Errorf("attempt %d of what nobody was given", d.Attempt)
+			}
+			full.want("c") // which is handed out anew, in turn
+			if full.consumer.HasLost() {
+				t.Error("a consumer is told of what it never had")
+			}
+		})
+	}
+}

@@ -237,12 +237,22 @@ func (d *desk) startTimers(ds []*Delivery) (sooner bool) {
 			continue
 		}
 		if limit := e.timeout(e.consumer, e.consumer.queue); limit > 0 {
-			e.deadline = now.Add(limit).UnixMicro()
-			heap.Push(&d.timers, e)
-			sooner = sooner || d.timers[0] == e
+			sooner = d.setTimer(e, now.Add(limit)) || sooner
 		}
 	}
 	return sooner
+}
+
+// setTimer has e taken from its consumer at a time, and reports whether that comes before all
+// others. Callers hold d.mu.
+func (d *desk) setTimer(e *Delivery, at time.Time) (first bool) {
+	e.deadline = at.UnixMicro()
+	if e.timer > 0 {
+		heap.Fix(&d.timers, int(e.timer-1))
+	} else {
+		heap.Push(&d.timers, e)
+	}
+	return d.timers[0] == e
 }
 
 // stopTimer takes e out of the deadlines. Callers hold d.mu.

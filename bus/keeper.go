@@ -49,18 +49,25 @@ func (b *Bus) rescue(ctx context.Context) {
 	}
 }
 
-// giveUpLate takes the deliveries whose time is up from their consumers, who are told.
+// giveUpLate takes the deliveries whose time is up from their consumers, who are told of what they
+// have taken. The rest goes back as if never handed out.
 func (d *desk) giveUpLate(now time.Time) {
 	var concerned []*Consumer
 	d.mu.Lock()
 	for len(d.timers) > 0 && d.timers[0].deadline <= now.UnixMicro() {
 		e := d.timers[0]
 		d.stopTimer(e)
-		if e.state == deliveryHeld {
+		switch c := e.consumer; {
+		case e.state != deliveryHeld:
+		case !e.taken:
+			c.skip(e)
+			d.giveUp(e, "")
+			d.credit(c)
+		default:
 			d.giveUp(e, causeTimeout)
-			d.credit(e.consumer)
-			if e.consumer.miss(e) {
-				concerned = append(concerned, e.consumer)
+			d.credit(c)
+			if c.miss(e) {
+				concerned = append(concerned, c)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"time"
 )
 
 // order is a claim op and the queue it is for.
@@ -148,6 +149,10 @@ func (d *desk) remember(published []*Entry) {
 	}
 }
 
+// leastUntaken is how long a consumer may leave what it was handed untaken before others have it, where
+// the ack timeout is shorter: one that is only slow would be handed the same over and over.
+const leastUntaken = time.Minute
+
 // fill hands out what was claimed for an order, and appends the callbacks of the consumers that
 // got the first of it. Callers hold d.mu.
 func (d *desk) fill(o *order, ready []func(), err error) []func() {
@@ -169,6 +174,7 @@ func (d *desk) fill(o *order, ready []func(), err error) []func() {
 	claims := o.op.Order.Claims
 	w.more = len(claims) == o.op.Order.Count || o.op.Order.More
 	slab := make([]Delivery, len(claims))
+	now := time.Now()
 	for i := range claims {
 		e := &slab[i]
 		*e = Delivery{Claim: claims[i], Entry: d.recent.claim(claims[i].ID), Feed: w.feed, queue: w}
@@ -181,6 +187,9 @@ func (d *desk) fill(o *order, ready []func(), err error) []func() {
 		c.held.add(e)
 		if c.untaken == nil {
 			c.untaken = e
+		}
+		if limit := e.timeout(c, w); limit > 0 && d.setTimer(e, now.Add(max(limit, leastUntaken))) {
+			d.signal()
 		}
 		if !c.notified {
 			c.notified = true
