@@ -22,16 +22,21 @@ func parseAckValue(value []byte) (message int64, id []byte, ok bool) {
 	return message, id, ours && err == nil
 }
 
-// ackMessage takes a message-id, as 1.0 and 1.1 have it, and the subscription's id, which may be empty in 1.0.
+// ackMessage takes a message-id, as 1.0 and 1.1 have it, and the subscription's id, which may be empty
+// in 1.0: the ACK is then of a follow that waits for it, if any does.
 func (f *follower) ackMessage(subscription, messageID []byte) (found bool) {
 	message := parseMessageID(messageID)
 	if len(subscription) > 0 {
 		return f.ackOf(subscription, message)
 	}
-	return slices.ContainsFunc(f.ackedFollows(), func(s *follow) bool {
-		took, _ := f.settle(s, message)
-		return took
-	})
+	for _, s := range f.ackedFollows() {
+		took, known := f.settle(s, message)
+		if took {
+			return true
+		}
+		found = found || known && (message == 0 || !s.is(isWindowed))
+	}
+	return found
 }
 
 // parseMessageID returns 0 for what is not stored: its message-id is a uuid.
@@ -66,14 +71,14 @@ func (f *follower) ackOf(id []byte, message int64) bool {
 func (f *follower) gave(message int64) bool { return 0 <= message && message < f.ackable.Load() }
 
 // settle takes an ACK of s, and reports whether that waited for it, and whether s may have got the
-// message. A follow without a window does not keep account: any that it may have got waits.
+// message. A follow without a window waits for none.
 func (f *follower) settle(s *follow, message int64) (took, known bool) {
 	f.mu.Lock()
 	l := s.lag
 	known = !s.gone && message <= s.after
 	if message == 0 || l == nil || l.window == 0 {
 		f.mu.Unlock()
-		return known, known
+		return false, known
 	}
 	took = l.take(message, s.is(isCumulative))
 	if l.pending(s.after) {

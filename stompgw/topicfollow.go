@@ -34,7 +34,8 @@ const (
 	isPlain // its texts need no escaping in any version
 	isIndividual
 	isCumulative
-	isAcked = isIndividual | isCumulative
+	isWindowed // its lag has a window
+	isAcked    = isIndividual | isCumulative
 )
 
 // lag is what a follow needs that reads from the log: because it wants what was before, or because
@@ -64,6 +65,9 @@ func newFollow(owner *follower, q *topicSubscription) *follow {
 	window := q.window
 	if !s.is(isAcked) {
 		window = 0 // nothing would open it
+	}
+	if window > 0 {
+		s.kind |= isWindowed
 	}
 	if q.after != fromNow || window > 0 {
 		s.lag = &lag{window: window, again: q.after != fromNow, loss: q.loss}

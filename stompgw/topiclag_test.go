@@ -171,6 +171,23 @@ func TestWindowHoldsBackUntilAcked(t *testing.T) {
 	})
 }
 
+// An ACK of 1.0 that names no subscription opens the window that waits for it, whichever follow was first.
+func TestAnAckWithoutSubscriptionIsOfWhoWaitsForIt(t *testing.T) {
+	n := memory(t)
+	c := n.client(stomp.V10)
+	c.follow("/topic/open", "/topic/open", func(q *topicSubscription) { q.unnamed, q.ack = true, ackCumulative })
+	c.follow("/topic/x", "/topic/x", func(q *topicSubscription) { q.unnamed, q.ack, q.window = true, ackIndividual, 1 })
+	n.send("x", "one")
+	n.send("x", "two")
+	n.send("open", "later")
+	for _, m := range c.receive(2) { // in any order
+		if m.body == "one" && !c.ackMessage(nil, []byte(m.header["message-id"])) {
+			t.Error("nobody takes the ACK")
+		}
+	}
+	c.wantBodies("two")
+}
+
 func TestAckWithoutWindowIsTaken(t *testing.T) {
 	n := memory(t)
 	c := n.client(stomp.V11)
