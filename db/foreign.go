@@ -31,8 +31,13 @@ const ownSchema = "name another database, or give AtomMQ a schema of its own: CR
 
 // CheckOwn refuses, with ErrForeign, to make a bus of what another program keeps in a database.
 func CheckOwn(ctx context.Context, d *sql.DB) error {
-	_, onServer := d.Driver().(*pq.Driver)
-	return checkOwn(ctx, d, onServer)
+	return checkOwn(ctx, d, onServer(d))
+}
+
+// onServer reports whether a pool is of PostgreSQL.
+func onServer(d *sql.DB) bool {
+	_, is := d.Driver().(*pq.Driver)
+	return is
 }
 
 // asker is a pool or one of its connections.

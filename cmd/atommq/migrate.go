@@ -28,10 +28,7 @@ changed by migrate alone: older processes may be working on it.`,
 	upSettings := declare(up, "db")
 	up.RunE = func(cmd *cobra.Command, _ []string) error {
 		return withDatabase(cmd.Context(), upSettings, func(d *sql.DB) error {
-			if err := db.CheckOwn(cmd.Context(), d); err != nil {
-				return err
-			}
-			steps, err := migrations.Up(cmd.Context(), d)
+			steps, err := db.Upgrade(cmd.Context(), d)
 			if err != nil {
 				return err
 			}
