@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -70,51 +69,6 @@ func (s *site) count(r *http.Request, c *bus.Caller) (*bus.Caller, error) {
 // makeFeed makes a feed in the name of who sent the request, if there is none.
 func (s *site) makeFeed(r *http.Request, feed string) error {
 	return s.bus.MakeFeed(r.Context(), feed, s.caller(r))
-}
-
-// addressOf returns the address that a request comes from, as trusted proxies tell it; the zero
-// Addr where there is none, as behind a unix socket.
-func (s *site) addressOf(r *http.Request) netip.Addr {
-	host := hostOf(r.RemoteAddr)
-	if len(s.proxies) > 0 && s.trusts(host) {
-		host = forwardedFor(r.Header, host, s.trusts)
-	}
-	from, _ := netip.ParseAddr(host) // what is no address is the zero one
-	return from
-}
-
-// forwardedFor returns the address that trusted proxies tell, in Forwarded (RFC 7239) or
-// X-Forwarded-For; that of the nearest one, peer, where they tell none. A proxy that writes one
-// kind passes the other on from the client: where they disagree, neither is believed.
-func forwardedFor(h http.Header, peer string, trusted func(host string) bool) string {
-	var hops []string
-	for element := range elements(h["Forwarded"]) {
-		_, _, from := parseForwarded(element)
-		hops = append(hops, from)
-	}
-	standard := outermost(hops, peer, trusted)
-	if len(h["X-Forwarded-For"]) == 0 {
-		return standard
-	}
-	other := outermost(strings.Split(strings.Join(h["X-Forwarded-For"], ","), ","), peer, trusted)
-	if len(hops) > 0 && standard != other {
-		return peer
-	}
-	return other
-}
-
-// outermost walks from a trusted proxy towards the client for as long as the next hop is trusted too.
-func outermost(hops []string, peer string, trusted func(host string) bool) string {
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop := hostOf(strings.TrimSpace(hops[i]))
-		if _, err := netip.ParseAddr(hop); err != nil {
-			return peer // an unknown one, RFC 7239 §6
-		}
-		if peer = hop; !trusted(hop) {
-			break
-		}
-	}
-	return peer
 }
 
 // meter has the sender of b pay for it, before it is read, as far as its length is known.
