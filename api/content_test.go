@@ -53,3 +53,12 @@ func TestAFormOfACompositeTypeIsRefusedWithoutAPlace(t *testing.T) {
 		t.Errorf("the answer names a place in a document that nobody sent: %s", a.body)
 	}
 }
+
+func TestWhatIsTooLongForAnEntryIsKeptAsAFileWhenItIsPostedAsTheErrorSays(t *testing.T) {
+	s := serve(t, Handler{})
+	long := `{"a":"` + strings.Repeat("a", 6_800_000) + `"}`
+	refused := s.do(http.MethodPost, "/feeds/x", long, "Content-Type: application/json").want(t, http.StatusRequestEntityTooLarge)
+	refused.wantText(t, "9000000")
+	refused.wantText(t, "Post it as application/octet-stream")
+	s.do(http.MethodPost, "/feeds/x", long, "Content-Type: application/octet-stream").want(t, http.StatusCreated)
+}

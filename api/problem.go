@@ -132,9 +132,13 @@ func documentProblem(err error) *problemError {
 			cause:  err,
 		}
 	case errors.As(err, &limit):
+		advice := "Send less at a time."
+		if errors.Is(err, feeds.ErrLongText) {
+			advice = "XML parsers take no longer one, and JSON goes into an entry as base64, a third longer. Post it as application/octet-stream: it is kept as a file."
+		}
 		return &problemError{
 			Status: http.StatusRequestEntityTooLarge,
-			Detail: fmt.Sprintf("The limit on the %s is %d. Send less at a time.", limit.What, limit.Max),
+			Detail: fmt.Sprintf("The limit on the %s is %d. %s", limit.What, limit.Max, advice),
 			Extra:  map[string]any{"limit": limit.Max},
 			cause:  err,
 		}

@@ -11,17 +11,18 @@ import (
 	"atommq/migrations"
 )
 
-// ErrForeign says that a database has no tables of AtomMQ, but some of another program.
+// ErrForeign says that a database has no tables of AtomMQ, but some of another program. The one in
+// Perl, of the same name, is another: it had an atommq_entry as well.
 var ErrForeign = errors.New("is a database of another program")
 
 // selectForeign finds a table of another program, in a file that AtomMQ has no tables in yet.
-const selectForeign = `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite@_%' ESCAPE '@' AND name NOT LIKE 'atommq@_%' ESCAPE '@'
+const selectForeign = `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite@_%' ESCAPE '@'
 	AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'atommq_schema') LIMIT 1`
 
 // selectForeignOnServer does so in the schema that AtomMQ's tables would be made in. What an
 // extension brought, as PostGIS its spatial_ref_sys, is nobody's.
 const selectForeignOnServer = `SELECT c.relname FROM pg_class AS c
-	WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND c.relkind IN ('r', 'p', 'f') AND c.relname NOT LIKE 'atommq@_%' ESCAPE '@'
+	WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND c.relkind IN ('r', 'p', 'f')
 		AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 		AND to_regclass('atommq_schema') IS NULL
 	ORDER BY c.relname LIMIT 1`

@@ -46,6 +46,9 @@ func TestWhatAnotherProgramKeepsOnAServerIsLeftAlone(t *testing.T) {
 	cluster.Execute(t, "test1", "DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_class WHERE relname LIKE 'atommq%') THEN"+
 		" RAISE EXCEPTION 'tables were made'; END IF; END $$")
 
+	cluster.Execute(t, "test1", "ALTER TABLE customers RENAME TO atommq_entry") // as the AtomMQ in Perl has one
+	mustRefuseForeign(t, url, `with a table "atommq_entry"`)
+
 	// What the message advises.
 	cluster.Execute(t, "test1", "CREATE SCHEMA atommq")
 	own := url + "&search_path=atommq"

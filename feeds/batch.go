@@ -17,7 +17,7 @@ type feedContext struct {
 // spend counts n bytes that an entry inherits, for a thousand entries can inherit much.
 func (c *feedContext) spend(n, most int) error {
 	if n > maxRun {
-		return errRun
+		return ErrLongText
 	}
 	if c.spent += n; c.spent > most {
 		return &LimitError{What: "what entries inherit from their feed in bytes", Max: most}
@@ -164,7 +164,7 @@ func (p *parser) inheritingEntry(t token, c *feedContext) (*draft, error) {
 		return nil, err
 	}
 	if more+t.end-t.start > maxRun {
-		return nil, errRun
+		return nil, ErrLongText
 	}
 	p.names, p.leaps, p.letGo = more, more, t.start-more
 	d, err := p.entry(t)

@@ -77,8 +77,8 @@ type scanner struct {
 	attrsBuf [8]attribute
 }
 
-// errRun is for what libxml2 would not read.
-var errRun = &LimitError{What: "one piece of text or markup in bytes", Max: maxRun}
+// ErrLongText is about a text, a comment or a tag that is longer than libxml2 reads.
+var ErrLongText = &LimitError{What: "length of one text or tag in bytes", Max: maxRun}
 
 var prefixXML = []byte("xml")
 
@@ -210,7 +210,7 @@ func (s *scanner) take(k kind, end int) (*token, error) {
 		s.run = 0
 	}
 	if size > maxRun {
-		return nil, errRun
+		return nil, ErrLongText
 	}
 	s.tok.kind, s.tok.start, s.tok.end = k, s.pos, end
 	s.pos = end

@@ -60,7 +60,7 @@ func (s *scanner) readStartTag() (*token, error) {
 // each large tag may cost it one such chance, and those bytes; a long text never does.
 func (s *scanner) leap(size int) error {
 	if size > maxRun {
-		return errRun
+		return ErrLongText
 	}
 	s.leaps += size + 4000
 	if s.leaps > maxHeld && s.pos-s.letGo > maxHeld {
@@ -163,7 +163,7 @@ func (s *scanner) readEndTag() (*token, error) {
 		return nil, s.fail(start, "</%s> stands where <%s> must be closed", n.full, top.name)
 	}
 	if s.pos-start > maxRun {
-		return nil, errRun
+		return nil, ErrLongText
 	}
 	s.run = 0
 	return s.pop(start), nil

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"atommq/stompgw/stomp"
@@ -48,8 +49,8 @@ func TestWorkersOfTheReadmeSayWhyTheyAreRefused(t *testing.T) {
 				{w.script(t, startServer(t), "/queue/jobs", "/queue/jobs*"), "queues have no wildcards"},
 			} {
 				ctx, cancel := context.WithTimeout(t.Context(), stompWait)
-				out, _ := exec.CommandContext(ctx, w.program, test.script).CombinedOutput() // how it ends is its own
-				if err := ctx.Err(); err != nil || !strings.Contains(string(out), test.want) || strings.Contains(string(out), "working on") {
+				out, failure := exec.CommandContext(ctx, w.program, test.script).CombinedOutput()
+				if err := ctx.Err(); err != nil || failure == nil || !strings.Contains(string(out), test.want) || strings.Contains(string(out), "working on") {
 					t.Errorf("%v; it says\n%s\nand not %s", err, out, test.want)
 				}
 				cancel()
@@ -64,19 +65,25 @@ func TestWorkersOfTheReadmeWork(t *testing.T) {
 			needLibrary(t, w.library, w.pkg, w.program, w.probe...)
 			server := startServer(t)
 			script := w.script(t, server)
-			sender, lines := connect(t, server.Stomp), runWorker(t, w.program, script)
+			sender := connect(t, server.Stomp)
+			lines, wait := runWorker(t, w.program, script)
 			for i := range 3 { // each is handed out once that before it is acknowledged
 				sender.must(t, stomp.SEND, fmt.Sprint("job ", i), "destination", "/queue/jobs")
 				if want := fmt.Sprint("working on job ", i); !lines.Scan() || lines.Text() != want {
 					t.Fatalf("the worker says %q (%v), want %q", lines.Text(), lines.Err(), want)
 				}
 			}
+			server.kill()
+			if lines.Scan() || wait() == nil {
+				t.Error("the worker does not fail with its connection: no supervisor would start it again")
+			}
 		})
 	}
 }
 
-// runWorker runs a script until the test ends, and returns the lines that it prints.
-func runWorker(t *testing.T, program, script string) *bufio.Scanner {
+// runWorker runs a script, at most until the test ends, and returns the lines that it prints and what
+// waits for its end behind the last of them.
+func runWorker(t *testing.T, program, script string) (lines *bufio.Scanner, wait func() error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), stompWait)
 	cmd := exec.CommandContext(ctx, program, script)
@@ -88,11 +95,12 @@ func runWorker(t *testing.T, program, script string) *bufio.Scanner {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	wait = sync.OnceValue(cmd.Wait)
 	t.Cleanup(func() {
 		cancel()
-		_ = cmd.Wait() // it was killed
+		_ = wait()
 	})
-	return bufio.NewScanner(out)
+	return bufio.NewScanner(out), wait
 }
 
 // readmeBlock returns the README's first block in a language.
