@@ -23,7 +23,8 @@ func queuesCommand() *cobra.Command {
 		Short: "List the queues of a database, with what waits in them",
 		Long: `Queues works on the database itself, and may do so beside a running server. It lists the
 queues: groups of consumers on a feed, that share its entries. Waiting counts what no
-consumer has acknowledged, those included that one is at work on. Its subcommands change them.`,
+consumer has acknowledged, those included that one is at work on, which are claimed. Oldest is for how
+long the first of the others has been waiting. Its subcommands change the queues.`,
 	}
 	s := declare(cmd, "db")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, one object per line")
@@ -43,12 +44,21 @@ consumer has acknowledged, those included that one is at work on. Its subcommand
 // listQueues writes a table of the queues.
 func (n *node) listQueues(ctx context.Context, w io.Writer) error {
 	table := tabwriter.NewWriter(toPeople{w}, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "FEED\tQUEUE\tWAITING\tACK TIMEOUT\tATTEMPTS\tSTATE")
-	err := n.eachQueue(ctx, func(q *bus.Queue) error {
-		_, err := fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%d\t%s\n", q.Feed, q.Name, q.Waiting, ackTimeout(q), q.Attempts, queueStateOf(q))
+	fmt.Fprintln(table, "FEED\tQUEUE\tWAITING\tCLAIMED\tOLDEST\tACK TIMEOUT\tATTEMPTS\tSTATE")
+	err := n.eachQueue(ctx, func(q *bus.Queue, l bus.Backlog) error {
+		_, err := fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%s\t%d\t%s\n",
+			q.Feed, q.Name, q.Waiting, l.Claimed, ageOf(l.Oldest), ackTimeout(q), q.Attempts, queueStateOf(q))
 		return err
 	})
 	return errors.Join(err, table.Flush())
+}
+
+// ageOf writes how long ago t was, in whole seconds or more.
+func ageOf(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return seconds(max(time.Since(t), 0).Truncate(time.Second).Seconds())
 }
 
 // ackTimeout writes how long a queue's consumers have for an entry.
@@ -65,7 +75,9 @@ type queueJSON struct {
 	Feed       string    `json:"feed"`
 	Name       string    `json:"name"`
 	Waiting    int64     `json:"waiting"`
-	AckTimeout float64   `json:"ack_timeout"` // seconds, 0 for none
+	Claimed    int64     `json:"claimed"`         // of those
+	Oldest     time.Time `json:"oldest,omitzero"` // of the others
+	AckTimeout float64   `json:"ack_timeout"`     // seconds, 0 for none
 	Attempts   int       `json:"attempts"`
 	Paused     bool      `json:"paused"`
 	Created    time.Time `json:"created"`
@@ -73,19 +85,26 @@ type queueJSON struct {
 
 func (n *node) listQueuesJSON(ctx context.Context, w io.Writer) error {
 	lines := newEncoder(w)
-	return n.eachQueue(ctx, func(q *bus.Queue) error {
-		return lines.Encode(queueJSON{q.Feed, q.Name, q.Waiting, q.AckTimeout.Seconds(), q.Attempts, q.Paused, q.Created})
+	return n.eachQueue(ctx, func(q *bus.Queue, l bus.Backlog) error {
+		return lines.Encode(queueJSON{q.Feed, q.Name, q.Waiting, l.Claimed, l.Oldest, q.AckTimeout.Seconds(), q.Attempts, q.Paused, q.Created})
 	})
 }
 
-func (n *node) eachQueue(ctx context.Context, do func(*bus.Queue) error) error {
+// eachQueue calls do with the queues and, where something waits in them, how it stands with that.
+func (n *node) eachQueue(ctx context.Context, do func(*bus.Queue, bus.Backlog) error) error {
 	for after := (bus.QueueName{}); ; {
 		page, err := n.bus.Queues(ctx, after, queuesPage)
 		if err != nil {
 			return err
 		}
 		for _, q := range page {
-			if err := do(q); err != nil {
+			var l bus.Backlog
+			if q.Waiting > 0 {
+				if l, err = n.bus.Backlog(ctx, q); err != nil {
+					return err
+				}
+			}
+			if err := do(q, l); err != nil {
 				return err
 			}
 		}
