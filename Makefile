@@ -20,6 +20,7 @@ build: cc
 
 # A release, in dist/; make dist VERSION=1.2.3 names it.
 dist: cc
+	@echo "building SQLite and the program without shared libraries: some minutes"
 	@rm -rf dist
 	@deploy/dist.sh dist
 

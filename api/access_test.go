@@ -3,6 +3,7 @@ package api
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"context"
 	"encoding/json"
 	"errors"
@@ -441,6 +442,13 @@ func TestALoginThatFailsIsLoggedWithWhereItComesFrom(t *testing.T) {
 	g.get("/feeds/x", g.as("ann")+"x").want(t, http.StatusUnauthorized)
 	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "level=INFO") || !strings.Contains(got, "client=127.0.0.1") {
 		t.Errorf("of a token that is wrong, the log has %q", got)
+	}
+	for credentials, logged := range map[string]string{"ann:wrong": "login=ann ", g.token["ann"] + ":": "login=(withheld) "} {
+		log.Reset()
+		g.get("/feeds/x", "Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte(credentials))).want(t, http.StatusUnauthorized)
+		if got := log.String(); !strings.Contains(got, logged) {
+			t.Errorf("of %.4s… the log has %q", credentials, got)
+		}
 	}
 }
 

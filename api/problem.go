@@ -258,7 +258,8 @@ func (s *site) logProblem(w http.ResponseWriter, r *http.Request, p *problemErro
 		level = slog.LevelError
 	}
 	if p.Status == http.StatusUnauthorized && len(r.Header["Authorization"]) > 0 {
-		s.log.InfoContext(r.Context(), "HTTP client refused: wrong login, password or token", "request", requestID(w), "client", s.addressOf(r))
+		login, passcode, _ := r.BasicAuth() // neither with a token
+		s.log.InfoContext(r.Context(), "HTTP client refused: wrong login, password or token", "request", requestID(w), "login", bus.LoggedLogin(login, passcode), "client", s.addressOf(r))
 	}
 	s.log.Log(r.Context(), level, "request failed", "request", requestID(w), "method", r.Method,
 		"path", r.URL.EscapedPath(), "status", p.Status, "error", err)

@@ -28,3 +28,13 @@ func MayBeToken(text string) bool { return strings.Contains(text, tokenPrefix) }
 func looksLikeToken(text string) bool {
 	return strings.HasPrefix(text, tokenPrefix) && len(text) == len(tokenPrefix)+base64.RawURLEncoding.EncodedLen(tokenBytes)
 }
+
+// LoggedLogin returns what a log may tell of a login that was refused: nothing that may be a secret in
+// the place of a name.
+func LoggedLogin(login, passcode string) string {
+	if login != "" && login == passcode || MayBeToken(login) {
+		return "(withheld)"
+	}
+	const longest = 64
+	return login[:min(len(login), longest)]
+}

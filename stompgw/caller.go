@@ -1,7 +1,6 @@
 package stompgw
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -40,21 +39,12 @@ func (c *conn) login(ctx context.Context, f *stomp.Frame) (*bus.Caller, error) {
 		if len(login)+len(passcode) == 0 {
 			message = "this server asks for a login"
 		}
-		c.server.Log.Info("STOMP client refused: "+message, "session", c.name, "client", c.nc.RemoteAddr(), "login", loggedLogin(login, passcode))
+		c.server.Log.Info("STOMP client refused: "+message, "session", c.name, "client", c.nc.RemoteAddr(), "login", bus.LoggedLogin(string(login), string(passcode)))
 		return nil, &fault{message: message, detail: c.waysIn(), ends: true}
 	case errors.Is(err, bus.ErrBusy):
 		return nil, &fault{message: err.Error(), detail: "connect again in some seconds; tokens are checked at once", ends: true}
 	}
 	return caller, err
-}
-
-// loggedLogin returns what the log tells of a login that was refused: not what may be a secret in the wrong header.
-func loggedLogin(login, passcode []byte) string {
-	if len(login) > 0 && bytes.Equal(login, passcode) || bus.MayBeToken(string(login)) {
-		return "(withheld)"
-	}
-	const longest = 64
-	return string(login[:min(len(login), longest)])
 }
 
 const sendLogin = "send the headers login and passcode with CONNECT: an account's name and password, or a token as the passcode"

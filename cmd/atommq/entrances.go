@@ -91,6 +91,10 @@ func openEntrances(ctx context.Context, s *settings, log *slog.Logger) (_ *entra
 		if e.address == "" {
 			continue
 		}
+		if passed := sockets[e.name]; len(passed) > 0 && s.given(e.name) {
+			log.Warn("a setting has no effect: systemd passes a socket for it (systemctl edit atommq.socket)",
+				"setting", s.source(e.name), "socket", passed[0].Addr())
+		}
 		ds, err := sockets.open(ctx, e.scheme, e.name, e.address)
 		if err != nil {
 			return nil, s.from(e.name, err)

@@ -238,6 +238,15 @@ func resolve(ctx context.Context, flags *pflag.FlagSet, lookup func(string) (str
 // sourceMark marks a flag with where its value is from, if that is not the command line.
 const sourceMark = "atommq_source"
 
+// given reports whether somebody set a setting.
+func (s *settings) given(name string) bool {
+	if s.flags == nil || s.flags.Lookup(name) == nil {
+		return false
+	}
+	flag := s.flags.Lookup(name)
+	return flag.Changed || flag.Annotations[sourceMark] != nil
+}
+
 // source names what a setting's value is from: the flag, the variable, or the line of a file.
 func (s *settings) source(name string) string {
 	if source := s.flags.Lookup(name).Annotations[sourceMark]; source != nil {
@@ -249,7 +258,7 @@ func (s *settings) source(name string) string {
 // from names what a setting's value is from before an error about it, where that is not the flag
 // that the error names.
 func (s *settings) from(name string, err error) error {
-	if err == nil || s.flags == nil || s.flags.Lookup(name) == nil || s.source(name) == "--"+name {
+	if err == nil || !s.given(name) || s.source(name) == "--"+name {
 		return err
 	}
 	return fmt.Errorf("%s: %w", s.source(name), err)

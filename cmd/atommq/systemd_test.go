@@ -110,6 +110,17 @@ func TestASocketOfSystemdThatHasNoUseIsRefused(t *testing.T) {
 	}
 }
 
+func TestASettingThatASocketOfSystemdOverridesIsToldInTheLog(t *testing.T) {
+	address, file := listenFile(t)
+	settings := filepath.Join(t.TempDir(), "atommq.env")
+	writeFile(t, settings, "ATOMMQ_FCGI=127.0.0.1:1\n")
+	p, err := activated(t, []string{"fcgi"}, []*os.File{file}, "", "--config", settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.awaitLog(t, `setting="`+settings+`:1: ATOMMQ_FCGI" socket=`+address)
+}
+
 // A restart behind a socket of systemd refuses no connection, and loses nothing of those who repeat
 // under their key what was not answered.
 func TestARestartKeepsThePortAndLosesNothing(t *testing.T) {
