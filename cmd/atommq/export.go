@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
@@ -114,7 +115,7 @@ func (x *export) feed(ctx context.Context, f *feeds.Feed) error {
 	if err != nil {
 		return err
 	}
-	number := 1
+	number, files := 1, make(map[string]bool)
 	for {
 		var next []*feeds.Member
 		if len(page) > 0 {
@@ -129,7 +130,7 @@ func (x *export) feed(ctx context.Context, f *feeds.Feed) error {
 		if len(next) > 0 {
 			p.NextArchive = archiveName(number + 1)
 		}
-		if err := x.write(ctx, dir, number, p); err != nil {
+		if err := x.write(ctx, dir, number, p, files); err != nil {
 			return err
 		}
 		if len(next) == 0 {
@@ -137,10 +138,30 @@ func (x *export) feed(ctx context.Context, f *feeds.Feed) error {
 		}
 		page, number = next, number+1
 	}
-	if err := removeLonger(dir, number+1); err != nil {
+	if err := errors.Join(removeLonger(dir, number+1), removeOthers(filepath.Join(dir, mediaDirectory), files)); err != nil {
 		return err
 	}
 	return syncNames(dir)
+}
+
+// removeOthers removes the files, but those of these names, that a former archive of the feed has left, or
+// an export that was killed: their entries are gone, and an archive that is written again would only grow.
+func removeOthers(media string, files map[string]bool) error {
+	d, err := os.Open(media)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	there, err := d.Readdirnames(-1)
+	for _, name := range there {
+		if !files[name] && uuid.Validate(strings.TrimSuffix(name, partialEnding)) == nil {
+			err = errors.Join(err, os.Remove(filepath.Join(media, name)))
+		}
+	}
+	return err
 }
 
 // makeDirectory is os.MkdirAll, and has what it made outlast a power cut.
@@ -225,8 +246,8 @@ func (x *export) page(ctx context.Context, f *feeds.Feed, after int64) (members 
 	return members, err
 }
 
-// write writes one archive document, and what its entries link to before it.
-func (x *export) write(ctx context.Context, dir string, number int, p *feeds.Page) error {
+// write writes one archive document, and what its entries link to before it, whose names it adds to files.
+func (x *export) write(ctx context.Context, dir string, number int, p *feeds.Page, files map[string]bool) error {
 	sums := make(map[string][]byte) // of media, by uuid
 	for _, m := range p.Members {
 		if m.Media == "" {
@@ -242,6 +263,7 @@ func (x *export) write(ctx context.Context, dir string, number int, p *feeds.Pag
 		if err != nil {
 			return err
 		}
+		files[m.UUID] = true
 	}
 	doc, err := renderArchive(p, sums)
 	if err != nil {
@@ -268,10 +290,13 @@ func renderArchive(p *feeds.Page, sums map[string][]byte) (doc []byte, err error
 	return doc, err
 }
 
+// partialEnding is that of a file's name until the file is whole.
+const partialEnding = ".partial"
+
 // writeWhole gives a file its name once it is complete and on the disk, so that an export that was
 // stopped, by a power cut as well, leaves no half one.
 func writeWhole(path string, write func(io.Writer) error) (err error) {
-	f, err := os.Create(path + ".partial")
+	f, err := os.Create(path + partialEnding)
 	if err != nil {
 		return err
 	}
