@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/cgi"
@@ -79,7 +80,7 @@ func serveCGI(ctx context.Context, s *settings, feed string, log *slog.Logger) (
 		return failCGI(err)
 	}
 	prefix := cmp.Or(prefixOf(s.BaseURL), os.Getenv("SCRIPT_NAME"))
-	site := mounted(prefix, atRoot(feed, withoutStomp(routes, "CGI")))
+	site := mounted(prefix, atRoot(feed, withLength(withoutStomp(routes, "CGI"))))
 	return serveScript(func(w http.ResponseWriter, r *http.Request, wrong string) {
 		r = toldBy(environment(), prefix, r.WithContext(ctx)) // which a web server whose client left ends
 		answerBehind(w, r, func(w http.ResponseWriter, r *http.Request) {
@@ -89,6 +90,7 @@ func serveCGI(ctx context.Context, s *settings, feed string, log *slog.Logger) (
 			}
 			site.ServeHTTP(w, r)
 		})
+		_, _ = io.Copy(io.Discard, r.Body) // Apache loses the answer of a script that leaves some of it
 	})
 }
 
@@ -123,6 +125,19 @@ func atRoot(feed string, site http.Handler) http.Handler {
 			r.URL.Path = "/feeds/" + feed
 		}
 		site.ServeHTTP(w, r)
+	})
+}
+
+// withLength refuses a body whose length is not given. To a script its end is the end of what comes
+// (RFC 3875 §4.2), so half of one would look whole; net/http/cgi takes it for none.
+func withLength(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if os.Getenv("CONTENT_LENGTH") == "" && os.Getenv("HTTP_TRANSFER_ENCODING") != "" {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			http.Error(w, "The web server passes the body on without its length. Nothing was changed; send it with a Content-Length, and not in chunks.", http.StatusLengthRequired)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -172,6 +172,27 @@ func TestAWebServerPassesEverythingOnOverFastCGI(t *testing.T) {
 	}
 }
 
+// chunked posts a text whose length is not announced.
+func (f *inFront) chunked(t *testing.T, path string) (status int, text string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, f.site+path, io.MultiReader(strings.NewReader("in "), strings.NewReader("chunks")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth("me", "secret")
+	req.Header.Set("Content-Type", "text/plain")
+	resp, err := f.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
 // passesOn uses a site through a web server.
 func (f *inFront) passesOn(t *testing.T, prefix string) {
 	t.Helper()
@@ -188,6 +209,9 @@ func (f *inFront) passesOn(t *testing.T, prefix string) {
 	_, text := f.do(t, "GET", prefix+feed, "", http.StatusOK, "Xlastid: 0")
 	if !strings.Contains(text, ">first<") || !strings.Contains(text, `href="`+site+feed) {
 		t.Errorf("the feed is\n%s", text)
+	}
+	if status, text := f.chunked(t, prefix+"/feeds/chunked"); status != http.StatusCreated || !strings.Contains(text, ">in chunks<") {
+		t.Errorf("in chunks: %d %s", status, text)
 	}
 	f.do(t, "GET", prefix+"/feeds/none", "", http.StatusNotFound)
 	f.waits(t, prefix)
