@@ -73,18 +73,25 @@ const (
 	lookInterval = time.Second
 	// How long the listener waits before it connects anew, at first and at most.
 	listenAgain, listenAtMost = 50 * time.Millisecond, 2 * time.Second
+	// standbyPause is how long it waits for a standby, which notifies nobody, to be promoted.
+	standbyPause = 10 * time.Second
 )
 
 // watch implements engine.
 func (p *postgres) watch(ctx context.Context, changed func()) error {
 	var d listenDialer
 	l := pq.NewDialListener(&d, p.server.dsn, listenAgain, listenAtMost, nil)
-	listening := make(chan error, 1)
-	go func() { listening <- l.Listen(channel) }() // it waits for the server
-	err := p.follow(ctx, l, listening, changed)
+	err := p.follow(ctx, l, changed)
 	d.end() // or Listen would wait on, and Close for it
 	_ = l.Close()
 	return err
+}
+
+// listen has l notified, and returns what comes of it.
+func listen(l *pq.Listener) <-chan error {
+	listening := make(chan error, 1)
+	go func() { listening <- l.Listen(channel) }() // it waits for the server
+	return listening
 }
 
 // listenDialer opens the connections of a listener, one after the other.
@@ -122,19 +129,25 @@ func (d *listenDialer) end() {
 
 // follow calls changed at the start, for each notification by another process, after a loss of the
 // connection, and every second.
-func (p *postgres) follow(ctx context.Context, l *pq.Listener, listening <-chan error, changed func()) error {
+func (p *postgres) follow(ctx context.Context, l *pq.Listener, changed func()) error {
 	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
+	listening := listen(l)
+	var again <-chan time.Time
 	for look := true; ; {
 		if look {
 			changed()
 		}
 		select {
 		case err := <-listening:
-			if err != nil {
+			if stateOf(err) == readOnlyTransaction {
+				again = time.After(standbyPause)
+			} else if err != nil {
 				return fmt.Errorf("listen for notifications: %w", translate(ctx, err))
 			}
 			look, listening = true, nil
+		case <-again:
+			look, listening = false, listen(l)
 		case n := <-l.Notify:
 			look = p.foreign(n, l.Notify)
 		case <-tick.C:

@@ -1,8 +1,12 @@
 package db
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/lib/pq"
 
 	"atommq/db/dbtest"
 )
@@ -34,5 +38,34 @@ func TestWhatNobodyIsNotifiedOfIsSeenInASecond(t *testing.T) {
 	}
 	if !heard {
 		t.Error("no notification came once they could")
+	}
+}
+
+// A standby notifies nobody, but is looked at.
+func TestAStandbyIsWatchedWithoutAWarningEachSecond(t *testing.T) {
+	t.Parallel()
+	primary := dbtest.Start(t, "fsync=off")
+	url := primary.Database(t)
+	mustCommit(t, openAt(t, url), publishing(t, "x", 1)...)
+	s := openAt(t, dbtest.StartStandby(t, primary).URL(databaseOf(t, url)))
+	engine := s.writer.engine.(*postgres)
+	connected := make(chan struct{}, 1)
+	l := pq.NewDialListener(&listenDialer{}, engine.server.dsn, listenAgain, listenAtMost, func(event pq.ListenerEventType, _ error) {
+		if event == pq.ListenerEventConnected {
+			connected <- struct{}{}
+		}
+	})
+	defer l.Close()
+	<-connected // or it would wait for a connection that can listen
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	looks := 0
+	err := engine.follow(ctx, l, func() {
+		if looks++; looks == 4 { // at the start, when it cannot listen, and twice later
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || looks < 4 {
+		t.Errorf("after %d looks: %v", looks, err)
 	}
 }
