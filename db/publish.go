@@ -101,7 +101,7 @@ func (c *commit) insert() error {
 			continue
 		}
 		pending = pending[:insertEntries.fit(sameTime(pending))]
-		if err := c.insertChunk(pending); err != nil {
+		if err := c.insertRows(pending); err != nil {
 			return err
 		}
 		c.written += len(pending)
@@ -137,8 +137,8 @@ const (
 	entryParams = 8
 )
 
-// insertChunk writes rows, as many as there is a statement for.
-func (c *commit) insertChunk(rows []row) error {
+// insertRows writes rows, as many as there is a statement for.
+func (c *commit) insertRows(rows []row) error {
 	c.args = c.args[:0]
 	first := rows[0].entry
 	c.bind(1, rows[0].id)

@@ -73,9 +73,9 @@ var (
 // bus.ErrNewerSchema, ErrReadOnly, ErrFull or ErrUnavailable where they fit, or this package's own.
 //
 // A file name or a file: URL with SQLite's parameters names a file, which is made if there is none,
-// and migrated, unless cfg says otherwise. Only its owner can read and write one that is made; with the parameters mode or
-// vfs, SQLite makes it instead. One that may only be read is opened for that; whatever writes then
-// fails with bus.ErrReadOnly.
+// and migrated, unless cfg says otherwise. Only its owner can read and write one that is made; with
+// the parameters mode or vfs, SQLite makes it instead. One that may only be read is opened for
+// that; whatever writes then fails with bus.ErrReadOnly.
 //
 // A postgres: URL names a database of PostgreSQL, which must be there. An empty one gets its tables;
 // one that an older AtomMQ made, which may be working on it, is refused until somebody migrates it.

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// apache runs Apache with a site from deploy in which words are replaced, by pairs, at an address that it returns beside
-// the client. It has the modules that Debian enables and may change answers, and those that the site asks for.
+// apache runs Apache with a site from deploy in which words are replaced, by pairs, at an address
+// that it returns beside the client. It has the modules that Debian enables and may change answers,
+// and those that the site asks for.
 func apache(t *testing.T, config string, replace ...string) (f *inFront, address string) {
 	t.Helper()
 	program := needProgram(t, "apache2", "apache2")

@@ -141,8 +141,8 @@ func (r *environmentReader) quoted(b *strings.Builder) error {
 	return fmt.Errorf("no closing %c", quote)
 }
 
-// bare reads the rest of the line. White space at its end does not count. spaced says that there is some before it: behind
-// that, a # begins a comment for a shell, and for systemd does not.
+// bare reads the rest of the line. White space at its end does not count. spaced says that there is
+// some before it: behind that, a # begins a comment for a shell, and for systemd does not.
 func (r *environmentReader) bare(b *strings.Builder, spaced bool) {
 	var piece strings.Builder
 	kept := 0

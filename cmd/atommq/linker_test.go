@@ -8,7 +8,8 @@ import (
 )
 
 // Where something calls methods by names that it reads at run time, as text/template does, the
-// linker keeps every exported method of every type: 2 MiB of the memory of an idle server (atommq bench memory).
+// linker keeps every exported method of every type: 2 MiB of the memory of an idle server (atommq
+// bench memory).
 func TestNothingHasTheLinkerKeepEveryMethod(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-ldflags=-dumpdep", "-o", os.DevNull, ".")
 	out, err := cmd.CombinedOutput()

@@ -292,7 +292,8 @@ func writeFile(t *testing.T, name, text string) {
 	}
 }
 
-// An import may take longer than keys are remembered by default, beside servers that are told to remember them longer.
+// An import may take longer than keys are remembered by default, beside servers that are told to
+// remember them longer.
 func TestOnlyServersForgetIdempotencyKeys(t *testing.T) {
 	if s := declare(new(cobra.Command), "db", "max-media"); s.keyWindow() >= 0 {
 		t.Errorf("a command forgets them after %v", s.keyWindow())
