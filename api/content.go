@@ -200,7 +200,7 @@ func unsupportedEdit(typ string) error {
 	}
 	return &problemError{
 		Status: http.StatusUnsupportedMediaType,
-		Detail: fmt.Sprintf("An entry is edited with an Atom entry, not with content of type %s. GET the entry, change it, and PUT it as application/atom+xml.", typ),
+		Detail: fmt.Sprintf("An entry is edited with an Atom entry, not with content of type %s. GET the entry, change it, and PUT it as application/atom+xml; a file that it links to is PUT at its link edit-media.", typ),
 		Header: http.Header{"Accept": {"application/atom+xml;type=entry, application/xml"}},
 	}
 }
@@ -267,18 +267,23 @@ func toUTF8(body []byte, charset string) ([]byte, error) {
 }
 
 func jsonNote(p *posted) (feeds.Note, error) {
+	return feeds.Note{Type: p.typ, Content: p.body}, checkJSON("The body", p.body)
+}
+
+// checkJSON refuses text, which the error calls what, unless it is JSON.
+func checkJSON(what string, text []byte) error {
 	var value json.RawMessage
-	if err := json.Unmarshal(p.body, &value); err != nil {
-		at := int64(len(p.body))
+	if err := json.Unmarshal(text, &value); err != nil {
+		at := int64(len(text))
 		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			at = syntax.Offset
 		}
-		return feeds.Note{}, badRequest("The body is not JSON: %v, at byte %d. Correct it, or send it as text/plain.", err, at)
+		return badRequest("%s is not JSON: %v, at byte %d. Correct it, or send it as text/plain.", what, err, at)
 	}
-	if !utf8.Valid(p.body) {
-		return feeds.Note{}, badRequest("The body is not UTF-8, which JSON is. Encode it so, or send it as application/octet-stream.")
+	if !utf8.Valid(text) {
+		return badRequest("%s is not UTF-8, which JSON is. Encode it so, or send it as application/octet-stream.", what)
 	}
-	return feeds.Note{Type: p.typ, Content: p.body}, nil
+	return nil
 }
 
 // fieldNote reads a form's fields.
@@ -306,6 +311,9 @@ func fieldNote(p *posted) (feeds.Note, error) {
 	}
 	if note.Title == "" && len(note.Content) == 0 && note.Link == "" && note.Summary == "" {
 		return note, badRequest("The form says nothing: it needs a title, content, summary or link. Plain text goes with Content-Type: text/plain.")
+	}
+	if len(note.Content) > 0 && bodyKindOf(note.Type) == bodyJSON {
+		return note, checkJSON("The form's field content", note.Content)
 	}
 	return note, nil
 }

@@ -321,6 +321,9 @@ func noResource(_ http.ResponseWriter, r *http.Request) error {
 	if rest, ok := strings.CutPrefix(path, "/feeds/"); ok && strings.Contains(rest, "/") {
 		detail += " A slash in a feed's name is written %2F."
 	}
+	if strings.HasPrefix(path, "/queue/") || strings.HasPrefix(path, "/topic/") {
+		detail += " /queue/ and /topic/ are of STOMP: over HTTP, consumers of /queue/{name} POST to /feeds/{name}/queues/default/claims."
+	}
 	return &problemError{Status: http.StatusNotFound, Detail: detail}
 }
 

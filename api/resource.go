@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/go-chi/chi/v5"
 )
 
 // handler answers a request. An error means that nothing was written yet.
@@ -71,9 +73,15 @@ func (res *resource) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	return &problemError{
 		Status: http.StatusMethodNotAllowed,
-		Detail: fmt.Sprintf("%s is not possible here; these are: %s.", r.Method, res.allow[0]),
+		Detail: fmt.Sprintf("%s is not possible here; these are: %s.%s", r.Method, res.allow[0], elsewhere[r.Method+" "+chi.RouteContext(r.Context()).RoutePattern()]),
 		Header: http.Header{"Allow": res.allow},
 	}
+}
+
+// elsewhere says where what is tried at the wrong URL is possible.
+var elsewhere = map[string]string{
+	"POST /feeds":       " An entry is posted to its feed, /feeds/{name}, which begins with it.",
+	"PUT /feeds/{feed}": " An entry is PUT at its own URL, and a feed's settings at /feeds/{name}/settings.",
 }
 
 // passOver reads the body of a GET, which says nothing (RFC 9110 §9.3.1). Left unread while the request
