@@ -102,3 +102,36 @@ func TestTheGrammarsRefuseWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// Whoever reads archives, or makes them, with programs of their own has this grammar to go by.
+func TestArchivesFollowTheirGrammar(t *testing.T) {
+	docs := make(map[string][]byte)
+	archive := func(name, entry, media string) {
+		doc, err := Parse([]byte(entry), "", Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, page := testFeed(), &Page{Feed: *testFeed(), Archive: true, Name: true, Self: "000001.atom"}
+		for _, e := range doc.Entries {
+			m := testMember(e)
+			m.Media = media
+			page.Members = append(page.Members, m)
+		}
+		docs[name] = AppendFeed(nil, page, func(dst []byte, m *Member) []byte {
+			dst, err := AppendKept(dst, m, f, "media/"+m.UUID, sumOf(m))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return dst
+		})
+	}
+	for name, doc := range documents(t, "accepted") {
+		if outside[name] == "" {
+			archive(name, string(doc), "")
+		}
+	}
+	archive("with-a-file", "<!-- before --><entry><title>cat.png</title></entry><!-- behind -->", "image/png")
+	if said := validate(t, "archive.rnc", docs); said != "" {
+		t.Error(said)
+	}
+}
