@@ -19,13 +19,16 @@ func hostOf(address string) string {
 }
 
 // trusts reports whether host is the address of a trusted proxy.
-func (s *site) trusts(host string) bool {
+func (s *site) trusts(host string) bool { return within(s.proxies, host) }
+
+// within reports whether host is an address in one of the networks.
+func within(networks []netip.Prefix, host string) bool {
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
 		return false
 	}
 	ip = ip.Unmap().WithZone("")
-	for _, p := range s.proxies {
+	for _, p := range networks {
 		if p.Contains(ip) {
 			return true
 		}
@@ -33,12 +36,16 @@ func (s *site) trusts(host string) bool {
 	return false
 }
 
-// addressOf returns the address that a request comes from, as trusted proxies tell it; the zero
+// addressOf is ClientAddress, with the proxies that the site trusts.
+func (s *site) addressOf(r *http.Request) netip.Addr { return ClientAddress(r, s.proxies) }
+
+// ClientAddress returns the address that a request comes from, as trusted proxies tell it; the zero
 // Addr where there is none, as behind a unix socket.
-func (s *site) addressOf(r *http.Request) netip.Addr {
+func ClientAddress(r *http.Request, proxies []netip.Prefix) netip.Addr {
+	trusted := func(host string) bool { return within(proxies, host) }
 	host := hostOf(r.RemoteAddr)
-	if len(s.proxies) > 0 && s.trusts(host) {
-		host = forwardedFor(r.Header, host, s.trusts)
+	if trusted(host) {
+		host = forwardedFor(r.Header, host, trusted)
 	}
 	from, _ := netip.ParseAddr(host) // what is no address is the zero one
 	return from

@@ -102,6 +102,9 @@ func unlessNone(e *bus.LimitError, advice string) string {
 
 // addressOf returns the address of a client; the zero Addr for one that comes through a unix socket.
 func addressOf(a net.Addr) netip.Addr {
-	at, _ := netip.ParseAddrPort(a.String())
-	return at.Addr()
+	if at, err := netip.ParseAddrPort(a.String()); err == nil {
+		return at.Addr()
+	}
+	at, _ := netip.ParseAddr(a.String()) // as proxies tell it
+	return at
 }

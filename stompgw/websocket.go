@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 
@@ -24,11 +25,16 @@ var subprotocols = [...]string{"v12.stomp", "v11.stomp", "v10.stomp"}
 //
 // A browser connects on behalf of the pages that origins lets in, or of the site's own where it is
 // nil. Programs that are no browser send no Origin and are not asked.
-func (s *Server) WebSocket(origins *http.CrossOriginProtection) http.Handler {
+//
+// addressOf tells whom a request comes from, as proxies have it; where it returns the zero Addr, or
+// is nil, that is who is at the other end of the connection.
+func (s *Server) WebSocket(origins *http.CrossOriginProtection, addressOf func(*http.Request) netip.Addr) http.Handler {
 	if origins == nil {
 		origins = http.NewCrossOriginProtection()
 	}
-	return newWebSocketHandler(s.ServeConn, origins)
+	h := newWebSocketHandler(s.ServeConn, origins)
+	h.addressOf = addressOf
+	return h
 }
 
 func newWebSocketHandler(serve func(net.Conn), origins *http.CrossOriginProtection) *webSocketHandler {
@@ -43,6 +49,8 @@ type webSocketHandler struct {
 	serve   func(net.Conn) // runs a session on a connection, and closes that
 	origins *http.CrossOriginProtection
 	pieces  sync.Pool // of *[pieceBytes]byte
+
+	addressOf func(*http.Request) netip.Addr // may be nil
 }
 
 func (h *webSocketHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -67,6 +75,7 @@ func (h *webSocketHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // Accept has answered
 	}
 	c.open(ws, taken.conn)
+	c.client = h.clientOf(r, taken.conn)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -82,6 +91,19 @@ func (h *webSocketHandler) admits(r *http.Request) bool {
 	changing := *r
 	changing.Method = http.MethodPost
 	return h.origins.Check(&changing) == nil
+}
+
+// clientOf returns the address of who sent r over conn.
+func (h *webSocketHandler) clientOf(r *http.Request, conn net.Conn) net.Addr {
+	peer := conn.RemoteAddr()
+	if h.addressOf == nil {
+		return peer
+	}
+	told := h.addressOf(r)
+	if !told.IsValid() || told.Unmap() == addressOf(peer).Unmap() {
+		return peer
+	}
+	return &net.IPAddr{IP: told.AsSlice(), Zone: told.Zone()}
 }
 
 // hijacker keeps the connection that a handler takes over, whose deadlines package websocket

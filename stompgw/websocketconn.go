@@ -32,6 +32,7 @@ type webSocketConn struct {
 	far      net.Conn // receive's end
 	ws       *websocket.Conn
 	raw      net.Conn     // under ws
+	client   net.Addr     // at raw's other end, or behind the proxy there
 	kind     atomic.Int32 // of the client's last message, a websocket.MessageType
 
 	sending  sync.Mutex             // held while something is sent
@@ -279,7 +280,7 @@ func (c *webSocketConn) SetWriteDeadline(t time.Time) error {
 }
 
 func (c *webSocketConn) LocalAddr() net.Addr  { return c.raw.LocalAddr() }
-func (c *webSocketConn) RemoteAddr() net.Addr { return c.raw.RemoteAddr() }
+func (c *webSocketConn) RemoteAddr() net.Addr { return c.client }
 
 func (c *webSocketConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"atommq/stompgw/stomp"
 )
 
@@ -92,5 +94,30 @@ func TestALimitHoldsOverHTTPAndSTOMPTogether(t *testing.T) {
 	figures := scrape(t, strings.Replace(server.URL, "://", "://ann:"+token+"@", 1)+"metrics")
 	if n := figures[`atommq_limited_total{limit="bytes"}`]; n != 2 {
 		t.Errorf("%v refusals are counted, want 2", n)
+	}
+}
+
+// A proxy's visitors have connections of STOMP over WebSocket each for themselves.
+func TestVisitorsOverWebSocketAreCountedByTheAddressThatProxiesTell(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "atommq.db")
+	runAtommq(t, "user", "allow", "anonymous", "read", "*", "--db", db)
+	runAtommq(t, "user", "limit", "anonymous", "connections=1", "--db", db)
+	server := startServer(t, "--db", db, "--trusted-proxies", "127.0.0.1")
+	visit := func(from string) error {
+		ws, _, err := websocket.Dial(t.Context(), server.URL+"stomp", &websocket.DialOptions{HTTPHeader: http.Header{"X-Forwarded-For": {from}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = ws.CloseNow() })
+		_, err = greet(websocket.NetConn(t.Context(), ws, websocket.MessageText))
+		return err
+	}
+	for _, from := range []string{"203.0.113.1", "203.0.113.2", "2001:db8::1"} {
+		if err := visit(from); err != nil {
+			t.Errorf("the first of %s: %v", from, err)
+		}
+	}
+	if err := visit("203.0.113.1"); err == nil || !strings.Contains(err.Error(), "may have 1 connection") {
+		t.Errorf("the second of one address: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -81,7 +82,8 @@ func (n *node) webServer(s *settings, gateway *stompgw.Server, metrics http.Hand
 	if err != nil {
 		return nil, err
 	}
-	routes, stomp := server.Handler, gateway.WebSocket(origins)
+	routes := server.Handler
+	stomp := gateway.WebSocket(origins, func(r *http.Request) netip.Addr { return api.ClientAddress(r, s.TrustedProxies) })
 	prefix := prefixOf(s.BaseURL)
 	passedOn := newFastCGI(server, mounted(prefix, withoutStomp(routes, "FastCGI")), log)
 	if isOwn(prefix) { // then a proxy has to take it off
