@@ -85,7 +85,7 @@ func TestAnEventSourceInABrowserSeesEachEntryOnceAcrossARestart(t *testing.T) {
 		publish(fmt.Sprint("before ", i))
 	}
 	stop()
-	b = openOn(t, store) // on which the browser sees nothing
+	b = openBus(t, store) // on which the browser sees nothing
 	first := publish("while it is away")
 	if _, err := b.Remove(t.Context(), "x", first.UUID, 0); err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func serveAt(t *testing.T, address string, store *bustest.Memory, wrap func(http
 	if err != nil {
 		t.Fatal(err)
 	}
-	b = openOn(t, store)
+	b = openBus(t, store)
 	routes, err := Handler{Bus: b}.Routes()
 	if err != nil {
 		t.Fatal(err)
@@ -143,15 +143,6 @@ func serveAt(t *testing.T, address string, store *bustest.Memory, wrap func(http
 }
 
 // openOn opens a bus on a store.
-func openOn(t *testing.T, store *bustest.Memory) *bus.Bus {
-	t.Helper()
-	b, err := bus.Open(context.Background(), store, nil, bus.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 // parsed returns an entry as package feeds reads it.
 func parsed(t *testing.T, title string) *feeds.Entry {
 	t.Helper()

@@ -137,16 +137,8 @@ func readIDs(t *testing.T, file string) (ids []int64) {
 // startLogTask runs a task in a process of its own.
 func startLogTask(t *testing.T, task string) *logProcess {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), logTask+"="+task)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return &logProcess{cmd, bufio.NewScanner(out)}
+	cmd, says := startSelf(t, logTask, task)
+	return &logProcess{cmd, says}
 }
 
 // logProcess is a process with a task.

@@ -65,8 +65,16 @@ type child struct {
 
 func startChild(t *testing.T, path string) *child {
 	t.Helper()
+	cmd, out := startSelf(t, childFile, path)
+	return &child{cmd, out}
+}
+
+// startSelf starts these tests in a process of their own, with a variable that gives it something
+// else to do, and returns what it says.
+func startSelf(t *testing.T, variable, value string) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childFile+"="+path)
+	cmd.Env = append(os.Environ(), variable+"="+value)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +82,7 @@ func startChild(t *testing.T, path string) *child {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return &child{cmd, bufio.NewScanner(out)}
+	return cmd, bufio.NewScanner(out)
 }
 
 // id returns the next id that the child was given, false at its end.
