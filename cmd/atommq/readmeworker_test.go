@@ -73,7 +73,9 @@ func TestWorkersOfTheReadmeWork(t *testing.T) {
 					t.Fatalf("the worker says %q (%v), want %q", lines.Text(), lines.Err(), want)
 				}
 			}
-			server.kill()
+			if err := server.kill(); err != nil {
+				t.Fatal(err)
+			}
 			if lines.Scan() || wait() == nil {
 				t.Error("the worker does not fail with its connection: no supervisor would start it again")
 			}
