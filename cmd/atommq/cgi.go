@@ -152,6 +152,9 @@ func environment() map[string]string {
 
 // failCGI answers a request that nothing can be done for, and returns err, which goes to the web server's log.
 func failCGI(err error) error {
+	if r, unread := cgi.Request(); unread == nil && r.Body != nil { // as where the request is answered
+		_, _ = io.Copy(io.Discard, r.Body)
+	}
 	_, writing := fmt.Print("Status: 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 60\r\n\r\n",
 		"The bus could not be opened. The web server's error log has the reason.\n")
 	return errors.Join(err, writing)

@@ -98,9 +98,13 @@ func TestScriptsAtOnceLoseNothing(t *testing.T) {
 }
 
 func TestAScriptWhoseBusCannotBeOpenedSaysSo(t *testing.T) {
-	f := lighttpd(t, filepath.Join(t.TempDir(), "nobody"), deployScript(t, t.TempDir()))
-	resp, text := f.do(t, "GET", "/cgi-bin/news", "", http.StatusServiceUnavailable)
-	if resp.Header.Get("Retry-After") == "" || strings.Contains(text, "/tmp") {
-		t.Errorf("%v\n%s", resp.Header, text)
+	for _, start := range []func(t *testing.T, fcgi, scripts string) *inFront{lighttpd, apacheScripts} {
+		f := start(t, filepath.Join(t.TempDir(), "nobody"), deployScript(t, t.TempDir()))
+		for method, body := range map[string]string{"GET": "", "POST": strings.Repeat("lost", 1<<17)} {
+			resp, text := f.do(t, method, "/cgi-bin/news", body, http.StatusServiceUnavailable)
+			if resp.Header.Get("Retry-After") == "" || strings.Contains(text, "/tmp") {
+				t.Errorf("%v\n%s", resp.Header, text)
+			}
+		}
 	}
 }

@@ -213,6 +213,7 @@ func (f *inFront) passesOn(t *testing.T, prefix string) {
 	if status, text := f.chunked(t, prefix+"/feeds/chunked"); status != http.StatusCreated || !strings.Contains(text, ">in chunks<") {
 		t.Errorf("in chunks: %d %s", status, text)
 	}
+	f.do(t, "POST", prefix+"/feeds/none", strings.Repeat("--x\r\n", 1<<17), http.StatusUnsupportedMediaType, "Content-Type: multipart/form-data; boundary=x")
 	f.do(t, "GET", prefix+"/feeds/none", "", http.StatusNotFound)
 	f.waits(t, prefix)
 	file := strings.Repeat("\x89binary\x00", 1<<19) // 4 MiB
