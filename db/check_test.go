@@ -261,3 +261,29 @@ func brokenServer(t *testing.T, s *Store, dsn string) {
 	}
 	missed(t, []string{"(SHA-256)"}, faultsOf(t, dsn))
 }
+
+// A server that takes long over one answer is taken for one that is gone.
+func TestALongFeedIsCountedInShortPieces(t *testing.T) {
+	t.Parallel()
+	cluster := dbtest.Start(t, "fsync=off")
+	for name, n := range map[string]int{"whole pieces": 2 * countPiece, "a rest": 2*countPiece + 1} {
+		t.Run(name, func(t *testing.T) {
+			s := openAt(t, cluster.Database(t))
+			mustCommit(t, s, publishing(t, "x", n)...)
+			before, err := s.Feed(t.Context(), "x")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.writer.write(t.Context(), func() error { return s.writer.exec("UPDATE atommq_feed SET entries = 1, bytes = 1, last_id = 1") }); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Repair(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			after, err := s.Feed(t.Context(), "x")
+			if err != nil || after.Entries != before.Entries || after.Bytes != before.Bytes || after.LastID != before.LastID {
+				t.Errorf("%v: counted %v, want %v", err, after, before)
+			}
+		})
+	}
+}

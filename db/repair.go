@@ -80,9 +80,13 @@ func (r *repair) log() error {
 
 const (
 	lockFeed  = "SELECT entries, bytes, last_id, pruned_id FROM atommq_feed WHERE name = ? /* FOR UPDATE */"
-	countFeed = `SELECT CAST(coalesce(sum(1 - deleted), 0) AS BIGINT), CAST(coalesce(sum(octet_length(xml)), 0) AS BIGINT), coalesce(max(id), 0)
-		FROM atommq_entry WHERE feed = ?`
+	countSome = `SELECT CAST(coalesce(sum(1 - deleted), 0) AS BIGINT), CAST(coalesce(sum(size), 0) AS BIGINT), coalesce(max(id), 0), count(*)
+		FROM (SELECT id, deleted, octet_length(xml) AS size FROM atommq_entry WHERE feed = ? AND id > ? ORDER BY id LIMIT ?) AS piece`
 )
+
+// countPiece is how many entries one statement counts: a server that takes long over its answer
+// would be taken for one that is gone.
+const countPiece = 1000
 
 func (r *repair) feeds() error {
 	var names []string
@@ -103,7 +107,7 @@ func (r *repair) feed(name string) error {
 	if err != nil || is == nil {
 		return err
 	}
-	n, err := r.row(countFeed, name)
+	n, err := r.countFeed(name)
 	if err != nil {
 		return err
 	}
@@ -113,6 +117,19 @@ func (r *repair) feed(name string) error {
 	}
 	r.report("feed %q: entries counted as %d, now %d; bytes as %d, now %d; newest id %d, now %d", name, is[0], n[0], is[1], n[1], is[2], last)
 	return r.writer.exec("UPDATE atommq_feed SET entries = ?, bytes = ?, last_id = ? WHERE name = ?", n[0], n[1], last, name)
+}
+
+// countFeed returns how many entries a feed has, their bytes, and its newest id.
+func (r *repair) countFeed(name string) (sum [3]int64, err error) {
+	for more := true; more; {
+		n, err := r.row(countSome, name, sum[2], int64(countPiece))
+		if err != nil {
+			return sum, err
+		}
+		sum = [3]int64{sum[0] + n[0], sum[1] + n[1], max(sum[2], n[2])}
+		more = n[3] == countPiece
+	}
+	return sum, nil
 }
 
 const (
