@@ -41,11 +41,17 @@ long the first of the others has been waiting. Its subcommands change the queues
 	return cmd
 }
 
-// listQueues writes a table of the queues.
+// listQueues writes a table of the queues, whose columns are aligned page by page: there may be millions.
 func (n *node) listQueues(ctx context.Context, w io.Writer) error {
 	table := tabwriter.NewWriter(toPeople{w}, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FEED\tQUEUE\tWAITING\tCLAIMED\tOLDEST\tACK TIMEOUT\tATTEMPTS\tSTATE")
+	rows := 0
 	err := n.eachQueue(ctx, func(q *bus.Queue, l bus.Backlog) error {
+		if rows++; rows%queuesPage == 0 {
+			if err := table.Flush(); err != nil {
+				return err
+			}
+		}
 		_, err := fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%s\t%d\t%s\n",
 			q.Feed, q.Name, q.Waiting, l.Claimed, ageOf(l.Oldest), ackTimeout(q), q.Attempts, queueStateOf(q))
 		return err
