@@ -98,8 +98,8 @@ func TestTheBridgeFromOtherBrokersMovesMessagesOnce(t *testing.T) {
 	sender.must(t, stomp.SEND, "\x00\xff", "destination", "/queue/jobs")
 	cross(t, script, false, []string{"moved 1\nmoved 2\nmoved 3\nmoved 4\n4 messages moved\n"}, old.Stomp, server.Stomp, "/queue/jobs")
 	for name, waiting := range map[string]string{old.DB: "0", server.DB: "4"} {
-		out, err := exec.CommandContext(t.Context(), "atommq", "queues", "--db", name).Output()
-		if fields := strings.Fields(string(out)); err != nil || len(fields) < 10 || fields[9] != waiting {
+		out, err := exec.CommandContext(t.Context(), "atommq", "queues", "--json", "--db", name).Output()
+		if err != nil || !strings.Contains(string(out), `"waiting":`+waiting+",") {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 	}

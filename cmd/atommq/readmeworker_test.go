@@ -89,7 +89,7 @@ func runWorker(t *testing.T, program, script string) (lines *bufio.Scanner, wait
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), stompWait)
 	cmd := exec.CommandContext(ctx, program, script)
-	cmd.Stderr = os.Stderr
+	cmd.Stderr = t.Output()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
