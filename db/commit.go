@@ -40,6 +40,7 @@ type commit struct {
 	keys       keyring
 	args       []driver.NamedValue
 	arrays     arrays
+	xml        []byte // of a statement's entries, each with xmlEnd behind it
 	idArray    array
 	took       bool    // work from a queue, so that others may wait for this commit
 	passed     []int64 // queues in which others were taking what is left

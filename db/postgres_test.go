@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"atommq/bus"
 	"atommq/bus/bustest"
 	"atommq/db/dbtest"
@@ -116,5 +118,33 @@ func TestAPasswordIsNotShown(t *testing.T) {
 		if _, err := Open(t.Context(), dsn+"\x7f", Config{}); err == nil || strings.Contains(err.Error(), "cret") {
 			t.Errorf("Open of %s: %v", dsn, err)
 		}
+	}
+}
+
+// The XML of a commit's entries goes to the server as one text.
+func TestEntriesOfOneCommitAreToldApart(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, dbtest.Start(t, "fsync=off").Database(t))
+	kept := []string{"", "<a>one</a>", "", `{"a\",'b'}`, "NULL", ""}
+	ops := publishing(t, "x", len(kept))
+	for i, xml := range kept {
+		ops[i].Posts[0].Entry.XML = []byte(xml)
+	}
+	mustCommit(t, s, ops...)
+	broken := publishing(t, "x", 2)
+	broken[0].Posts[0].Entry.XML = []byte("a\x01b")
+	if err := s.Commit(t.Context(), bustest.Piece(broken...)); err == nil {
+		t.Error("what would be taken for two entries is committed")
+	}
+	page, err := s.Read(t.Context(), bus.Query{Feed: "x", Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range page {
+		got = append(got, string(e.XML))
+	}
+	if diff := cmp.Diff(kept, got); diff != "" {
+		t.Errorf("(-published +kept):\n%s", diff)
 	}
 }
