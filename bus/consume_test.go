@@ -658,3 +658,21 @@ func TestWhatIsNotTakenInTimeGoesToOthers(t *testing.T) {
 		})
 	}
 }
+
+// A queue that has no timeout by the time that a consumer takes what it was handed gives it for good.
+func TestWhatIsTakenAfterItsQueueLostItsTimeoutIsKept(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bus.Bus, _ *bustest.Memory) {
+		w := work(t, b, bus.ConsumerConfig{Feed: "x", Prefetch: 1})
+		publish(t, b, queued("a"))
+		<-w.ready
+		var none time.Duration
+		if _, err := b.ConfigureQueue(t.Context(), "x", bus.DefaultQueue, bus.QueueSettings{AckTimeout: &none}); err != nil {
+			t.Fatal(err)
+		}
+		w.want("a")
+		<-time.After(24 * time.Hour)
+		if w.consumer.HasLost() {
+			t.Error("it was taken from the consumer")
+		}
+	})
+}

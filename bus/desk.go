@@ -238,6 +238,8 @@ func (d *desk) startTimers(ds []*Delivery) (sooner bool) {
 		}
 		if limit := e.timeout(e.consumer, e.consumer.queue); limit > 0 {
 			sooner = d.setTimer(e, now.Add(limit)) || sooner
+		} else {
+			d.stopTimer(e) // the queue had a timeout when it was handed out
 		}
 	}
 	return sooner

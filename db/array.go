@@ -41,7 +41,7 @@ func (a *array) fill(n int) {
 	}
 }
 
-// arrayText is an array's text, as a parameter.
+// arrayText is the text of an array, or what string_to_array makes one of, as a parameter.
 type arrayText []byte
 
 // value ends the array and returns it.
