@@ -26,8 +26,8 @@ type sqlite struct {
 	checkpointer *checkpointer // from when it is prepared
 
 	mu    sync.Mutex
-	file  os.FileInfo         // which file it is, from when it is opened; nil where that is not known
-	log   os.FileInfo         // which one its log is, while conn is there and has written
+	file  identity            // of the database, from when it is opened
+	log   identity            // of its log, while conn is there and has written
 	real  string              // the file that symbolic links lead to, beside which its log lies
 	conn  *sqlite3.SQLiteConn // nil until used, and after it failed to roll back
 	stmts map[string]*sqlite3.SQLiteStmt
@@ -98,8 +98,8 @@ func (w *sqlite) connect() error {
 	if _, err := w.conn.Exec("PRAGMA wal_autocheckpoint = "+strconv.Itoa(checkpointAtMost), nil); err != nil {
 		return errors.Join(err, w.disconnect())
 	}
-	if w.file == nil {
-		w.file, _ = os.Stat(w.location.path)
+	if !w.file.known() {
+		w.file, _ = identify(w.location.path)
 		w.real = w.location.real()
 	}
 	return nil
@@ -108,12 +108,12 @@ func (w *sqlite) connect() error {
 // checkFile refuses to go on writing to a file that nobody finds any more: what is committed would
 // be gone with the process. It looks each time.
 func (w *sqlite) checkFile() error {
-	if w.file == nil {
+	if !w.file.known() {
 		return nil
 	}
-	now, err := os.Stat(w.location.path)
+	now, err := identify(w.location.path)
 	switch {
-	case errors.Is(err, os.ErrNotExist), err == nil && !os.SameFile(w.file, now):
+	case errors.Is(err, os.ErrNotExist), err == nil && !now.is(w.file):
 		return fmt.Errorf("%s was removed or replaced while it was in use: stop every server, put the file back with its -wal, and start again: %w", w.location.path, bus.ErrUnavailable)
 	case err != nil:
 		return fmt.Errorf("see whether the database file is still there: %w: %w", bus.ErrUnavailable, err)
@@ -124,12 +124,12 @@ func (w *sqlite) checkFile() error {
 // checkLog refuses likewise where nobody finds the log: whoever opens the file would make another
 // one, and each would overwrite what the other committed.
 func (w *sqlite) checkLog() error {
-	if w.log == nil {
+	if !w.log.known() {
 		return nil
 	}
-	now, err := os.Stat(w.logPath())
+	now, err := identify(w.logPath())
 	switch {
-	case errors.Is(err, os.ErrNotExist), err == nil && !os.SameFile(w.log, now):
+	case errors.Is(err, os.ErrNotExist), err == nil && !now.is(w.log):
 		return fmt.Errorf("%s was removed or replaced while it was in use: stop every server, but not with kill -9, so that it writes what was in it to the database, and start again: %w", w.logPath(), bus.ErrUnavailable)
 	case err != nil:
 		return fmt.Errorf("see whether the database's log is still there: %w: %w", bus.ErrUnavailable, err)
@@ -156,7 +156,7 @@ func (w *sqlite) disconnect() error {
 		_ = s.Close() // it reports the last execution's error again
 	}
 	err := w.conn.Close()
-	w.conn, w.stmts, w.log = nil, nil, nil // the last one to close a file removes its log
+	w.conn, w.stmts, w.log = nil, nil, identity{} // the last one to close a file removes its log
 	return err
 }
 
@@ -212,8 +212,8 @@ func (w *sqlite) begin() error {
 	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	if w.log == nil {
-		w.log, _ = os.Stat(w.logPath())
+	if !w.log.known() {
+		w.log, _ = identify(w.logPath())
 	}
 	return nil
 }
