@@ -60,10 +60,10 @@ func (s *Subscription) Poll(ctx context.Context, limit int) (entries []*Entry, c
 	}
 	// Watch first, then read: what comes between the two is not missed.
 	if s.tail != nil {
-		changed = s.bus.hub.watch(s.tail)
+		changed = s.bus.hub.changed(&s.tail.bell)
 		entries, err = s.pollFeed(ctx, limit)
 	} else {
-		changed = s.bus.hub.changed(s.watch)
+		changed = s.bus.hub.changed(&s.watch.bell)
 		entries, err = s.pollMany(ctx, limit)
 	}
 	if len(entries) > 0 {

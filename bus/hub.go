@@ -254,14 +254,11 @@ func (h *hub) unfollow(t *tail) {
 	}
 }
 
-// watch returns a channel that is closed at the next change of t's feed.
-func (h *hub) watch(t *tail) <-chan struct{} {
+// changed returns a channel that is closed when b next rings.
+func (h *hub) changed(b *bell) <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if t.wake == nil {
-		t.wake = make(chan struct{})
-	}
-	return t.wake
+	return b.changed()
 }
 
 // shrink brings the cache back within its bounds, from the feeds not used for

@@ -117,16 +117,6 @@ func (h *hub) unwatchSelection(w *watch) {
 	}
 }
 
-// changed returns a channel that is closed at the next change of one of w's feeds.
-func (h *hub) changed(w *watch) <-chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if w.wake == nil {
-		w.wake = make(chan struct{})
-	}
-	return w.wake
-}
-
 // newer returns all entries above an id, and the id up to which they are all there is; ok is false when
 // memory does not reach back that far. It knows of everything that had been announced when it was called.
 func (h *hub) newer(ctx context.Context, after int64) (entries []*Entry, known int64, ok bool, err error) {

@@ -37,7 +37,7 @@ type tail struct {
 	share     int           // bound of pending
 	place     *list.Element // in the hub's order; nil for a followed tail without entries
 	followers int
-	wake      chan struct{} // closed at the next change; nil while nobody waits
+	bell      // rung at each change of the feed
 }
 
 // change is one committed entry, as the tails need to know it.
@@ -152,16 +152,6 @@ func (t *tail) append(e *Entry) {
 	if len(t.entries) > tailEntries {
 		t.trim(tailEntries / 4)
 	}
-}
-
-// stir adds the channel of t's followers to wakes, if any of them waits.
-func (t *tail) stir(wakes []chan struct{}) []chan struct{} {
-	if t.wake == nil {
-		return wakes
-	}
-	wakes = append(wakes, t.wake)
-	t.wake = nil
-	return wakes
 }
 
 // find returns the index of the former version of e, -1 when there is none.

@@ -6,22 +6,35 @@ import (
 	"slices"
 )
 
+// bell wakes those who wait for the next change of what they follow. The hub's mutex guards it.
+type bell struct {
+	next chan struct{} // closed at the next change; nil while nobody waits
+}
+
+// changed returns a channel that is closed at the next change.
+func (b *bell) changed() <-chan struct{} {
+	if b.next == nil {
+		b.next = make(chan struct{})
+	}
+	return b.next
+}
+
+// stir adds the channel of those who wait to wakes, if anybody does.
+func (b *bell) stir(wakes []chan struct{}) []chan struct{} {
+	if b.next == nil {
+		return wakes
+	}
+	wakes = append(wakes, b.next)
+	b.next = nil
+	return wakes
+}
+
 // watch wakes those who follow the same selection of several feeds.
 type watch struct {
+	bell
 	selection Selection
 	key       string
 	followers int
-	wake      chan struct{} // closed at the next change of one of the feeds; nil while nobody waits
-}
-
-// stir adds the channel of w's followers to wakes, if any of them waits.
-func (w *watch) stir(wakes []chan struct{}) []chan struct{} {
-	if w.wake == nil {
-		return wakes
-	}
-	wakes = append(wakes, w.wake)
-	w.wake = nil
-	return wakes
 }
 
 // watches finds the watches that a feed's change concerns. The hub's mutex guards it. Its zero value is empty.
