@@ -245,7 +245,7 @@ func (s *site) postAcks(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	lost, err := s.bus.Ack(r.Context(), name, tokens...)
-	if wrong, is := errors.AsType[*bus.TokenError](err); is {
+	if wrong, is := errors.AsType[*bus.LeaseTokenError](err); is {
 		return badRequest("Nothing was acked: %.80q in the body names no claim. Send the ack links as they came with the entries, a line each.", wrong.Token)
 	}
 	if err != nil {

@@ -90,7 +90,7 @@ func (b *Bus) trySettleLeases(ctx context.Context, name QueueName, tokens []stri
 		if !missed[j] {
 			continue
 		}
-		if lost[i], err = b.loss(ctx, &leases[j]); err != nil {
+		if lost[i], err = b.leaseLoss(ctx, &leases[j]); err != nil {
 			return nil, deadline, err
 		}
 	}
@@ -149,13 +149,13 @@ func (b *Bus) bury(ctx context.Context, l *Lease, cause string) (missed bool, er
 	return t.op.Settle[0].Lost, nil
 }
 
-// TokenError is ErrNoClaim of one token among several.
-type TokenError struct{ Token string }
+// LeaseTokenError is ErrNoClaim of one lease's token among several.
+type LeaseTokenError struct{ Token string }
 
-func (e *TokenError) Error() string { return fmt.Sprintf("%.80q: %v", e.Token, ErrNoClaim) }
+func (e *LeaseTokenError) Error() string { return fmt.Sprintf("%.80q: %v", e.Token, ErrNoClaim) }
 
 // Unwrap returns ErrNoClaim.
-func (e *TokenError) Unwrap() error { return ErrNoClaim }
+func (e *LeaseTokenError) Unwrap() error { return ErrNoClaim }
 
 // unsealed is what a token says.
 type unsealed struct {
@@ -163,7 +163,7 @@ type unsealed struct {
 	asked time.Duration
 }
 
-// unseal returns the claims that tokens name: a *TokenError where one names none.
+// unseal returns the claims that tokens name: a *LeaseTokenError where one names none.
 func (b *Bus) unseal(ctx context.Context, tokens []string) ([]unsealed, error) {
 	seal, err := b.leaseSeal(ctx)
 	if err != nil {
@@ -173,14 +173,14 @@ func (b *Bus) unseal(ctx context.Context, tokens []string) ([]unsealed, error) {
 	for i, token := range tokens {
 		var ok bool
 		if claims[i].Claim, claims[i].asked, ok = seal.claim(token); !ok {
-			return nil, &TokenError{token}
+			return nil, &LeaseTokenError{token}
 		}
 	}
 	return claims, nil
 }
 
-// loss tells what became of a lease that was missed.
-func (b *Bus) loss(ctx context.Context, l *Lease) (LeaseLoss, error) {
+// leaseLoss tells what became of a lease that was missed.
+func (b *Bus) leaseLoss(ctx context.Context, l *Lease) (LeaseLoss, error) {
 	places, err := b.store.Waiting(ctx, l.Queue, Place{l.Rank, l.ID - 1}, 1, 0)
 	if err != nil {
 		return LostGone, err

@@ -105,9 +105,9 @@ func (b *Bus) LossBehind(ctx context.Context, q Query, page *Slice, at int64) (L
 	return b.LossAt(ctx, Select(nil, []string{q.Feed}), q, at)
 }
 
-// lostAbove returns which feeds of a prefix were pruned above q.After; nil if those are too many to
+// prunedAbove lists the feeds of a prefix that were pruned above q.After; nil if those are too many to
 // keep.
-func (b *Bus) lostAbove(ctx context.Context, q Query) (*[]Pruned, error) {
+func (b *Bus) prunedAbove(ctx context.Context, q Query) (*[]Pruned, error) {
 	list, err := b.store.PrunedAbove(ctx, q.Feed, "", q.After, lossPage)
 	if err != nil {
 		return nil, fmt.Errorf("read %q*: %w", q.Feed, err)

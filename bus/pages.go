@@ -113,7 +113,7 @@ func (p *pages) readPage(ctx context.Context, name logName, q Query) (*Slice, er
 	wide.Limit, wide.Bytes = sharedEntries, sharedBytes
 	s, err := p.bus.Read(ctx, wide)
 	if err == nil && q.Prefix {
-		s.lost, err = p.bus.lostAbove(ctx, q) // behind the entries, as it tells what is missing of them
+		s.lost, err = p.bus.prunedAbove(ctx, q) // behind the entries, as it tells what is missing of them
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
