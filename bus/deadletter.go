@@ -10,15 +10,12 @@ import (
 	"atommq/feeds"
 )
 
-const (
-	deadSuffix = ".dead"
-	nameBytes  = 255 // of a feed's name, at most
-)
+const deadSuffix = ".dead"
 
 // DeadFeed returns the name of the feed that dead letters go to, entries that used up their attempts
 // in a queue of this feed: its own with ".dead" behind it, cut where the name would be too long.
 func DeadFeed(feed string) string {
-	end := min(len(feed), nameBytes-len(deadSuffix))
+	end := min(len(feed), feeds.MaxName-len(deadSuffix))
 	for end < len(feed) && !utf8.RuneStart(feed[end]) {
 		end--
 	}

@@ -2,8 +2,9 @@ package bus
 
 import (
 	"iter"
-	"math"
 	"slices"
+
+	"atommq/feeds"
 )
 
 // bell wakes those who wait for the next change of what they follow. The hub's mutex guards it.
@@ -42,7 +43,7 @@ type watches struct {
 	all      map[string]*watch // by the selection's key
 	feeds    map[string][]*watch
 	prefixes map[string][]*watch
-	lengths  [math.MaxUint8 + 1]int // how many prefixes there are of each length
+	lengths  [feeds.MaxName + 1]int // how many prefixes there are of each length
 }
 
 // enter counts a follower of a selection.

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxName bounds a feed's name, in bytes.
-const maxName = 255
+// MaxName bounds a feed's name, in bytes.
+const MaxName = 255
 
 // CheckName reports why name cannot name a feed: it takes 1 to 255 bytes of
 // valid UTF-8 without control characters or Unicode noncharacters, and not "."
@@ -16,7 +16,7 @@ func CheckName(name string) error {
 	switch {
 	case name == "":
 		return errors.New("a feed's name must not be empty")
-	case len(name) > maxName:
+	case len(name) > MaxName:
 		return errors.New("a feed's name takes at most 255 bytes")
 	case name == "." || name == "..":
 		return errors.New(`"." and ".." cannot name a feed: URLs drop them`)

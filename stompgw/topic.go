@@ -2,11 +2,11 @@ package stompgw
 
 import (
 	"iter"
-	"math"
 	"sync"
 	"sync/atomic"
 
 	"atommq/bus"
+	"atommq/feeds"
 )
 
 // topics brings what is published to the topic subscriptions of a node. It is its bus's
@@ -22,7 +22,7 @@ type topics struct {
 	mu       sync.RWMutex
 	feeds    *registry
 	prefixes *registry
-	lengths  [math.MaxUint8 + 1]int // how many prefixes there are of each length
+	lengths  [feeds.MaxName + 1]int // how many prefixes there are of each length
 }
 
 var _ bus.Listener = (*topics)(nil)
