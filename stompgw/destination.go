@@ -55,6 +55,14 @@ func parseDestination(text []byte) (destination, error) {
 // isWild reports whether the destination names all that begin so, rather than one.
 func (d destination) isWild() bool { return strings.HasSuffix(d.name, "*") }
 
+// checkPrefix reports why no feed's name begins with prefix, which the destination names.
+func (d destination) checkPrefix(prefix string) error {
+	if len(prefix) > feeds.MaxName {
+		return faultf("leave some of it out, up to the star", "destination %s is longer than a feed's name, which takes at most %d bytes", quote([]byte(d.text)), feeds.MaxName)
+	}
+	return nil
+}
+
 // checkFeed reports why the destination's name is none of a feed.
 func (d destination) checkFeed() error {
 	if err := feeds.CheckName(d.name); err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"atommq/bus"
 	"atommq/feeds"
@@ -35,12 +34,6 @@ func sparing(detail, message string, args ...any) *fault {
 	return f
 }
 
-// advice makes a fault of an error that says what to do behind its first colon.
-func advice(err error) *fault {
-	message, detail, _ := strings.Cut(err.Error(), ": ")
-	return &fault{message: message, detail: detail}
-}
-
 // quote shows a client what it sent, in short.
 func quote(text []byte) string {
 	const longest = 64
@@ -67,13 +60,13 @@ func faultOf(err error) (f *fault, known bool) {
 	case errors.Is(err, context.Canceled): // by Shutdown, which has waited long enough
 		return shuttingDown(), true
 	case errors.As(err, &cut):
-		return advice(cut), true
+		return cut.fault(), true
 	case errors.As(err, &limit):
 		return limitFault(limit), true
 	case errors.As(err, &large):
 		return faultf("send fewer or shorter headers", "%s", large.Error()), true
 	}
-	for _, known := range busFaults() {
+	for _, known := range busFaults {
 		if errors.Is(err, known.err) {
 			return &fault{message: cmp.Or(known.says, known.err.Error()), detail: known.detail, ends: known.ends, spares: known.spares}, true
 		}
@@ -116,28 +109,24 @@ func gapDetail(gap *bus.GapError) string {
 	return fmt.Sprintf("if what is missing may be missing, subscribe with Xlastid:%d, which begins with the oldest entry kept", gap.Oldest-1)
 }
 
-type busFault struct {
+// busFaults tells of the errors of the bus, and what to do about them.
+var busFaults = []struct {
 	err    error
 	says   string // to STOMP clients, where the error speaks of HTTP
 	detail string
 	ends   bool
 	spares bool
-}
-
-// busFaults tells of the errors of the bus, and what to do about them.
-func busFaults() []busFault {
-	return []busFault{
-		{bus.ErrClaimLost, "", "it was acknowledged before, or its ack timeout passed, or its subscription ended; in the last two cases it goes to another consumer: treat it as not done, acknowledge sooner, or subscribe with a longer ack-timeout", false, false},
-		{bus.ErrKeyReused, "idempotency key was used for another message", "use a new Idempotency-Key for each message, and the same one only to repeat it", false, false},
-		{bus.ErrManyQueues, "", "subscribe or send to a queue of this feed that is there, or remove one that nobody needs, over HTTP", false, false},
-		{bus.ErrTooLarge, "", "send less in a message or transaction", false, false},
-		{bus.ErrAppendOnly, "", "this feed takes no changes", false, false},
-		{bus.ErrFull, "", "nothing of this frame was stored; send it again once the server has room", false, true},
-		{bus.ErrReadOnly, "", "nothing of this frame was stored; the server's database cannot be written", false, true},
-		{bus.ErrUncertain, "", "if it had an Idempotency-Key, send it again later: it is published once only; without one, look for it first", false, true},
-		{bus.ErrUnavailable, "", "nothing of this frame was stored; send it again later", false, true},
-		{bus.ErrClosed, "", "the server is shutting down; connect again later", true, true},
-	}
+}{
+	{bus.ErrClaimLost, "", "it was acknowledged before, or its ack timeout passed, or its subscription ended; in the last two cases it goes to another consumer: treat it as not done, acknowledge sooner, or subscribe with a longer ack-timeout", false, false},
+	{bus.ErrKeyReused, "idempotency key was used for another message", "use a new Idempotency-Key for each message, and the same one only to repeat it", false, false},
+	{bus.ErrManyQueues, "", "subscribe or send to a queue of this feed that is there, or remove one that nobody needs, over HTTP", false, false},
+	{bus.ErrTooLarge, "", "send less in a message or transaction", false, false},
+	{bus.ErrAppendOnly, "", "this feed takes no changes", false, false},
+	{bus.ErrFull, "", "nothing of this frame was stored; send it again once the server has room", false, true},
+	{bus.ErrReadOnly, "", "nothing of this frame was stored; the server's database cannot be written", false, true},
+	{bus.ErrUncertain, "", "if it had an Idempotency-Key, send it again later: it is published once only; without one, look for it first", false, true},
+	{bus.ErrUnavailable, "", "nothing of this frame was stored; send it again later", false, true},
+	{bus.ErrClosed, "", "the server is shutting down; connect again later", true, true},
 }
 
 // append writes the ERROR frame; receipt is that of the frame at fault, if it had one, session what

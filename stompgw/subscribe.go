@@ -208,6 +208,9 @@ func (c *conn) subscribeTopic(ctx context.Context, s subscription, r receipt) er
 		id: []byte(s.id), unnamed: s.unnamed, feed: []byte(s.to.name), after: s.after, loss: s.loss, whole: s.whole, ack: s.mode, window: s.prefetch,
 	}
 	if name, prefix := strings.CutSuffix(s.to.name, "*"); prefix {
+		if err := s.to.checkPrefix(name); err != nil {
+			return err
+		}
 		if err := c.permitSome(bus.RightRead, name); err != nil {
 			return err
 		}
@@ -228,9 +231,7 @@ func (c *conn) subscribeTopic(ctx context.Context, s subscription, r receipt) er
 	if err := c.checkAhead(ctx, s.after); err != nil {
 		return err
 	}
-	if err := c.topics.subscribe(t); err != nil {
-		return advice(err)
-	}
+	c.topics.subscribe(t)
 	c.follows++
 	c.answer(r)
 	return nil

@@ -28,22 +28,33 @@ func TestWrongSUBSCRIBEIsAnsweredWithWhatToDo(t *testing.T) {
 		{"accept", "id:1\ndestination:/queue/x\naccept:application/json", `accept "application/json" is no form that messages come in`},
 		{"empty accept", "id:1\ndestination:/topic/x\naccept:", `accept "" is no form that messages come in`},
 		{"accept that only begins so", "id:1\ndestination:/topic/x\naccept:application/atom+xmlx", `accept "application/atom+xmlx" is no form that messages come in`},
+		{"long prefix", "id:1\ndestination:/topic/" + strings.Repeat("x", 256) + "*", `destination "/topic/` + strings.Repeat("x", 57) + `"… is longer than a feed's name, which takes at most 255 bytes`},
+		{"topic twice", "id:0\ndestination:/topic/y", `there is a subscription "0" already`},
 		{"twice", "id:0\ndestination:/queue/y", `there is a subscription "0" already`},
 		{"too many", "id:1\ndestination:/queue/y", "the connection has its 1 subscriptions"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conn := g.connect(t, "1.1")
+			if c.name == "topic twice" {
+				conn.sendFrame("SUBSCRIBE", "id:0", "destination:/topic/x")
+			}
 			if c.name == "twice" || c.name == "too many" {
 				conn.sendFrame("SUBSCRIBE", "id:0", "destination:/queue/x")
 			}
 			conn.send("SUBSCRIBE\nreceipt:r1\n" + c.headers + "\n\n\x00")
 			f := conn.next()
-			if f.Command.String() != "ERROR" || header(f, "receipt-id") != "r1" || header(f, "message") != c.message || len(f.Body) == 0 {
+			if f.Command.String() != "ERROR" || header(f, "receipt-id") != "r1" || header(f, "message") != c.message || !saysWhatToDo(f.Body) {
 				t.Errorf("got %s", show(f))
 			}
 			conn.expectEnd()
 		})
 	}
+}
+
+// saysWhatToDo reports whether the body of an ERROR has a line behind the one that says what is wrong.
+func saysWhatToDo(body []byte) bool {
+	_, detail, found := strings.Cut(string(body), ".\n")
+	return found && len(detail) > len(".\n")
 }
 
 func TestPrefetchBoundsWhatIsHeld(t *testing.T) {

@@ -33,7 +33,6 @@ type follower struct {
 	idsMu sync.Mutex // taken before topics.mu
 	ids   idTable[*follow]
 	acked []*follow // those that take ACKs
-	ended bool
 
 	mu      sync.Mutex // taken after topics.mu
 	outbox  outbox

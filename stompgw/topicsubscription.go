@@ -1,19 +1,16 @@
 package stompgw
 
 import (
-	"errors"
-	"math"
 	"slices"
 
 	"atommq/bus"
-	"atommq/feeds"
 )
 
 // topicSubscription is what a SUBSCRIBE to a topic asks for. Its texts are copied.
 type topicSubscription struct {
 	id      []byte // unique in the connection, at most 255 bytes, or as its destination
 	unnamed bool   // the client gave no id (1.0), and MESSAGE names none; id is then the destination
-	feed    []byte // its name, or how its name begins
+	feed    []byte // its name, or how its name begins, feeds.MaxName bytes at most
 	prefix  bool
 	after   int64    // Xlastid: replay what came after it first; fromNow for nothing
 	loss    bus.Loss // that Xlastid of a prefix knows of
@@ -33,24 +30,6 @@ const (
 	ackCumulative         // ack:client
 	ackIndividual         // ack:client-individual
 )
-
-// Errors of subscribing.
-var (
-	errSubscribed    = errors.New("the connection has a subscription with this id: unsubscribe it first, or give each its own")
-	errFollowerEnded = errors.New("the connection has ended")
-	errLongPrefix    = errors.New("no feed's name is longer than 255 bytes, so none begins like this")
-)
-
-// check reports why there cannot be such a subscription.
-func (q *topicSubscription) check() error {
-	switch {
-	case !q.prefix:
-		return feeds.CheckName(string(q.feed))
-	case len(q.feed) > math.MaxUint8:
-		return errLongPrefix
-	}
-	return nil
-}
 
 // kind is what its follow is like.
 func (q *topicSubscription) kind() (k followKind) {
@@ -72,23 +51,13 @@ func (q *topicSubscription) kind() (k followKind) {
 	return k
 }
 
-// subscribe adds a subscription: errSubscribed when its id is taken. What is committed after
-// the call returned is delivered. Errors tell the client what to do.
-func (f *follower) subscribe(q topicSubscription) error {
-	if err := q.check(); err != nil {
-		return err
-	}
+// subscribe adds a subscription, whose id is not taken. What is committed after the call returned is
+// delivered.
+func (f *follower) subscribe(q topicSubscription) {
 	f.idsMu.Lock()
 	defer f.idsMu.Unlock()
-	if f.ended {
-		return errFollowerEnded
-	}
-	hash := hashOf(string(q.id))
-	if f.ids.find(hash, string(q.id)) != nil {
-		return errSubscribed
-	}
 	s := newFollow(f, &q)
-	f.ids.add(hash, s)
+	f.ids.add(hashOf(s.id()), s)
 	if s.is(isAcked) {
 		f.acked = append(f.acked, s)
 	}
@@ -96,7 +65,6 @@ func (f *follower) subscribe(q topicSubscription) error {
 	if q.after != fromNow {
 		f.begin(s)
 	}
-	return nil
 }
 
 // unsubscribe ends a subscription. Nothing of it is appended by next from then on.
@@ -126,7 +94,7 @@ const goneAtOnce = 128
 func (f *follower) close() {
 	f.idsMu.Lock()
 	follows := slices.Collect(f.ids.all())
-	f.ids, f.acked, f.ended = idTable[*follow]{}, nil, true
+	f.ids, f.acked = idTable[*follow]{}, nil
 	f.idsMu.Unlock()
 	f.end()
 	for some := range slices.Chunk(follows, goneAtOnce) {

@@ -21,12 +21,14 @@ type cutOffError struct {
 	resume int64 // no subscription misses a stored message that goes on after it; 0 when none was delivered
 }
 
-func (e *cutOffError) Error() string {
-	if e.resume == 0 {
-		return "messages that are not stored (persistent:false) came faster than this connection reads them: read faster, or subscribe to less on one connection"
+func (e *cutOffError) Error() string { return e.fault().Error() }
+
+func (e *cutOffError) fault() *fault {
+	detail := "read faster, or subscribe to less on one connection"
+	if e.resume > 0 {
+		detail = fmt.Sprintf("subscribe again with Xlastid:%d to get all stored ones, and read faster", e.resume)
 	}
-	return fmt.Sprintf("messages that are not stored (persistent:false) came faster than this connection reads them: "+
-		"subscribe again with Xlastid:%d to get all stored ones, and read faster", e.resume)
+	return faultf(detail, "messages that are not stored (persistent:false) came faster than this connection reads them")
 }
 
 // broadcast brings a message that is not stored to those who are subscribed now. It copies what it
