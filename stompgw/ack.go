@@ -94,10 +94,29 @@ func (c *conn) claim(a ackFrame) ([]*held, error) {
 		h.busy = true
 		return []*held{h}, nil
 	}
-	return cumulate(h), nil
+	first := h.first()
+	if first == h {
+		return cumulate(h), nil
+	}
+	h.busy = true
+	return append(cumulate(first.prev), h), nil
 }
 
-// cumulate makes h and what its subscription delivered before it busy, and returns them in order.
+// first returns the first delivery of the message of h to its subscription that is remembered. In 1.0
+// and 1.1 an ACK names the message: its client may have sent it for this one, whose ack timeout has
+// passed meanwhile, and not have come to what was delivered before the message came again.
+func (h *held) first() *held {
+	first := h
+	for e := h.same; e != nil; e = e.same {
+		if e.of == h.of {
+			first = e
+		}
+	}
+	return first
+}
+
+// cumulate makes h and what its subscription delivered before it busy, and returns them in order: none
+// for nil.
 func cumulate(h *held) []*held {
 	n := 0
 	for e := h; e != nil; e = e.prev {

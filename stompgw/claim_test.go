@@ -124,6 +124,28 @@ func TestCumulativeAckSettlesWhatIsHeldBesideWhatIsLost(t *testing.T) {
 	> id:s`+strings.Replace(counts, "\n\n", "\n\n\t> SUBSCRIBE\n\t> id:all\n\t> destination:/queue/x\n\t> ack:client\n\n\t< MESSAGE\n\t< ack:{last}\n\t<\n\t< short\n\n\t> ACK\n\t> id:{last}\n\n", 1)+`0`)
 }
 
+// In 1.0 and 1.1 an ACK names a message, and not which delivery of it.
+func TestACumulativeAckTakesNothingThatCameAfterTheMessageFirstDid(t *testing.T) {
+	for _, version := range []string{"1.0", "1.1"} {
+		g := start(t)
+		c := g.connect(t, version)
+		c.sendFrame("SEND", "destination:/queue/x", "n:1", "ack-timeout:0.05")
+		c.sendFrame("SEND", "destination:/queue/x", "n:2")
+		c.sendFrame("SUBSCRIBE", "id:s", "destination:/queue/x", "ack:client")
+		first := c.next()
+		c.next()
+		if f := c.next(); header(f, "n") != "1" || header(f, "redelivered") != "true" {
+			t.Fatalf("got %s", show(f))
+		}
+		// What its client was working on is the first delivery, for all that anybody knows.
+		c.sendFrame("ACK", "subscription:s", "message-id:"+header(first, "message-id"))
+		c.nc.Close()
+		if got := g.redelivered(t); !strings.Contains(got, "2") { // 1 may be among it: its time may be up again
+			t.Errorf("%s: after the ACK of the first message, the queue gives %q", version, got)
+		}
+	}
+}
+
 // What passes its ack timeout, however often, takes nothing with it that the same client holds.
 func TestMessageIsHeldUntilItsOwnAckTimeoutPasses(t *testing.T) {
 	const again = `
