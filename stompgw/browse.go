@@ -76,7 +76,7 @@ func (w *writer) show(ctx context.Context, s *queueSubscription, entries []*bus.
 			continue
 		}
 		e = w.server.topics.long.one(e)
-		tail := w.server.topics.tail(ctx, e, w.version, s.is(entireKind))
+		tail := w.server.topics.tail(ctx, e, w.version, s.is(wholeKind))
 		if expired(tail, now) {
 			continue
 		}

@@ -153,7 +153,7 @@ func (w *writer) send(ctx context.Context, s *queueSubscription, ds []*bus.Deliv
 		}
 		w.buf = s.appendMessage(w.buf, w.version, d, h)
 		e := w.server.topics.long.one(d.Entry)
-		w.addTail(w.server.topics.tail(ctx, e, w.version, s.is(entireKind)), e)
+		w.addTail(w.server.topics.tail(ctx, e, w.version, s.is(wholeKind)), e)
 	}
 	return nil
 }

@@ -22,9 +22,9 @@ type queueSubscription struct {
 type subscriptionKind uint8
 
 const (
-	namelessKind subscriptionKind = 1 << iota // the client gave no id (1.0), and id is the destination
-	entireKind                                // the entry is the body
-	browserKind                               // conn.browsers has how far it is
+	unnamedKind subscriptionKind = 1 << iota // the client gave no id (1.0), and id is the destination
+	wholeKind                                // the entry is the body
+	browserKind                              // conn.browsers has how far it is
 )
 
 // subscriptionState is how far it is. conn.mu guards it.
@@ -42,10 +42,10 @@ func newQueueSubscription(c *conn, s *subscription) *queueSubscription {
 	q := &queueSubscription{conn: c, mode: s.mode, prefetch: uint16(s.prefetch)}
 	q.text, q.idLength = s.id+s.to.text, uint16(len(s.id))
 	if s.unnamed {
-		q.kind |= namelessKind
+		q.kind |= unnamedKind
 	}
 	if s.whole {
-		q.kind |= entireKind
+		q.kind |= wholeKind
 	}
 	if s.browse {
 		q.kind |= browserKind
@@ -141,7 +141,7 @@ func (s *queueSubscription) close() {
 // appendMessage writes the headers of a MESSAGE that the subscription gives it.
 func (s *queueSubscription) appendMessage(dst []byte, v stomp.Version, d *bus.Delivery, h *held) []byte {
 	dst = stomp.AppendCommand(dst, stomp.MESSAGE)
-	if !s.is(namelessKind) {
+	if !s.is(unnamedKind) {
 		dst = stomp.AppendHeader(dst, v, "subscription", s.id())
 	}
 	dst = stomp.AppendHeader(dst, v, "destination", s.destination())

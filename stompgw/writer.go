@@ -22,12 +22,12 @@ type writer struct {
 // connection fails.
 func (c *conn) write(ctx context.Context) {
 	w := writer{conn: c, average: guess}
-	beat := newIdleTimer()
+	var beat idleTimer
 	defer beat.stop()
 	for {
 		switch w.begin() {
 		case turnNone:
-			w.idle(beat)
+			w.idle(&beat)
 		case turnLate:
 			w.noteLate()
 		case turnLast:
@@ -239,8 +239,6 @@ func (w *writer) sendBeat(interval time.Duration) {
 
 // idleTimer is a timer that is made when it is first needed.
 type idleTimer struct{ timer *time.Timer }
-
-func newIdleTimer() *idleTimer { return new(idleTimer) }
 
 func (t *idleTimer) at(when time.Time) <-chan time.Time {
 	if t.timer == nil {
