@@ -151,57 +151,26 @@ func (s *site) appendForm(dst []byte, out *output, p *page, k kind, add func(dst
 	if p.final() { // what each post changes of the feed is not said on it
 		doc.Last, doc.Feed.LastID, doc.Feed.Updated = "", 0, p.entries[len(p.entries)-1].Edited
 	}
-	member := p.member(k, add)
 	switch k {
 	case kindJSON:
-		return feeds.AppendJSONFeed(dst, doc, member)
+		return feeds.AppendJSONFeed(dst, doc, p.member(asItem, add))
 	case kindEvent:
-		return feeds.AppendCloudEvents(dst, doc.Members, member)
+		return feeds.AppendCloudEvents(dst, doc.Members, p.member(asCloudEvent, add))
 	default:
-		return feeds.AppendFeed(dst, doc, member)
+		return feeds.AppendFeed(dst, doc, p.member(asAtom, add))
 	}
 }
 
 // member returns what writes one of p's entries, in form k, by add.
-func (p *page) member(k kind, add func(dst, part []byte) []byte) func(dst []byte, m *feeds.Member) []byte {
-	key := keyPrefix(k) + formKey(p.collection, &p.source.Feed)
+func (p *page) member(k formKind, add func(dst, part []byte) []byte) func(dst []byte, m *feeds.Member) []byte {
+	key := k.key(p.collection, &p.source.Feed)
 	i := 0
 	return func(dst []byte, m *feeds.Member) []byte {
 		for &p.entries[i].Member != m { // what a form leaves out
 			i++
 		}
-		return add(dst, p.entries[i].Form(key, func(m *feeds.Member) []byte { return p.render(k, m) }))
+		return add(dst, p.entries[i].Form(key, func(m *feeds.Member) []byte { return k.form(m, &p.source.Feed, p.collection) }))
 	}
-}
-
-// keyPrefix tells the renderings of an entry in form k from others.
-func keyPrefix(k kind) string {
-	switch k {
-	case kindJSON:
-		return "json "
-	case kindEvent:
-		return "event "
-	}
-	return ""
-}
-
-func (p *page) render(k kind, m *feeds.Member) []byte {
-	switch k {
-	case kindJSON:
-		return feeds.AppendJSONItem(nil, m, &p.source.Feed, p.collection)
-	case kindEvent:
-		return feeds.AppendCloudEvent(nil, m, p.collection)
-	}
-	return feeds.AppendMember(nil, m, &p.source.Feed, p.collection)
-}
-
-// formKey names the rendering of entries under a collection's URL: what AppendMember
-// takes from the feed stands in it.
-func formKey(collection string, f *feeds.Feed) string {
-	if f.Title == "" && f.Author == (feeds.Person{}) {
-		return collection
-	}
-	return collection + "\x00" + f.Title + "\x00" + f.Author.Name + "\x00" + f.Author.URI + "\x00" + f.Author.Email
 }
 
 // document describes the page to package feeds. Its members live in out.

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -272,22 +270,6 @@ func (s *site) writeList(w http.ResponseWriter, r *http.Request, l *feeds.List, 
 		return out.digested(form, feeds.AppendListJSON(out.buf, l))
 	}
 	return out.digested(form, feeds.AppendList(out.buf, l))
-}
-
-// digested sends body with an ETag made from it, or says that it has not changed.
-func (out *output) digested(form offer, body []byte) error {
-	out.buf = body
-	out.tag = digest(body) + form.tag
-	if done, err := sameState(out.w, out.r, out.tag); done || err != nil {
-		return err
-	}
-	out.finish(body)
-	return nil
-}
-
-func digest(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:10])
 }
 
 // getService answers with the service document, RFC 5023 §8. It has no paging of its own: where

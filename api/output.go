@@ -3,7 +3,10 @@ package api
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"sync"
@@ -195,6 +198,23 @@ func (out *output) extend() {
 	}
 }
 
+// digested sends body with an ETag made from it, or says that it has not changed.
+func (out *output) digested(form offer, body []byte) error {
+	out.buf = body
+	out.tag = digest(body) + form.tag
+	if done, err := sameState(out.w, out.r, out.tag); done || err != nil {
+		return err
+	}
+	out.finish(body)
+	return nil
+}
+
+// digest returns what tells bodies apart in an ETag.
+func digest(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:10])
+}
+
 // html has render make a page, and sends it. atom is the URL of the Atom form. The page looks as
 // the program that made it has it look: so its ETag is a digest of it, behind the tag that out has,
 // and it has no date.
@@ -209,9 +229,7 @@ func (out *output) html(atom string, render func(w http.ResponseWriter) error) e
 		return err
 	}
 	h := out.w.Header()
-	for name, values := range held.header {
-		h[name] = values
-	}
+	maps.Copy(h, held.header)
 	h["X-Content-Type-Options"] = nosniff
 	h["Link"] = []string{"<" + atom + `>; rel="alternate"; type="application/atom+xml"`}
 	out.finish(held.body)

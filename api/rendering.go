@@ -25,7 +25,7 @@ type rendering struct {
 
 func newRendering(b *bus.Bus, base string, kind formKind) *rendering {
 	r := &rendering{bus: b, base: base, kind: kind}
-	r.write = r.form
+	r.write = func(m *feeds.Member) []byte { return kind.form(m, r.feed, r.collection) }
 	return r
 }
 
@@ -33,16 +33,44 @@ func newRendering(b *bus.Bus, base string, kind formKind) *rendering {
 type formKind uint8
 
 const (
-	asAtom      formKind = iota
-	asItem               // JSON, as JSON Feed has it
-	asLine               // JSON, and a line's end
-	asAtomEvent          // of a stream of events
+	asAtom       formKind = iota
+	asItem                // JSON, as JSON Feed has it
+	asCloudEvent          // JSON, too
+	asLine                // an item, and a line's end
+	asAtomEvent           // of a stream of events
 	asJSONEvent
 )
 
-// formNames begin the keys of the renderings that bus.Entry keeps. Those of Atom and of items are
-// the ones that pages use.
-var formNames = [...]string{asAtom: "", asItem: "json ", asLine: "line ", asAtomEvent: "sse ", asJSONEvent: "json sse "}
+// formNames begin the keys of the renderings that bus.Entry keeps.
+var formNames = [...]string{asAtom: "", asItem: "json ", asCloudEvent: "event ", asLine: "line ", asAtomEvent: "sse ", asJSONEvent: "json sse "}
+
+// key names the rendering of f's entries under a collection's URL: what the form takes from the feed
+// stands in it.
+func (k formKind) key(collection string, f *feeds.Feed) string {
+	key := formNames[k] + collection
+	if f.Title == "" && f.Author == (feeds.Person{}) {
+		return key
+	}
+	return key + "\x00" + f.Title + "\x00" + f.Author.Name + "\x00" + f.Author.URI + "\x00" + f.Author.Email
+}
+
+// form renders an entry of f.
+func (k formKind) form(m *feeds.Member, f *feeds.Feed, collection string) []byte {
+	switch k {
+	case asItem:
+		return feeds.AppendJSONItem(nil, m, f, collection)
+	case asCloudEvent:
+		return feeds.AppendCloudEvent(nil, m, collection)
+	case asLine:
+		return append(feeds.AppendJSONItem(nil, m, f, collection), '\n')
+	case asAtomEvent:
+		return appendEvent(m, feeds.AppendMember(nil, m, f, collection))
+	case asJSONEvent:
+		return appendEvent(m, feeds.AppendJSONItem(nil, m, f, collection))
+	case asAtom:
+	}
+	return feeds.AppendMember(nil, m, f, collection)
+}
 
 // renew has the settings of feeds looked at again, with the next entry.
 func (r *rendering) renew() { r.known = false }
@@ -65,23 +93,8 @@ func (r *rendering) turn(ctx context.Context, name string) {
 	r.feed, r.known = f, true
 	if former == nil || former.Name != name || former.Title != f.Title || former.Author != f.Author {
 		r.collection = r.base + feeds.Path(name)
-		r.key = formNames[r.kind] + formKey(r.collection, f)
+		r.key = r.kind.key(r.collection, f)
 	}
-}
-
-func (r *rendering) form(m *feeds.Member) []byte {
-	switch r.kind {
-	case asItem:
-		return feeds.AppendJSONItem(nil, m, r.feed, r.collection)
-	case asLine:
-		return append(feeds.AppendJSONItem(nil, m, r.feed, r.collection), '\n')
-	case asAtomEvent:
-		return appendEvent(m, feeds.AppendMember(nil, m, r.feed, r.collection))
-	case asJSONEvent:
-		return appendEvent(m, feeds.AppendJSONItem(nil, m, r.feed, r.collection))
-	case asAtom:
-	}
-	return feeds.AppendMember(nil, m, r.feed, r.collection)
 }
 
 // appendEvent makes an event of a member's form: HTML, "Server-sent events".
