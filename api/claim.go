@@ -166,60 +166,67 @@ func (s *site) writeClaims(w http.ResponseWriter, r *http.Request, form offer, f
 
 // deleteClaim acks: the entry is done with.
 func (s *site) deleteClaim(w http.ResponseWriter, r *http.Request) error {
-	return s.settleOne(w, r, nil, func(ctx context.Context, name bus.QueueName, token string) ([]bus.LeaseLoss, error) {
-		return s.bus.Ack(ctx, name, token)
-	})
+	return s.settleClaim(w, r, s.bus.Ack)
 }
 
 // postNack lets the entry wait again.
 func (s *site) postNack(w http.ResponseWriter, r *http.Request) error {
-	return s.settleOne(w, r, nil, func(ctx context.Context, name bus.QueueName, token string) ([]bus.LeaseLoss, error) {
-		return s.bus.Nack(ctx, name, token)
-	})
+	return s.settleClaim(w, r, s.bus.Nack)
+}
+
+// settleClaim settles the claim that the path names, for good.
+func (s *site) settleClaim(w http.ResponseWriter, r *http.Request, settle func(context.Context, bus.QueueName, ...string) ([]bus.LeaseLoss, error)) error {
+	name, token, err := s.claimName(w, r, nil)
+	if err != nil {
+		return err
+	}
+	lost, err := settle(r.Context(), name, token)
+	if err == nil {
+		err = lostProblem(lost[0])
+	}
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // postRenew gives a claim another deadline, and tells it.
 func (s *site) postRenew(w http.ResponseWriter, r *http.Request) error {
 	var timeout time.Duration
-	known := map[string]func(string) error{"ack-timeout": seconds("ack-timeout", &timeout, time.Millisecond, maxAckTimeout)}
-	return s.settleOne(w, r, known, func(ctx context.Context, name bus.QueueName, token string) ([]bus.LeaseLoss, error) {
-		lost, deadline, err := s.bus.Renew(ctx, name, timeout, token)
-		if err == nil && lost[0] == bus.NotLost {
-			s.writeJSON(w, r, renewedJSON{deadline})
-		}
-		return lost, err
-	})
-}
-
-// settleOne settles the claim that the path names. Where that writes no answer, it is 204.
-func (s *site) settleOne(w http.ResponseWriter, r *http.Request, known map[string]func(string) error,
-	settle func(ctx context.Context, name bus.QueueName, token string) ([]bus.LeaseLoss, error),
-) error {
-	name, err := queueName(r)
+	name, token, err := s.claimName(w, r, map[string]func(string) error{"ack-timeout": seconds("ack-timeout", &timeout, time.Millisecond, maxAckTimeout)})
 	if err != nil {
 		return err
 	}
-	if err := parameters(r, known); err != nil {
-		return err
+	lost, deadline, err := s.bus.Renew(r.Context(), name, timeout, token)
+	if err == nil {
+		err = lostProblem(lost[0])
 	}
-	if err := s.noBody(w, r); err != nil {
-		return err
-	}
-	lost, err := settle(r.Context(), name, chi.URLParam(r, "token"))
 	if err != nil {
 		return err
 	}
-	if lost[0] != bus.NotLost {
-		return lostProblem(lost[0])
-	}
-	if known == nil {
-		w.WriteHeader(http.StatusNoContent)
-	}
+	s.writeJSON(w, r, renewedJSON{deadline})
 	return nil
 }
 
+// claimName returns the claim that the path of a request without a body names, which has no
+// parameters but the known ones.
+func (s *site) claimName(w http.ResponseWriter, r *http.Request, known map[string]func(string) error) (name bus.QueueName, token string, err error) {
+	if name, err = queueName(r); err == nil {
+		err = parameters(r, known)
+	}
+	if err == nil {
+		err = s.noBody(w, r)
+	}
+	return name, chi.URLParam(r, "token"), err
+}
+
+// lostProblem says what became of a claim that is not held any more, nil for one that is.
 func lostProblem(l bus.LeaseLoss) error {
-	if l == bus.LostBack {
+	switch l {
+	case bus.NotLost:
+		return nil
+	case bus.LostBack:
 		return &problemError{
 			Status: http.StatusConflict,
 			Detail: "The claim is no longer yours: its deadline passed, or it was nacked, and the entry went back to its queue or to somebody else. Undo what you did with it if you can, drop it, and claim again. If the work takes long, POST to the renew link in time.",
