@@ -14,7 +14,6 @@ type countedCall struct {
 	name   bus.QueueName
 	count  int64
 	upTo   int64
-	limit  int64
 	dryRun bool
 }
 
@@ -33,29 +32,25 @@ type countJSON struct {
 	UpTo   int64 `json:"upto"`
 }
 
-// parseCounted reads such a request. extra names the parameter that it has beside count and dry-run.
-func (s *site) parseCounted(w http.ResponseWriter, r *http.Request, extra string) (c countedCall, err error) {
+// parseCounted reads such a request into c, and the parameter extra, which it may have beside count
+// and dry-run, into to.
+func (s *site) parseCounted(w http.ResponseWriter, r *http.Request, c *countedCall, extra string, to *int64) (err error) {
 	if c.name, err = queueName(r); err != nil {
-		return c, err
+		return err
 	}
 	var counting, ignored bool
-	c.limit = math.MaxInt64
-	to := &c.upTo
-	if extra == "limit" {
-		to = &c.limit
-	}
 	err = parameters(r, map[string]func(string) error{
 		"count":   counted("count", &c.count, &counting),
 		extra:     counted(extra, to, &ignored),
 		"dry-run": flag("dry-run", &c.dryRun),
 	})
 	if err != nil {
-		return c, err
+		return err
 	}
 	if counting == c.dryRun {
-		return c, badRequest("Name the number of entries that you saw, ?count=N, or ask for it with ?dry-run=1: nothing is removed uncounted.")
+		return badRequest("Name the number of entries that you saw, ?count=N, or ask for it with ?dry-run=1: nothing is removed uncounted.")
 	}
-	return c, s.noBody(w, r)
+	return s.noBody(w, r)
 }
 
 // run answers a dry run, or does what the request asks.
@@ -85,8 +80,8 @@ func (s *site) run(w http.ResponseWriter, r *http.Request, c countedCall, do fun
 
 // postPurge removes what nobody has.
 func (s *site) postPurge(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.parseCounted(w, r, "upto")
-	if err != nil {
+	var c countedCall
+	if err := s.parseCounted(w, r, &c, "upto", &c.upTo); err != nil {
 		return err
 	}
 	return s.run(w, r, c, func() error {
@@ -100,7 +95,9 @@ func (s *site) postPurge(w http.ResponseWriter, r *http.Request) error {
 
 // postRequeue sends dead letters back to where they came from, which is publishing there.
 func (s *site) postRequeue(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.parseCounted(w, r, "limit")
+	var c countedCall
+	limit := int64(math.MaxInt64)
+	err := s.parseCounted(w, r, &c, "limit", &limit)
 	if err == nil && !bus.IsDeadFeed(c.name.Feed) {
 		err = notDead(c.name.Feed)
 	}
@@ -111,7 +108,7 @@ func (s *site) postRequeue(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.run(w, r, c, func() error {
-		done, err := s.bus.Requeue(r.Context(), c.name, c.count, c.limit, s.caller(r))
+		done, err := s.bus.Requeue(r.Context(), c.name, c.count, limit, s.caller(r))
 		if err == nil {
 			s.writeJSON(w, r, requeuedJSON{done.Sent, done.Skipped})
 		}
