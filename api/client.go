@@ -174,13 +174,6 @@ func lastID(resp *http.Response) (int64, error) {
 	return id, nil
 }
 
-func (c *Client) request(ctx context.Context, method, feed, query string, body io.Reader) (*http.Request, error) {
-	if err := checkFeed(feed); err != nil {
-		return nil, err
-	}
-	return c.to(ctx, method, feeds.Path(feed)+query, body)
-}
-
 func checkFeed(feed string) error {
 	if err := feeds.CheckName(feed); err != nil {
 		return fmt.Errorf("feed %q: %w: %w", feed, errMisuse, err)

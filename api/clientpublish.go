@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"atommq/bus"
+	"atommq/feeds"
 )
 
 // Receipt says where a published entry is.
@@ -69,7 +70,10 @@ func (c *Client) patience(end time.Time) time.Duration {
 
 // publish posts body once.
 func (c *Client) publish(ctx context.Context, feed, contentType string, body []byte, key string, patience time.Duration) (*Receipt, error) {
-	req, err := c.request(ctx, http.MethodPost, feed, "", bytes.NewReader(body))
+	if err := checkFeed(feed); err != nil {
+		return nil, err
+	}
+	req, err := c.to(ctx, http.MethodPost, feeds.Path(feed), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

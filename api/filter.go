@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"atommq/bus"
@@ -33,12 +34,7 @@ func (f filter) passes(e *bus.Entry) bool {
 	if len(f.categories) == 0 || e.Deleted {
 		return true
 	}
-	for _, c := range e.Categories() {
-		if f.has(c) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(e.Categories(), f.has)
 }
 
 func (f filter) has(c feeds.Category) bool {
@@ -52,12 +48,7 @@ func (f filter) has(c feeds.Category) bool {
 
 // any reports whether one of entries passes.
 func (f filter) any(entries []*bus.Entry) bool {
-	for _, e := range entries {
-		if f.passes(e) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(entries, f.passes)
 }
 
 // choice is what a request names of what there is: feeds, and categories.
