@@ -78,7 +78,7 @@ type Handler struct {
 	MaxReaders int
 	// MaxWait bounds how long one request waits (Prefer: wait); default DefaultMaxWait.
 	MaxWait time.Duration
-	// StreamLifetime is after what time a stream's reader has to come back, give or take a quarter;
+	// StreamLifetime is after what time a stream's reader has to come back, or up to a quarter more;
 	// default DefaultStreamLifetime.
 	StreamLifetime time.Duration
 	// HeartBeat is the time between two writes to a stream; default DefaultHeartBeat.

@@ -56,7 +56,7 @@ type stream struct {
 	stats    *stats
 	to       pipe
 	told     bus.Cursor // that the reader has
-	begun    time.Time  // when it was last written to
+	wrote    time.Time  // last, to its reader
 	end      time.Time
 	behind   atomic.Int64 // the oldest id of what it is being sent, 0 while it waits for more
 }
@@ -265,7 +265,7 @@ func (st *stream) run(ctx context.Context, page []*bus.Entry, changed <-chan str
 				if err := st.beat(); err != nil {
 					return err
 				}
-				timer.Reset(st.live.beat - time.Since(st.begun))
+				timer.Reset(st.live.beat - time.Since(st.wrote))
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			case <-st.live.ending:
@@ -304,7 +304,7 @@ func (st *stream) isLines() bool { return st.kind == asLine }
 
 // write sends one piece of text.
 func (st *stream) write(text []byte) error {
-	st.begun = time.Now()
+	st.wrote = time.Now()
 	return st.to.send([][]byte{text})
 }
 
@@ -356,7 +356,7 @@ func (st *stream) deliver(ctx context.Context, page []*bus.Entry) error {
 		st.told = st.sub.Cursor()
 		*out = append(*out, fmt.Appendf(nil, ":\nid: %s\n\n", st.told))
 	}
-	st.begun = time.Now()
+	st.wrote = time.Now()
 	st.stats.streamed.Add(int64(sent))
 	return st.to.send(*out)
 }
@@ -365,7 +365,7 @@ func (st *stream) deliver(ctx context.Context, page []*bus.Entry) error {
 // stream moves with it.
 func (st *stream) beat() error {
 	switch now := st.sub.Cursor(); {
-	case time.Since(st.begun) < st.live.beat:
+	case time.Since(st.wrote) < st.live.beat:
 		return nil
 	case st.isLines():
 		return st.write([]byte("\n"))
