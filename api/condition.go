@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // conditional is what the conditions of a change are about, RFC 9110 §13.1, in the words of the
@@ -29,6 +30,17 @@ func (c conditional) check(r *http.Request, there bool, same func(tag string) bo
 		return false, c.ruledOut(held)
 	}
 	return len(match) > 0 && matched != "*" || len(noneMatch) > 0 && !there, nil
+}
+
+// checkDated is check of a thing that is there and was last modified then.
+func (c conditional) checkDated(r *http.Request, modified, now time.Time, same func(tag string) bool) (bound bool, err error) {
+	date := r.Header.Get("If-Unmodified-Since")
+	dated := date != "" && len(r.Header["If-Match"]) == 0 // RFC 9110 §13.2.2
+	if dated && changedSince(modified, now, date) {
+		return false, failedCondition("The %s changed after the time that If-Unmodified-Since names. GET this URL again.", c.thing)
+	}
+	bound, err = c.check(r, true, same)
+	return err == nil && (bound || dated), err
 }
 
 // unmatched says why no tag in lines, those of If-Match, names the state of a thing that is there.

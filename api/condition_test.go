@@ -16,6 +16,7 @@ func TestAConditionThatFailsSaysWhatIsThere(t *testing.T) {
 		exists = "% exists already, and If-None-Match: * is for when it does not. Leave the field out"
 		stale  = "changed since the ETag in If-Match was given. GET this URL again"
 		weak   = "takes no weak ETags"
+		dated  = "The % changed after the time that If-Unmodified-Since names"
 		bare   = `stands in quotes: If-Match: "42"`
 	)
 	for _, test := range []struct{ method, path, thing, field, says string }{
@@ -37,9 +38,10 @@ func TestAConditionThatFailsSaysWhatIsThere(t *testing.T) {
 		{"PUT", member, "entry", `If-Match: "99"`, "entry has " + stale},
 		{"PUT", member, "entry", `If-None-Match: "1"`, "rules out this very state"},
 		{"PUT", member, "entry", "If-Match: 1", bare},
-		{"DELETE", member, "entry", "If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT", "changed since you read it"},
+		{"DELETE", member, "entry", "If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT", dated},
 		{"PUT", media, "file", "If-None-Match: *", exists},
 		{"DELETE", media, "file", `If-Match: "x"`, "file has " + stale},
+		{"PUT", media, "file", "If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT", dated},
 	} {
 		t.Run(test.method+" "+test.path+" "+test.field, func(t *testing.T) {
 			a := s.do(test.method, test.path, "{}", test.field).want(t, http.StatusPreconditionFailed)

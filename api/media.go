@@ -242,33 +242,11 @@ var ofFile = conditional{"file", "file has"}
 // mediaPrecondition evaluates the conditions of a change of m, and returns the number that the
 // media must still have when it is made, 0 for any.
 func mediaPrecondition(r *http.Request, m *bus.Media, now time.Time) (int64, error) {
-	held, err := heldMedia(r, m, now)
-	if err != nil {
+	bound, err := ofFile.checkDated(r, m.Created, now, func(tag string) bool { return tag == mediaTag(m) })
+	if err != nil || !bound {
 		return 0, err
 	}
-	if tag, ok := anyTag(r.Header["If-None-Match"], func(t string, _ bool) bool { return t == mediaTag(m) }); ok {
-		return 0, ofFile.ruledOut(tag)
-	}
-	if !held {
-		return 0, nil
-	}
 	return m.ID, nil
-}
-
-// heldMedia evaluates the conditions that hold for m as it is known to the sender, RFC 9110
-// §13.1.1 and §13.1.4. It reports whether there is one that another state would not meet.
-func heldMedia(r *http.Request, m *bus.Media, now time.Time) (bool, error) {
-	match, date := r.Header["If-Match"], r.Header.Get("If-Unmodified-Since")
-	matched, ok := anyTag(match, func(t string, weak bool) bool { return !weak && t == mediaTag(m) })
-	switch {
-	case len(match) > 0 && !ok:
-		return false, ofFile.unmatched(match)
-	case len(match) > 0:
-		return matched != "*", nil
-	case changedSince(m.Created, now, date):
-		return false, failedCondition("The file changed after the time that If-Unmodified-Since names. GET this URL again.")
-	}
-	return date != "", nil
 }
 
 // wholeType returns the media type as it was sent, if it can stand in a document, or else written anew.

@@ -216,9 +216,8 @@ var ofEntry = conditional{"entry", "entry has"}
 // precondition evaluates the conditions of a change, RFC 9110 §13.2.2, and returns the id
 // that the entry must still have when it is made, 0 for any.
 func (s *site) precondition(r *http.Request, feed, id string) (int64, error) {
-	match, noneMatch := r.Header["If-Match"], r.Header["If-None-Match"]
-	unmodified := r.Header.Get("If-Unmodified-Since")
-	if len(match) == 0 && len(noneMatch) == 0 && unmodified == "" {
+	h := r.Header
+	if len(h["If-Match"]) == 0 && len(h["If-None-Match"]) == 0 && len(h["If-Unmodified-Since"]) == 0 {
 		return 0, nil
 	}
 	e, err := s.bus.Entry(r.Context(), feed, id)
@@ -229,18 +228,9 @@ func (s *site) precondition(r *http.Request, feed, id string) (int64, error) {
 		return 0, fmt.Errorf("change %s: %w", id, bus.ErrDeleted)
 	}
 	current := memberState(&e.Member)
-	matched, ok := anyTag(match, func(t string, weak bool) bool { return !weak && state(t) == current })
-	switch {
-	case len(match) > 0 && !ok:
-		return 0, ofEntry.unmatched(match)
-	case len(match) == 0 && changedSince(e.Edited, s.now(), unmodified):
-		return 0, fmt.Errorf("change %s: %w", id, bus.ErrChanged)
-	}
-	if held, ok := anyTag(noneMatch, func(t string, _ bool) bool { return state(t) == current }); ok {
-		return 0, ofEntry.ruledOut(held)
-	}
-	if matched == "*" {
-		return 0, nil
+	bound, err := ofEntry.checkDated(r, e.Edited, s.now(), func(tag string) bool { return state(tag) == current })
+	if err != nil || !bound {
+		return 0, err
 	}
 	return e.ID, nil
 }
