@@ -23,24 +23,16 @@ type messageJSON struct {
 	Headers map[string]string `json:"headers,omitempty"`
 }
 
-// messageOf shows an entry as its STOMP form does. Of a header that is repeated, the first counts.
+// messageOf shows an entry as its STOMP form does.
 func messageOf(e *bus.Entry, collection string) messageJSON {
 	m := messageJSON{ID: e.ID, Href: e.URL(collection), Title: e.Title}
 	msg, err := feeds.MessageOf(&e.Member)
 	if err != nil {
 		return m // cannot be: what is kept was read before
 	}
-	m.Type, m.Content = msg.Type, string(msg.Body)
+	m.Type, m.Content, m.Headers = msg.Type, string(msg.Body), msg.Fields()
 	if m.Base64 = !utf8.Valid(msg.Body); m.Base64 {
 		m.Content = base64.StdEncoding.EncodeToString(msg.Body)
-	}
-	for _, f := range msg.Header {
-		if m.Headers == nil {
-			m.Headers = make(map[string]string, len(msg.Header))
-		}
-		if _, had := m.Headers[f.Name]; !had {
-			m.Headers[f.Name] = f.Value
-		}
 	}
 	return m
 }

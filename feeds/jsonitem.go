@@ -150,7 +150,7 @@ func (item *jsonItem) carry(v *View) {
 	}
 	if v.Message != nil {
 		x.Type = cmp.Or(sentType(v.Message.Type, v.Content.Type), x.Type)
-		x.Headers = v.Message.fields()
+		x.Headers = v.Message.Fields()
 	}
 	item.Language = cmp.Or(v.Content.Lang, v.Lang)
 	if v.Content.Type == "" || v.Content.Src != "" || !item.show(v.Content) {
@@ -188,9 +188,9 @@ func (item *jsonItem) show(t Text) bool {
 	return true
 }
 
-// fields returns the headers by name: of repeated ones the first counts (STOMP 1.2, "Repeated
+// Fields returns the headers by name: of repeated ones the first counts (STOMP 1.2, "Repeated
 // Header Entries").
-func (m *Message) fields() map[string]string {
+func (m *Message) Fields() map[string]string {
 	all := make(map[string]string, len(m.Header))
 	for _, h := range m.Header {
 		if _, given := all[h.Name]; !given {

@@ -162,18 +162,9 @@ func (p *parser) message() (*Message, error) {
 func (p *parser) messageHeader() (Field, error) {
 	f := Field{Name: p.attrString("name")}
 	packed := p.attrString("base64")
-	var text []byte
-	outer := p.depth() - 1
-	for p.depth() > outer {
-		t, err := p.next()
-		if err != nil {
-			return f, err
-		}
-		if t.kind == charData || t.kind == cdata {
-			text = p.textOf(text, t)
-		}
+	if err := p.noteText(&f.Value); err != nil {
+		return f, err
 	}
-	f.Value = string(text)
 	f.unpack(packed)
 	return f, nil
 }
