@@ -94,29 +94,35 @@ func (a *arrays) common(row int, ints []int64, texts ...string) {
 }
 
 // bindArrays binds the first columns of the commit's arrays as the parameters from 1 on, and then
-// what the first row has in the common ones. It returns the number of the next parameter.
-func (c *commit) bindArrays(columns int) (next int) {
+// what the first row has in the common ones.
+func (c *commit) bindArrays(columns int) {
 	c.args = c.args[:0]
-	add := func(v driver.Value) { c.bind(len(c.args)+1, v) }
 	for i := range columns {
-		add(c.arrays.columns[i].value())
+		c.bindNext(c.arrays.columns[i].value())
 	}
 	for _, v := range c.arrays.ints {
-		add(v)
+		c.bindNext(v)
 	}
 	for _, v := range c.arrays.texts {
-		add(v)
+		c.bindNext(v)
 	}
-	return len(c.args) + 1
 }
 
-const insertEntryArrays = `INSERT INTO atommq_entry (id, published, updated, edited, absent, feed, title, atom_id, uuid, xml)
-	SELECT n + ?16, coalesce(published, ?9), coalesce(updated, ?10), coalesce(edited, ?11), coalesce(absent, ?12), coalesce(feed, ?13),
-	coalesce(title, ?14), coalesce(atom_id, ?15), uuid, xml
-	FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]), CAST(?3 AS BIGINT[]), CAST(?4 AS BIGINT[]), CAST(?5 AS TEXT[]), CAST(?6 AS TEXT[]),
-	CAST(?7 AS TEXT[]), CAST(?8 AS TEXT[]), string_to_array(CAST(?17 AS TEXT), chr(1))) WITH ORDINALITY
-	AS e (published, updated, edited, absent, feed, title, atom_id, uuid, xml, n)
-	WHERE uuid IS NOT NULL`
+// bindNext binds the parameter behind those that are bound.
+func (c *commit) bindNext(v driver.Value) { c.bind(len(c.args)+1, v) }
+
+const (
+	// entryArrays has entries, which bindEntryArrays binds as the parameters from 1 to 16, and the
+	// number of each; the last has no uuid, and is none.
+	entryArrays = ` unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]), CAST(?3 AS BIGINT[]), CAST(?4 AS BIGINT[]), CAST(?5 AS TEXT[]), CAST(?6 AS TEXT[]),
+	CAST(?7 AS TEXT[]), CAST(?8 AS TEXT[]), string_to_array(CAST(?16 AS TEXT), chr(1))) WITH ORDINALITY
+	AS e (published, updated, edited, absent, feed, title, atom_id, uuid, xml, n)`
+	// entryOfArrays is what an entry has of them.
+	entryOfArrays = ` coalesce(published, ?9), coalesce(updated, ?10), coalesce(edited, ?11), coalesce(absent, ?12), coalesce(feed, ?13),
+	coalesce(title, ?14), coalesce(atom_id, ?15), uuid, xml `
+	insertEntry       = `INSERT INTO atommq_entry (id, published, updated, edited, absent, feed, title, atom_id, uuid, xml) `
+	insertEntryArrays = insertEntry + `SELECT n + ?17,` + entryOfArrays + `FROM` + entryArrays + ` WHERE uuid IS NOT NULL`
+)
 
 // xmlEnd stands behind each XML of a statement, which a server takes apart there in less time than it
 // reads an array. XML has no such character.
@@ -128,6 +134,16 @@ const arrayBytes = 8 << 20
 // insertArrays writes rows, at least one and as many as one statement takes, and returns how many.
 // Their ids follow each other.
 func (c *commit) insertArrays(rows []row) (n int, err error) {
+	n, err = c.bindEntryArrays(rows)
+	if err != nil {
+		return 0, err
+	}
+	c.bindNext(c.own(rows[0].id - 1))
+	return n, c.writer.execNumbered(insertEntryArrays, c.args)
+}
+
+// bindEntryArrays binds rows for entryArrays, as many as one statement takes, and returns how many.
+func (c *commit) bindEntryArrays(rows []row) (n int, err error) {
 	a := &c.arrays
 	a.reset(8)
 	xml := c.xml[:0]
@@ -142,10 +158,9 @@ func (c *commit) insertArrays(rows []row) (n int, err error) {
 		n++
 	}
 	c.xml = xml
-	next := c.bindArrays(8)
-	c.bind(next, c.own(rows[0].id-1))
-	c.bind(next+1, arrayText(xml))
-	return n, c.writer.execNumbered(insertEntryArrays, c.args)
+	c.bindArrays(8)
+	c.bindNext(arrayText(xml))
+	return n, nil
 }
 
 const insertReadyArrays = `INSERT INTO atommq_ready (queue, rank, bytes, ack_timeout, expires, id, attempts)
@@ -161,7 +176,8 @@ func (c *commit) insertWorkArrays(works []work) error {
 		c.arrays.common(i, []int64{w.queue, w.rank, w.bytes, w.ackTimeout, w.expires, w.attempts})
 		c.arrays.columns[6].int(w.id)
 	}
-	c.bind(c.bindArrays(7), c.own(0))
+	c.bindArrays(7)
+	c.bindNext(c.own(0))
 	return c.writer.execNumbered(insertReadyArrays, c.args)
 }
 

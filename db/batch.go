@@ -38,9 +38,14 @@ func (b *batch) forget() { b.prepared = make(map[string]preparation) }
 // begin begins a transaction, with the first statement that is sent.
 func (b *batch) begin() {
 	b.sent = false
-	b.unprepare() // what was never sent
-	b.clear()
+	b.drop()
 	b.text = append(b.text, "BEGIN;"...)
+}
+
+// drop forgets what was added and not sent.
+func (b *batch) drop() {
+	b.unprepare()
+	b.clear()
 }
 
 // commit sends what was added, and the end of the transaction. An error that is a refusal says

@@ -40,6 +40,7 @@ type commit struct {
 	keys       keyring
 	args       []driver.NamedValue
 	arrays     arrays
+	feedArrays arrays
 	xml        []byte // of a statement's entries, each with xmlEnd behind it
 	idArray    array
 	took       bool    // work from a queue, so that others may wait for this commit
@@ -109,6 +110,11 @@ func (c *commit) reset() {
 func (c *commit) run(pieces iter.Seq[[]*bus.Op]) error {
 	for ops := range pieces {
 		if err := c.write(ops); err != nil {
+			return err
+		}
+	}
+	if c.plain() {
+		if done, err := c.publishPlainly(); done || err != nil {
 			return err
 		}
 	}

@@ -50,8 +50,8 @@ func (m *mark) digest() (d [32]byte) {
 }
 
 const (
-	upsertMark = `INSERT INTO atommq_key (feed, key, seq, digest, uuid, id, used) VALUES ('', ?, 0, ?, '', ?, ?)
-		ON CONFLICT (feed, key, seq) DO UPDATE SET digest = excluded.digest, id = excluded.id, used = excluded.used`
+	upsertMark  = "INSERT INTO atommq_key (feed, key, seq, digest, uuid, id, used) VALUES ('', ?, 0, ?, '', ?, ?)" + replaceMark
+	replaceMark = " ON CONFLICT (feed, key, seq) DO UPDATE SET digest = excluded.digest, id = excluded.id, used = excluded.used"
 	// traceMark writes: so the answer comes once standbys that are waited for have it, and all before it.
 	traceMark = `INSERT INTO atommq_key AS k (feed, key, seq, digest, uuid, id, used) VALUES ('', ?, 0, ?, '', 0, ?)
 		ON CONFLICT (feed, key, seq) DO UPDATE SET used = excluded.used RETURNING k.digest, k.id`

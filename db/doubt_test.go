@@ -19,12 +19,17 @@ import (
 func doomCommits(p *dbtest.Proxy, fate dbtest.Fate) (doomed func() bool) {
 	var done atomic.Bool
 	p.Doom(func(query string) dbtest.Fate {
-		if strings.HasSuffix(query, "COMMIT;") && done.CompareAndSwap(false, true) {
+		if commits(query) && done.CompareAndSwap(false, true) {
 			return fate
 		}
 		return dbtest.Pass
 	})
 	return done.Load
+}
+
+// commits reports whether query ends a transaction.
+func commits(query string) bool {
+	return strings.HasSuffix(query, "COMMIT;") || query == pgText(publishPlain)
 }
 
 // lostCommits are the ways in which nobody is told of a COMMIT.
@@ -169,7 +174,7 @@ func tellApart(t *testing.T, cluster *dbtest.Cluster) {
 	var done atomic.Bool
 	taken := make(chan error, 1)
 	p.Doom(func(query string) dbtest.Fate {
-		if !strings.HasSuffix(query, "COMMIT;") || !done.CompareAndSwap(false, true) {
+		if !commits(query) || !done.CompareAndSwap(false, true) {
 			return dbtest.Pass
 		}
 		go func() { // once the connection, and so the lock, is gone
@@ -193,7 +198,7 @@ func tellOfDoubt(t *testing.T, cluster *dbtest.Cluster) {
 	p := dbtest.NewProxy(t, cluster)
 	s := openAt(t, p.URL(t, cluster.Database(t)))
 	p.Doom(func(query string) dbtest.Fate {
-		if strings.HasSuffix(query, "COMMIT;") {
+		if commits(query) {
 			return dbtest.LoseAnswer
 		}
 		return dbtest.Pass
@@ -264,8 +269,9 @@ func TestNothingIsDoneTwiceWhileTheServerStillDoesIt(t *testing.T) {
 	t.Parallel()
 	cluster := dbtest.Start(t, "fsync=off")
 	for name, holdUp := range map[string]string{
-		"publishing waits for the counter": "SELECT 1 FROM atommq_log FOR UPDATE",
-		"claiming waits for the queue":     "UPDATE atommq_queue SET passed = passed",
+		"publishing waits for the counter":         "SELECT 1 FROM atommq_log FOR UPDATE",
+		"publishing to a queue waits for the same": "SELECT 1 FROM atommq_log FOR UPDATE",
+		"claiming waits for the queue":             "UPDATE atommq_queue SET passed = passed",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -278,6 +284,7 @@ func TestNothingIsDoneTwiceWhileTheServerStillDoesIt(t *testing.T) {
 			}
 			first := claimed(t, s, node, q, 2)
 			sureOf(t, s, "work")
+			mustCommit(t, s, publishing(t, "plain", 1)...)
 			blocker, err := other.reader.DB.BeginTxx(t.Context(), nil)
 			if err != nil {
 				t.Fatal(err)
@@ -286,6 +293,9 @@ func TestNothingIsDoneTwiceWhileTheServerStillDoesIt(t *testing.T) {
 				t.Fatal(err)
 			}
 			post, claim := through(t, "work", 1)[0], claiming(node, q, 2)
+			if name == "publishing waits for the counter" {
+				post = publishing(t, "plain", 1)[0]
+			}
 			ops := []*bus.Op{post}
 			if strings.Contains(name, "claiming") {
 				ops = append(acking(first), claim)
@@ -302,7 +312,7 @@ func TestNothingIsDoneTwiceWhileTheServerStillDoesIt(t *testing.T) {
 			if err := errors.Join(blocker.Commit(), <-done); err != nil || !doomed() {
 				t.Fatal(err)
 			}
-			e, err := other.Find(t.Context(), "work", post.Posts[0].Entry.UUID)
+			e, err := other.Find(t.Context(), post.Posts[0].Entry.Feed, post.Posts[0].Entry.UUID)
 			if err := errors.Join(err, post.Err); len(ops) == 1 && (err != nil || e.ID != post.Posts[0].Entry.ID) {
 				t.Errorf("published as %d, is %v, %v", post.Posts[0].Entry.ID, e, err)
 			}

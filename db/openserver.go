@@ -34,7 +34,7 @@ func openServer(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	}
 	engine.herald = newHerald(side)
 	beats := &pulse{db: side}
-	w := &writer{engine: engine, asArrays: true, skipsLocked: true, repeats: true}
+	w := &writer{engine: engine, asArrays: true, skipsLocked: true, repeats: true, whole: engine.whole, ownLock: engine.lock}
 	s := newStore(w, &reader{DB: sqlx.NewDb(pool, "postgres"), text: texts.text}, beats)
 	s.made, s.commit.known.log, s.commit.known.pulse = engine.made, cfg.Log, beats
 	engine.commit = &s.commit

@@ -25,6 +25,7 @@ type postgres struct {
 	stmts map[string]driver.Stmt
 	args  []driver.NamedValue
 	batch batch
+	sole  func() error // sends the only statement of the transaction under way; nil if it is no such one
 }
 
 // patience is how long a transaction is tried again while the database cannot be reached, or asks for it.
@@ -95,7 +96,7 @@ func (p *postgres) attempt(ctx context.Context, work func() error) error {
 	if err := p.connect(ctx); err != nil {
 		return err
 	}
-	p.warned = false
+	p.warned, p.sole = false, nil
 	p.batch.begin()
 	err := p.batch.add(ownLock, p.texts, number([]driver.Value{p.lock}), func([]driver.Value) {})
 	if err == nil {
@@ -103,7 +104,7 @@ func (p *postgres) attempt(ctx context.Context, work func() error) error {
 	}
 	committing := err == nil
 	if committing {
-		switch err = p.batch.commit(p.conn); {
+		switch err = p.end(); {
 		case err == nil && p.warned:
 			return &doubtError{"the server warned while committing, as when the wait for a standby is cancelled", errWarned}
 		case err == nil:
@@ -122,12 +123,31 @@ func (p *postgres) attempt(ctx context.Context, work func() error) error {
 	return err
 }
 
+// end ends the transaction under way, the work of which was well.
+func (p *postgres) end() error {
+	if p.sole == nil {
+		return p.batch.commit(p.conn)
+	}
+	p.batch.drop()
+	p.batch.sent = true
+	return p.sole()
+}
+
+// whole implements writer.whole.
+func (p *postgres) whole(query string, args []driver.NamedValue, row func(v []driver.Value)) {
+	p.sole = func() error { return p.execute(query, args, row) }
+}
+
 // errWarned says that the server has carried out a COMMIT that may not be on its standbys.
 var errWarned = errors.New("a warning of the server")
 
 // rollback ends the transaction under way, if any. It reports false where the session has ended.
 func (p *postgres) rollback() bool {
-	_, err := p.conn.(driver.ExecerContext).ExecContext(context.Background(), "ROLLBACK", nil)
+	text := "ROLLBACK"
+	if p.sole != nil {
+		text = ";" // the server has undone what failed, and would warn
+	}
+	_, err := p.conn.(driver.ExecerContext).ExecContext(context.Background(), text, nil)
 	return err == nil
 }
 
@@ -237,6 +257,11 @@ func (p *postgres) alone(query string, args []driver.NamedValue, row func(v []dr
 	if err := p.sync(); err != nil {
 		return err
 	}
+	return p.execute(query, args, row)
+}
+
+// execute sends a statement with its parameters beside it.
+func (p *postgres) execute(query string, args []driver.NamedValue, row func(v []driver.Value)) error {
 	s, args, err := p.statement(query, args)
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ func checkServerPlans(t *testing.T, s *Store, before string) {
 	statements["take within"], statements["take all within"] = takeUnlockedBounded, takeAllBounded
 	statements["take held"], statements["take held array"] = takeHeld.span, takeHeld.array
 	statements["ack array"], statements["release array"], statements["leave array"] = deleteClaims.array, releaseClaims.array, deleteEntries.array
-	statements["unwanted array"] = selectUnwanted.array
+	statements["unwanted array"], statements["plain"] = selectUnwanted.array, publishPlain
 	// Where the counter has the newest id, no entry is looked at.
 	for _, query := range []string{readHead, readCounter} {
 		if lines := serverPlan(t, session, query); strings.Contains(strings.Join(lines, "\n"), "atommq_entry") {

@@ -112,8 +112,12 @@ var upsertFeeds = makeChunks("INSERT INTO atommq_feed (name, uuid, created, upda
 		n := i * feedParams
 		fmt.Fprintf(b, "(?%d, ?%d, ?%d, ?%d, ?%d, ?%d, ?%d, ?%d, ?%d)", n+1, n+2, n+3, n+3, n+4, n+5, n+6, n+7, n+8)
 	},
-	" ON CONFLICT (name) DO UPDATE SET updated = CASE WHEN excluded.updated > atommq_feed.updated THEN excluded.updated ELSE atommq_feed.updated END, last_id = CASE WHEN excluded.last_id > atommq_feed.last_id THEN excluded.last_id ELSE atommq_feed.last_id END,"+
-		" entries = atommq_feed.entries + excluded.entries, bytes = atommq_feed.bytes + excluded.bytes, offered = atommq_feed.offered + excluded.offered, until_acked = coalesce(atommq_feed.until_acked, excluded.until_acked)")
+	addToFeed)
+
+const addToFeed = " ON CONFLICT (name) DO UPDATE SET updated = CASE WHEN excluded.updated > atommq_feed.updated THEN excluded.updated ELSE atommq_feed.updated END," +
+	" last_id = CASE WHEN excluded.last_id > atommq_feed.last_id THEN excluded.last_id ELSE atommq_feed.last_id END," +
+	" entries = atommq_feed.entries + excluded.entries, bytes = atommq_feed.bytes + excluded.bytes, offered = atommq_feed.offered + excluded.offered," +
+	" until_acked = coalesce(atommq_feed.until_acked, excluded.until_acked)"
 
 // feedParams is how many parameters a row of upsertFeeds has.
 const feedParams = 8

@@ -31,7 +31,8 @@ type Proxy struct {
 	refuse int    // so many connections
 }
 
-// Fate is what becomes of a query that is sent without parameters, such as COMMIT.
+// Fate is what becomes of a query: one that is sent without parameters, such as COMMIT, or one that
+// was prepared before and is executed.
 type Fate uint8
 
 // The fates.
@@ -190,7 +191,7 @@ func (p *Proxy) relay(client net.Conn) {
 	if err != nil || !p.keep(server) {
 		return
 	}
-	l := &link{Proxy: p, client: client, server: server}
+	l := &link{Proxy: p, client: client, server: server, prepared: make(map[string]string)}
 	p.serving.Go(l.answers)
 	l.queries()
 }
@@ -199,7 +200,8 @@ func (p *Proxy) relay(client net.Conn) {
 type link struct {
 	*Proxy
 	client, server net.Conn
-	mute           bool // answers go nowhere; the proxy's lock guards it
+	prepared       map[string]string // the client's queries, by name
+	mute           bool              // answers go nowhere; the proxy's lock guards it
 }
 
 func (l *link) end() {
@@ -211,15 +213,15 @@ func (l *link) end() {
 func (l *link) queries() {
 	defer l.end()
 	in := bufio.NewReader(l.client)
+	leave := false
 	for first := true; ; first = false {
 		m, err := message(in, first)
 		if err != nil {
 			return
 		}
 		l.pass()
-		leave := false
-		if query, ok := strings.CutPrefix(string(m), "Q"); ok && !first {
-			switch l.fateOf(strings.TrimRight(query[4:], "\x00")) {
+		if query, ok := l.query(m); ok && !first {
+			switch l.fateOf(query) {
 			case LoseQuery:
 				return
 			case LoseClient:
@@ -230,10 +232,25 @@ func (l *link) queries() {
 				l.mu.Unlock()
 			}
 		}
-		if _, err := l.server.Write(m); err != nil || leave {
+		if _, err := l.server.Write(m); err != nil || leave && (m[0] == 'Q' || m[0] == 'S') { // the server has all of it
 			return
 		}
 	}
+}
+
+// query returns the query that a message has the server carry out, if it does.
+func (l *link) query(m []byte) (query string, ok bool) {
+	const head = 5 // its type and its length
+	fields := strings.Split(string(m[min(head, len(m)):]), "\x00")
+	switch m[0] {
+	case 'Q':
+		return fields[0], true
+	case 'P': // parses one
+		l.prepared[fields[0]] = fields[1]
+	case 'B': // binds parameters to one; what executes it follows
+		return l.prepared[fields[1]], true
+	}
+	return "", false
 }
 
 // answers passes on what the server sends.

@@ -1,0 +1,81 @@
+package db
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"sort"
+
+	"github.com/google/uuid"
+)
+
+// plain reports whether the commit does nothing but publish entries, on a server and under the
+// assumption, for which it has asked nothing yet. Then it is one statement, and that its own
+// transaction: to begin and to end one, and to start five more statements in it, takes a server about
+// as long as to write twenty entries, and to find those in a text longer than beside it.
+func (c *commit) plain() bool {
+	return c.writer.whole != nil && c.shift.unknown && !c.dirty && len(c.rows) > 0 && c.written == 0 &&
+		len(c.works) == 0 && len(c.verdicts) == 0 && len(c.keys.fresh) == 0
+}
+
+// publishPlain publishes entries, the parameters up to 16, under the ids that follow. Its parts see
+// nothing of each other, but each waits for what it has from another: so the counter is locked
+// under the engine's own lock, as ownLock and lockCounter do, and all else is done under the counter's.
+const publishPlain = `WITH
+	own AS MATERIALIZED (SELECT CAST(pg_advisory_xact_lock(?17) AS TEXT) AS had),
+	counter AS MATERIALIZED (SELECT last_id, greatest(last_id, ?18) AS last, 1 / CASE WHEN stirs = ?19 THEN 1 ELSE 0 END AS assumed
+		FROM atommq_log, own WHERE had IS NOT NULL FOR UPDATE OF atommq_log),
+	entries AS (` + insertEntry + `SELECT last + n,` + entryOfArrays + `FROM` + entryArrays + `, counter WHERE uuid IS NOT NULL),
+	feeds AS (INSERT INTO atommq_feed (name, uuid, created, updated, last_id, entries, bytes, offered, until_acked)
+		SELECT name, uuid, at, at, last + n, entries, bytes, entries, 0
+		FROM unnest(CAST(?20 AS TEXT[]), CAST(?21 AS TEXT[]), CAST(?22 AS BIGINT[]), CAST(?23 AS BIGINT[]), CAST(?24 AS BIGINT[]), CAST(?25 AS BIGINT[]))
+		AS f (name, uuid, at, n, entries, bytes), counter` + addToFeed + `),
+	log AS (UPDATE atommq_log SET last_id = last + ?26 FROM counter),
+	mark AS (INSERT INTO atommq_key (feed, key, seq, digest, uuid, id, used) SELECT '', ?27, 0, CAST(?28 AS BYTEA), '', last + ?26, ?29 FROM counter` + replaceMark + `)
+	SELECT last_id, assumed FROM counter`
+
+// publishPlainly writes all of a plain commit, unless it has more than one statement takes.
+func (c *commit) publishPlainly() (done bool, err error) {
+	n, err := c.bindEntryArrays(c.rows)
+	if err != nil || n < len(c.rows) {
+		return false, err
+	}
+	last, known, published := c.first-1, c.known.id.Load(), c.next-c.first
+	c.bindNext(c.writer.ownLock)
+	c.bindNext(known)
+	c.bindNext(c.stirs)
+	if err := c.bindFeedArrays(last); err != nil {
+		return false, err
+	}
+	c.bindNext(published)
+	digest := c.mark.digest()
+	c.bindNext(c.mark.row)
+	c.bindNext(digest[:])
+	c.bindNext(c.mark.keepUntil())
+	c.writer.whole(publishPlain, c.args, func(v []driver.Value) {
+		c.shiftBy(c.known.above(v[0].(int64), known) - last)
+	})
+	return true, nil
+}
+
+// bindFeedArrays binds what a plain commit adds to each feed, whose newest ids are counted from last.
+func (c *commit) bindFeedArrays(last int64) error {
+	sort.Sort(&c.feeds)
+	a := &c.feedArrays
+	a.reset(6)
+	for i, name := range c.feeds.names {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("make a uuid: %w", err)
+		}
+		ch := c.feeds.changes[i]
+		a.columns[0].text(name)
+		a.columns[1].text(id.String())
+		for column, v := range []int64{ch.at, ch.id - last, ch.entries, ch.bytes} {
+			a.columns[2+column].int(v)
+		}
+	}
+	for i := range a.columns {
+		c.bindNext(a.columns[i].value())
+	}
+	return nil
+}
