@@ -13,6 +13,7 @@ typedef struct sqlite3_io_methods sqlite3_io_methods;
 enum {
   SQLITE_OK = 0,
   SQLITE_ERROR = 1,
+  SQLITE_IOERR_FSYNC = 10 | 4 << 8,
 
   SQLITE_OPEN_MAIN_DB = 0x00000100,
   SQLITE_OPEN_WAL = 0x00080000,
