@@ -2,7 +2,9 @@ package db
 
 import (
 	"context"
+	"errors"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/lib/pq"
@@ -40,28 +42,68 @@ func (d dialer) DialContext(ctx context.Context, network, address string) (net.C
 // sessionDialer does so for one session at a time, whose waits are bounded.
 type sessionDialer struct {
 	dialer
-	last  *boundedConn // opened last: the one that the session is on
-	begun bool         // the session is: what is dialed from then on has another purpose
+	begun bool // the session is: what is dialed from then on has another purpose
+
+	mu    sync.Mutex
+	abort context.CancelFunc // breaks off what is being dialed, nil when nothing is
+	last  *boundedConn       // opened last: the one that the session is on
+	ended bool
 }
 
 var _ pq.DialerContext = (*sessionDialer)(nil)
+
+// errEnded says that nobody wants the session any more.
+var errEnded = errors.New("the session was given up")
 
 // DialContext implements pq.DialerContext.
 func (d *sessionDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if d.begun {
 		return d.dialer.DialContext(ctx, network, address)
 	}
-	// The driver lets go of a server that refused TLS, to try again without, but not of the connection:
-	// a server that is to stop waits for it, up to a minute.
-	if d.last != nil {
-		_ = d.last.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if !d.beginDial(cancel) {
+		return nil, errEnded
 	}
 	conn, err := d.dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	d.last = &boundedConn{Conn: conn}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ended {
+		_ = conn.Close()
+		return nil, errEnded
+	}
+	d.abort, d.last = nil, &boundedConn{Conn: conn}
 	return d.last, nil
+}
+
+// beginDial notes what breaks off what is dialed now, and reports false where nothing is to be.
+func (d *sessionDialer) beginDial(abort context.CancelFunc) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	// The driver lets go of a server that refused TLS, to try again without, but not of the connection:
+	// a server that is to stop waits for it, up to a minute.
+	if d.last != nil {
+		_ = d.last.Close()
+	}
+	d.abort = abort
+	return !d.ended
+}
+
+// end closes the connection, and breaks off and refuses those that come. It may be called again, and
+// beside anything.
+func (d *sessionDialer) end() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ended = true
+	if d.abort != nil {
+		d.abort()
+	}
+	if d.last != nil {
+		_ = d.last.Close()
+	}
 }
 
 // begin says that the session is there, and bounds its waits.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"net"
 	"sync"
 	"time"
 
@@ -79,7 +78,7 @@ const (
 
 // watch implements engine.
 func (p *postgres) watch(ctx context.Context, changed func()) error {
-	var d listenDialer
+	var d sessionDialer // for one session after the other
 	l := pq.NewDialListener(&d, p.server.dsn, listenAgain, listenAtMost, nil)
 	err := p.follow(ctx, l, changed)
 	d.end() // or Listen would wait on, and Close for it
@@ -92,39 +91,6 @@ func listen(l *pq.Listener) <-chan error {
 	listening := make(chan error, 1)
 	go func() { listening <- l.Listen(channel) }() // it waits for the server
 	return listening
-}
-
-// listenDialer opens the connections of a listener, one after the other.
-type listenDialer struct {
-	sessionDialer
-	mu    sync.Mutex
-	now   net.Conn // the one in use, nil before the first
-	ended bool
-}
-
-var _ pq.DialerContext = (*listenDialer)(nil)
-
-// DialContext implements pq.DialerContext.
-func (d *listenDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := d.sessionDialer.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.now = conn; d.ended {
-		_ = conn.Close()
-	}
-	return conn, nil
-}
-
-// end closes the connection, and those that come.
-func (d *listenDialer) end() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.ended = true; d.now != nil {
-		_ = d.now.Close()
-	}
 }
 
 // follow calls changed at the start, for each notification by another process, after a loss of the

@@ -50,7 +50,7 @@ func TestAStandbyIsWatchedWithoutAWarningEachSecond(t *testing.T) {
 	s := openAt(t, dbtest.StartStandby(t, primary).URL(databaseOf(t, url)))
 	engine := s.writer.engine.(*postgres)
 	connected := make(chan struct{}, 1)
-	l := pq.NewDialListener(&listenDialer{}, engine.server.dsn, listenAgain, listenAtMost, func(event pq.ListenerEventType, _ error) {
+	l := pq.NewDialListener(&sessionDialer{}, engine.server.dsn, listenAgain, listenAtMost, func(event pq.ListenerEventType, _ error) {
 		if event == pq.ListenerEventConnected {
 			connected <- struct{}{}
 		}

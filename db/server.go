@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/lib/pq"
@@ -17,9 +18,10 @@ import (
 
 // server is where a PostgreSQL database is: one server, or several of which one is the primary.
 type server struct {
-	name string // to show to people: without password or key
-	dsn  string // as the driver takes it
-	path string // of schemas, "" for the server's own
+	name string       // to show to people: without password or key
+	dsn  string       // as the driver takes it
+	path string       // of schemas, "" for the server's own
+	last atomic.Int32 // of the hosts: the one that the last session is on
 }
 
 // IsPostgres reports whether dsn names a PostgreSQL database, and not a file.
@@ -204,24 +206,40 @@ func (s *session) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	cfg.BinaryParameters = s.unprepared
-	c, err := pq.NewConnectorConfig(cfg)
-	if err != nil {
-		return nil, err
-	}
-	d := &sessionDialer{}
-	c.Dialer(d)
-	conn, err := pq.ConnectorWithNoticeHandler(c, s.notice).Connect(ctx)
+	conn, err := s.server.reach(ctx, cfg, s.open)
 	if stateOf(err) == noSuchDatabase {
 		err = &NoDatabaseError{cfg.Database, err}
 	}
 	if err != nil {
 		return nil, &unreachableError{err}
 	}
-	d.begin(s.limit)
 	if _, err := conn.(driver.ExecerContext).ExecContext(ctx, s.server.pathSetting()+homing+s.setting, nil); err != nil {
 		_ = conn.Close()
 		return nil, &unreachableError{err}
 	}
+	return conn, nil
+}
+
+// open opens a session, and gives it up when ctx is done.
+func (s *session) open(ctx context.Context, cfg pq.Config) (driver.Conn, error) {
+	c, err := pq.NewConnectorConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	d := &sessionDialer{}
+	c.Dialer(d)
+	stop := context.AfterFunc(ctx, d.end) // the driver heeds ctx until it has a connection
+	conn, err := pq.ConnectorWithNoticeHandler(c, s.notice).Connect(ctx)
+	if !stop() {
+		if err == nil {
+			_ = conn.Close()
+		}
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.begin(s.limit)
 	return conn, nil
 }
 
