@@ -68,12 +68,27 @@ func unquoted(given []string) string {
 	return ": they are names of files, which the shell puts in the place of a *: write it in quotes, '*'"
 }
 
-// oneFeed wants a FEED and no more.
-func oneFeed(cmd *cobra.Command, given []string) error {
-	if len(given) > 1 {
-		return fmt.Errorf("%s takes one FEED, and %q is more%s", cmd.Name(), given[1], apartFromFlag(cmd, given[1]))
+// atLeastOne wants an argument that help calls so, and takes more of them, or others behind it.
+func atLeastOne(name string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, given []string) error {
+		if len(given) == 0 {
+			return errors.New("no " + name + " given")
+		}
+		return nil
 	}
-	return feedAndMore(cmd, given)
+}
+
+// justOne wants that argument and no more.
+func justOne(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		switch {
+		case len(given) > 1:
+			return fmt.Errorf("%s takes one %s, and %q is more%s", cmd.Name(), name, given[1], apartFromFlag(cmd, given[1]))
+		case len(given) == 1 && given[0] == "":
+			return errors.New(name + " is empty, as a variable that is not set: name one")
+		}
+		return atLeastOne(name)(cmd, given)
+	}
 }
 
 // apartFromFlag says how the value of a flag is written that is true where it stands alone.
@@ -87,22 +102,6 @@ func apartFromFlag(cmd *cobra.Command, value string) (hint string) {
 		}
 	})
 	return hint
-}
-
-// nameAndMore wants a NAME.
-func nameAndMore(_ *cobra.Command, given []string) error {
-	if len(given) == 0 {
-		return errors.New("no NAME given")
-	}
-	return nil
-}
-
-// feedAndMore wants a FEED.
-func feedAndMore(_ *cobra.Command, given []string) error {
-	if len(given) == 0 {
-		return errors.New("no FEED given")
-	}
-	return nil
 }
 
 // flagMisuse says in the program's words what a flag takes that pflag itself reads.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -19,7 +18,7 @@ func backupCommand() *cobra.Command {
 		Long: `Backup writes everything that the database has at one moment into FILE, a database of
 SQLite, whichever database --db names. Servers go on meanwhile. FILE appears once it is complete, verified
 and on the disk; until then it is FILE.partial, which goes when the backup is stopped.`,
-		Args: oneFile,
+		Args: justOne("FILE"),
 	}
 	s := declare(cmd, "db")
 	cmd.Flags().BoolVar(&force, "force", false, "put it in the place of a FILE that is there")
@@ -49,20 +48,6 @@ func mayBackUpTo(path string) error {
 		return nil
 	}
 	return checkDirectory("back up to "+path, path, "")
-}
-
-// oneFile wants a FILE and no more.
-func oneFile(cmd *cobra.Command, given []string) error {
-	switch len(given) {
-	case 0:
-		return errors.New("no FILE given")
-	case 1:
-		if given[0] == "" {
-			return errors.New("FILE is empty, as a variable that is not set: name a file")
-		}
-		return nil
-	}
-	return fmt.Errorf("%s takes one FILE, and %q is more%s", cmd.Name(), given[1], apartFromFlag(cmd, given[1]))
 }
 
 // mustBeDatabase finds what is wrong with the database that flag names, which must exist.

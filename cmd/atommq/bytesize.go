@@ -50,3 +50,20 @@ func (b *byteSize) Set(value string) error {
 	}
 	return errors.New("must be a number of bytes above 0, like 1000, 512KiB, 16MiB or 2GiB")
 }
+
+// byteSizeOrNone is a byteSize, or 0 for none.
+type byteSizeOrNone byteSize
+
+func (b *byteSizeOrNone) Type() string   { return (*byteSize)(b).Type() }
+func (b *byteSizeOrNone) String() string { return (*byteSize)(b).String() }
+
+func (b *byteSizeOrNone) Set(value string) error {
+	if value == "0" {
+		*b = 0
+		return nil
+	}
+	if err := (*byteSize)(b).Set(value); err != nil {
+		return fmt.Errorf("%w, or 0 for none", err)
+	}
+	return nil
+}

@@ -129,7 +129,7 @@ func feedsPruneCommand() *cobra.Command {
 		Short: "Remove the oldest entries of a feed",
 		Long: `Prune removes entries for good. A reader whose cursor is older than what was removed is
 told so, with the oldest id that is left.`,
-		Args: oneFeed,
+		Args: justOne("FEED"),
 	}
 	s := declare(cmd, "db")
 	cmd.Flags().Var(&keep, "keep", "keep the newest `N` entries")

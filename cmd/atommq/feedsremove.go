@@ -22,7 +22,7 @@ func feedsRemoveCommand() *cobra.Command {
 DELETE of a feed does over HTTP. It does not ask, and says how many entries went. When one of the feeds is not there, it removes none.
 Running servers follow: who reads such a feed finds none, until somebody publishes to it again. Its dead letters are another feed, FEED.dead.`,
 		Example: `  atommq feeds remove orders orders.dead`,
-		Args:    feedAndMore,
+		Args:    atLeastOne("FEED"),
 	}
 	s := declare(cmd, "db")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, one object per line")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,37 +25,9 @@ type feedFlags struct {
 	scheme                 string
 	fixed                  bool
 	appendOnly, untilAcked bool
-	keepAge                bound[period, *period]
+	keepAge                periodOrNone
 	keepEntries            wholeNumber
-	keepBytes              bound[byteSize, *byteSize]
-}
-
-// bound is a setting that bounds something, or with 0 does not.
-type bound[T ~int64, P interface {
-	*T
-	Set(value string) error
-	String() string
-	Type() string
-}] struct{ value T }
-
-func (b *bound[T, P]) Type() string { return P(&b.value).Type() }
-
-func (b *bound[T, P]) String() string {
-	if b.value == 0 {
-		return "0"
-	}
-	return P(&b.value).String()
-}
-
-func (b *bound[T, P]) Set(value string) error {
-	if value == "0" {
-		b.value = 0
-		return nil
-	}
-	if err := P(&b.value).Set(value); err != nil {
-		return fmt.Errorf("%w, or 0 for no bound", err)
-	}
-	return nil
+	keepBytes              byteSizeOrNone
 }
 
 // everything and nothing stand for lists of media ranges that hold none.
@@ -72,12 +45,12 @@ func feedsSetCommand() *cobra.Command {
 is removed by a running server, within a minute or so. It says so where it made the feed.`,
 		Example: `  atommq feeds set orders --title 'Orders of the shop' --append-only
   atommq feeds set photos --accept 'image/*' --category cats --category dogs --fixed-categories --keep-bytes 10GiB`,
-		Args: oneFeed,
+		Args: justOne("FEED"),
 	}
 	s := declare(cmd, "db")
 	f.declare(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if !f.any(cmd) {
+		if !f.given(cmd) {
 			return misusef("nothing to set: give --title, --accept, --keep-age or another flag that --help lists")
 		}
 		feed, err := feedName(args[0])
@@ -132,21 +105,14 @@ func (f *feedFlags) declare(cmd *cobra.Command) {
 // change returns the settings that were given. Of what is set as a whole, the rest is as the feed has it now.
 func (f *feedFlags) change(cmd *cobra.Command, now *bus.Feed) (change bus.Settings) {
 	given := cmd.Flags().Changed
-	any := func(names ...string) bool {
-		for _, name := range names {
-			if given(name) {
-				return true
-			}
-		}
-		return false
-	}
+	givenAny := func(names ...string) bool { return slices.ContainsFunc(names, given) }
 	if given("title") {
 		change.Title = &f.title
 	}
 	if given("subtitle") {
 		change.Subtitle = &f.subtitle
 	}
-	if any("author", "author-uri", "author-email") {
+	if givenAny("author", "author-uri", "author-email") {
 		author := now.Author
 		choose(given("author"), &author.Name, f.author.Name)
 		choose(given("author-uri"), &author.URI, f.author.URI)
@@ -156,7 +122,7 @@ func (f *feedFlags) change(cmd *cobra.Command, now *bus.Feed) (change bus.Settin
 	if given("accept") {
 		change.Accepts = f.accepts()
 	}
-	if any("category", "category-scheme", "fixed-categories") {
+	if givenAny("category", "category-scheme", "fixed-categories") {
 		categories := now.Categories
 		choose(given("category"), &categories.List, f.list())
 		choose(given("category-scheme"), &categories.Scheme, f.scheme)
@@ -169,20 +135,20 @@ func (f *feedFlags) change(cmd *cobra.Command, now *bus.Feed) (change bus.Settin
 	if given("until-acked") {
 		change.UntilAcked = &f.untilAcked
 	}
-	if any("keep-age", "keep-entries", "keep-bytes") {
+	if givenAny("keep-age", "keep-entries", "keep-bytes") {
 		keep := now.Keep
-		choose(given("keep-age"), &keep.Age, time.Duration(f.keepAge.value))
+		choose(given("keep-age"), &keep.Age, time.Duration(f.keepAge))
 		choose(given("keep-entries"), &keep.Entries, int64(f.keepEntries))
-		choose(given("keep-bytes"), &keep.Bytes, int64(f.keepBytes.value))
+		choose(given("keep-bytes"), &keep.Bytes, int64(f.keepBytes))
 		change.Keep = &keep
 	}
 	return change
 }
 
-// any reports whether any flag of f was given.
-func (f *feedFlags) any(cmd *cobra.Command) (any bool) {
-	cmd.Flags().Visit(func(flag *pflag.Flag) { any = any || flag.Name != "db" && flag.Name != "config" })
-	return any
+// given reports whether any flag of f was given.
+func (f *feedFlags) given(cmd *cobra.Command) (given bool) {
+	cmd.Flags().Visit(func(flag *pflag.Flag) { given = given || flag.Name != "db" && flag.Name != "config" })
+	return given
 }
 
 // choose sets field to value if that was given.

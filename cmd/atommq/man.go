@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,12 +20,7 @@ func manCommand() *cobra.Command {
 looks for those of programs that no package brought is /usr/local/share/man/man1. The pages bear the date that
 SOURCE_DATE_EPOCH has, or today's.`,
 		Example: "  atommq man /usr/local/share/man/man1",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return errors.New("man takes one DIR")
-			}
-			return nil
-		},
+		Args:    justOne("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			date, err := manDate(os.Getenv("SOURCE_DATE_EPOCH"))
 			if err != nil {

@@ -73,8 +73,14 @@ func parsePeriod(value string) (time.Duration, error) {
 // periodOrNone is a period, or 0 for none.
 type periodOrNone period
 
-func (p *periodOrNone) Type() string   { return (*period)(p).Type() }
-func (p *periodOrNone) String() string { return (*period)(p).String() }
+func (p *periodOrNone) Type() string { return (*period)(p).Type() }
+
+func (p *periodOrNone) String() string {
+	if *p == 0 {
+		return "0"
+	}
+	return (*period)(p).String()
+}
 
 func (p *periodOrNone) Set(value string) error {
 	if d, err := parsePeriod(value); err == nil && d == 0 {

@@ -46,7 +46,7 @@ With --retry it is sent again while no answer comes, or one that says to try lat
 published once all the same: a key makes sure of that.`,
 		Example: `  atommq publish mycoolfeed hello world
   atommq publish orders --title 'order 17' --type application/json --file order.json --key order-17`,
-		Args: feedAndMore,
+		Args: atLeastOne("FEED"),
 	}
 	s := declareClient(cmd)
 	cmd.ValidArgsFunction = completeFeed(s, 1)

@@ -133,7 +133,7 @@ func queuesSetCommand() *cobra.Command {
 		Long: `Set changes the queue of a feed that /queue/FEED names, or the one that --queue names. The
 queue begins now if there is none: it gets what is published from now on, and set says that it is new.`,
 		Example: `  atommq queues set orders --ack-timeout 30s --attempts 5`,
-		Args:    oneFeed,
+		Args:    justOne("FEED"),
 	}
 	s := declare(cmd, "db")
 	cmd.Flags().StringVar(&queue, "queue", bus.DefaultQueue, "`name` of the queue")

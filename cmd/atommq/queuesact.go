@@ -18,7 +18,7 @@ type queueAction struct {
 }
 
 func (a queueAction) command() *cobra.Command {
-	cmd := &cobra.Command{Use: a.use, Short: a.short, Long: a.long, Example: a.example, Args: oneFeed}
+	cmd := &cobra.Command{Use: a.use, Short: a.short, Long: a.long, Example: a.example, Args: justOne("FEED")}
 	s := declare(cmd, "db")
 	queue := bus.DefaultQueue
 	cmd.Flags().StringVar(&queue, "queue", queue, "`name` of the queue")

@@ -23,7 +23,7 @@ beside it. What consumers had when the backup was made is handed out again.
 
 Ids that were given after the backup are given again, and a reader who has seen them would take the new entries for
 those it knows: --last-id has ids go on above the newest one that was seen.`,
-		Args: oneFile,
+		Args: justOne("FILE"),
 	}
 	s := declare(cmd, "db")
 	cmd.Flags().Var(&lastID, "last-id", "newest `ID` that readers may have seen")

@@ -56,7 +56,7 @@ feeds whose names begin so; '*' is every feed.`,
   atommq tail mycoolfeed --last 10
   atommq tail mycoolfeed --after 42 --json
   atommq tail 'orders*' billing --category urgent --follow`,
-		Args: feedAndMore,
+		Args: atLeastOne("FEED"),
 	}
 	s := declareClient(cmd)
 	cmd.ValidArgsFunction = completeFeed(s, math.MaxInt)

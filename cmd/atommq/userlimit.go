@@ -33,7 +33,7 @@ itself, but for feeds. Those without an account are counted by their addresses, 
 		Example: `  atommq user limit ann requests=100/s bytes=10MiB/s feeds=100
   atommq user limit '*' connections=50 subscriptions=1000
   atommq user limit ann feeds=none requests=default`,
-		Args: nameAndMore,
+		Args: atLeastOne("NAME"),
 	}
 	s := declare(cmd, "db")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
