@@ -38,13 +38,19 @@
       stream = null;
     }
 
-    // A browser goes on after a lost connection, but not after an answer such as a proxy's 502.
+    // A browser goes on after a lost connection, but not after an answer such as a proxy's 502, or as 410 where
+    // what came after the last entry is partly gone.
     function fail() {
       if (stream?.readyState === EventSource.CLOSED) {
         close();
-        retry = setTimeout(open, 2000 + 3000 * Math.random());
+        retry = setTimeout(again, 2000 + 3000 * Math.random());
       }
       show();
+    }
+
+    async function again() {
+      if (!paused && scrollY < 200) await read();
+      if (!stream && !document.hidden) open();
     }
 
     function arrive() {
@@ -58,18 +64,10 @@
       if (reading) return;
       reading = true;
       try {
-        while (unseen > 0) {
+        do {
           unseen = 0;
-          const answer = await fetch(feed + "?after=" + after + "&format=html&limit=" + most);
-          if (!answer.ok) throw new Error(answer.statusText);
-          const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-          const articles = page.querySelectorAll("#entries > article");
-          articles.forEach(place);
-          document.querySelector(".facts").replaceWith(page.querySelector(".facts"));
-          document.querySelector(".empty")?.remove();
-          after = answer.headers.get("Xlastid") || after;
-          if (articles.length === most) unseen = 1; // there may be more
-        }
+          await add();
+        } while (unseen > 0);
       } catch {
         unseen = Math.max(unseen, 1); // the button stays, to try again
       }
@@ -77,12 +75,50 @@
       show();
     }
 
+    // add puts what came on top. Where that is more than one answer or this page holds, or partly gone, the
+    // newest page takes the place of this one, with its link to what is older: so none is passed over.
+    async function add() {
+      let { answer, page, articles } = await get("?after=" + after + "&limit=" + most);
+      if (answer.status === 410 || page.querySelector("a[rel=next]") || list.children.length + articles.length > most) {
+        ({ answer, page, articles } = await get(""));
+        if (answer.ok) begin(page, articles);
+      } else if (answer.ok) {
+        articles.forEach(place);
+      }
+      if (!answer.ok) throw new Error(answer.statusText);
+      document.querySelector(".facts").replaceWith(page.querySelector(".facts"));
+      if (articles.length > 0) welcome();
+      after = answer.headers.get("Xlastid") || after;
+    }
+
+    async function get(query) {
+      const answer = await fetch(feed + query, { headers: { Accept: "text/html" } });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      return { answer, page, articles: page.querySelectorAll("#entries > article") };
+    }
+
     // place puts an article on top, and takes out what it replaces.
     function place(article) {
       list.querySelector(`[data-uuid="${article.dataset.uuid}"]`)?.remove();
       article.classList.add("new");
       list.prepend(document.adoptNode(article));
-      while (list.children.length > most) list.lastElementChild.remove();
+    }
+
+    function begin(page, articles) {
+      list.replaceChildren(...articles);
+      document.querySelector(".pager")?.remove();
+      const pager = page.querySelector(".pager");
+      if (pager) list.after(pager);
+    }
+
+    // welcome takes back that there is nothing yet. The form beside it stays: somebody may be writing in it.
+    function welcome() {
+      const empty = document.querySelector(".empty");
+      if (empty?.querySelector("form")) {
+        empty.querySelectorAll(":scope > :is(h2, p)").forEach((said) => said.remove());
+      } else {
+        empty?.remove();
+      }
     }
 
     function show() {

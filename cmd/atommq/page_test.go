@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -145,6 +146,81 @@ func TestAPageTakesKeys(t *testing.T) {
 	b.press("o")
 	b.until(`document.querySelector("#source code")?.textContent.includes(">one</content>") ?? false`)
 	b.shoot("member", 1000, "dark")
+}
+
+func TestAPageKeepsWhatIsBeingTypedWhenTheFirstEntryComes(t *testing.T) {
+	server := startServer(t)
+	say(t, server, "news", "one")
+	runCommand(t, "feeds", "prune", "news", "--keep", "0", "--db", server.DB)
+	b := openTab(t)
+	b.open(server.URL + "feeds/news")
+	b.until(`document.querySelector("#live").classList.contains("on")`)
+	b.fill("#post [name=content]", "a long text")
+	say(t, server, "news", "from somebody else")
+	b.until(`document.querySelector("#entries h2")?.innerText === "from somebody else"`)
+	if got := b.eval(`document.querySelector("#post")?.elements.content.value`); got != "a long text" {
+		t.Errorf("the form has %q", got)
+	}
+	if got := b.eval(`document.querySelector("main").innerText`); strings.Contains(got, "Nothing older") || strings.Contains(got, "No entries yet") {
+		t.Errorf("beside an entry, the page says\n%s", got)
+	}
+}
+
+func TestAPageThatFollowedALongWayLeadsToAllEntries(t *testing.T) {
+	server := startServer(t)
+	b := openTab(t)
+	say(t, server, "news", "entry 0")
+	b.open(server.URL + "feeds/news")
+	b.until(`document.querySelector("#live").classList.contains("on")`)
+	const entries = 250
+	for i := 1; i < entries; i++ {
+		say(t, server, "news", fmt.Sprint("entry ", i))
+	}
+	titles := `[...document.querySelectorAll("#entries h2")].map(h => h.innerText)`
+	b.until(titles + fmt.Sprintf(`[0] === "entry %d"`, entries-1))
+	at := entries
+	for {
+		for title := range strings.SplitSeq(b.eval(titles+`.join()`), ",") {
+			if at--; title != fmt.Sprint("entry ", at) {
+				t.Fatalf("below entry %d stands %q", at+1, title)
+			}
+		}
+		if b.eval(`document.querySelector("a[rel=next]") === null`) == "true" {
+			break
+		}
+		b.open(b.eval(`document.querySelector("a[rel=next]").href`))
+	}
+	if at != 0 {
+		t.Errorf("the last page ends with entry %d, and leads to no older one", at)
+	}
+}
+
+func TestAPageShowsWhatIsLeftOnceMuchHasCome(t *testing.T) {
+	server := startServer(t)
+	say(t, server, "large", "one")
+	say(t, server, "pruned", "one")
+	b := openTab(t)
+	b.open(server.URL + "feeds/large")
+	b.until(`document.querySelector("#live").classList.contains("on")`)
+	b.press("l")
+	const entries = 14 // of which no answer holds as many
+	for i := range entries {
+		say(t, server, "large", fmt.Sprint(i, strings.Repeat(" text", 200_000)))
+	}
+	b.until(fmt.Sprintf(`document.querySelector("#live .fresh").textContent === "%d new"`, entries))
+	b.press("l")
+	b.until(fmt.Sprintf(`document.querySelector("#entries h2").innerText.startsWith("%d text")`, entries-1))
+
+	b.open(server.URL + "feeds/pruned")
+	b.until(`document.querySelector("#live").classList.contains("on")`)
+	b.press("l")
+	say(t, server, "pruned", "two")
+	say(t, server, "pruned", "three")
+	b.until(`document.querySelector("#live .fresh").textContent === "2 new"`)
+	runCommand(t, "feeds", "prune", "pruned", "--keep", "1", "--db", server.DB)
+	b.until(`fetch("/feeds/pruned?after=" + document.querySelector("#entries").dataset.after).then(answer => answer.status === 410)`)
+	b.press("l")
+	b.until(`[...document.querySelectorAll("#entries h2")].map(h => h.innerText).join() === "three"`)
 }
 
 // fill types text into a field, as a person does.
