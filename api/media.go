@@ -97,7 +97,7 @@ func (s *site) getMedia(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h["Cache-Control"] = noCache
 	h["X-Content-Type-Options"] = nosniff
-	h["Content-Security-Policy"] = sandbox
+	h["Content-Security-Policy"] = sandboxOf(m.Type)
 	now := s.now()
 	setModified(h, m.Created, now)
 	if done, err := notModified(w, r, mediaTag(m), m.Created, now); done || err != nil {
@@ -121,6 +121,17 @@ func (s *site) getMedia(w http.ResponseWriter, r *http.Request) error {
 		s.writeMedia(w, r, m, part)
 	}
 	return nil
+}
+
+// sandboxOf returns the sandbox of a file of a type. What has sound a browser puts on a page of its
+// own making, which asks for the file once more, and as from nowhere would not get it.
+func sandboxOf(typ string) []string {
+	typ = strings.ToLower(typ)
+	played := strings.HasPrefix(typ, "audio/") || strings.HasPrefix(typ, "video/")
+	if played && !strings.Contains(typ, "xml") { // which browsers take for a page
+		return sandboxPlayed
+	}
+	return sandbox
 }
 
 // writeMedia sends a part of m, a chunk at a time. What cannot be read any more takes the

@@ -90,6 +90,18 @@ func TestMediaComeBackByteForByteUnderTheirType(t *testing.T) {
 	}
 }
 
+func TestOnlySoundAndFilmMayAskForThemselvesAndNothingMayRun(t *testing.T) {
+	for typ, played := range map[string]bool{
+		"audio/wav": true, "Video/MP4; codecs=avc1": true,
+		"text/html": false, "image/svg+xml": false, "video/x+XML; a=b": false, "application/pdf": false, "audiovideo/x": false, "": false,
+	} {
+		policy := sandboxOf(typ)[0]
+		if strings.Contains(policy, "allow-same-origin") != played || strings.Contains(policy, "allow-scripts") {
+			t.Errorf("%q comes with %s", typ, policy)
+		}
+	}
+}
+
 func TestACompressedUploadIsKeptDecompressed(t *testing.T) {
 	s := serve(t, Handler{})
 	_, media := s.postMedia("image/png", packed(t, binary), "Content-Encoding: gzip")

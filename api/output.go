@@ -32,6 +32,7 @@ var (
 	privateForever = []string{"private, max-age=31536000, immutable"}
 	// XHTML within XML is live in a browser; the browser's own view of XML is styled inline.
 	sandbox        = []string{"default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+	sandboxPlayed  = []string{"default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox allow-same-origin"}
 	varyAccept     = []string{"Accept, Accept-Encoding"}
 	varyCollection = []string{"Accept, Accept-Encoding, Xlastid, A-IM"}
 	codingGzip     = []string{"gzip"}

@@ -82,6 +82,22 @@ func TestAPictureShowsOnItsFeedsPageOnItsOwnAndLive(t *testing.T) {
 	}
 }
 
+func TestABrowserPlaysTheSoundThatAPageLinksTo(t *testing.T) {
+	server := startServer(t)
+	client := &api.Client{BaseURL: server.URL}
+	if _, err := client.Publish(t.Context(), "sounds", "audio/wav", []byte(sound), ""); err != nil {
+		t.Fatal(err)
+	}
+	b := openTab(t)
+	b.open(server.URL + "feeds/sounds")
+	b.open(b.eval(`document.querySelector("#entries .note a").href`))
+	b.until(`document.querySelector("video, audio").duration === 1`)
+}
+
+// sound is a WAV of one second, 8,000 samples of 8 bits.
+var sound = "RIFF\x64\x1f\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x40\x1f\x00\x00\x01\x00\x08\x00" +
+	"data\x40\x1f\x00\x00" + strings.Repeat("\x80", 8000)
+
 func TestAPageFollowsItsFeed(t *testing.T) {
 	server := startServer(t)
 	say(t, server, "news", "one")
