@@ -41,7 +41,7 @@ func (m *Member) eventID() string {
 
 // AppendCloudEvent appends a member as a CloudEvent: its id is the member's id, so that it is a
 // cursor and that an edit is an event of its own; its subject is the atom:id, which stays. JSON is
-// the data itself, other text a string, other bytes data_base64, and media are where dataref says. A
+// the data itself, other text a string, other bytes data_base64, and media, as content that has a src, are where dataref says. A
 // tombstone has the method DELETE.
 func AppendCloudEvent(dst []byte, m *Member, collection string) []byte {
 	e := cloudEvent{
@@ -58,10 +58,23 @@ func AppendCloudEvent(dst []byte, m *Member, collection string) []byte {
 		e.Trace, e.State = t.Parent, t.State
 		e.carry(msg)
 	}
-	if m.Media != "" {
+	switch {
+	case m.Media != "":
 		e.DataType, e.DataRef = m.Media, m.MediaURL(collection)
+	case e.Data == nil && e.DataBase64 == nil:
+		e.refer(m, collection)
 	}
 	return appendJSON(dst, e)
+}
+
+// refer says where content is that stands elsewhere, if it does.
+func (e *cloudEvent) refer(m *Member, collection string) {
+	v, err := Inspect(m)
+	if err != nil || v.Content.Src == "" {
+		return
+	}
+	e.DataType = mediaTypeOf(v.Content.Type)
+	e.DataRef = resolve(resolve(collection, v.Content.Base), v.Content.Src)
 }
 
 // withoutControls leaves out what no attribute of an event may hold.

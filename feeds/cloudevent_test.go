@@ -133,6 +133,25 @@ func TestAnEventOfMediaSaysWhatTheyAreAndWhere(t *testing.T) {
 	}
 }
 
+func TestAnEventSaysWhereContentIsThatStandsElsewhere(t *testing.T) {
+	for content, want := range map[string][2]string{
+		`<content src="http://e.example/a.mp4" type="video/mp4"/><summary>s</summary>`: {"video/mp4", "http://e.example/a.mp4"},
+		`<content src="b" xml:base="http://e.example/a"/>`:                             {"", "http://e.example/b"},
+		`<content src="/b" type="text/html"/>`:                                         {"text/html", "https://example.org/b"},
+		`<summary>s</summary>`:                                                         {"text/plain", ""},
+		`<content/>`:                                                                   {"", ""},
+	} {
+		d, err := Parse([]byte(`<entry xmlns="http://www.w3.org/2005/Atom"><title>t</title>`+content+`</entry>`), "", Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := eventOf(t, testMember(d.Entries[0]))
+		if d := cmp.Diff(want, [2]string{got.DataContentType, got.DataRef}); d != "" {
+			t.Errorf("%s: %s", content, d)
+		}
+	}
+}
+
 func TestWhateverIsAcceptedIsAnEvent(t *testing.T) {
 	for name, doc := range documents(t, "accepted") {
 		t.Run(name, func(t *testing.T) {
