@@ -163,7 +163,7 @@
     p: () => document.querySelector("a[rel=prev]")?.click(),
     l: () => live?.toggle(),
     c: compose,
-    "?": () => document.querySelector("#keys")?.toggleAttribute("open"),
+    "?": tell,
   };
 
   // step moves the focus from one entry to the next.
@@ -175,6 +175,12 @@
     next.tabIndex = -1;
     next.focus({ preventScroll: true });
     next.scrollIntoView({ block: "nearest" });
+  }
+
+  // tell shows these keys, which stand at the very end of the page.
+  function tell() {
+    const told = document.querySelector("#keys");
+    if (told.toggleAttribute("open")) told.scrollIntoView({ block: "nearest" });
   }
 
   function compose() {

@@ -144,6 +144,12 @@ func TestAPageTakesKeys(t *testing.T) {
 	}
 	b := openTab(t)
 	b.open(server.URL + "feeds/news?limit=2")
+	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": 400, "height": 300, "deviceScaleFactor": 1, "mobile": false})
+	b.press("?")
+	if got := b.eval(`Math.round(document.querySelector("#keys dd:last-of-type").getBoundingClientRect().bottom - innerHeight) <= 0`); got != "true" {
+		t.Error("the keys that ? tells are out of sight")
+	}
+	b.press("?")
 	focused := `document.activeElement.querySelector("h2")?.innerText ?? document.activeElement.name`
 	for _, step := range []struct{ key, want string }{{"j", "three"}, {"j", "two"}, {"j", "two"}, {"k", "three"}, {"c", "title"}} {
 		b.press(step.key)
