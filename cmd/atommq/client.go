@@ -101,12 +101,20 @@ func feedName(arg string) (string, error) {
 
 // newFeedName checks the name of a feed that is made if there is none.
 func newFeedName(name string) error {
-	for _, prefix := range []string{"/queue/", "/topic/"} {
-		if feed, found := strings.CutPrefix(name, prefix); found {
-			return misusef("%s is how STOMP writes it: the feed's name is %s", name, feed)
-		}
+	if correction := rightName(name); correction != "" {
+		return misusef("%s", correction)
 	}
 	return nil
+}
+
+// rightName says what the feed is called that somebody names as a protocol does, or nothing.
+func rightName(name string) string {
+	for prefix, protocol := range map[string]string{"/queue/": "STOMP", "/topic/": "STOMP", "/feeds/": "HTTP"} {
+		if feed, _ := strings.CutPrefix(name, prefix); feed != "" && feed != name {
+			return fmt.Sprintf("%s is how %s writes it: the feed's name is %s", name, protocol, feed)
+		}
+	}
+	return ""
 }
 
 // explain says of what a client met how to get over it here: what the server says is meant for
@@ -136,4 +144,13 @@ func explain(c *api.Client, feed string, err error) error {
 	return err
 }
 
-func noSuchFeed(name string) error { return fmt.Errorf("there is no such feed yet: %s", name) }
+// noSuchFeed says that none of some feeds is there, and what to call the first one that is named as no feed is.
+func noSuchFeed(names ...string) error {
+	says := "there is no such feed yet: " + strings.Join(names, ", ")
+	for _, name := range names {
+		if correction := rightName(name); correction != "" {
+			return fmt.Errorf("%s; %s", says, correction)
+		}
+	}
+	return errors.New(says)
+}

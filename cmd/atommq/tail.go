@@ -124,7 +124,7 @@ func (t *tail) lookAround(ctx context.Context) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	err := noSuchFeed(strings.Join(missing, ", "))
+	err := noSuchFeed(missing...)
 	if len(missing) == len(t.feeds.Feeds) && !t.follow {
 		return err
 	}

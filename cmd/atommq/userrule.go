@@ -55,7 +55,7 @@ func ruleCommand(cmd *cobra.Command, opener func(account string) nodeOpener, cha
 			return &misuse{err}
 		}
 		open := opener(args[0])
-		if hasInnerStar(args[2]) {
+		if doubt(args[2]) != nil {
 			open = withNode // in a new database there is no such feed
 		}
 		return open(cmd.Context(), s, func(n *node) error {
@@ -73,7 +73,7 @@ func ruleCommand(cmd *cobra.Command, opener func(account string) nodeOpener, cha
 				return fmt.Errorf("%s has no rule for %s, written like that, that names %s%s; atommq user list shows those that there are", args[0], args[2], rights, stillGiven(roll, rule, rights))
 			}
 			if rule.Rights&^had != 0 {
-				if err := n.checkStar(cmd.Context(), args[2]); err != nil {
+				if err := n.checkMeant(cmd.Context(), args[2]); err != nil {
 					return err
 				}
 			}
@@ -98,15 +98,23 @@ func hasInnerStar(pattern string) bool {
 	return strings.Contains(strings.TrimSuffix(pattern, "*"), "*")
 }
 
-// checkStar refuses to give rights on names with a star elsewhere than at the end: whoever writes
-// one means several feeds, unless there is a feed of that very name.
-func (n *node) checkStar(ctx context.Context, pattern string) error {
-	if !hasInnerStar(pattern) {
+// doubt tells why a pattern is hardly what is meant by it: it names a feed as STOMP or HTTP does, or
+// has a star elsewhere than at the end, which whoever writes one takes for several feeds.
+func doubt(pattern string) error {
+	if hasInnerStar(pattern) {
+		return misusef("%s: a * stands for what follows only at the end, and there is no feed of that very name: name feeds one by one, by how their names begin ('photos*'), or all of them ('*')", pattern)
+	}
+	return newFeedName(pattern)
+}
+
+// checkMeant refuses to give rights by a pattern that is in doubt, unless there is a feed of that very name.
+func (n *node) checkMeant(ctx context.Context, pattern string) error {
+	err := doubt(pattern)
+	if err == nil {
 		return nil
 	}
-	_, err := n.store.Feed(ctx, pattern)
-	if errors.Is(err, bus.ErrNoFeed) {
-		return misusef("%s: a * stands for what follows only at the end, and there is no feed of that very name: name feeds one by one, by how their names begin ('photos*'), or all of them ('*')", pattern)
+	if _, none := n.store.Feed(ctx, pattern); !errors.Is(none, bus.ErrNoFeed) {
+		return none
 	}
 	return err
 }
