@@ -140,7 +140,7 @@ func (s benchSuite) command(name string, usual time.Duration) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", ".", "`directory` for the scratch databases: it decides which disk is measured")
-	cmd.Flags().StringVar(&server, "db", "", "`postgres://…`, a database to work in instead of files; taken from the command line only")
+	cmd.Flags().StringVar(&server, "db", "", "`URL`, postgres://…, of a database to work in instead of files; taken from the command line only")
 	cmd.Flags().Var(&length, "time", "`time` for each comparison")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	cmd.Flags().StringVar(&profile, "cpuprofile", "", "`file` to write a profile of this process to, for go tool pprof")

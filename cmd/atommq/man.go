@@ -143,13 +143,13 @@ func (p *roff) options(cmd *cobra.Command) {
 	}
 }
 
-// environment lists the variables of cmd's settings.
+// environment lists the variables of cmd's settings, but not of a flag that is merely called like one.
 func (p *roff) environment(cmd *cobra.Command) {
 	p.section("ENVIRONMENT")
 	p.text("A variable counts where its option is not given, and so does a line NAME=value with it in the file that --config names, where the variable is empty.")
 	settings := append(settingsTable(), setting{name: "config"})
 	for _, s := range settings {
-		if f := cmd.Flag(s.name); f != nil {
+		if f := cmd.Flag(s.name); f != nil && strings.Contains(f.Usage, "("+s.variable()+")") {
 			p.item(`\fB` + roffText(s.variable()) + `\fR`)
 			p.text("as --" + s.name)
 		}

@@ -56,6 +56,12 @@ func TestEveryCommandHasAManualPageThatTellsItsOptions(t *testing.T) {
 				t.Errorf("%s lacks the variable of --%s", manName(cmd), f.Name)
 			}
 		})
+		for _, s := range settingsTable() {
+			f := cmd.Flag(s.name)
+			if heeded := f != nil && strings.Contains(f.Usage, "("+s.variable()+")"); !heeded && strings.Contains(flat, s.variable()+" as --") {
+				t.Errorf("%s has the variable %s, which %s does not look at", manName(cmd), s.variable(), cmd.CommandPath())
+			}
+		}
 		for _, sub := range manSubcommands(cmd) {
 			check(sub)
 		}
