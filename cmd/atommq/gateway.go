@@ -19,8 +19,8 @@ func gatewayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gateway",
 		Short: "Run STOMP alone, beside a server on the same database",
-		Long: `Gateway serves STOMP, and nothing else, on a database that atommq serve, or atommq migrate up, has made;
-a file that is older it migrates. Any number of gateways and servers may share a database: what one
+		Long: `Gateway serves STOMP, and nothing else, on a database that atommq serve, or atommq migrate up, has made,
+or brought up to date: an older one it refuses. Any number of gateways and servers may share a database: what one
 takes, the others give out. It prints the URLs it serves, and stops as serve does.`,
 	}
 	s := declare(cmd, gatewaySettings()...)
