@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,10 +29,13 @@ func suggestion(cmd *cobra.Command, typed string) string {
 		cmd.SuggestionsMinimumDistance = 1
 	}
 	names := cmd.SuggestionsFor(typed)
-	if len(names) == 0 {
-		return ""
+	switch {
+	case len(names) > 0:
+		return ": did you mean " + strings.Join(names, " or ") + "?"
+	case strings.HasPrefix(cmd.Short, "List ") && slices.Contains([]string{"list", "ls", "show"}, typed):
+		return ": " + cmd.CommandPath() + " by itself lists them"
 	}
-	return ": did you mean " + strings.Join(names, " or ") + "?"
+	return ""
 }
 
 // asUsed wants the arguments that the command's Use names.

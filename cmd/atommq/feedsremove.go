@@ -16,7 +16,7 @@ func feedsRemoveCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:        "remove FEED…",
-		SuggestFor: []string{"drop", "delete"},
+		SuggestFor: []string{"drop", "delete", "del", "rm"},
 		Short:      "Remove feeds with all they have",
 		Long: `Remove removes feeds for good, with their entries, drafts, media, settings and queues, and what waits in those, as
 DELETE of a feed does over HTTP. It does not ask, and says how many entries went. When one of the feeds is not there, it removes none.

@@ -199,7 +199,7 @@ func queuesDropCommand() *cobra.Command {
 			return fmt.Sprintf("dropped %s, queue %s", q.Feed, q.Name), nil
 		},
 	}.command()
-	cmd.SuggestFor = []string{"remove", "delete"}
+	cmd.SuggestFor = []string{"remove", "delete", "del", "rm"}
 	return cmd
 }
 

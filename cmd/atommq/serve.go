@@ -12,8 +12,9 @@ import (
 
 func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "serve",
-		Short: "Run the bus, with HTTP and STOMP",
+		Use:        "serve",
+		SuggestFor: []string{"start", "run"},
+		Short:      "Run the bus, with HTTP and STOMP",
 		Long: `Serve runs the bus on a database, which it makes if there is none and migrates if it
 is older. It prints the URLs it serves, and logs on standard error. On SIGTERM or
 SIGINT it finishes what it accepted; a second signal ends it at once.`,

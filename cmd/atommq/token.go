@@ -65,9 +65,10 @@ is called in lists.`,
 
 func tokenRemoveCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "remove ACCOUNT LABEL",
-		Short: "Take a token out of force",
-		Args:  asUsed,
+		Use:        "remove ACCOUNT LABEL",
+		SuggestFor: []string{"delete", "del", "rm"},
+		Short:      "Take a token out of force",
+		Args:       asUsed,
 	}
 	s := declare(cmd, "db")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

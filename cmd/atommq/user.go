@@ -117,9 +117,10 @@ func findAccount(ctx context.Context, s *settings, name string) error {
 
 func userRemoveCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "remove NAME",
-		Short: "Remove an account, with its tokens, rules and limits",
-		Args:  asUsed,
+		Use:        "remove NAME",
+		SuggestFor: []string{"delete", "del", "rm"},
+		Short:      "Remove an account, with its tokens, rules and limits",
+		Args:       asUsed,
 	}
 	s := declare(cmd, "db")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
