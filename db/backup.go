@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"atommq/bus"
+	"atommq/migrations"
 )
 
 // Backup writes a whole bus, as it is at one moment, into a new file of SQLite, while others work
@@ -213,8 +214,17 @@ func sameCounts(there, here []Copied) error {
 	return nil
 }
 
-// writeRows copies a database of PostgreSQL, row by row, and compares.
+// writeRows copies a database of PostgreSQL, row by row, and compares. The file has this program's
+// schema, so the rows must have it, too.
 func writeRows(ctx context.Context, from *copySide, part string, tell func(Progress)) (_ []Copied, err error) {
+	err = migrations.CheckVersion(from.schema)
+	if older, ok := errors.AsType[*migrations.OlderError](err); ok {
+		return nil, fmt.Errorf("the database's schema has version %d, this program works with version %d: make the backup with the program that works on it, or with pg_dump",
+			older.Found, older.Known)
+	}
+	if err != nil {
+		return nil, err
+	}
 	to, err := openTarget(ctx, part)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package db
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -9,16 +10,31 @@ import (
 	"atommq/migrations"
 )
 
-// A process of an older version that was forgotten would write rows without what the new schema keeps.
-func TestNoSchemaIsChangedUnderANode(t *testing.T) {
-	t.Parallel()
+// olderServer makes a database of PostgreSQL as a former version left it.
+func olderServer(t *testing.T, cluster *dbtest.Cluster) (url string) {
+	t.Helper()
 	dump, err := os.ReadFile("../migrations/testdata/postgres/v7.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	cluster := dbtest.Start(t, "fsync=off")
-	url := cluster.Database(t)
+	url = cluster.Database(t)
 	cluster.Execute(t, databaseOf(t, url), string(dump))
+	return url
+}
+
+// Its rows would be in the file without what the steps to this schema make of them.
+func TestABackupOfAnOlderSchemaOnAServerIsLeftToTheOlderProgram(t *testing.T) {
+	t.Parallel()
+	b := Backup{From: olderServer(t, dbtest.Start(t, "fsync=off")), To: filepath.Join(t.TempDir(), "backup.db")}
+	if tables, err := b.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "make the backup with the program that works on it") {
+		t.Errorf("Run = %v, %v", tables, err)
+	}
+}
+
+// A process of an older version that was forgotten would write rows without what the new schema keeps.
+func TestNoSchemaIsChangedUnderANode(t *testing.T) {
+	t.Parallel()
+	url := olderServer(t, dbtest.Start(t, "fsync=off"))
 	server, err := parseServer(url)
 	if err != nil {
 		t.Fatal(err)
