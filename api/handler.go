@@ -2,6 +2,13 @@
 // a bus, with cursors that let a reader go on where it stopped. doc/http.md is
 // its contract.
 //
+// # Where to begin
+//
+// This file makes the routes. What serves one returns an error, of which problem.go makes an answer.
+// collection.go and page.go read a feed, publish.go and content.go take what is posted, stream.go
+// and live.go serve those who follow; claim.go hands out the work of queues. client.go is where the
+// client begins.
+//
 // # Concurrency
 //
 // The Routes that Handler.Routes returns serve any number of requests at the same time. A connection

@@ -5,6 +5,14 @@
 // that another process wrote to the same store. Package bustest holds the
 // conformance tests of both.
 //
+// # Where to begin
+//
+// store.go says what a bus asks of a database, and what an Op is, of which commits are made. An
+// entry comes in by publish.go and commit.go; hub.go and tail.go keep what is new in memory, and
+// readers take it by read.go and follow.go. desk.go hands out the work of queues, to the consumers
+// of consume.go, and lease.go lends it to those who hold no connection. access.go and rights.go say
+// who may do what.
+//
 // # Concurrency
 //
 // Every method of a Bus may be called from any goroutine. Open starts the committer, which writes to

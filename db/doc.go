@@ -1,6 +1,13 @@
 // Package db keeps the bus in a database: in one file of SQLite, or on a PostgreSQL server. The
 // statements are written once; the few ways in which the two differ are fields of the writer.
 //
+// # Where to begin
+//
+// store.go opens a database, and writer.go says how it is written to: through an engine, of which
+// there are two, sqlite.go and postgres.go. commit.go carries out what a bus commits; publish.go,
+// claim.go and settle.go are nearly all of it. read.go and queues.go read. What works on a whole
+// database, as backup.go, copy.go and check.go, opens it by copyside.go and snapshot.go.
+//
 // # Concurrency
 //
 // A Store may be used from any goroutine, and by any number of processes on one

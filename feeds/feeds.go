@@ -5,6 +5,10 @@
 // the same as JSON. What comes as anything else, a STOMP message or a CloudEvent,
 // it makes an entry of, and back. It knows nothing of storage or transport.
 //
+// An Entry is what somebody publishes, a Member what a feed has of it: entry.go and member.go are
+// where to begin. parse.go makes entries of Atom, compose.go and message.go of all else; feed.go
+// writes the documents of feeds.
+//
 // Nothing here keeps state between calls; every function is safe for
 // concurrent use, and a value may be shared once it is no longer written to.
 package feeds

@@ -1,5 +1,6 @@
 // Package bustest holds what stores and notifiers of the bus must pass, and a
-// store in memory that fails on demand.
+// store in memory that fails on demand. store.go lists the promises, each part of which is in a file
+// of its own; memory.go begins that store.
 package bustest
 
 import (

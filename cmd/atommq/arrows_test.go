@@ -3,8 +3,12 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"go/parser"
+	"go/token"
 	"io"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -65,15 +69,40 @@ func TestPackagesImportOnlyAlongTheDrawnArrows(t *testing.T) {
 	}
 }
 
+// namedFile is the name of a file in the comment of a package.
+var namedFile = regexp.MustCompile(`\b[a-z_]+\.go\b`)
+
+func TestPackagesOfManyFilesNameThoseToBeginWith(t *testing.T) {
+	const many = 20
+	for _, p := range listPackages(t) {
+		var named []string
+		for _, name := range p.GoFiles {
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.PackageClauseOnly|parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			named = append(named, namedFile.FindAllString(file.Doc.Text(), -1)...)
+		}
+		if len(named) == 0 && len(p.GoFiles) > many {
+			t.Errorf("package %s has %d files, and its comment names none to begin with", p.ImportPath, len(p.GoFiles))
+		}
+		for _, name := range named {
+			if !slices.Contains(p.GoFiles, name) {
+				t.Errorf("the comment of package %s names %s, which it has not", p.ImportPath, name)
+			}
+		}
+	}
+}
+
 // listing is what go list says of a package.
 type listing struct {
-	ImportPath                         string
-	Imports, TestImports, XTestImports []string
+	ImportPath, Dir                             string
+	GoFiles, Imports, TestImports, XTestImports []string
 }
 
 func listPackages(t *testing.T) []listing {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Imports,TestImports,XTestImports", "atommq/...")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Dir,GoFiles,Imports,TestImports,XTestImports", "atommq/...")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)

@@ -1,4 +1,8 @@
 // Command atommq is AtomMQ: the bus, its clients and its tools in one binary.
+//
+// newCommand lists the commands, each of which is in a file of its name; serve.go is where to begin.
+// settings.go has the settings, entrances.go opens the addresses that clients come in at, and node.go
+// opens a bus on its database. The files bench_… and hostile.go are the benchmark.
 package main
 
 import (
