@@ -18,20 +18,21 @@ func (c *commit) plain() bool {
 }
 
 // publishPlain publishes entries, the parameters up to 16, under the ids that follow. Its parts see
-// nothing of each other, but each waits for what it has from another: so the counter is locked
-// under the engine's own lock, as ownLock and lockCounter do, and all else is done under the counter's.
+// nothing of each other, but each waits for what it has from another: so the counter is locked under the
+// engine's own lock, as by ownLock, and all else is done under the counter's. As lockCounter does, it
+// fails unless there are ?19 stirs; and where the counter is behind ?18, the newest id that this
+// store knows, so that what there is to do about that is done in one place.
 const publishPlain = `WITH
 	own AS MATERIALIZED (SELECT CAST(pg_advisory_xact_lock(?17) AS TEXT) AS had),
-	counter AS MATERIALIZED (SELECT last_id, greatest(last_id, ?18) AS last, 1 / CASE WHEN stirs = ?19 THEN 1 ELSE 0 END AS assumed
-		FROM atommq_log, own WHERE had IS NOT NULL FOR UPDATE OF atommq_log),
+	counter AS (UPDATE atommq_log SET last_id = last_id + ?20 FROM own WHERE had IS NOT NULL
+		RETURNING last_id - ?20 AS last, 1 / CASE WHEN stirs = ?19 AND last_id - ?20 >= ?18 THEN 1 ELSE 0 END AS assumed),
 	entries AS (` + insertEntry + `SELECT last + n,` + entryOfArrays + `FROM` + entryArrays + `, counter WHERE uuid IS NOT NULL),
 	feeds AS (INSERT INTO atommq_feed (name, uuid, created, updated, last_id, entries, bytes, offered, until_acked)
 		SELECT name, uuid, at, at, last + n, entries, bytes, entries, 0
-		FROM unnest(CAST(?20 AS TEXT[]), CAST(?21 AS TEXT[]), CAST(?22 AS BIGINT[]), CAST(?23 AS BIGINT[]), CAST(?24 AS BIGINT[]), CAST(?25 AS BIGINT[]))
+		FROM unnest(CAST(?21 AS TEXT[]), CAST(?22 AS TEXT[]), CAST(?23 AS BIGINT[]), CAST(?24 AS BIGINT[]), CAST(?25 AS BIGINT[]), CAST(?26 AS BIGINT[]))
 		AS f (name, uuid, at, n, entries, bytes), counter` + addToFeed + `),
-	log AS (UPDATE atommq_log SET last_id = last + ?26 FROM counter),
-	mark AS (INSERT INTO atommq_key (feed, key, seq, digest, uuid, id, used) SELECT '', ?27, 0, CAST(?28 AS BYTEA), '', last + ?26, ?29 FROM counter` + replaceMark + `)
-	SELECT last_id, assumed FROM counter`
+	mark AS (INSERT INTO atommq_key (feed, key, seq, digest, uuid, id, used) SELECT '', ?27, 0, CAST(?28 AS BYTEA), '', last + ?20, ?29 FROM counter` + replaceMark + `)
+	SELECT last, assumed FROM counter`
 
 // publishPlainly writes all of a plain commit, unless it has more than one statement takes.
 func (c *commit) publishPlainly() (done bool, err error) {
@@ -39,21 +40,19 @@ func (c *commit) publishPlainly() (done bool, err error) {
 	if err != nil || n < len(c.rows) {
 		return false, err
 	}
-	last, known, published := c.first-1, c.known.id.Load(), c.next-c.first
+	last := c.first - 1
 	c.bindNext(c.writer.ownLock)
-	c.bindNext(known)
+	c.bindNext(c.known.id.Load())
 	c.bindNext(c.stirs)
+	c.bindNext(c.next - c.first)
 	if err := c.bindFeedArrays(last); err != nil {
 		return false, err
 	}
-	c.bindNext(published)
 	digest := c.mark.digest()
 	c.bindNext(c.mark.row)
 	c.bindNext(digest[:])
 	c.bindNext(c.mark.keepUntil())
-	c.writer.whole(publishPlain, c.args, func(v []driver.Value) {
-		c.shiftBy(c.known.above(v[0].(int64), known) - last)
-	})
+	c.writer.whole(publishPlain, c.args, func(v []driver.Value) { c.shiftBy(v[0].(int64) - last) })
 	return true, nil
 }
 
