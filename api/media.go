@@ -109,6 +109,11 @@ func (s *site) getMedia(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if r.Method != http.MethodHead {
+		if err := s.holdBytes(w, min(part.size(), bus.MediaChunk)); err != nil {
+			return err
+		}
+	}
 	h["Content-Type"] = []string{m.Type}
 	h["Content-Length"] = []string{strconv.FormatInt(part.size(), 10)}
 	status := http.StatusOK
@@ -136,7 +141,8 @@ func sandboxOf(typ string) []string {
 
 // writeMedia sends a part of m, a chunk at a time. What cannot be read any more takes the
 // connection with it, so that nobody takes a part for the whole; as does the end of the right to
-// it, for which a slow reader could have days.
+// it, for which a slow reader could have days, and a chunk that he had time enough for where memory
+// runs short.
 func (s *site) writeMedia(w http.ResponseWriter, r *http.Request, m *bus.Media, part byteRange) {
 	for at := part.first; at <= part.last; {
 		if err := s.entitled(r, seeing); err != nil {
@@ -153,6 +159,11 @@ func (s *site) writeMedia(w http.ResponseWriter, r *http.Request, m *bus.Media, 
 		writeTo(w, chunk)
 		at += int64(len(chunk))
 		extendWrite(w, r)
+		if brokenOff(w) {
+			unread(w)
+			panic(http.ErrAbortHandler)
+		}
+		s.restart(w)
 	}
 }
 

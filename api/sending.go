@@ -20,7 +20,7 @@ const (
 	sendingRate  = 256 << 10 // bytes a second, for those beyond
 )
 
-// sending is memory for the entries of answers on their way out. Those that stay in memory for
+// sending is memory for the entries, and the chunks of files, of answers on their way out. Those that stay in memory for
 // everybody take none of it; others were read from the database for one answer, and its client may
 // take as long as he likes for it. When it runs short, those answers are broken off whose clients
 // had time enough.
@@ -104,11 +104,25 @@ func (s *sending) breakOff(size int64) {
 
 // push takes room for an answer. Callers hold s.mu.
 func (s *sending) push(size int64, cut func()) *sent {
-	due := time.Now().Add(sendingLeast + time.Duration(size)*time.Second/sendingRate)
-	a := &sent{size: size, due: due, cut: cut}
+	a := &sent{size: size, due: dueOf(size), cut: cut}
 	s.left -= size
 	heap.Push(&s.answers, a)
 	return a
+}
+
+// dueOf returns when the client of an answer of so many bytes that begins now will have had time enough.
+func dueOf(size int64) time.Time {
+	return time.Now().Add(sendingLeast + time.Duration(size)*time.Second/sendingRate)
+}
+
+// restart gives the client of an answer his time anew, for the next part in the place of the last one.
+func (s *sending) restart(a *sent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.place >= 0 {
+		a.due = dueOf(a.size)
+		heap.Fix(&s.answers, a.place)
+	}
 }
 
 // release gives back what a holds.
@@ -175,6 +189,15 @@ func (s *site) holdBytes(w http.ResponseWriter, size int64) error {
 	}
 	rec.sent = append(rec.sent, a)
 	return nil
+}
+
+// restart gives the client his time anew, for the next chunk of a file.
+func (s *site) restart(w http.ResponseWriter) {
+	if rec, ok := w.(*recorder); ok {
+		for _, a := range rec.sent {
+			s.sending.restart(a)
+		}
+	}
 }
 
 // alone returns the bytes of an entry that was read for one answer.

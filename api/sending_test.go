@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -160,6 +161,71 @@ func TestALargeEntryIsPublishedWhereThereIsNoMemoryToShowIt(t *testing.T) {
 		body, err := io.ReadAll(answer.Body)
 		if answer.StatusCode != http.StatusCreated || answer.Header.Get("Location") == "" || len(body) > 0 || err != nil {
 			t.Errorf("answered %s, %v, with %d bytes, %v", answer.Status, answer.Header, len(body), err)
+		}
+	})
+}
+
+// serveFile serves a file of so many chunks, with room for so many answers of it, and returns its path.
+func serveFile(t *testing.T, chunks, answers int) (s *pipeServer, path string) {
+	t.Helper()
+	s = servePipeWith(t, Handler{SendBytes: answers * bus.MediaChunk})
+	m, err := s.bus.Upload(t.Context(), "image/png", strings.NewReader(strings.Repeat("x", chunks*bus.MediaChunk)), math.MaxInt64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := feeds.ComposeLink("a file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	published, err := s.bus.Publish(t.Context(), bus.Post{Feed: "x", Entry: e, Media: m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, feeds.Path("x") + "/entries/" + published[0].UUID + "/media"
+}
+
+func TestFilesOnTheirWayOutTakeBoundedMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const answers = 3
+		s, path := serveFile(t, 4, answers)
+		var lazy []*pipeConn
+		for range answers {
+			conn, answer := s.ask(path)
+			if answer.StatusCode != http.StatusOK {
+				t.Fatalf("answered %s", answer.Status)
+			}
+			lazy = append(lazy, conn)
+			<-time.After(time.Second)
+		}
+		if _, refused := s.ask(path); refused.StatusCode != http.StatusServiceUnavailable {
+			t.Fatalf("answered %s, where there is no memory left", refused.Status)
+		}
+		<-time.After(4 * time.Second) // now the first one had more than the six for a chunk; the others less
+		if _, answer := s.ask(path); answer.StatusCode != http.StatusOK {
+			t.Fatalf("answered %s, where somebody had time enough", answer.Status)
+		}
+		<-lazy[0].served
+		wantSlow(t, s, 0, 1)
+	})
+}
+
+func TestWhoGoesOnReadingAFileGetsItWholeThoughMemoryIsShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const chunks = 8
+		s, path := serveFile(t, chunks, 1)
+		_, answer := s.ask(path)
+		for n := range chunks {
+			<-time.After(4 * time.Second)
+			if _, refused := s.ask(path); refused.StatusCode != http.StatusServiceUnavailable {
+				t.Fatalf("answered %s, where somebody reads on", refused.Status)
+			}
+			if _, err := io.CopyN(io.Discard, answer.Body, bus.MediaChunk); err != nil {
+				t.Fatalf("chunk %d: %v", n, err)
+			}
+		}
+		synctest.Wait()
+		if _, next := s.ask(path); next.StatusCode != http.StatusOK {
+			t.Errorf("answered %s, where somebody has his file", next.Status)
 		}
 	})
 }
