@@ -1,6 +1,7 @@
 package api
 
 import (
+	"compress/flate"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ type body struct {
 	setting string    // which has that limit
 
 	came, out int64       // how much came, and what was read of what that unpacks to
+	whole     bool        // all of it came
 	caller    *bus.Caller // who pays for it; nil for one without limits
 	paid      int64
 
@@ -62,7 +64,17 @@ func (b *body) Read(p []byte) (int, error) {
 			err = refused
 		}
 	}
+	if b.gz != nil && b.noGzip(err) {
+		err = brokenGzip(err)
+	}
 	return n, err
+}
+
+// noGzip reports whether what came cannot be unpacked. That it ends early says so once it came whole:
+// before that it broke off on its way.
+func (b *body) noGzip(err error) bool {
+	_, corrupt := errors.AsType[flate.CorruptInputError](err)
+	return corrupt || b.whole && errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // wire is a body as it comes, before it is decompressed. What unpacks to nothing counts as well:
@@ -80,6 +92,7 @@ func (w wire) Read(p []byte) (int, error) {
 	case errors.Is(err, io.EOF) && b.came < b.r.ContentLength: // a front end that lost its client may just end it
 		return n, io.ErrUnexpectedEOF
 	}
+	b.whole = b.whole || errors.Is(err, io.EOF)
 	return n, err
 }
 
@@ -155,7 +168,7 @@ func isPacked(r *http.Request) (bool, error) {
 // unpack begins to decompress b.
 func (b *body) unpack() error {
 	gz, err := openGzip(b.Reader)
-	if errors.Is(err, io.EOF) { // there is none
+	if errors.Is(err, io.EOF) || b.noGzip(err) { // there is none
 		return brokenGzip(err)
 	}
 	if err != nil {

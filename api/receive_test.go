@@ -145,6 +145,30 @@ func TestABodyThatIsMoreThanAnnouncedIsCounted(t *testing.T) {
 	g.do(http.MethodPost, "/feeds/x", "b", "Content-Type: text/plain", g.as("ann"), asProblem).wantLimit(t, http.StatusTooManyRequests, "bytes", 250)
 }
 
+// Whoever sends what is no gzip is not asked to send it again, as one whose body broke off is.
+func TestWhatIsNoGzipIsToldFromWhatBrokeOff(t *testing.T) {
+	s := serve(t, Handler{})
+	whole := packed(t, strings.Repeat("some text ", 1000))
+	corrupt := []byte(whole)
+	corrupt[len(corrupt)/2] ^= 0xff
+	for of, text := range map[string]string{
+		"nothing": "", "half a header": whole[:5], "a part": whole[:len(whole)/2], "no end": whole[:len(whole)-4], "other bytes": string(corrupt),
+		"bytes behind it": whole + "more", "zeros behind it": whole + strings.Repeat("\x00", 512), "text": "some text that is not packed",
+	} {
+		for _, typ := range []string{"text/plain", "image/png"} {
+			for by, body := range map[string]io.Reader{"length": strings.NewReader(text), "chunks": struct{ io.Reader }{strings.NewReader(text)}} {
+				a, err := s.try(http.MethodPost, "/feeds/x", body, "Content-Type: "+typ, "Content-Encoding: gzip")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "is not the gzip") {
+					t.Errorf("%s of %s, by %s: %s, %s", of, typ, by, a.Status, a.body)
+				}
+			}
+		}
+	}
+}
+
 // emptyGzip returns about size bytes of gzip that unpack to nothing: members, or blocks of one.
 func emptyGzip(t *testing.T, size int) map[string]string {
 	t.Helper()
