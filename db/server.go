@@ -89,9 +89,9 @@ func parseServer(dsn string) (*server, error) {
 // hosts in it.
 func parseServerURL(dsn string) (*url.URL, error) {
 	u, err := url.Parse(joinPorts(dsn))
-	if err != nil {
+	if err != nil || endsInPassword(dsn) {
 		// The error would show the password.
-		return nil, errors.New("not a URL: write postgres://user:password@host/database, and %25 for a percent sign in the password")
+		return nil, errNoServerURL
 	}
 	if strings.HasPrefix(u.Host, "[") && u.Port() == "" {
 		// The driver would put brackets around it once more.
@@ -105,6 +105,28 @@ func parseServerURL(dsn string) (*url.URL, error) {
 		u.Path = "/" // or it would be written as postgres:?…
 	}
 	return u, nil
+}
+
+var errNoServerURL = errors.New("not a URL: write postgres://user:password@host/database, and in the password %25 for %, %2F for /, %3F for ?, %23 for # and %40 for @")
+
+// endsInPassword reports whether a character of a password that has a meaning in URLs ends what dsn has before the host: the
+// host would be the user, and what is shown would have the password.
+func endsInPassword(dsn string) bool {
+	_, rest, _ := strings.Cut(dsn, "://")
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		return false
+	}
+	path, query, _ := strings.Cut(rest[end:], "?")
+	if strings.Contains(path, "@") || strings.Contains(rest[end:], "#") {
+		return true
+	}
+	for param := range strings.SplitSeq(query, "&") {
+		if key, _, _ := strings.Cut(param, "="); key != "user" && key != "password" && strings.Contains(param, "@") {
+			return true
+		}
+	}
+	return false
 }
 
 // InSchema returns dsn, a URL of PostgreSQL, with schema as the one that AtomMQ's tables are made
