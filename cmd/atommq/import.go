@@ -84,11 +84,13 @@ func checkImport(args []string, feed, old string) error {
 	case old != "" && len(args) > 1:
 		return misusef("--from takes one DATABASE, and %q is more", args[1])
 	}
-	if feed != "" {
-		_, err := feedName(feed)
+	if feed == "" {
+		return nil
+	}
+	if _, err := feedName(feed); err != nil {
 		return err
 	}
-	return nil
+	return newFeedName(feed)
 }
 
 // importer publishes what came from elsewhere.
