@@ -2,8 +2,12 @@ package stompgw_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"net"
+	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +26,12 @@ func pipe(t *testing.T, s *stompgw.Server) (client net.Conn, ended <-chan struct
 // pipeTo does so with a store.
 func pipeTo(t *testing.T, s *stompgw.Server, store bus.Store) (client net.Conn, ended <-chan struct{}, end func()) {
 	t.Helper()
+	return pipeThrough(t, s, store, func(_, server net.Conn) net.Conn { return server })
+}
+
+// pipeThrough does so with what around makes of the server's end.
+func pipeThrough(t *testing.T, s *stompgw.Server, store bus.Store, around func(client, server net.Conn) net.Conn) (client net.Conn, ended <-chan struct{}, end func()) {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	b, err := bus.Open(context.Background(), store, nil, bus.Config{Log: log})
 	if err != nil {
@@ -32,7 +42,7 @@ func pipeTo(t *testing.T, s *stompgw.Server, store bus.Store) (client net.Conn, 
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		s.ServeConn(server)
+		s.ServeConn(around(client, server))
 	}()
 	return client, over, func() {
 		client.Close()
@@ -59,10 +69,46 @@ func TestServerDropsTheSilent(t *testing.T) {
 		if f := c.next(); header(f, "message") != "nothing came for 2s" {
 			t.Errorf("got %s", show(f))
 		}
-		if d := time.Since(begun); d != 2*time.Second {
+		if d := time.Since(begun); d < 2*time.Second || d > 2100*time.Millisecond {
 			t.Errorf("dropped after %v", d)
 		}
 		c.expectEnd()
+	})
+}
+
+// stoppedConn is the connection of a process that does not run while a deadline passes and its client
+// sends something.
+type stoppedConn struct {
+	net.Conn
+	meanwhile func()
+}
+
+func (c stoppedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.meanwhile()
+	}
+	return n, err
+}
+
+// Go tells a reader that wakes up too late of its deadline, be there something to read.
+func TestAServerThatWasStoppedDropsNobodyWhoSentHeartBeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var beats sync.WaitGroup
+		nc, _, end := pipeThrough(t, new(stompgw.Server), new(bustest.Memory), func(client, server net.Conn) net.Conn {
+			return stoppedConn{server, func() { beats.Go(func() { _, _ = client.Write([]byte("\n")) }) }}
+		})
+		defer beats.Wait()
+		defer end()
+		c := newClient(t, nc)
+		c.send("CONNECT\naccept-version:1.2\nheart-beat:1000,0\n\n\x00")
+		c.next()
+		if err := nc.SetReadDeadline(time.Now().Add(3 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(nc); !errors.Is(err, os.ErrDeadlineExceeded) || len(got) > 0 {
+			t.Errorf("after 3s: %q, %v", got, err)
+		}
 	})
 }
 

@@ -36,6 +36,11 @@ func (p *pace) deadline(now time.Time, inFrame bool) (by time.Time) {
 	return by
 }
 
+// late reports whether a frame has begun of which a piece did not come in its time.
+func (p *pace) late(now time.Time) bool {
+	return !p.begun.IsZero() && !now.Before(p.begun.Add(p.frame))
+}
+
 // setDeadline sets it on the connection, where there is one, or was.
 func (c *conn) setDeadline() error {
 	if c.pace.frame == 0 {
@@ -60,7 +65,23 @@ func (s source) Read(p []byte) (int, error) {
 	if err := s.setDeadline(); err != nil {
 		return 0, err
 	}
-	// A deadline that stopReading sets from here on stands.
+	n, err := s.read(p)
+	if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || s.pace.silence == 0 || s.pace.late(time.Now()) {
+		return n, err
+	}
+	// A process that was stopped, or did not come to run, finds its deadline passed and has not read
+	// what came in time.
+	if err := s.nc.SetReadDeadline(time.Now().Add(lastLook)); err != nil {
+		return 0, err
+	}
+	return s.read(p)
+}
+
+// lastLook is how long a client that kept silent for too long is listened to once more.
+const lastLook = 10 * time.Millisecond
+
+// read reads until the deadline that was set. One that stopReading sets from here on stands.
+func (s source) read(p []byte) (int, error) {
 	if err := s.stopped(); err != nil {
 		return 0, err
 	}
@@ -80,7 +101,7 @@ func (c *conn) tooSlow() *fault {
 	case p.frame == 0:
 		c.server.countSlow(slowConnect)
 		return faultf("send CONNECT first, at once", "no CONNECT frame within %v", c.server.ConnectTimeout)
-	case !p.begun.IsZero() && !time.Now().Before(p.begun.Add(p.frame)):
+	case p.late(time.Now()):
 		c.server.countSlow(slowFrame)
 		return &fault{
 			message: "a frame that had begun did not come within " + p.frame.String(),
