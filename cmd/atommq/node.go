@@ -107,9 +107,10 @@ func startNode(ctx context.Context, s *settings, cfg db.Config, log *slog.Logger
 		return nil, err
 	}
 	b, err := bus.Open(ctx, store, store, bus.Config{
-		CacheBytes: int(s.CacheBytes),
-		KeyWindow:  s.keyWindow(),
-		Log:        log,
+		CacheBytes:   int(s.CacheBytes),
+		PendingBytes: s.pendingBytes(),
+		KeyWindow:    s.keyWindow(),
+		Log:          log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
@@ -121,6 +122,13 @@ func startNode(ctx context.Context, s *settings, cfg db.Config, log *slog.Logger
 	receiving := semaphore.NewWeighted(int64(max(s.ReceiveBytes, 2*s.MaxBody, 1<<20)))
 	return &node{store, b, access, room, receiving}, nil
 }
+
+// leastPending is how much is accepted and not yet committed at once, in bytes of entries.
+const leastPending = 64 << 20
+
+// pendingBytes returns how much a bus accepts that is not yet committed: the longest body, too, which
+// base64 and escapes make longer in its entry.
+func (s *settings) pendingBytes() int { return int(max(leastPending, 2*s.MaxBody)) }
 
 // keyWindow returns how long this node's bus remembers idempotency keys. A command that works beside
 // servers is not told, and may take longer than the keys that it would then forget: it leaves that to them.

@@ -91,6 +91,13 @@ func TestLimitsOfStompAreSettings(t *testing.T) {
 	}
 }
 
+// Its entry, in base64, is longer than what a bus accepts at once by default.
+func TestABodyAsLongAsMaxBodyAllowsIsStored(t *testing.T) {
+	server := startServer(t, "--max-body", "49MiB")
+	c := connect(t, server.Stomp)
+	c.must(t, stomp.SEND, strings.Repeat("x", 49<<20), "destination", "/topic/films", "content-type", "application/octet-stream")
+}
+
 func TestStoppingEndsSessionsThatWouldGoOn(t *testing.T) {
 	overTCP := func(t *testing.T, p *process) *stompClient { return connect(t, p.Stomp) }
 	for _, tt := range []struct {
