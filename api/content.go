@@ -330,7 +330,7 @@ func markupAsForm() error {
 // setField takes one field. Only content may hold characters that XML does not
 // have: it can go as base64.
 func setField(note *feeds.Note, name, value string) error {
-	if name != "content" && strings.ContainsFunc(value, notInXML) {
+	if name != "content" && strings.ContainsFunc(value, func(r rune) bool { return !feeds.IsXMLChar(r) }) {
 		return badRequest("The form's field %q holds a control character. Take it out, or put it into content.", name)
 	}
 	switch name {
@@ -358,8 +358,4 @@ func setField(note *feeds.Note, name, value string) error {
 		return badRequest("The form has a field %.40q, which means nothing here. The fields are title, content, type, author, category, link and summary; %s.", name, other)
 	}
 	return nil
-}
-
-func notInXML(r rune) bool {
-	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
 }

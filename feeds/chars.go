@@ -45,8 +45,8 @@ func isBlank(b []byte) bool {
 	return true
 }
 
-// isChar reports whether XML 1.0 §2.2 allows r in a document.
-func isChar(r rune) bool {
+// IsXMLChar reports whether XML 1.0 §2.2 allows r in a document.
+func IsXMLChar(r rune) bool {
 	switch {
 	case r < 0x20:
 		return r == '\t' || r == '\n' || r == '\r'
@@ -79,7 +79,7 @@ func badChar(b []byte) int {
 			continue
 		}
 		r, size := utf8.DecodeRune(b[i:])
-		if r == utf8.RuneError && size == 1 || !isChar(r) {
+		if r == utf8.RuneError && size == 1 || !IsXMLChar(r) {
 			return i
 		}
 		i += size

@@ -155,7 +155,7 @@ func plain(s string) string {
 		return s
 	}
 	return strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !isChar(r) {
+		if r == utf8.RuneError || !IsXMLChar(r) {
 			return -1
 		}
 		return r

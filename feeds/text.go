@@ -73,7 +73,7 @@ func charReference(b []byte) (r rune, size int) {
 			return 0, 0
 		}
 	}
-	if i == digits || i == len(b) || !isChar(r) {
+	if i == digits || i == len(b) || !IsXMLChar(r) {
 		return 0, 0
 	}
 	return r, i + 1

@@ -146,7 +146,7 @@ func escape[T string | []byte](s T, quoted bool) (text string, size int) {
 		return "&#" + strconv.Itoa(int(c)) + ";", 1
 	}
 	r, size := utf8.DecodeRuneInString(string(s))
-	if r == utf8.RuneError && size == 1 || !isChar(r) {
+	if r == utf8.RuneError && size == 1 || !IsXMLChar(r) {
 		return "\uFFFD", size
 	}
 	return "", size

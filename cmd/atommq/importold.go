@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -307,9 +308,9 @@ func (o *oldEntry) head() string {
 // escaped writes text as XML has it. What XML cannot carry becomes U+FFFD.
 func escaped(s string) string {
 	return strings.ReplaceAll(html.EscapeString(strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
-			return '\uFFFD'
+		if feeds.IsXMLChar(r) {
+			return r
 		}
-		return r
+		return unicode.ReplacementChar
 	}, s)), "\r", "&#13;")
 }
