@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -135,9 +136,7 @@ func (l location) make() {
 // url returns the driver's data source name, with more parameters: "key=value".
 func (l location) url(more ...string) string {
 	params := url.Values{}
-	for k, v := range l.params {
-		params[k] = v
-	}
+	maps.Copy(params, l.params)
 	for _, p := range more {
 		k, v, _ := strings.Cut(p, "=")
 		params.Set(k, v)

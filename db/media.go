@@ -76,29 +76,25 @@ const readChunk = "SELECT bytes FROM atommq_chunk WHERE media = ? AND seq = ?"
 
 // Chunk implements bus.MediaStore.
 func (s *Store) Chunk(ctx context.Context, media, seq int64) ([]byte, error) {
-	var chunk []byte
-	found := false
+	var (
+		found [][]byte
+		err   error
+	)
 	if s.reader.native {
-		err := s.reader.eachRow(ctx, readChunk, []any{media, seq}, func(v []driver.Value) bool {
-			chunk, found = v[0].([]byte), true // the driver has copied it out of SQLite's memory
+		err = s.reader.eachRow(ctx, readChunk, []any{media, seq}, func(v []driver.Value) bool {
+			found = append(found, v[0].([]byte)) // the driver has copied it out of SQLite's memory
 			return false
 		})
-		if err != nil {
-			return nil, fmt.Errorf("read chunk %d: %w", seq, translate(ctx, err))
-		}
 	} else {
-		var chunks [][]byte
-		if err := s.reader.SelectContext(ctx, &chunks, readChunk, media, seq); err != nil {
-			return nil, fmt.Errorf("read chunk %d: %w", seq, translate(ctx, err))
-		}
-		if found = len(chunks) > 0; found {
-			chunk = chunks[0]
-		}
+		err = s.reader.SelectContext(ctx, &found, readChunk, media, seq)
 	}
-	if !found {
+	if err != nil {
+		return nil, fmt.Errorf("read chunk %d: %w", seq, translate(ctx, err))
+	}
+	if len(found) == 0 {
 		return nil, bus.ErrNoMedia
 	}
-	return chunk, nil
+	return found[0], nil
 }
 
 // What no entry has any more has the size -1: nobody can go on with it as an upload, or adopt it.
