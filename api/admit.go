@@ -25,7 +25,7 @@ type callerKey struct{}
 
 // caller returns who sent r.
 func (s *site) caller(r *http.Request) *bus.Caller {
-	if s.access.Open() && !s.access.Anonymous().Limited() {
+	if s.access.IsOpen() && !s.access.Anonymous().Limited() {
 		return s.access.Anonymous()
 	}
 	if c, ok := r.Context().Value(callerKey{}).(*bus.Caller); ok {
@@ -76,7 +76,7 @@ func (s *site) admit(r *http.Request) (*http.Request, error) {
 // identify looks at a request's credentials. Without any, it is anonymous, where such requests
 // may do something.
 func (s *site) identify(r *http.Request) (*bus.Caller, error) {
-	if s.access.Open() {
+	if s.access.IsOpen() {
 		return s.access.Anonymous(), nil
 	}
 	given := r.Header["Authorization"]
@@ -169,7 +169,7 @@ func (s *site) needing(rights bus.Rights, h handler) handler {
 // entitled reports why the sender of r may not use any of these rights on the feed that the path
 // names.
 func (s *site) entitled(r *http.Request, rights bus.Rights) error {
-	if s.access.Open() {
+	if s.access.IsOpen() {
 		return nil
 	}
 	feed, err := feedName(r)

@@ -203,7 +203,7 @@ func (s *site) pointToLists(r *http.Request, p *problemError) {
 	case noQueue && s.caller(r).Rights(feed)&bus.RightConsume != 0 && s.isFeed(r, feed):
 		p.Detail += fmt.Sprintf(" The feed's queues are listed at %s/queues.", path)
 		return
-	case noFeed && !s.access.Open():
+	case noFeed && !s.access.IsOpen():
 		p.Detail = fmt.Sprintf("There is no such feed, or none that you may see. Who may publish to it makes it by a POST of an entry to %s.", path)
 	case noFeed && r.URL.EscapedPath() != path:
 		p.Detail = fmt.Sprintf("There is no such feed yet. POST an entry to %s to create it.", path)

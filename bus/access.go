@@ -103,8 +103,8 @@ func (a *Access) Close() {
 	a.watching.Wait()
 }
 
-// Open reports whether everybody may do everything.
-func (a *Access) Open() bool { return a.now.Load().open }
+// IsOpen reports whether everybody may do everything.
+func (a *Access) IsOpen() bool { return a.now.Load().open }
 
 // Shut has everybody kept out, from now on, where there are no accounts, no rules and no passcode.
 // Before, everybody may then do everything.

@@ -68,7 +68,7 @@ func bobsToken(t *testing.T, store bus.Store, label string, expires time.Time) s
 func TestWithoutAccountsEverybodyMayDoEverything(t *testing.T) {
 	a := openAccess(t, &bustest.Memory{}, bus.AccessConfig{})
 	guest, err := a.Login(t.Context(), "guest", "guest")
-	if err != nil || !guest.May(bus.RightAdmin, "x") || !a.Anonymous().May(bus.RightAdmin, "x") || !a.Open() || a.Guarded() {
+	if err != nil || !guest.May(bus.RightAdmin, "x") || !a.Anonymous().May(bus.RightAdmin, "x") || !a.IsOpen() || a.Guarded() {
 		t.Errorf("a guest is kept out: %v", err)
 	}
 	closed := openAccess(t, &bustest.Memory{}, bus.AccessConfig{})

@@ -155,7 +155,7 @@ func TestStrangersAreCountedByAddress(t *testing.T) {
 		store := &bustest.Memory{}
 		setLimits(t, store, bus.Anonymous, bus.Limits{bus.LimitRequests: 1})
 		a := openAccess(t, store, bus.AccessConfig{})
-		if !a.Open() {
+		if !a.IsOpen() {
 			t.Error("a limit closes the bus")
 		}
 		from := func(address string) *bus.Caller { return a.Visitor(netip.MustParseAddr(address)) }

@@ -118,5 +118,5 @@ func (b *Bus) CheckFeed(ctx context.Context, feed string, by *Caller) error {
 
 // owns reports whether feeds that the caller makes belong to its account.
 func (c *Caller) owns() bool {
-	return c != nil && !c.shared && (c.Limited() || !c.access.Open())
+	return c != nil && !c.shared && (c.Limited() || !c.access.IsOpen())
 }

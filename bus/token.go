@@ -21,8 +21,8 @@ func NewToken() (token string, digest [sha256.Size]byte) {
 	return token, sha256.Sum256([]byte(token))
 }
 
-// MayBeToken reports whether there may be a token in text, or a part of one: logs leave it out.
-func MayBeToken(text string) bool { return strings.Contains(text, tokenPrefix) }
+// mayBeToken reports whether there may be a token in text, or a part of one: logs leave it out.
+func mayBeToken(text string) bool { return strings.Contains(text, tokenPrefix) }
 
 // looksLikeToken reports whether text may be a token rather than a password.
 func looksLikeToken(text string) bool {
@@ -32,7 +32,7 @@ func looksLikeToken(text string) bool {
 // LoggedLogin returns what a log may tell of a login that was refused: nothing that may be a secret in
 // the place of a name.
 func LoggedLogin(login, passcode string) string {
-	if login != "" && login == passcode || MayBeToken(login) {
+	if login != "" && login == passcode || mayBeToken(login) {
 		return "(withheld)"
 	}
 	const longest = 64

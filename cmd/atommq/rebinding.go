@@ -21,7 +21,7 @@ func (n *node) names(s *settings) names {
 	if u, err := url.Parse(s.BaseURL); err == nil {
 		own = hostname(u.Host)
 	}
-	return names{own, s.TrustedProxies, n.access.Open}
+	return names{own, s.TrustedProxies, n.access.IsOpen}
 }
 
 // guard refuses, while everybody may do everything, what asks this machine for a name of somebody
