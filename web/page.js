@@ -142,12 +142,13 @@
       scrollTo(0, 0);
       read();
     });
-    // A browser has few connections to a site: pages that nobody looks at hold none.
+    // A browser has few connections to a site: pages that nobody looks at hold none. Who comes back is shown
+    // what came first, so that the stream need not tell of each entry.
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) {
         close();
       } else if (!stream) {
-        open();
+        again();
       }
     });
     bar.hidden = false;

@@ -245,6 +245,29 @@ func TestAPageShowsWhatIsLeftOnceMuchHasCome(t *testing.T) {
 	b.until(`[...document.querySelectorAll("#entries h2")].map(h => h.innerText).join() === "three"`)
 }
 
+// Nobody is sent a day's entries because he comes back to a page.
+func TestAPageThatIsLookedAtAgainFollowsFromTheNewestEntry(t *testing.T) {
+	server := startServer(t)
+	say(t, server, "news", "one")
+	b := openTab(t)
+	b.open(server.URL + "feeds/news")
+	b.until(`document.querySelector("#live").classList.contains("on")`)
+	b.eval(`window.EventSource = class extends EventSource { constructor(url) { super(url); window.followed = url; } }`)
+	look := func(hidden bool) {
+		b.eval(fmt.Sprintf(`Object.defineProperty(document, "hidden", { configurable: true, value: %t });
+			document.dispatchEvent(new Event("visibilitychange"))`, hidden))
+	}
+	look(true)
+	for i := range 20 {
+		say(t, server, "news", fmt.Sprint("meanwhile ", i))
+	}
+	look(false)
+	b.until(`window.followed !== undefined`)
+	if got := b.eval(`window.followed + " " + document.querySelectorAll("#entries > article").length`); got != "/feeds/news?after=21 21" {
+		t.Errorf("it follows %s entries", got)
+	}
+}
+
 // fill types text into a field, as a person does.
 func (b *tab) fill(selector, text string) {
 	b.t.Helper()
