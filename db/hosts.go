@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"time"
@@ -75,13 +76,22 @@ func addressesOf(ctx context.Context, cfg pq.Config) ([]pq.Config, error) {
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err}
 	}
-	var addresses []pq.Config
+	return eachAddress(cfg, found), nil
+}
+
+// eachAddress returns what cfg says of each of the addresses that its host has. One of IPv4 and one of
+// IPv6 are the same machine's, which need not begin two sessions when it is slow: the dialer tries
+// both, and keeps one connection.
+func eachAddress(cfg pq.Config, found []netip.Addr) (addresses []pq.Config) {
+	if len(found) == 2 && found[0].Unmap().Is4() != found[1].Unmap().Is4() {
+		return []pq.Config{cfg}
+	}
 	for _, ip := range found {
 		a := cfg.Clone()
 		a.Hostaddr = ip.Unmap()
 		addresses = append(addresses, a)
 	}
-	return addresses, nil
+	return addresses
 }
 
 // firstOf returns the first session that open has for a number below n, and that number, or else

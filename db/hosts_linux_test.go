@@ -5,13 +5,16 @@ import (
 	"database/sql/driver"
 	"errors"
 	"net"
+	"net/netip"
 	"net/url"
 	"runtime"
+	"slices"
 	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/lib/pq"
 	"golang.org/x/sys/unix"
 
 	"atommq/db/dbtest"
@@ -85,6 +88,27 @@ func TestWhatIsDialedForASessionThatNobodyWantsIsBrokenOff(t *testing.T) {
 	d.end()
 	if err := <-dialed; !errors.Is(err, context.Canceled) {
 		t.Errorf("it was dialed to its end: %v", err)
+	}
+}
+
+func TestASlowServerWithTwoFamiliesOfAddressesIsNotAskedForTwoSessions(t *testing.T) {
+	four, other, six := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("fd00::1")
+	for _, test := range []struct {
+		found []netip.Addr
+		want  []netip.Addr // of each session that is tried, the zero one for the dialer's choice
+	}{
+		{[]netip.Addr{four}, []netip.Addr{four}},
+		{[]netip.Addr{six, four}, []netip.Addr{{}}},
+		{[]netip.Addr{four, other}, []netip.Addr{four, other}},
+		{[]netip.Addr{four, other, six}, []netip.Addr{four, other, six}},
+	} {
+		var got []netip.Addr
+		for _, cfg := range eachAddress(pq.Config{Host: "db"}, test.found) {
+			got = append(got, cfg.Hostaddr)
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("of %v, %v are tried, want %v", test.found, got, test.want)
+		}
 	}
 }
 
