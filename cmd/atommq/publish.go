@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -39,7 +40,7 @@ func publishCommand() *cobra.Command {
 		Short: "Publish an entry to a feed",
 		Long: `Publish sends one entry to a running server and prints the id and the address it
 got, once it is on disk there; of a draft, which has no id, the address. What is sent are the words given, the file that --file
-names, or standard input. An Atom entry is sent as it is, an Atom feed document as an
+names, or standard input, which - stands for, too. An Atom entry is sent as it is, an Atom feed document as an
 atomic batch; anything else becomes the content of a new entry.
 
 With --retry it is sent again while no answer comes, or one that says to try later. It is
@@ -150,7 +151,7 @@ func (p *publication) read(stdin io.Reader) (body []byte, absence string, err er
 	switch {
 	case p.file != "" && len(p.text) > 0:
 		return nil, "", misusef("give either words or --file")
-	case len(p.text) > 0:
+	case len(p.text) > 0 && !slices.Equal(p.text, []string{"-"}):
 		return []byte(strings.Join(p.text, " ")), "the text is empty", nil
 	case p.file != "" && p.file != "-":
 		body, err = os.ReadFile(p.file)
