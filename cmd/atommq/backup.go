@@ -44,6 +44,9 @@ and on the disk; until then it is FILE.partial, which goes when the backup is st
 // mayBackUpTo finds what is wrong with the directory of a backup, which is not there in one piece
 // before its end, though a file that it replaces may be.
 func mayBackUpTo(path string) error {
+	if path == "-" {
+		return misusef("a backup is written to a file and not to standard output: name one, ./- if it is to be called so")
+	}
 	if db.IsPostgres(path) { // which Backup refuses
 		return nil
 	}

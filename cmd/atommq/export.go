@@ -47,6 +47,8 @@ archive: atommq backup keeps everything.`,
 		switch {
 		case all == (len(args) > 0):
 			return misusef("name the feeds, or give --all")
+		case to == "-":
+			return misusef("--to names a directory: without it, one feed is written to standard output")
 		case to == "" && (all || len(args) > 1):
 			return misusef("several feeds need a directory: give --to")
 		}
