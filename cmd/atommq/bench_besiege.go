@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -54,19 +53,12 @@ type besiegers struct {
 func startBesiegers(ctx context.Context, program string, s *benchServer) (*besiegers, error) {
 	cmd := exec.CommandContext(ctx, program, "bench", "hostiles", s.address, s.stomp)
 	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
+	in, out, err := startPiped(cmd)
 	if err != nil {
-		return nil, fmt.Errorf("start hostile clients: %w", err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("start hostile clients: %w", err)
-	}
-	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start hostile clients: %w", err)
 	}
 	b := &besiegers{cmd, in}
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+	if _, err := out.ReadString('\n'); err != nil {
 		return nil, errors.Join(fmt.Errorf("start hostile clients: %w", err), b.leave())
 	}
 	return b, nil

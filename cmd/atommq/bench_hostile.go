@@ -28,9 +28,9 @@ func benchHostile(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
+	self, err := thisProgram()
 	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+		return err
 	}
 	server, err := b.startServer(ctx)
 	if err != nil {

@@ -102,9 +102,9 @@ type benchServer struct {
 // written, the kernel keeps large pieces in its cache, and counts each as a whole for whoever uses
 // a part of it: up to 2.5 MiB more than from a copy (VmRSS of atommq bench server, run from either).
 func (b *bench) copyProgram() (path string, err error) {
-	self, err := os.Executable()
+	self, err := thisProgram()
 	if err != nil {
-		return "", fmt.Errorf("find this program: %w", err)
+		return "", err
 	}
 	from, err := os.Open(self)
 	if err != nil {
@@ -130,29 +130,41 @@ func (b *bench) startServer(ctx context.Context) (*benchServer, error) {
 }
 
 func startBenchServer(ctx context.Context, db string) (*benchServer, error) {
-	self, err := os.Executable()
+	self, err := thisProgram()
 	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
+		return nil, err
 	}
 	return startProgram(ctx, self, db)
+}
+
+func thisProgram() (path string, err error) {
+	if path, err = os.Executable(); err != nil {
+		return "", fmt.Errorf("find this program: %w", err)
+	}
+	return path, nil
+}
+
+// startPiped starts cmd, and returns what is written to it and read from it.
+func startPiped(cmd *exec.Cmd) (in io.WriteCloser, out *bufio.Reader, err error) {
+	if in, err = cmd.StdinPipe(); err != nil {
+		return nil, nil, err
+	}
+	read, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	return in, bufio.NewReader(read), cmd.Start()
 }
 
 func startProgram(ctx context.Context, program, db string) (*benchServer, error) {
 	cmd := exec.CommandContext(ctx, program, "bench", "server", "--db", db, "--http", "127.0.0.1:0", "--stomp", "127.0.0.1:0", "--stomp-tls", off)
 	cmd.Stderr = os.Stderr
 	cmd.Env = append(os.Environ(), "ATOMMQ_CONFIG=", "ATOMMQ_LOG_LEVEL=warn", "ATOMMQ_PASSCODE=", "ATOMMQ_BASE_URL=")
-	in, err := cmd.StdinPipe()
+	in, out, err := startPiped(cmd)
 	if err != nil {
 		return nil, fmt.Errorf("start a server: %w", err)
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("start a server: %w", err)
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start a server: %w", err)
-	}
-	server := &benchServer{cmd: cmd, in: in, out: bufio.NewReader(out)}
+	server := &benchServer{cmd: cmd, in: in, out: out}
 	line, err := server.out.ReadString('\n')
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start a server: %w", err), cmd.Wait())

@@ -137,8 +137,7 @@ func fit(text string, width, height int) string {
 
 // figure writes a number in few characters.
 func figure(x float64) string {
-	switch {
-	case x == math.Trunc(x) && x < 1000:
+	if x == math.Trunc(x) && x < 1000 {
 		return fmt.Sprintf("%.0f", x)
 	}
 	return thousands(x)
