@@ -166,7 +166,7 @@ func TestEveryRefusalSaysWhatToDo(t *testing.T) {
 		{"PUT with a weak ETag", "PUT", "{m}", entry("a"), []string{atomType, `If-Match: W/"1"`}, 412, "Leave W/ out"},
 		{"DELETE with an old ETag", "DELETE", "{m}", "", []string{`If-Match: "99", "98"`}, 412, "GET this URL again"},
 		{"PUT ruled out", "PUT", "{m}", entry("a"), []string{atomType, "If-None-Match: *"}, 412, "If-None-Match"},
-		{"PUT after a date", "PUT", "{m}", entry("a"), []string{atomType, "If-Unmodified-Since: Thu, 01 Jan 2026 00:00:00 GMT"}, 412, "GET it again"},
+		{"PUT after a date", "PUT", "{m}", entry("a"), []string{atomType, "If-Unmodified-Since: Thu, 01 Jan 2026 00:00:00 GMT"}, 412, "GET this URL again"},
 		{"another site's page", "POST", "/feeds/x", "hello", []string{"Content-Type: text/plain", "Sec-Fetch-Site: cross-site"}, 403, "another site"},
 		{"another site's old browser", "POST", "/feeds/x", "hello", []string{"Content-Type: text/plain", "Origin: http://evil.example"}, 403, "another site"},
 	} {
