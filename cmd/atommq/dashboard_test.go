@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -100,11 +99,7 @@ func TestTheDashboardAndTheAlertsAskForWhatThereIs(t *testing.T) {
 }
 
 func TestAlertsLeaveConsumersAloneThatWork(t *testing.T) {
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		t.Skip("promtool is not installed: apt-get install prometheus") // which is not worth a server on each machine
-	}
-	run(t, promtool, "test", "rules", "testdata/alerts_test.yml")
+	run(t, needProgram(t, "promtool", "prometheus"), "test", "rules", "testdata/alerts_test.yml")
 }
 
 func submatches(pattern *regexp.Regexp, text string) (list []string) {
