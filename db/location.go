@@ -30,6 +30,9 @@ func parse(dsn string) (location, error) {
 	if dsn == "" || strings.HasPrefix(dsn, ":memory:") {
 		return location{}, errors.New("a database in memory would be another one for each connection: name a file")
 	}
+	if strings.Contains(dsn, "://") || scheme == "sqlite" || scheme == "sqlite3" {
+		return location{}, fmt.Errorf("%s: names no database here: write the path of a SQLite file alone, or postgres://…", scheme)
+	}
 	return location{path: dsn}, nil
 }
 
