@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ type Cluster struct {
 	server   *exec.Cmd
 	life     io.Closer    // while it is open, the server runs
 	log      bytes.Buffer // read once the server has ended
-	count    int
+	count    atomic.Int64 // of its databases
 }
 
 // Start makes a cluster and runs it until the test is over. options are settings of the server,
@@ -224,8 +225,7 @@ func (c *Cluster) Admit(t testing.TB, network string) {
 // Database makes an empty database and returns its URL.
 func (c *Cluster) Database(t testing.TB) string {
 	t.Helper()
-	c.count++
-	name := fmt.Sprint("test", c.count)
+	name := fmt.Sprint("test", c.count.Add(1))
 	c.Execute(t, "postgres", "CREATE DATABASE "+name)
 	return c.URL(name)
 }
