@@ -23,8 +23,7 @@ func (c *commit) plain() bool {
 // fails unless there are ?19 stirs; and where the counter is behind ?18, the newest id that this
 // store knows, so that what there is to do about that is done in one place.
 const publishPlain = `WITH
-	own AS MATERIALIZED (SELECT CAST(pg_advisory_xact_lock(?17) AS TEXT) AS had),
-	counter AS (UPDATE atommq_log SET last_id = last_id + ?20 FROM own WHERE had IS NOT NULL
+	counter AS (UPDATE atommq_log SET last_id = last_id + ?20 WHERE pg_advisory_xact_lock(?17) IS NOT NULL
 		RETURNING last_id - ?20 AS last, 1 / CASE WHEN stirs = ?19 AND last_id - ?20 >= ?18 THEN 1 ELSE 0 END AS assumed),
 	entries AS (` + insertEntry + `SELECT last + n,` + entryOfArrays + `FROM` + entryArrays + `, counter WHERE uuid IS NOT NULL),
 	feeds AS (INSERT INTO atommq_feed (name, uuid, created, updated, last_id, entries, bytes, offered, until_acked)
