@@ -9,7 +9,7 @@ import (
 )
 
 // plain reports whether the commit does nothing but publish entries, on a server and under the
-// assumption, for which it has asked nothing yet. Then it is one statement, and that its own
+// assumption, which it has not asked about yet. Then it is one statement, and that its own
 // transaction: to begin and to end one, and to start five more statements in it, takes a server about
 // as long as to write twenty entries, and to find those in a text longer than beside it.
 func (c *commit) plain() bool {
@@ -33,7 +33,8 @@ const publishPlain = `WITH
 	mark AS (INSERT INTO atommq_key (feed, key, seq, digest, uuid, id, used) SELECT '', ?27, 0, CAST(?28 AS BYTEA), '', last + ?20, ?29 FROM counter` + replaceMark + `)
 	SELECT last, assumed FROM counter`
 
-// publishPlainly writes all of a plain commit, unless it has more than one statement takes.
+// publishPlainly writes all of a plain commit, unless it has more than one statement takes, or has
+// asked the server something.
 func (c *commit) publishPlainly() (done bool, err error) {
 	n, err := c.bindEntryArrays(c.rows)
 	if err != nil || n < len(c.rows) {
@@ -51,8 +52,7 @@ func (c *commit) publishPlainly() (done bool, err error) {
 	c.bindNext(c.mark.row)
 	c.bindNext(digest[:])
 	c.bindNext(c.mark.keepUntil())
-	c.writer.whole(publishPlain, c.args, func(v []driver.Value) { c.shiftBy(v[0].(int64) - last) })
-	return true, nil
+	return c.writer.whole(publishPlain, c.args, func(v []driver.Value) { c.shiftBy(v[0].(int64) - last) }), nil
 }
 
 // bindFeedArrays binds what a plain commit adds to each feed, whose newest ids are counted from last.

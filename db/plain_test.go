@@ -1,6 +1,7 @@
 package db
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,6 +58,29 @@ func TestPublishingToFeedsThatHaveNoQueueIsOneStatement(t *testing.T) {
 		}
 		if diff := cmp.Diff(e.Member, found.Member); diff != "" {
 			t.Errorf("entry %d, - as told, + as stored:\n%s", i+1, diff)
+		}
+	}
+	checkServerAccounts(t, other)
+}
+
+// What the server is asked before an entry comes, though nothing comes of it, has begun a transaction.
+func TestWhatIsPublishedBehindAnAckThatIsLostIsStored(t *testing.T) {
+	t.Parallel()
+	url := dbtest.Start(t, "fsync=off").Database(t)
+	s, other := openAt(t, url), openAt(t, url)
+	sureOf(t, s, "x")
+	ack := acking([]bus.Claim{{Node: 99, Queue: 1, Place: bus.Place{ID: 1}}}) // of a node that was struck out
+	post, next := publishing(t, "x", 1), publishing(t, "x", 1)
+	if err := s.Commit(t.Context(), slices.Values([][]*bus.Op{ack, post})); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(ack[0].Err, bus.ErrClaimLost) {
+		t.Errorf("the ack: %v, want %v", ack[0].Err, bus.ErrClaimLost)
+	}
+	mustCommit(t, s, next...)
+	for _, op := range append(post, next...) {
+		if _, err := other.Find(t.Context(), "x", op.Posts[0].Entry.UUID); err != nil {
+			t.Errorf("entry %d, which was acknowledged: %v", op.Posts[0].Entry.ID, err)
 		}
 	}
 	checkServerAccounts(t, other)

@@ -134,8 +134,12 @@ func (p *postgres) end() error {
 }
 
 // whole implements writer.whole.
-func (p *postgres) whole(query string, args []driver.NamedValue, row func(v []driver.Value)) {
+func (p *postgres) whole(query string, args []driver.NamedValue, row func(v []driver.Value)) bool {
+	if p.batch.begun() {
+		return false // BEGIN was sent, and the statement would wait for a COMMIT
+	}
 	p.sole = func() error { return p.execute(query, args, row) }
+	return true
 }
 
 // errWarned says that the server has carried out a COMMIT that may not be on its standbys.
