@@ -23,6 +23,7 @@ type batch struct {
 	prepared map[string]preparation
 	named    int
 	values   []driver.Value
+	added    int  // statements, since the transaction began
 	sent     bool // part of the transaction was
 }
 
@@ -37,7 +38,7 @@ func (b *batch) forget() { b.prepared = make(map[string]preparation) }
 
 // begin begins a transaction, with the first statement that is sent.
 func (b *batch) begin() {
-	b.sent = false
+	b.added, b.sent = 0, false
 	b.drop()
 	b.text = append(b.text, "BEGIN;"...)
 }
@@ -66,6 +67,7 @@ func (b *batch) clear() {
 
 // add puts a statement behind the others. row is nil if it returns no rows.
 func (b *batch) add(query string, texts *pgTexts, args []driver.NamedValue, row func(v []driver.Value)) error {
+	b.added++
 	p, known := b.prepared[query]
 	if !known {
 		text := texts.text(query)

@@ -135,8 +135,9 @@ func (p *postgres) end() error {
 
 // whole implements writer.whole.
 func (p *postgres) whole(query string, args []driver.NamedValue, row func(v []driver.Value)) bool {
-	if p.batch.begun() {
-		return false // BEGIN was sent, and the statement would wait for a COMMIT
+	const own = 2 // ownLock and lockCounter
+	if p.batch.begun() || p.batch.added > own {
+		return false // or the statement would wait for a COMMIT, and what else was put off be left out
 	}
 	p.sole = func() error { return p.execute(query, args, row) }
 	return true

@@ -19,8 +19,8 @@ type writer struct {
 	// repeats says that a transaction may be run again.
 	repeats bool
 	// whole has a statement be the whole transaction under way, and reports false where part of that was
-	// sent already. What was put off so far it does itself, which begins with taking ownLock. It is nil
-	// in a file, where no statement goes a long way.
+	// sent already, or more put off than to take ownLock and the counter, which the statement does
+	// itself. It is nil in a file, where no statement goes a long way.
 	whole   func(query string, args []driver.NamedValue, row func(v []driver.Value)) bool
 	ownLock int64
 	mark    mark // of transactions that are no commits
