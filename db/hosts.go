@@ -32,22 +32,27 @@ func (s *server) reach(ctx context.Context, cfg pq.Config, open func(context.Con
 			return open(ctx, addresses[i])
 		})
 		if conn == nil {
-			return nil, errs[0]
+			return nil, noneOf("addresses of "+hosts[i].Host, errs, func(i int) string { return addresses[i].Hostaddr.String() })
 		}
 		return conn, nil
 	})
-	if conn != nil {
-		s.last.Store(int32(i)) //nolint:gosec // as many hosts as a URL names
-		return conn, nil
+	if conn == nil {
+		return nil, noneOf("hosts", errs, func(i int) string { return fmt.Sprintf("%s:%d", hosts[i].Host, hosts[i].Port) })
 	}
-	if len(hosts) == 1 {
-		return nil, errs[0]
+	s.last.Store(int32(i)) //nolint:gosec // as many hosts as a URL names
+	return conn, nil
+}
+
+// noneOf says why there is a session on none of several, each of which has a name, or why not on the only one.
+func noneOf(several string, errs []error, name func(i int) string) error {
+	if len(errs) == 1 {
+		return errs[0]
 	}
-	err := errors.New("no session on any of the hosts")
-	for i, h := range hosts {
-		err = fmt.Errorf("%w; %s:%d: %w", err, h.Host, h.Port, errs[i])
+	err := errors.New("no session on any of the " + several)
+	for i := range errs {
+		err = fmt.Errorf("%w; %s: %w", err, name(i), errs[i])
 	}
-	return nil, err
+	return err
 }
 
 // hostsOf returns what cfg says of each of its hosts. Where any of them is as good, standby or not,

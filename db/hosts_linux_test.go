@@ -141,3 +141,17 @@ func TestOfHostsThatAnswerOneIsTakenAndTheOthersAreClosed(t *testing.T) {
 		}
 	})
 }
+
+// The address that is tried first may be that of a machine which is off, and say nothing of what is wrong.
+func TestOfSeveralAddressesEachSaysWhyItHasNoSession(t *testing.T) {
+	names := []string{"10.0.0.1", "10.0.0.2"}
+	errs := []error{&net.OpError{Op: "dial", Net: "tcp", Err: unix.ECONNREFUSED}, &pq.Error{Code: noSuchDatabase, Message: "there is none"}}
+	err := noneOf("addresses of db", errs, func(i int) string { return names[i] })
+	want := "no session on any of the addresses of db; 10.0.0.1: dial tcp: connection refused; 10.0.0.2: pq: there is none (3D000)"
+	if err.Error() != want || stateOf(err) != noSuchDatabase {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if err := noneOf("hosts", errs[:1], nil); err.Error() != errs[0].Error() {
+		t.Errorf("of the only one: %v", err)
+	}
+}
