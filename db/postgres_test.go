@@ -75,7 +75,10 @@ func TestWhatAPasswordHasToBeWrittenAsIsSaid(t *testing.T) {
 			t.Errorf("%s: %v", password, err)
 		}
 	}
-	for _, dsn := range []string{"postgres://u:p%2F%23%3F%40@a/x", "postgres://u:p@w:x@a/x", "postgres:///x?host=/run/pg&user=u@realm&password=p@w", "postgres://a/x%40y"} {
+	for _, dsn := range []string{
+		"postgres://u:p%2F%23%3F%40@a/x", "postgres://u:p@w:x@a/x", "postgres:///x?host=/run/pg&user=u@realm&password=p@w", "postgres://a/x%40y",
+		"postgres:///x?host=@pg", "postgres://u@a/x?sslcert=/home/u@realm/u.crt",
+	} {
 		if _, err := parseServer(dsn); err != nil {
 			t.Errorf("%s: %v", dsn, err)
 		}
@@ -124,7 +127,7 @@ func TestAPasswordIsNotShown(t *testing.T) {
 	for _, dsn := range []string{
 		"postgres://u:secret@a/x", "postgres://u:secret@a:1,b:2/x", "postgres://a/x?password=secret&sslpassword=secret",
 		"postgres://u:se%cret@a/x", "postgres://u:secret@a/x?sslmode=no", "postgres://a/x?sslinline=true&sslkey=secret",
-		"postgres://u:12/secret@a/x", "postgres://u:12?secret@a/x", "postgres://u:12#secret@a/x", "postgres://u:p@1/secret@a/x", // the host would be u, and its port 12
+		"postgres://u:12/secret@a/x", "postgres://u:12?secret@a/x", "postgres://u:12#secret@a/x", "postgres://u:p@1/secret@a/x", "postgres://u/v:secret@a/x", // the host would be u, and its port 12
 	} {
 		if name := Name(dsn); strings.Contains(name, "secret") || strings.Contains(name, "cret") {
 			t.Errorf("%s is shown as %s", dsn, name)

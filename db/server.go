@@ -114,7 +114,7 @@ var errNoServerURL = errors.New("not a URL: write postgres://user:password@host/
 func endsInPassword(dsn string) bool {
 	_, rest, _ := strings.Cut(dsn, "://")
 	end := strings.IndexAny(rest, "/?#")
-	if end < 0 {
+	if end < 0 || !strings.Contains(rest[:max(end, strings.LastIndexByte(rest, '@'))], ":") { // there is no password
 		return false
 	}
 	path, query, _ := strings.Cut(rest[end:], "?")
