@@ -79,7 +79,8 @@
     // newest page takes the place of this one, with its link to what is older: so none is passed over.
     async function add() {
       let { answer, page, articles } = await get("?after=" + after + "&limit=" + most);
-      if (answer.status === 410 || page.querySelector("a[rel=next]") || list.children.length + articles.length > most) {
+      const tooMany = articles.length > 0 && list.children.length + articles.length > most; // a page may begin with more
+      if (answer.status === 410 || tooMany || page.querySelector("a[rel=next]")) {
         ({ answer, page, articles } = await get(""));
         if (answer.ok) begin(page, articles);
       } else if (answer.ok) {

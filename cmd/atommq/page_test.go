@@ -253,19 +253,22 @@ func TestAPageThatIsLookedAtAgainFollowsFromTheNewestEntry(t *testing.T) {
 	b.open(server.URL + "feeds/news")
 	b.until(`document.querySelector("#live").classList.contains("on")`)
 	b.eval(`window.EventSource = class extends EventSource { constructor(url) { super(url); window.followed = url; } }`)
-	look := func(hidden bool) {
-		b.eval(fmt.Sprintf(`Object.defineProperty(document, "hidden", { configurable: true, value: %t });
-			document.dispatchEvent(new Event("visibilitychange"))`, hidden))
-	}
-	look(true)
+	b.look(false)
 	for i := range 20 {
 		say(t, server, "news", fmt.Sprint("meanwhile ", i))
 	}
-	look(false)
+	b.look(true)
 	b.until(`window.followed !== undefined`)
 	if got := b.eval(`window.followed + " " + document.querySelectorAll("#entries > article").length`); got != "/feeds/news?after=21 21" {
 		t.Errorf("it follows %s entries", got)
 	}
+}
+
+// look has the tab in front of its person, or behind another.
+func (b *tab) look(front bool) {
+	b.t.Helper()
+	b.eval(fmt.Sprintf(`Object.defineProperty(document, "hidden", { configurable: true, value: %t });
+		document.dispatchEvent(new Event("visibilitychange"))`, !front))
 }
 
 // fill types text into a field, as a person does.
@@ -323,5 +326,28 @@ func put(t *testing.T, url, typ, body string) {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("PUT %s: %s", url, resp.Status)
+	}
+}
+
+func TestALongPageThatIsLookedAtAgainStaysWhereNothingCame(t *testing.T) {
+	server := startServer(t)
+	const entries = 201
+	var feed strings.Builder
+	for i := range entries {
+		fmt.Fprintf(&feed, `<entry><title>entry %d</title></entry>`, i)
+	}
+	client := &api.Client{BaseURL: server.URL}
+	if _, err := client.Publish(t.Context(), "news", "application/atom+xml", []byte(`<feed xmlns="http://www.w3.org/2005/Atom">`+feed.String()+`</feed>`), ""); err != nil {
+		t.Fatal(err)
+	}
+	b := openTab(t)
+	b.open(server.URL + "feeds/news?limit=300")
+	b.until(`document.querySelector("#live").classList.contains("on")`)
+	b.eval(`window.EventSource = class extends EventSource { constructor(url) { super(url); window.followed = url; } }`)
+	b.look(false)
+	b.look(true)
+	b.until(`window.followed !== undefined`)
+	if got := b.eval(`document.querySelectorAll("#entries > article").length`); got != fmt.Sprint(entries) {
+		t.Errorf("of %d entries, %s are left on the page", entries, got)
 	}
 }
