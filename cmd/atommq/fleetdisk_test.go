@@ -179,7 +179,7 @@ func (f *fleet) suffer(message string, status int) {
 		<-again.C
 	}
 	for _, head := range f.heads {
-		wantRefusal(f.t, head, status, "60", "nothing was published")
+		wantRefusal(f.t, head, status, "60", "nothing was changed")
 		wantReadable(f.t, head)
 	}
 	if got := refusedMessage(f.t, f.gateway.Stomp); got != message {
