@@ -184,6 +184,9 @@ func (c *commit) write(ops []*bus.Op) error {
 		if err := c.writer.sync(); err != nil {
 			return err
 		}
+		if !c.read {
+			return errNoCounter
+		}
 	}
 	if slices.ContainsFunc(ops, needsIDs) {
 		if err := c.settleIDs(); err != nil {

@@ -1,6 +1,11 @@
 package db
 
-import "database/sql/driver"
+import (
+	"database/sql/driver"
+	"fmt"
+
+	"atommq/bus"
+)
 
 // newestID, of atommq_log, is the newest id of all. In a file, where nobody else writes at the same
 // time, the newest entry tells it as well as the counter does: that is raised before entries are
@@ -32,6 +37,10 @@ func (c *commit) count() error {
 		c.counter(last, stirs)
 	})
 }
+
+// errNoCounter says that somebody has removed the counter, as with all rows of all tables. What got an
+// id without it would be found by nobody.
+var errNoCounter = fmt.Errorf("%w: atommq_log has lost its row, without which nothing can be published: restore the database from a backup, or begin with a new one", bus.ErrUnavailable)
 
 // counter takes what the counter says.
 func (c *commit) counter(last, stirs int64) {

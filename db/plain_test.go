@@ -85,3 +85,23 @@ func TestWhatIsPublishedBehindAnAckThatIsLostIsStored(t *testing.T) {
 	}
 	checkServerAccounts(t, other)
 }
+
+// Somebody emptied all tables, to begin anew.
+func TestNothingIsAcknowledgedThatHasNoID(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string, _ func(t testing.TB, s *Store)) {
+		s := openAt(t, dsn)
+		sureOf(t, s, "x")
+		mustCommit(t, s, publishing(t, "x", 1)...)
+		for _, table := range []string{"atommq_log", "atommq_entry"} {
+			if err := s.writer.write(t.Context(), func() error { return s.writer.exec("DELETE FROM " + table) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			err := s.Commit(t.Context(), slices.Values([][]*bus.Op{publishing(t, "x", 1)}))
+			if !errors.Is(err, bus.ErrUnavailable) || !strings.Contains(err.Error(), "atommq_log") {
+				t.Errorf("without a counter: %v", err)
+			}
+		}
+	})
+}
