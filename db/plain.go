@@ -10,8 +10,8 @@ import (
 
 // plain reports whether the commit does nothing but publish entries, on a server and under the
 // assumption, which it has not asked about yet. Then it is one statement, and that its own
-// transaction: to begin and to end one, and to start five more statements in it, takes a server about
-// as long as to write twenty entries, and to find those in a text longer than beside it.
+// transaction: a server need neither begin and end one, start five more statements in it, nor find the
+// entries in their text (go test -bench 'PostgresCommit/batch=64$' ./db).
 func (c *commit) plain() bool {
 	return c.writer.whole != nil && c.shift.unknown && !c.dirty && len(c.rows) > 0 && c.written == 0 &&
 		len(c.works) == 0 && len(c.verdicts) == 0 && len(c.keys.fresh) == 0
