@@ -21,7 +21,7 @@ func (c *commit) plain() bool {
 // nothing of each other, but each waits for what it has from another: so the counter is locked under the
 // engine's own lock, as by ownLock, and all else is done under the counter's. As lockCounter does, it
 // fails unless there are ?19 stirs; and where the counter is behind ?18, the newest id that this
-// store knows, so that what there is to do about that is done in one place.
+// store knows, or is not there, so that what there is to do about that is done in one place.
 const publishPlain = `WITH
 	counter AS (UPDATE atommq_log SET last_id = last_id + ?20 WHERE pg_advisory_xact_lock(?17) IS NOT NULL
 		RETURNING last_id - ?20 AS last, 1 / CASE WHEN stirs = ?19 AND last_id - ?20 >= ?18 THEN 1 ELSE 0 END AS assumed),
@@ -31,7 +31,7 @@ const publishPlain = `WITH
 		FROM unnest(CAST(?21 AS TEXT[]), CAST(?22 AS TEXT[]), CAST(?23 AS BIGINT[]), CAST(?24 AS BIGINT[]), CAST(?25 AS BIGINT[]), CAST(?26 AS BIGINT[]))
 		AS f (name, uuid, at, n, entries, bytes), counter` + addToFeed + `),
 	mark AS (INSERT INTO atommq_key (feed, key, seq, digest, uuid, id, used) SELECT '', ?27, 0, CAST(?28 AS BYTEA), '', last + ?20, ?29 FROM counter` + replaceMark + `)
-	SELECT last, assumed FROM counter`
+	SELECT max(last), min(assumed), 1 / count(*) FROM counter`
 
 // publishPlainly writes all of a plain commit, unless it has more than one statement takes, or has
 // asked the server something.

@@ -251,7 +251,13 @@ func (s *session) open(ctx context.Context, cfg pq.Config) (driver.Conn, error) 
 	d := &sessionDialer{}
 	c.Dialer(d)
 	stop := context.AfterFunc(ctx, d.end) // the driver heeds ctx until it has a connection
-	conn, err := pq.ConnectorWithNoticeHandler(c, s.notice).Connect(ctx)
+	// What a server warns of before the session is there is about no commit, and others may be opened beside it.
+	heard := func(n *pq.Error) {
+		if d.begun {
+			s.notice(n)
+		}
+	}
+	conn, err := pq.ConnectorWithNoticeHandler(c, heard).Connect(ctx)
 	if !stop() {
 		if err == nil {
 			_ = conn.Close()

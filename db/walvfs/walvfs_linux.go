@@ -1,6 +1,7 @@
 // Package walvfs is a VFS for SQLite, its interface to the operating system, that writes a commit to
 // the write-ahead log with one call of the system. SQLite's own takes two for each page, which cost
-// more than all else in a commit of many pages but to sync them. In the exclusive locking mode it does
+// more than all else in a commit of many pages but to sync them. And it syncs the log without its times,
+// which the driver's SQLite does not. In the exclusive locking mode it does
 // as SQLite's own.
 package walvfs
 
